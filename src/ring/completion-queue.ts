@@ -1,0 +1,193 @@
+/**
+ * The completion queue.
+ *
+ * ```text
+ *            head (program)                      tail (kernel)
+ *              |                                   |
+ *   --------+--v-----+--------+--------+--------+--v-----+----
+ *    free   | cqe    | cqe    | cqe    | cqe    | free   |
+ *   --------+--------+--------+--------+--------+--------+----
+ * ```
+ *
+ * Free-running u32 counters, as in the submission queue. The kernel owns `tail`, the program owns `head`. A slot is the
+ * program's from the moment it has seen the tail behind it until it has stored the head behind it.
+ *
+ * In a ring of mixed sizes (CQE_MIXED) a CQE of 32 bytes takes two slots, and where only the last slot of the ring is left for
+ * one, the kernel puts a filler there (`CqeFlag.SKIP`), which nobody but this file sees.
+ *
+ * @module
+ */
+
+import { CqeFlag, CqeWord } from './abi/cqe.js';
+import { SetupFlag } from './abi/setup.js';
+import { Cqe } from './cqe.js';
+import type { RingLayout } from './layout.js';
+import type { RingMemory } from './memory.js';
+import { invalidState, outOfRange } from './validate.js';
+
+export class CompletionQueue {
+  /** Slots. */
+  readonly entries: number;
+  private readonly mask: number;
+  private readonly ring: Int32Array;
+  private readonly headIndex: number;
+  private readonly tailIndex: number;
+  private readonly flagsIndex: number;
+  private readonly overflowIndex: number;
+  private readonly cqesIndex: number;
+  private readonly slotShift: number;
+  private readonly mixed: boolean;
+  private readonly slots: Cqe[];
+  private iterating = false;
+
+  /** @internal */
+  constructor(memory: RingMemory, layout: RingLayout) {
+    const word = (offset: number) => memory.cqBase + (offset >> 2);
+    this.ring = memory.cq;
+    this.headIndex = word(layout.cqHead);
+    this.tailIndex = word(layout.cqTail);
+    this.flagsIndex = word(layout.cqFlags);
+    this.overflowIndex = word(layout.cqOverflow);
+    this.cqesIndex = word(layout.cqCqes);
+    this.entries = layout.cqEntries;
+    this.mask = this.ring[word(layout.cqMask)];
+    this.slotShift = Math.log2(layout.cqeSize >> 2);
+    this.mixed = (layout.setupFlags & SetupFlag.CQE_MIXED) !== 0;
+    const always32 = (layout.setupFlags & SetupFlag.CQE32) !== 0;
+    this.slots = Array.from(
+      { length: layout.cqEntries },
+      (_, i) => new Cqe(memory.cq, this.cqesIndex + (i << this.slotShift), always32),
+    );
+  }
+
+  /** Slots that hold completions not yet given back. (In a mixed ring, a completion can take two.) `io_uring_cq_ready`. */
+  get ready(): number {
+    // Acquire: the kernel stores tail when the CQEs before it are written.
+    return (Atomics.load(this.ring, this.tailIndex) - this.ring[this.headIndex]) >>> 0;
+  }
+
+  /** The oldest completion, or `null`. It stays in the queue until {@link advance}. `io_uring_peek_cqe`. */
+  peek(): Cqe | null {
+    const tail = Atomics.load(this.ring, this.tailIndex);
+    let head = this.ring[this.headIndex];
+    if (this.mixed && head !== tail && this.isFiller(head)) {
+      head = (head + 1) | 0;
+      Atomics.store(this.ring, this.headIndex, head);
+    }
+    return head === tail ? null : this.slots[head & this.mask];
+  }
+
+  /**
+   * The oldest completions, up to `max`, put into `target`. They stay in the queue until {@link advance}.
+   * `io_uring_peek_batch_cqe`.
+   *
+   * @returns how many.
+   */
+  peekBatch(target: Cqe[], max: number = target.length): number {
+    const tail = Atomics.load(this.ring, this.tailIndex);
+    let head = this.ring[this.headIndex];
+    let count = 0;
+    while (count < max && head !== tail) {
+      if (this.mixed && this.isFiller(head)) {
+        head = (head + 1) | 0;
+        continue;
+      }
+      target[count++] = this.slots[head & this.mask];
+      head = (head + this.slotsOf(head)) | 0;
+    }
+    return count;
+  }
+
+  /**
+   * Gives the oldest `count` completions back to the kernel. `io_uring_cq_advance`.
+   *
+   * @throws RangeError ERR_OUT_OF_RANGE when there are fewer: a head beyond the tail would lose what comes next.
+   */
+  advance(count: number): void {
+    const tail = Atomics.load(this.ring, this.tailIndex);
+    let head = this.ring[this.headIndex];
+    if (!this.mixed && count >= 0 && count <= (tail - head) >>> 0) {
+      head = (head + count) | 0;
+    } else {
+      for (let left = count; left > 0; ) {
+        if (head === tail) throw outOfRange('count', `at most the completions in the queue`, count);
+        if (this.mixed && this.isFiller(head)) {
+          head = (head + 1) | 0;
+          continue;
+        }
+        head = (head + this.slotsOf(head)) | 0;
+        left--;
+      }
+    }
+    // Release: the kernel reuses the slots when it sees the head, so all reading of them must be over.
+    Atomics.store(this.ring, this.headIndex, head);
+  }
+
+  /**
+   * Calls `callback` with each completion, and gives them back together at the end; also when `callback` throws, the one
+   * it threw at included. Allocates nothing. `io_uring_for_each_cqe` with `io_uring_cq_advance`.
+   *
+   * @param callback must not consume completions itself (an error says so).
+   * @param max stops after this many.
+   * @returns how many.
+   */
+  forEach(callback: (cqe: Cqe) => void, max: number = Number.POSITIVE_INFINITY): number {
+    if (this.iterating) throw invalidState('completions are being iterated; the callback must not consume them itself');
+    const { ring, slots, mask, mixed } = this;
+    const tail = Atomics.load(ring, this.tailIndex);
+    let head = ring[this.headIndex];
+    let count = 0;
+    if (head === tail) return 0;
+    this.iterating = true;
+    try {
+      if (mixed) {
+        while (head !== tail && count < max) {
+          const filler = this.isFiller(head);
+          const cqe = slots[head & mask];
+          head = (head + this.slotsOf(head)) | 0;
+          if (filler) continue;
+          count++;
+          callback(cqe);
+        }
+      } else {
+        while (head !== tail && count < max) {
+          const cqe = slots[head & mask];
+          head = (head + 1) | 0;
+          count++;
+          callback(cqe);
+        }
+      }
+    } finally {
+      this.iterating = false;
+      // Release, as in `advance`.
+      Atomics.store(ring, this.headIndex, head);
+    }
+    return count;
+  }
+
+  /** How many completions the kernel has dropped (never, with `Feature.NODROP`, but for lack of memory). */
+  get overflow(): number {
+    return Atomics.load(this.ring, this.overflowIndex) >>> 0;
+  }
+
+  /** The flag word that the program keeps: `CqRingFlag`. */
+  get flags(): number {
+    return Atomics.load(this.ring, this.flagsIndex);
+  }
+
+  set flags(value: number) {
+    Atomics.store(this.ring, this.flagsIndex, value);
+  }
+
+  private flagsOf(head: number): number {
+    return this.ring[this.cqesIndex + ((head & this.mask) << this.slotShift) + CqeWord.FLAGS];
+  }
+
+  private isFiller(head: number): boolean {
+    return (this.flagsOf(head) & CqeFlag.SKIP) !== 0;
+  }
+
+  private slotsOf(head: number): number {
+    return this.mixed && this.flagsOf(head) & CqeFlag.BIG ? 2 : 1;
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * What of a ring must outlive the `Ring` object: its fd, its memory, and every buffer that the kernel may still touch.
+ *
+ * The core never refers to its `Ring`. So a `Ring` that nobody refers to can be collected, and the registry of finalizers, which
+ * holds the core, closes it: in order, with a warning, and with all memory still in place.
+ *
+ * @module
+ */
+
+import type { Syscalls } from '../syscalls/index.js';
+import { EnterFlag, GeteventsArg, SqRingFlag } from './abi/enter.js';
+import { USE_REGISTERED_RING } from './abi/register.js';
+import { Feature, SetupFlag } from './abi/setup.js';
+import { type Arena, ArenaWord } from './arena.js';
+import { CompletionQueue } from './completion-queue.js';
+import type { Cqe } from './cqe.js';
+import type { RingLayout } from './layout.js';
+import type { RingMemory } from './memory.js';
+import { closeRing, unregisterRingFd } from './setup.js';
+import { type DrainResult, drain } from './shutdown.js';
+import { SubmissionQueue } from './submission-queue.js';
+import { ThreadTable } from './threads.js';
+
+/** How a close is told what is in flight, by those who know it exactly. */
+export interface Accounting {
+  /** Called with each completion that is still delivered. */
+  completed(cqe: Cqe): void;
+  /** Whether nothing is in flight any more. */
+  idle(): boolean;
+}
+
+// Wait arguments: a getevents_arg, then its timespec.
+const WAIT_ARG_SIZE = 40;
+
+/** Closed rings whose kernel side has not come to rest, for all we know. */
+const parked = new Set<RingCore>();
+
+/** How long a ring that is quiet, but cannot be proved to be at rest, keeps its memory after it was closed. */
+const PARK_MS = 60_000;
+
+export class RingCore {
+  /** For enter: the fd, or the registered index. */
+  enterFd: number;
+  /** For enter: REGISTERED_RING, if `enterFd` is an index. */
+  enterFlags = 0;
+  /** For register: the fd, or the index when there is no fd. */
+  registerFd: number;
+  /** For register: USE_REGISTERED_RING, if there is no fd. */
+  registerFlag = 0;
+  /** An index from registering the ring's fd, or -1. */
+  registeredIndex = -1;
+  /** Set up with R_DISABLED and not yet enabled: nothing can be in flight. */
+  disabled: boolean;
+  closed = false;
+  /** Objects that stay referenced until the ring is closed: registered and pinned buffers. */
+  readonly holds = new Set<object>();
+  /** What has to be let go of when the kernel is done with the ring. */
+  readonly cleanups = new Set<() => void>();
+  sq: SubmissionQueue;
+  cq: CompletionQueue;
+  private threads: ThreadTable | undefined;
+  private waitArg = 0;
+  private readonly cancelThreadEnd: () => void;
+
+  constructor(
+    readonly syscalls: Syscalls,
+    readonly arena: Arena,
+    readonly fd: number,
+    public layout: RingLayout,
+    public memory: RingMemory,
+  ) {
+    this.enterFd = fd;
+    this.registerFd = fd;
+    this.disabled = (layout.setupFlags & SetupFlag.R_DISABLED) !== 0;
+    this.sq = new SubmissionQueue(memory, layout, arena.words, arena.control + ArenaWord.RESERVED_TAIL);
+    this.cq = new CompletionQueue(memory, layout);
+    if (layout.setupFlags & SetupFlag.REGISTERED_FD_ONLY) {
+      this.enterFlags = EnterFlag.REGISTERED_RING;
+      this.registerFlag = USE_REGISTERED_RING;
+      // A registered ring belongs to the thread and ends with it.
+      this.cancelThreadEnd = () => undefined;
+    } else {
+      this.cancelThreadEnd = syscalls.closeAtThreadEnd(fd);
+    }
+  }
+
+  /** The ring's fd has an index now: `enter` and, where the kernel can, `register` use it. */
+  useRegisteredIndex(index: number): void {
+    this.registeredIndex = index;
+    this.enterFd = index;
+    this.enterFlags |= EnterFlag.REGISTERED_RING;
+    if (this.layout.features & Feature.REG_REG_RING) {
+      this.registerFd = index;
+      this.registerFlag = USE_REGISTERED_RING;
+    }
+  }
+
+  /** Back to the plain fd. @returns the kernel's answer. */
+  dropRegisteredIndex(): number {
+    const index = this.registeredIndex;
+    this.registeredIndex = -1;
+    this.enterFd = this.fd;
+    this.enterFlags &= ~EnterFlag.REGISTERED_RING;
+    this.registerFd = this.fd;
+    this.registerFlag = 0;
+    return unregisterRingFd(this.syscalls, this.arena, this.fd, 0, index);
+  }
+
+  /** The queues have moved (RESIZE_RINGS). */
+  rebuild(layout: RingLayout, memory: RingMemory): void {
+    this.memory.release();
+    this.layout = layout;
+    this.memory = memory;
+    this.sq = new SubmissionQueue(memory, layout, this.arena.words, this.arena.control + ArenaWord.RESERVED_TAIL);
+    this.cq = new CompletionQueue(memory, layout);
+    this.sq.initialize(memory, layout);
+  }
+
+  /** Makes this thread one of several that use the ring. */
+  share(): void {
+    if (this.threads) return;
+    this.threads = new ThreadTable(this.arena, this.syscalls);
+    this.threads.enter(this.fd);
+  }
+
+  /** Whether the ring has been shared with other threads. */
+  get shared(): boolean {
+    return this.threads !== undefined;
+  }
+
+  /** Marks a core made for a descriptor that the table gave out. */
+  joined(threads: ThreadTable): this {
+    this.threads = threads;
+    return this;
+  }
+
+  /**
+   * io_uring_enter(2) with what is published, a minimum to wait for and a time limit.
+   *
+   * @param timeoutMs at most this long, or `undefined` for no limit.
+   * @returns SQEs taken, or `-errno`.
+   */
+  enter(toSubmit: number, minComplete: number, flags: number, timeoutMs?: number): number {
+    if (timeoutMs === undefined) {
+      return this.syscalls.enter(this.enterFd, toSubmit, minComplete, flags | this.enterFlags, 0, 0);
+    }
+    const { arena } = this;
+    if (this.waitArg === 0) this.waitArg = arena.allocate(WAIT_ARG_SIZE);
+    const timespec = this.waitArg + GeteventsArg.SIZE;
+    arena.writeUint64(this.waitArg + GeteventsArg.TS, arena.address(timespec));
+    arena.writeUint64(timespec, Math.floor(timeoutMs / 1000));
+    arena.writeUint64(timespec + 8, Math.round((timeoutMs % 1000) * 1e6));
+    const all = flags | this.enterFlags | EnterFlag.GETEVENTS | EnterFlag.EXT_ARG;
+    return this.syscalls.enter(this.enterFd, toSubmit, minComplete, all, arena.address(this.waitArg), GeteventsArg.SIZE);
+  }
+
+  /** What `enter` has to be told because of the flags that the kernel keeps. */
+  pendingFlags(): number {
+    const flags = this.sq.flags;
+    let enter = 0;
+    if (flags & (SqRingFlag.CQ_OVERFLOW | SqRingFlag.TASKRUN)) enter |= EnterFlag.GETEVENTS;
+    if (flags & SqRingFlag.NEED_WAKEUP) enter |= EnterFlag.SQ_WAKEUP;
+    return enter;
+  }
+
+  /**
+   * Closes this thread's side of the ring. The last side cancels what is in flight and waits for its end, before any memory
+   * is released. Idempotent.
+   */
+  close(accounting?: Accounting): void {
+    if (this.closed) return;
+    this.closed = true;
+    const last = this.threads?.leave(this.fd) ?? true;
+    let state: DrainResult = 'rest';
+    if (last && !this.disabled) {
+      this.sq.discard();
+      state = drain(this, accounting);
+    }
+    if (this.waitArg !== 0 && state === 'rest') this.arena.free(this.waitArg, WAIT_ARG_SIZE);
+    // A registered index keeps the ring alive like a descriptor.
+    if (this.registeredIndex >= 0) this.dropRegisteredIndex();
+    this.cancelThreadEnd();
+    closeRing(this.syscalls, this.arena, this.fd, this.layout.setupFlags);
+    if (state === 'rest') this.release();
+    else this.park(state);
+  }
+
+  private release(): void {
+    parked.delete(this);
+    this.memory.release();
+    for (const cleanup of this.cleanups) cleanup();
+    this.cleanups.clear();
+    this.holds.clear();
+  }
+
+  /** Keeps all memory although the ring is closed: the kernel may still write. Leaking is safe, releasing is not. */
+  private park(state: DrainResult): void {
+    parked.add(this);
+    if (state === 'quiet') {
+      setTimeout(() => this.release(), PARK_MS).unref();
+      return;
+    }
+    process.emitWarning('A ring was closed with operations that would not end; their memory is kept.', {
+      code: 'URING_PARKED',
+    });
+  }
+}

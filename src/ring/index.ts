@@ -1,0 +1,15 @@
+export * from './abi/index.js';
+export { type ArenaBlock, Arena, DEFAULT_ARENA_SIZE, MIN_ARENA_SIZE } from './arena.js';
+export { CompletionQueue } from './completion-queue.js';
+export type { Cqe } from './cqe.js';
+export type { RingLayout } from './layout.js';
+export type { RingOptions } from './options.js';
+export { type KernelQuery, type OpcodeProbe, queryKernel } from './query.js';
+export { type BufferRing, type BufferRingOptions, BufferRings } from './register/buffer-rings.js';
+export { BufferTable, type CloneSource } from './register/buffers.js';
+export { FileTable } from './register/files.js';
+export { Clock, type NapiSettings, type Restrictions, Settings } from './register/settings.js';
+export { type WorkerLimits, Workers } from './register/workers.js';
+export { type CancelTarget, Ring, type RingHandle } from './ring.js';
+export { Sqe } from './sqe.js';
+export { SubmissionQueue } from './submission-queue.js';

@@ -1,0 +1,220 @@
+/**
+ * Buffer rings: groups of buffers that the kernel picks from when an operation with `SqeFlag.BUFFER_SELECT` is ready to
+ * use one. The program puts buffers in at the tail, the kernel takes them out at a head that it keeps to itself.
+ *
+ * ```text
+ *   entry 0                            entry 1
+ *   | addr u64 | len u32 | bid | tail | addr u64 | len u32 | bid | resv | ...
+ *                                ^ the ring's tail lies over the first entry's unused field
+ * ```
+ *
+ * @module
+ */
+
+import { UringError } from '../../syscalls/index.js';
+import { BufReg, BufRingEntry, BufStatus } from '../abi/register.js';
+import { MmapOffset } from '../abi/setup.js';
+import type { ArenaBlock } from '../arena.js';
+import type { RingCore } from '../core.js';
+import { checkBuffer, checkInteger, checkName, checkOptions, invalidState, outOfRange } from '../validate.js';
+import { register, registerStruct, writeAddress } from './call.js';
+
+/** How to set up a buffer ring. */
+export interface BufferRingOptions {
+  /** The group's id, 0 to 65,535: what `sqe.setBufferIndex()` names. */
+  readonly group: number;
+  /** Slots: a power of two up to 32,768. */
+  readonly entries: number;
+  /** Bytes of each buffer; then the ring makes `entries` buffers in its arena, with ids from 0, and provides them all. */
+  readonly bufferSize?: number;
+  /** A buffer is used bit by bit instead of as a whole (INC, since 6.12). */
+  readonly incremental?: boolean;
+  /** The ring's memory: the arena's, or the kernel's (MMAP, since 6.4). Default `'arena'`. */
+  readonly memory?: 'arena' | 'mapped';
+}
+
+const PROT_READ_WRITE = 0x3;
+const MAP_SHARED_POPULATE = 0x1 | 0x8000;
+
+export class BufferRings {
+  /** @internal */
+  constructor(private readonly core: RingCore) {}
+
+  /**
+   * Registers a buffer ring. `io_uring_setup_buf_ring`. Since 5.19.
+   *
+   * @throws UringError EEXIST when the group has one, EINVAL.
+   */
+  create(options: BufferRingOptions): BufferRing {
+    checkOptions(options, ['group', 'entries', 'bufferSize', 'incremental', 'memory']);
+    const { group, entries, bufferSize, incremental = false, memory = 'arena' } = options;
+    checkInteger('options.group', group, 0, 0xffff);
+    checkInteger('options.entries', entries, 1, 32768);
+    if (2 ** Math.round(Math.log2(entries)) !== entries) throw outOfRange('options.entries', 'a power of two', entries);
+    if (bufferSize !== undefined) checkInteger('options.bufferSize', bufferSize, 1, 0x4000_0000);
+    checkName('options.memory', memory, ['arena', 'mapped'], 'a kind of memory');
+    const size = entries * BufRingEntry.SIZE;
+    const block = memory === 'arena' ? this.core.arena.block(Math.max(size, 4096)) : undefined;
+    try {
+      registerStruct(this.core, 'PBUF_RING', BufReg.SIZE, 1, (data, at) => {
+        if (block) writeAddress(data, at + BufReg.RING_ADDR, block.address);
+        data.setUint32(at + BufReg.RING_ENTRIES, entries, true);
+        data.setUint16(at + BufReg.BGID, group, true);
+        const flags = (block ? 0 : BufReg.FLAG_MMAP) | (incremental ? BufReg.FLAG_INC : 0);
+        data.setUint16(at + BufReg.FLAGS, flags, true);
+      });
+    } catch (error) {
+      block?.free();
+      throw error;
+    }
+    const ring = new BufferRing(this.core, group, entries, block ?? this.map(group, size));
+    if (bufferSize !== undefined) ring.fill(bufferSize);
+    return ring;
+  }
+
+  private map(group: number, size: number): MappedBlock {
+    const { syscalls, fd } = this.core;
+    const offset = MmapOffset.PBUF_RING + group * 2 ** MmapOffset.PBUF_SHIFT;
+    const address = syscalls.mmap(size, PROT_READ_WRITE, MAP_SHARED_POPULATE, fd, offset);
+    if (address < 0) {
+      unregisterGroup(this.core, group);
+      throw new UringError(address, 'mmap', 'PBUF_RING');
+    }
+    const buffer = syscalls.viewOf(address, size);
+    return {
+      bytes: new Uint8Array(buffer),
+      free: () => {
+        structuredClone(buffer, { transfer: [buffer] });
+        syscalls.munmap(address, size);
+      },
+    };
+  }
+}
+
+interface MappedBlock {
+  readonly bytes: Uint8Array;
+  free(): void;
+}
+
+/** A registered buffer ring. */
+export class BufferRing {
+  private readonly data: DataView;
+  private readonly tails: Uint16Array;
+  private readonly views = new Map<number, ArrayBufferView>();
+  private blocks: ArenaBlock[] = [];
+  private tail = 0;
+  private released = false;
+  /** What is left to do when the ring itself is closed: the buffers stay referenced until then, and a mapping goes. */
+  private readonly cleanup = () => {
+    this.released = true;
+    this.views.clear();
+    this.memory.free();
+  };
+
+  /** @internal */
+  constructor(
+    private readonly core: RingCore,
+    /** The group's id. */
+    readonly group: number,
+    /** Slots. */
+    readonly entries: number,
+    private readonly memory: MappedBlock,
+  ) {
+    const { bytes } = memory;
+    this.data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.tails = new Uint16Array(bytes.buffer, bytes.byteOffset + BufRingEntry.TAIL, 1);
+    core.cleanups.add(this.cleanup);
+  }
+
+  /**
+   * Puts a buffer at the tail; the kernel sees it after {@link advance}. `io_uring_buf_ring_add`.
+   *
+   * The view is referenced until it is replaced by another of the same id, or the ring is released.
+   *
+   * @param id what the CQE will name, 0 to 65,535.
+   * @param position how many were added since the last `advance`.
+   */
+  add(view: ArrayBufferView, id: number, position = 0): void {
+    checkBuffer('view', view);
+    checkInteger('id', id, 0, 0xffff);
+    checkInteger('position', position, 0, this.entries - 1);
+    if (this.released) throw invalidState('the buffer ring was released');
+    this.views.set(id, view);
+    const at = ((this.tail + position) & (this.entries - 1)) * BufRingEntry.SIZE;
+    writeAddress(this.data, at + BufRingEntry.ADDR, this.core.syscalls.addressOf(view));
+    this.data.setUint32(at + BufRingEntry.LEN, view.byteLength, true);
+    this.data.setUint16(at + BufRingEntry.BID, id, true);
+  }
+
+  /** Shows the kernel the buffers added. `io_uring_buf_ring_advance`. */
+  advance(count: number): void {
+    checkInteger('count', count, 0, this.entries);
+    this.tail = (this.tail + count) & 0xffff;
+    // Release: the kernel must see the entries when it sees the tail.
+    Atomics.store(this.tails, 0, this.tail);
+  }
+
+  /** Gives a buffer back to the kernel: {@link add} and {@link advance} in one. */
+  provide(view: ArrayBufferView, id: number): void {
+    this.add(view, id);
+    this.advance(1);
+  }
+
+  /** The buffer of an id; `cqe.res` tells how much of it was filled. */
+  buffer(id: number): ArrayBufferView | undefined {
+    return this.views.get(id);
+  }
+
+  /** Gives a buffer of the ring's own back to the kernel, by its id. */
+  recycle(id: number): void {
+    const view = this.views.get(id);
+    if (view === undefined) throw outOfRange('id', 'the id of a buffer of this ring', id);
+    this.provide(view, id);
+  }
+
+  /** How many buffers the kernel has taken so far, as a u16 that wraps. `io_uring_buf_ring_head`. Since 6.8. */
+  get head(): number {
+    let head = 0;
+    registerStruct(
+      this.core,
+      'PBUF_STATUS',
+      BufStatus.SIZE,
+      1,
+      (data, at) => data.setUint32(at + BufStatus.GROUP, this.group, true),
+      (data, at) => {
+        head = data.getUint32(at + BufStatus.HEAD, true);
+      },
+    );
+    return head & 0xffff;
+  }
+
+  /** Buffers that the kernel has yet to take. `io_uring_buf_ring_available`. Since 6.8. */
+  get available(): number {
+    return (this.tail - this.head) & 0xffff;
+  }
+
+  /**
+   * Unregisters the ring. No operation may still select from it. `io_uring_free_buf_ring`.
+   */
+  release(): void {
+    if (this.released) return;
+    unregisterGroup(this.core, this.group);
+    this.core.cleanups.delete(this.cleanup);
+    this.cleanup();
+    for (const block of this.blocks) block.free();
+  }
+
+  /** Makes and provides `entries` buffers. @internal */
+  fill(size: number): void {
+    this.blocks = Array.from({ length: this.entries }, () => this.core.arena.block(size));
+    this.blocks.forEach((block, id) => this.add(block.bytes, id, id));
+    this.advance(this.entries);
+  }
+}
+
+function unregisterGroup(core: RingCore, group: number): void {
+  core.arena.scratch(BufReg.SIZE, (offset, address) => {
+    core.arena.data.setUint16(offset + BufReg.BGID, group, true);
+    return register(core, 'UNREGISTER_PBUF_RING', address, 1);
+  });
+}

@@ -1,0 +1,67 @@
+/**
+ * io_uring_register(2) as every group of registrations calls it.
+ *
+ * @module
+ */
+
+import { UringError } from '../../syscalls/index.js';
+import { RegisterOp, type RegisterOpName } from '../abi/register.js';
+import type { RingCore } from '../core.js';
+import { invalidState } from '../validate.js';
+
+/** The error of everything that is done with a closed ring. */
+export function closedError(): Error {
+  return invalidState('the ring is closed');
+}
+
+/**
+ * Registers with a ring.
+ *
+ * @param arg address of the argument, or 0.
+ * @returns the operation's result.
+ * @throws UringError with the operation's name; Error ERR_INVALID_STATE when the ring is closed.
+ */
+export function register(core: RingCore, operation: RegisterOpName, arg: number, count: number): number {
+  if (core.closed) throw closedError();
+  const opcode = (RegisterOp[operation] | core.registerFlag) >>> 0;
+  const result = core.syscalls.register(core.registerFd, opcode, arg, count);
+  if (result < 0) throw new UringError(result, 'io_uring_register', operation);
+  return result;
+}
+
+/** Registers with a struct of `size` bytes that `fill` writes, and lets `read` take the answer out of it. */
+export function registerStruct(
+  core: RingCore,
+  operation: RegisterOpName,
+  size: number,
+  count: number,
+  fill: (data: DataView, offset: number) => void,
+  read?: (data: DataView, offset: number, result: number) => void,
+): number {
+  if (core.closed) throw closedError();
+  return core.arena.scratch(size, (offset, address) => {
+    fill(core.arena.data, offset);
+    const result = register(core, operation, address, count);
+    read?.(core.arena.data, offset, result);
+    return result;
+  });
+}
+
+/** Writes an array of s32 (file descriptors). */
+export function writeInts(data: DataView, offset: number, values: readonly number[]): void {
+  values.forEach((value, index) => {
+    data.setInt32(offset + 4 * index, value, true);
+  });
+}
+
+/** Writes an array of u64 (tags). */
+export function writeTags(data: DataView, offset: number, tags: readonly (number | bigint)[]): void {
+  tags.forEach((tag, index) => {
+    data.setBigUint64(offset + 8 * index, BigInt(tag), true);
+  });
+}
+
+/** Writes a u64 that is an address or a size. */
+export function writeAddress(data: DataView, offset: number, value: number): void {
+  data.setBigUint64(offset, BigInt(value), true);
+}

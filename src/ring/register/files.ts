@@ -1,0 +1,159 @@
+/**
+ * The table of registered files ("direct descriptors"): operations with `SqeFlag.FIXED_FILE` name a file by its slot.
+ *
+ * @module
+ */
+
+import { FILES_SKIP, FileIndexRange, RsrcRegister, RsrcUpdate, RsrcUpdate2 } from '../abi/register.js';
+import type { RingCore } from '../core.js';
+import { checkInteger, checkUint32, checkUint64, invalidArgType, outOfRange } from '../validate.js';
+import { register, registerStruct, writeAddress, writeInts, writeTags } from './call.js';
+
+const MAX_FILES = 0x8000_0000;
+
+/** An empty slot, in a list of fds. */
+const EMPTY = -1;
+
+export class FileTable {
+  /** @internal */
+  constructor(private readonly core: RingCore) {}
+
+  /**
+   * Registers files; slot i gets `fds[i]`, or stays empty for -1. `io_uring_register_files`. Since 5.1 (-1: 5.5).
+   *
+   * @throws UringError EBUSY when a table is registered already, EBADF, EMFILE (RLIMIT_NOFILE).
+   */
+  register(fds: readonly number[]): void {
+    checkFds('fds', fds, EMPTY);
+    registerStruct(this.core, 'FILES', 4 * fds.length, fds.length, (data, offset) => writeInts(data, offset, fds));
+  }
+
+  /**
+   * Registers files with tags: when the kernel lets go of slot i's file, a CQE with `tags[i]` as user data is posted (none for
+   * tag 0). `io_uring_register_files_tags`. Since 5.13.
+   */
+  registerTagged(fds: readonly number[], tags: readonly (number | bigint)[]): void {
+    checkFds('fds', fds, EMPTY);
+    checkTags(tags, fds.length);
+    registerResources(this.core, 'FILES2', fds.length, 4, 0, tags, (data, offset) => writeInts(data, offset, fds));
+  }
+
+  /**
+   * Registers a table of empty slots. `io_uring_register_files_sparse`. Since 5.19.
+   *
+   * @param slots 1 or more; RLIMIT_NOFILE bounds it.
+   */
+  registerSparse(slots: number): void {
+    checkInteger('slots', slots, 1, MAX_FILES);
+    registerResources(this.core, 'FILES2', slots, 0, RsrcRegister.FLAG_SPARSE, [], () => undefined);
+  }
+
+  /**
+   * Puts other files into slots from `offset` on; -1 empties a slot, -2 leaves it (5.12). `io_uring_register_files_update`.
+   * Since 5.5.
+   *
+   * @returns how many slots were updated.
+   */
+  update(offset: number, fds: readonly number[]): number {
+    checkUint32('offset', offset);
+    checkFds('fds', fds, FILES_SKIP);
+    const size = RsrcUpdate.SIZE + 4 * fds.length;
+    return this.core.arena.scratch(size, (at, address) => {
+      const { data } = this.core.arena;
+      data.setUint32(at + RsrcUpdate.OFFSET, offset, true);
+      writeAddress(data, at + RsrcUpdate.DATA, address + RsrcUpdate.SIZE);
+      writeInts(data, at + RsrcUpdate.SIZE, fds);
+      return register(this.core, 'FILES_UPDATE', address, fds.length);
+    });
+  }
+
+  /** As {@link update}, with tags. `io_uring_register_files_update_tag`. Since 5.13. */
+  updateTagged(offset: number, fds: readonly number[], tags: readonly (number | bigint)[]): number {
+    checkUint32('offset', offset);
+    checkFds('fds', fds, FILES_SKIP);
+    checkTags(tags, fds.length);
+    return updateResources(this.core, 'FILES_UPDATE2', offset, fds.length, 4, tags, (data, at) => writeInts(data, at, fds));
+  }
+
+  /**
+   * The slots that FILE_INDEX_ALLOC chooses from. `io_uring_register_file_alloc_range`. Since 6.0.
+   */
+  setAllocRange(offset: number, length: number): void {
+    checkUint32('offset', offset);
+    checkUint32('length', length);
+    registerStruct(this.core, 'FILE_ALLOC_RANGE', FileIndexRange.SIZE, 0, (data, at) => {
+      data.setUint32(at + FileIndexRange.OFF, offset, true);
+      data.setUint32(at + FileIndexRange.LEN, length, true);
+    });
+  }
+
+  /**
+   * Takes the table back; operations in flight keep their files. `io_uring_unregister_files`.
+   *
+   * @throws UringError ENXIO when there is none.
+   */
+  unregister(): void {
+    register(this.core, 'UNREGISTER_FILES', 0, 0);
+  }
+}
+
+/** `*_REGISTER` with a `struct io_uring_rsrc_register`: shared by files and buffers. @internal */
+export function registerResources(
+  core: RingCore,
+  operation: 'FILES2' | 'BUFFERS2',
+  count: number,
+  itemSize: number,
+  flags: number,
+  tags: readonly (number | bigint)[],
+  writeItems: (data: DataView, offset: number) => void,
+): void {
+  const itemsAt = RsrcRegister.SIZE;
+  const tagsAt = itemsAt + Math.ceil((count * itemSize) / 8) * 8;
+  core.arena.scratch(tagsAt + 8 * tags.length, (offset, address) => {
+    const { data } = core.arena;
+    data.setUint32(offset + RsrcRegister.NR, count, true);
+    data.setUint32(offset + RsrcRegister.FLAGS, flags, true);
+    if (itemSize > 0) writeAddress(data, offset + RsrcRegister.DATA, address + itemsAt);
+    if (tags.length > 0) writeAddress(data, offset + RsrcRegister.TAGS, address + tagsAt);
+    writeItems(data, offset + itemsAt);
+    writeTags(data, offset + tagsAt, tags);
+    return register(core, operation, address, RsrcRegister.SIZE);
+  });
+}
+
+/** `*_UPDATE` with a `struct io_uring_rsrc_update2`: shared by files and buffers. @internal */
+export function updateResources(
+  core: RingCore,
+  operation: 'FILES_UPDATE2' | 'BUFFERS_UPDATE',
+  first: number,
+  count: number,
+  itemSize: number,
+  tags: readonly (number | bigint)[],
+  writeItems: (data: DataView, offset: number) => void,
+): number {
+  const itemsAt = RsrcUpdate2.SIZE;
+  const tagsAt = itemsAt + Math.ceil((count * itemSize) / 8) * 8;
+  return core.arena.scratch(tagsAt + 8 * tags.length, (offset, address) => {
+    const { data } = core.arena;
+    data.setUint32(offset + RsrcUpdate2.OFFSET, first, true);
+    data.setUint32(offset + RsrcUpdate2.NR, count, true);
+    writeAddress(data, offset + RsrcUpdate2.DATA, address + itemsAt);
+    if (tags.length > 0) writeAddress(data, offset + RsrcUpdate2.TAGS, address + tagsAt);
+    writeItems(data, offset + itemsAt);
+    writeTags(data, offset + tagsAt, tags);
+    return register(core, operation, address, RsrcUpdate2.SIZE);
+  });
+}
+
+function checkFds(name: string, fds: unknown, least: number): void {
+  if (!Array.isArray(fds)) throw invalidArgType(name, 'an array of file descriptors', fds);
+  if (fds.length === 0) throw outOfRange(`${name}.length`, '>= 1', 0);
+  fds.forEach((fd, index) => checkInteger(`${name}[${index}]`, fd, least, 0x7fff_ffff));
+}
+
+/** As many tags as items, each a u64. @internal */
+export function checkTags(tags: unknown, count: number): void {
+  if (!Array.isArray(tags)) throw invalidArgType('tags', 'an array of numbers or bigints', tags);
+  if (tags.length !== count) throw outOfRange('tags.length', `${count}, as many as there are items`, tags.length);
+  tags.forEach((tag, index) => checkUint64(`tags[${index}]`, tag));
+}

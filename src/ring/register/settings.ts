@@ -1,0 +1,312 @@
+/**
+ * Everything about a ring that is registered once and then simply holds: eventfd, restrictions, credentials, the ring's own
+ * registered index, the clock, busy polling, the wait region, the size.
+ *
+ * @module
+ */
+
+import { UringError } from '../../syscalls/index.js';
+import { RegWait } from '../abi/enter.js';
+import { OPCODE_NAMES, Opcode, type OpcodeName } from '../abi/opcodes.js';
+import {
+  ClockRegister,
+  MemRegionReg,
+  Napi,
+  RegionDesc,
+  RegisterOp,
+  type RegisterOpName,
+  Restriction,
+  RsrcUpdate,
+} from '../abi/register.js';
+import { CQE_SIZE } from '../abi/cqe.js';
+import { MAX_CQ_ENTRIES, MAX_ENTRIES, Params, SetupFlag } from '../abi/setup.js';
+import { type ArenaBlock, PAGE_SIZE } from '../arena.js';
+import type { RingCore } from '../core.js';
+import { powerOfTwo, type RingLayout, readLayout } from '../layout.js';
+import { allocateQueues, isShared, mapMemory, sharedMemory } from '../memory.js';
+import { checkFd, checkInteger, checkName, checkOptions, checkUint32, invalidArgType, invalidState } from '../validate.js';
+import { closedError, register, registerStruct, writeAddress, writeInts } from './call.js';
+
+/** What a restricted ring still allows. */
+export interface Restrictions {
+  /** Operations that may be submitted. */
+  readonly operations?: readonly OpcodeName[];
+  /** Register operations that may be called after {@link Settings.enable}. */
+  readonly registrations?: readonly RegisterOpName[];
+  /** `SqeFlag`s that an SQE may have; default: none but the required. */
+  readonly allowedSqeFlags?: number;
+  /** `SqeFlag`s that every SQE must have. */
+  readonly requiredSqeFlags?: number;
+}
+
+/** Busy polling of network devices. */
+export interface NapiSettings {
+  /** How long to poll, in microseconds. */
+  readonly busyPollMicroseconds: number;
+  readonly preferBusyPoll: boolean;
+}
+
+/** CLOCK_MONOTONIC and CLOCK_BOOTTIME, the clocks that waits can be measured by. */
+export const Clock = { MONOTONIC: 1, BOOTTIME: 7 } as const;
+
+const REGISTER_OP_NAMES = Object.keys(RegisterOp) as RegisterOpName[];
+
+export class Settings {
+  /** @internal */
+  waitRegion: ArenaBlock | undefined;
+
+  /** @internal */
+  constructor(private readonly core: RingCore) {}
+
+  /**
+   * Signals an eventfd for each completion. `io_uring_register_eventfd`. Since 5.2.
+   *
+   * @throws UringError EBUSY when there is one already, EBADF.
+   */
+  registerEventfd(fd: number): void {
+    checkFd('fd', fd);
+    registerStruct(this.core, 'EVENTFD', 4, 1, (data, offset) => writeInts(data, offset, [fd]));
+  }
+
+  /** Signals an eventfd for completions that did not happen inline only. `io_uring_register_eventfd_async`. Since 5.6. */
+  registerEventfdAsync(fd: number): void {
+    checkFd('fd', fd);
+    registerStruct(this.core, 'EVENTFD_ASYNC', 4, 1, (data, offset) => writeInts(data, offset, [fd]));
+  }
+
+  /** Takes the eventfd back. `io_uring_unregister_eventfd`. @throws UringError ENXIO when there is none. */
+  unregisterEventfd(): void {
+    register(this.core, 'UNREGISTER_EVENTFD', 0, 0);
+  }
+
+  /**
+   * Registers the credentials of this thread; `sqe.setPersonality()` uses them. `io_uring_register_personality`. Since 5.6.
+   *
+   * @returns their id.
+   */
+  registerPersonality(): number {
+    return register(this.core, 'PERSONALITY', 0, 0);
+  }
+
+  /** Takes credentials back. `io_uring_unregister_personality`. @throws UringError EINVAL for an unknown id. */
+  unregisterPersonality(id: number): void {
+    checkInteger('id', id, 0, 0xffff);
+    register(this.core, 'UNREGISTER_PERSONALITY', 0, id);
+  }
+
+  /**
+   * Restricts the ring, which must have been opened with R_DISABLED, to what is listed. Anything else is answered with EACCES
+   * once the ring is enabled. `io_uring_register_restrictions`. Since 5.10.
+   *
+   * SYNC_CANCEL stays allowed always, as closing the ring needs it.
+   *
+   * @throws UringError EBADFD when the ring is enabled already, EBUSY when it is restricted already.
+   */
+  restrict(restrictions: Restrictions): void {
+    checkOptions(restrictions, ['operations', 'registrations', 'allowedSqeFlags', 'requiredSqeFlags'], 'restrictions');
+    const { operations = [], registrations = [], allowedSqeFlags, requiredSqeFlags } = restrictions;
+    const entries: [type: number, value: number][] = [];
+    for (const name of operations) {
+      checkName('restrictions.operations', name, OPCODE_NAMES, 'an operation');
+      entries.push([Restriction.SQE_OP, Opcode[name]]);
+    }
+    for (const name of new Set<RegisterOpName>([...registrations, 'SYNC_CANCEL'])) {
+      checkName('restrictions.registrations', name, REGISTER_OP_NAMES, 'a register operation');
+      entries.push([Restriction.REGISTER_OP, RegisterOp[name]]);
+    }
+    if (allowedSqeFlags !== undefined) {
+      checkInteger('restrictions.allowedSqeFlags', allowedSqeFlags, 0, 0xff);
+      entries.push([Restriction.SQE_FLAGS_ALLOWED, allowedSqeFlags]);
+    }
+    if (requiredSqeFlags !== undefined) {
+      checkInteger('restrictions.requiredSqeFlags', requiredSqeFlags, 0, 0xff);
+      entries.push([Restriction.SQE_FLAGS_REQUIRED, requiredSqeFlags]);
+    }
+    registerStruct(this.core, 'RESTRICTIONS', entries.length * Restriction.SIZE, entries.length, (data, offset) => {
+      entries.forEach(([type, value], index) => {
+        data.setUint16(offset + index * Restriction.SIZE + Restriction.TYPE, type, true);
+        data.setUint8(offset + index * Restriction.SIZE + Restriction.VALUE, value);
+      });
+    });
+  }
+
+  /** Enables a ring opened with R_DISABLED. `io_uring_enable_rings`. Since 5.10. @throws UringError EBADFD when it is enabled. */
+  enable(): void {
+    register(this.core, 'ENABLE_RINGS', 0, 0);
+    this.core.disabled = false;
+  }
+
+  /**
+   * Registers the ring's own fd with this thread, which saves the kernel a look-up in every `enter`.
+   * `io_uring_register_ring_fd`. Since 5.18.
+   *
+   * @returns the index.
+   */
+  registerRingFd(): number {
+    const { core } = this;
+    if (core.registeredIndex >= 0 || core.registerFlag !== 0) throw invalidState('the ring fd is registered already');
+    registerStruct(
+      core,
+      'RING_FDS',
+      RsrcUpdate.SIZE,
+      1,
+      (data, offset) => {
+        // All ones: any free index.
+        data.setUint32(offset + RsrcUpdate.OFFSET, 0xffff_ffff, true);
+        data.setBigUint64(offset + RsrcUpdate.DATA, BigInt(core.fd), true);
+      },
+      (data, offset) => core.useRegisteredIndex(data.getUint32(offset + RsrcUpdate.OFFSET, true)),
+    );
+    return core.registeredIndex;
+  }
+
+  /** Goes back to the plain fd. `io_uring_unregister_ring_fd`. Since 5.18. */
+  unregisterRingFd(): void {
+    const { core } = this;
+    if (core.registeredIndex < 0) throw invalidState('the ring fd is not registered');
+    if (core.closed) throw closedError();
+    const result = core.dropRegisteredIndex();
+    if (result < 0) throw new UringError(result, 'io_uring_register', 'UNREGISTER_RING_FDS');
+  }
+
+  /**
+   * Busy-polls network devices while waiting. `io_uring_register_napi`. Since 6.9.
+   *
+   * @returns the settings before.
+   */
+  registerNapi(settings: NapiSettings): NapiSettings {
+    checkOptions(settings, ['busyPollMicroseconds', 'preferBusyPoll'], 'settings');
+    checkUint32('settings.busyPollMicroseconds', settings.busyPollMicroseconds);
+    return this.napi('NAPI', settings);
+  }
+
+  /** Stops busy polling. `io_uring_unregister_napi`. Since 6.9. @returns the settings before. */
+  unregisterNapi(): NapiSettings {
+    return this.napi('UNREGISTER_NAPI', { busyPollMicroseconds: 0, preferBusyPoll: false });
+  }
+
+  private napi(operation: 'NAPI' | 'UNREGISTER_NAPI', settings: NapiSettings): NapiSettings {
+    let before: NapiSettings = settings;
+    registerStruct(
+      this.core,
+      operation,
+      Napi.SIZE,
+      1,
+      (data, offset) => {
+        data.setUint32(offset + Napi.BUSY_POLL_TO, settings.busyPollMicroseconds, true);
+        data.setUint8(offset + Napi.PREFER_BUSY_POLL, settings.preferBusyPoll ? 1 : 0);
+      },
+      (data, offset) => {
+        before = {
+          busyPollMicroseconds: data.getUint32(offset + Napi.BUSY_POLL_TO, true),
+          preferBusyPoll: data.getUint8(offset + Napi.PREFER_BUSY_POLL) !== 0,
+        };
+      },
+    );
+    return before;
+  }
+
+  /** The clock that wait timeouts are measured by: one of {@link Clock}. `io_uring_register_clock`. Since 6.12. */
+  setClock(clockId: number): void {
+    checkUint32('clockId', clockId);
+    registerStruct(this.core, 'CLOCK', ClockRegister.SIZE, 0, (data, offset) => {
+      data.setUint32(offset + ClockRegister.CLOCKID, clockId, true);
+    });
+  }
+
+  /**
+   * Gives the ring other sizes, with everything in it kept. The ring must have DEFER_TASKRUN and not be shared.
+   * `io_uring_resize_rings`. Since 6.13.
+   *
+   * Every `Sqe` and `Cqe` taken before is void afterwards, and `ring.sq` and `ring.cq` are new objects.
+   *
+   * @throws UringError EINVAL, EOVERFLOW when what is in the queues does not fit.
+   */
+  resize(entries: number, cqEntries?: number): void {
+    const { core } = this;
+    checkInteger('entries', entries, 1, MAX_ENTRIES);
+    if (cqEntries !== undefined) checkInteger('cqEntries', cqEntries, 1, MAX_CQ_ENTRIES);
+    if (core.shared) throw invalidState('a ring that threads share cannot be resized');
+    core.sq.publish();
+    const noMmap = isShared(core.layout);
+    const { setupFlags } = core.layout;
+    const sq = powerOfTwo(entries);
+    const cq = powerOfTwo(cqEntries ?? 2 * sq);
+    const room = noMmap ? allocateQueues(core.arena, sq, cq, setupFlags) : undefined;
+    core.arena.scratch(Params.SIZE, (offset, address) => {
+      const { data } = core.arena;
+      data.setUint32(offset + Params.SQ_ENTRIES, entries, true);
+      data.setUint32(offset + Params.CQ_ENTRIES, cqEntries ?? 0, true);
+      data.setUint32(offset + Params.FLAGS, cqEntries === undefined ? 0 : SetupFlag.CQSIZE, true);
+      if (room) {
+        writeAddress(data, offset + Params.SQ_OFF_USER_ADDR, core.arena.address(room.sqes));
+        writeAddress(data, offset + Params.CQ_OFF_USER_ADDR, core.arena.address(room.rings));
+      }
+      register(core, 'RESIZE_RINGS', address, 1);
+      const params = new DataView(core.arena.bytes.slice(offset, offset + Params.SIZE).buffer);
+      // The kernel answers with the flags of the call; those of the ring stay what they were.
+      const { features, sqeSize, cqeSize } = core.layout;
+      const answer = { ...readLayout(params), setupFlags, features, sqeSize, cqeSize };
+      const resized = { ...answer, sqArray: resizedSqArray(answer) };
+      core.rebuild(resized, room ? sharedMemory(core.arena, room) : mapMemory(core.syscalls, core.fd, resized));
+    });
+  }
+
+  /**
+   * Registers a region of wait arguments; `ring.submitAndWaitRegistered()` then waits by the index of one of them, without
+   * anything being copied. `io_uring_register_region`. Since 6.13. The ring must have been opened with R_DISABLED and not be
+   * enabled yet.
+   *
+   * @param count wait arguments, 1 to 64.
+   */
+  registerWaitRegion(count: number): void {
+    checkInteger('count', count, 1, PAGE_SIZE / RegWait.SIZE);
+    if (this.waitRegion) throw invalidState('there is a wait region already');
+    const { core } = this;
+    const region = core.arena.block(PAGE_SIZE);
+    const size = RegionDesc.SIZE + MemRegionReg.SIZE;
+    try {
+      core.arena.scratch(size, (offset, address) => {
+        const { data } = core.arena;
+        writeAddress(data, offset + RegionDesc.USER_ADDR, region.address);
+        writeAddress(data, offset + RegionDesc.REGION_SIZE, PAGE_SIZE);
+        data.setUint32(offset + RegionDesc.FLAGS, RegionDesc.FLAG_USER, true);
+        const registration = offset + RegionDesc.SIZE;
+        writeAddress(data, registration + MemRegionReg.REGION, address);
+        writeAddress(data, registration + MemRegionReg.FLAGS, MemRegionReg.FLAG_WAIT_ARG);
+        return register(core, 'MEM_REGION', address + RegionDesc.SIZE, 1);
+      });
+    } catch (error) {
+      region.free();
+      throw error;
+    }
+    this.waitRegion = region;
+  }
+
+  /** Sets the time limit of a registered wait argument, in milliseconds; `undefined` for none. */
+  setRegisteredWait(index: number, timeoutMs: number | undefined, minWaitMicroseconds = 0): void {
+    if (!this.waitRegion) throw invalidState('there is no wait region');
+    checkInteger('index', index, 0, PAGE_SIZE / RegWait.SIZE - 1);
+    checkUint32('minWaitMicroseconds', minWaitMicroseconds);
+    if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= Number.MAX_SAFE_INTEGER)) {
+      throw invalidArgType('timeoutMs', 'a non-negative number of milliseconds', timeoutMs);
+    }
+    const { data } = this.core.arena;
+    const at = this.waitRegion.offset + index * RegWait.SIZE;
+    const milliseconds = timeoutMs ?? 0;
+    writeAddress(data, at + RegWait.TS, Math.floor(milliseconds / 1000));
+    writeAddress(data, at + RegWait.TS + 8, Math.round((milliseconds % 1000) * 1e6));
+    data.setUint32(at + RegWait.MIN_WAIT_USEC, minWaitMicroseconds, true);
+    data.setUint32(at + RegWait.FLAGS, timeoutMs === undefined ? 0 : RegWait.FLAG_TS, true);
+  }
+}
+
+/**
+ * Where RESIZE_RINGS has put the SQ array: the kernel moves it and does not say where to (6.18 answers 0). It lies on the
+ * cache line behind the header and the CQEs, and CQE32 doubles both.
+ */
+function resizedSqArray(layout: RingLayout): number {
+  if (layout.setupFlags & SetupFlag.NO_SQARRAY) return 0;
+  const size = layout.cqCqes + layout.cqEntries * CQE_SIZE;
+  return Math.ceil((layout.setupFlags & SetupFlag.CQE32 ? 2 * size : size) / 64) * 64;
+}

@@ -1,0 +1,71 @@
+/**
+ * The kernel's worker threads (io-wq) that run what cannot complete inline.
+ *
+ * @module
+ */
+
+import type { RingCore } from '../core.js';
+import { checkInteger, invalidArgType, outOfRange } from '../validate.js';
+import { register, registerStruct } from './call.js';
+
+/** Limits of the two kinds of workers. */
+export interface WorkerLimits {
+  /** For files and block devices, whose operations end by themselves. */
+  readonly bounded: number;
+  /** For sockets, pipes and the like. */
+  readonly unbounded: number;
+}
+
+const MAX_CPU = 8191;
+
+export class Workers {
+  /** @internal */
+  constructor(private readonly core: RingCore) {}
+
+  /**
+   * Lets workers run on these CPUs only. `io_uring_register_iowq_aff`. Since 5.14.
+   *
+   * @param cpus numbers of CPUs, at least one.
+   */
+  setAffinity(cpus: readonly number[]): void {
+    if (!Array.isArray(cpus)) throw invalidArgType('cpus', 'an array of CPU numbers', cpus);
+    if (cpus.length === 0) throw outOfRange('cpus.length', '>= 1', 0);
+    cpus.forEach((cpu, index) => checkInteger(`cpus[${index}]`, cpu, 0, MAX_CPU));
+    const bytes = (Math.floor(Math.max(...cpus) / 64) + 1) * 8;
+    registerStruct(this.core, 'IOWQ_AFF', bytes, bytes, (data, offset) => {
+      for (const cpu of cpus) data.setUint8(offset + (cpu >> 3), data.getUint8(offset + (cpu >> 3)) | (1 << (cpu & 7)));
+    });
+  }
+
+  /** Lets workers run on all CPUs again. `io_uring_unregister_iowq_aff`. Since 5.14. */
+  clearAffinity(): void {
+    register(this.core, 'UNREGISTER_IOWQ_AFF', 0, 0);
+  }
+
+  /**
+   * Bounds the number of workers of the calling thread's rings; 0 leaves a limit as it is.
+   * `io_uring_register_iowq_max_workers`. Since 5.15.
+   *
+   * @returns the limits before.
+   */
+  setLimits(limits: Partial<WorkerLimits> = {}): WorkerLimits {
+    const { bounded = 0, unbounded = 0 } = limits;
+    checkInteger('limits.bounded', bounded, 0, 0x7fff_ffff);
+    checkInteger('limits.unbounded', unbounded, 0, 0x7fff_ffff);
+    let before: WorkerLimits = { bounded: 0, unbounded: 0 };
+    registerStruct(
+      this.core,
+      'IOWQ_MAX_WORKERS',
+      8,
+      2,
+      (data, offset) => {
+        data.setUint32(offset, bounded, true);
+        data.setUint32(offset + 4, unbounded, true);
+      },
+      (data, offset) => {
+        before = { bounded: data.getUint32(offset, true), unbounded: data.getUint32(offset + 4, true) };
+      },
+    );
+    return before;
+  }
+}

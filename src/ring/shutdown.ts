@@ -1,0 +1,102 @@
+/**
+ * Brings a ring to rest: cancels everything in flight and waits until the kernel has let go of it.
+ *
+ * That nothing is in flight is proved, not assumed: by the caller's own accounts, or by a NOP with IO_DRAIN, which completes
+ * after everything before it. Cancelling goes on until the proof is there, because the end of one operation may start another
+ * (links, drains).
+ *
+ * @module
+ */
+
+import { Errno } from '../syscalls/index.js';
+import { EnterFlag } from './abi/enter.js';
+import { CancelFlag } from './abi/op-flags.js';
+import { Opcode } from './abi/opcodes.js';
+import { RegisterOp, SyncCancel } from './abi/register.js';
+import { Feature } from './abi/setup.js';
+import { SqeFlag } from './abi/sqe.js';
+import type { Accounting, RingCore } from './core.js';
+
+/** How long a close waits for operations that do not end (a disk or a network mount that hangs). */
+const DRAIN_LIMIT_MS = 5000;
+
+/** How long one round waits: what is cancelled usually ends at once. */
+const ROUND_MS = 10;
+
+/** Rounds without a completion after which a ring that refuses drains counts as probably at rest. */
+const QUIET_ROUNDS = 10;
+
+/** The drain marker's user data; no index, counter or address looks like it. */
+const MARKER = 0xffff_ffff_dead_0fffn;
+
+/**
+ * How sure it is that the kernel is done with a ring: `'rest'` is proved; `'quiet'` means that nothing has happened for a while
+ * on a ring where no proof is possible; `'busy'`, that something will still happen.
+ */
+export type DrainResult = 'rest' | 'quiet' | 'busy';
+
+/** Cancels and waits. Blocks for 5 s at most. */
+export function drain(core: RingCore, accounting?: Accounting): DrainResult {
+  const marker = accounting ? undefined : new DrainMarker(core);
+  const proof = accounting ?? (marker as DrainMarker);
+  const deadline = performance.now() + DRAIN_LIMIT_MS;
+  const timed = (core.layout.features & Feature.EXT_ARG) !== 0;
+  for (let quietRounds = 0; ; ) {
+    if (proof.idle()) return 'rest';
+    cancelAll(core);
+    const flags = EnterFlag.GETEVENTS | core.pendingFlags();
+    const result = core.enter(core.sq.publish(), timed ? 1 : 0, flags, timed ? ROUND_MS : undefined);
+    const completions = core.cq.forEach((cqe) => proof.completed(cqe));
+    // This thread may not use the ring (SINGLE_ISSUER, and collected elsewhere), or it is no ring any more.
+    if (result === -Errno.EEXIST || result === -Errno.EBADF || result === -Errno.EOWNERDEAD) return 'busy';
+    quietRounds = completions > 0 ? 0 : quietRounds + 1;
+    if (marker?.refused && quietRounds >= QUIET_ROUNDS) return 'quiet';
+    if (performance.now() > deadline) return 'busy';
+  }
+}
+
+/** Proof of rest for those who keep no accounts of their own. */
+class DrainMarker implements Accounting {
+  /** The kernel takes no drain: it never does on a ring that has seen CQE_SKIP_SUCCESS, and restrictions can forbid a NOP. */
+  refused = false;
+  private placed = false;
+  private seen = false;
+
+  constructor(private readonly core: RingCore) {}
+
+  completed(cqe: { readonly userData64: bigint; readonly res: number }): void {
+    if (cqe.userData64 !== MARKER) return;
+    if (cqe.res === 0) this.seen = true;
+    else this.refused = true;
+  }
+
+  idle(): boolean {
+    // No room for it only while an SQPOLL thread has yet to take what was published: then in the next round.
+    if (!this.placed) this.placed = this.place();
+    return this.seen;
+  }
+
+  private place(): boolean {
+    const sqe = this.core.sq.reserve();
+    if (sqe === null) return false;
+    sqe.prepare(Opcode.NOP, -1, 0, 0, 0, 0);
+    sqe.setFlags(SqeFlag.IO_DRAIN);
+    sqe.setUserData(MARKER);
+    return true;
+  }
+}
+
+/**
+ * IORING_REGISTER_SYNC_CANCEL of everything (6.0). Its answer says little: 0 can mean that an operation is running and cannot
+ * be interrupted. Older kernels are left to complete by themselves.
+ */
+function cancelAll(core: RingCore): void {
+  const { arena, syscalls } = core;
+  arena.scratch(SyncCancel.SIZE, (offset, address) => {
+    arena.data.setInt32(offset + SyncCancel.FD, -1, true);
+    arena.data.setUint32(offset + SyncCancel.FLAGS, CancelFlag.ANY | CancelFlag.ALL, true);
+    arena.data.setBigInt64(offset + SyncCancel.TIMEOUT, 0n, true);
+    arena.data.setBigInt64(offset + SyncCancel.TIMEOUT + 8, BigInt(ROUND_MS * 1e6), true);
+    syscalls.register(core.registerFd, (RegisterOp.SYNC_CANCEL | core.registerFlag) >>> 0, address, 1);
+  });
+}

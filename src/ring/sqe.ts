@@ -1,0 +1,148 @@
+/**
+ * One slot of the submission queue, as an object bound to it for ever: nothing is allocated per operation, and two SQEs held at
+ * the same time never mean the same memory. What its words mean is drawn in `abi/sqe.ts`.
+ *
+ * @module
+ */
+
+import { SqeFlag, SqeWord } from './abi/sqe.js';
+import { checkUint32, checkUint64 } from './validate.js';
+
+const TWO_32 = 0x1_0000_0000;
+
+const ALL_SQE_FLAGS = Object.values(SqeFlag).reduce((all, flag) => all | flag, 0);
+
+/**
+ * A submission queue entry to be filled.
+ *
+ * An encoder of `src/ops` (`prepRead(sqe, ...)`) comes first: it writes every field. Then the fields that all operations
+ * have: {@link Sqe.setUserData}, {@link Sqe.setFlags}, {@link Sqe.setPersonality}. The object is valid from
+ * `ring.getSqe()` to the submission; afterwards the slot belongs to the next operation.
+ */
+export class Sqe {
+  /**
+   * @param words the array of SQEs.
+   * @param base index of this SQE's first word.
+   * @param size words of an SQE: 16, or 32 with SETUP_SQE128.
+   * @internal
+   */
+  constructor(
+    readonly words: Int32Array,
+    readonly base: number,
+    readonly size: number,
+  ) {}
+
+  /**
+   * Writes every field: these as given, all others (flags, user data, buffer index, personality, file index, addr3, padding)
+   * zero. The slot may hold anything from its last use, and a field left over is a bug that shows up much later.
+   *
+   * The first step of every encoder; `io_uring_prep_rw` of liburing. The values are not checked here.
+   *
+   * @param address a non-negative safe integer.
+   * @param length a u32.
+   * @param offset a non-negative safe integer, or -1 for all ones.
+   * @param opFlags the operation's own flag word.
+   */
+  prepare(opcode: number, fd: number, address: number, length: number, offset: number, opFlags: number): void {
+    const { words, base } = this;
+    words[base] = opcode;
+    words[base + SqeWord.FD] = fd;
+    words[base + SqeWord.OFF] = offset | 0;
+    // (x / 2^32) | 0 would turn -1 into 0.
+    words[base + SqeWord.OFF + 1] = offset < 0 ? -1 : (offset / TWO_32) | 0;
+    words[base + SqeWord.ADDR] = address | 0;
+    words[base + SqeWord.ADDR + 1] = (address / TWO_32) | 0;
+    words[base + SqeWord.LEN] = length;
+    words[base + SqeWord.OP_FLAGS] = opFlags;
+    words[base + 8] = 0;
+    words[base + 9] = 0;
+    words[base + 10] = 0;
+    words[base + 11] = 0;
+    words[base + 12] = 0;
+    words[base + 13] = 0;
+    words[base + 14] = 0;
+    words[base + 15] = 0;
+    if (this.size > 16) words.fill(0, base + 16, base + 32);
+  }
+
+  /** Writes a 64-bit field that may exceed 2^53. `word` is one of `SqeWord`. @internal */
+  set64(word: number, value: number | bigint): void {
+    const index = this.base + word;
+    if (typeof value === 'number') {
+      this.words[index] = value | 0;
+      this.words[index + 1] = value < 0 ? -1 : (value / TWO_32) | 0;
+    } else {
+      this.words[index] = Number(BigInt.asIntN(32, value));
+      this.words[index + 1] = Number(BigInt.asIntN(32, value >> 32n));
+    }
+  }
+
+  /** Writes a 32-bit field. `word` is one of `SqeWord`. @internal */
+  set32(word: number, value: number): void {
+    this.words[this.base + word] = value;
+  }
+
+  /**
+   * The value that the operation's CQE will carry. `io_uring_sqe_set_data64`.
+   *
+   * @param value a safe integer, or a bigint for all 64 bits. (Numbers are the fast way.)
+   */
+  setUserData(value: number | bigint): void {
+    if (typeof value === 'number' && value >>> 0 === value) {
+      this.words[this.base + SqeWord.USER_DATA] = value;
+      this.words[this.base + SqeWord.USER_DATA + 1] = 0;
+      return;
+    }
+    checkUint64('userData', value);
+    this.set64(SqeWord.USER_DATA, value);
+  }
+
+  /**
+   * The flags all operations have, or'ed together from `SqeFlag`. `io_uring_sqe_set_flags`.
+   */
+  setFlags(flags: number): void {
+    checkUint32('flags', flags);
+    const index = this.base + SqeWord.OPCODE_FLAGS_IOPRIO;
+    this.words[index] = (this.words[index] & ~0xff00) | ((flags & ALL_SQE_FLAGS) << 8);
+  }
+
+  /**
+   * The I/O priority (ioprio_set(2)); the socket operations keep their `RecvSendFlag`s in the same field.
+   *
+   * @param value a u16.
+   */
+  setIoprio(value: number): void {
+    const index = this.base + SqeWord.OPCODE_FLAGS_IOPRIO;
+    this.words[index] = (this.words[index] & 0xffff) | (value << 16);
+  }
+
+  /**
+   * The registered buffer's index, or the group that a buffer is selected from (with `SqeFlag.BUFFER_SELECT`).
+   *
+   * @param index a u16.
+   */
+  setBufferIndex(index: number): void {
+    const word = this.base + SqeWord.BUFFER_PERSONALITY;
+    this.words[word] = (this.words[word] & ~0xffff) | (index & 0xffff);
+  }
+
+  /**
+   * The credentials to run with, from `ring.registerPersonality()`.
+   *
+   * @param id a u16; 0 means the submitting task's own.
+   */
+  setPersonality(id: number): void {
+    const word = this.base + SqeWord.BUFFER_PERSONALITY;
+    this.words[word] = (this.words[word] & 0xffff) | (id << 16);
+  }
+
+  /** The opcode. */
+  get opcode(): number {
+    return this.words[this.base] & 0xff;
+  }
+
+  /** A copy of the entry's 64 or 128 bytes: for tests, and for the decoder. */
+  bytes(): Uint8Array {
+    return new Uint8Array(this.words.slice(this.base, this.base + this.size).buffer);
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Which threads use a ring, and through which fd: a table in the arena.
+ *
+ * Every thread has a descriptor of its own for the ring (a duplicate), so that none can close it under another, and the ring
+ * lives until the last is closed. The table tells who is last, and which descriptor a newcomer can duplicate. A worker that was
+ * terminated cannot take its row out; whoever looks removes the rows of threads that are gone.
+ *
+ * @module
+ */
+
+import type { Syscalls } from '../syscalls/index.js';
+import { type Arena, ArenaState, ArenaWord } from './arena.js';
+import { invalidState } from './validate.js';
+
+export class ThreadTable {
+  constructor(
+    private readonly arena: Arena,
+    private readonly syscalls: Syscalls,
+  ) {}
+
+  /** Adds this thread. */
+  enter(fd: number): void {
+    const threadId = this.syscalls.threadId();
+    this.arena.exclusive(() => this.add(threadId, fd));
+  }
+
+  /**
+   * Adds this thread with a descriptor of its own.
+   *
+   * @returns the descriptor.
+   * @throws Error ERR_INVALID_STATE when the ring is closed by now.
+   */
+  attach(): number {
+    const threadId = this.syscalls.threadId();
+    // Under the lock nobody can close the descriptor that is about to be duplicated.
+    return this.arena.exclusive(() => {
+      if (this.state === ArenaState.CLOSED) throw invalidState('the shared ring is closed');
+      const source = this.rows().find((row) => this.syscalls.isThreadAlive(this.word(row)));
+      if (source === undefined) throw invalidState('every thread that had the shared ring has ended');
+      const fd = this.syscalls.duplicate(this.word(source + 1));
+      if (fd < 0) return fd;
+      this.add(threadId, fd);
+      return fd;
+    });
+  }
+
+  /**
+   * Takes this thread out.
+   *
+   * @returns whether it was the last one; then the ring counts as closed and nobody can attach any more.
+   */
+  leave(fd: number): boolean {
+    return this.arena.exclusive(() => {
+      let others = false;
+      for (const row of this.rows()) {
+        const mine = this.word(row + 1) === fd;
+        if (mine || !this.syscalls.isThreadAlive(this.word(row))) this.words[this.control + row] = 0;
+        else others = true;
+      }
+      if (!others) Atomics.store(this.words, this.control + ArenaWord.STATE, ArenaState.CLOSED);
+      return !others;
+    });
+  }
+
+  private get words(): Int32Array {
+    return this.arena.words;
+  }
+
+  private get control(): number {
+    return this.arena.control;
+  }
+
+  private get state(): number {
+    return this.word(ArenaWord.STATE);
+  }
+
+  private word(index: number): number {
+    return this.words[this.control + index];
+  }
+
+  private add(threadId: number, fd: number): void {
+    let free = -1;
+    for (let row: number = ArenaWord.THREADS; row < ArenaWord.THREADS_END && free < 0; row += 2) {
+      if (this.word(row) === 0 || !this.syscalls.isThreadAlive(this.word(row))) free = row;
+    }
+    if (free < 0) throw invalidState('too many threads share the ring');
+    // The id last: a row counts from then on.
+    this.words[this.control + free + 1] = fd;
+    this.words[this.control + free] = threadId;
+  }
+
+  private rows(): number[] {
+    const rows: number[] = [];
+    for (let row: number = ArenaWord.THREADS; row < ArenaWord.THREADS_END; row += 2) if (this.word(row) !== 0) rows.push(row);
+    return rows;
+  }
+}

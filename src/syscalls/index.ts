@@ -1,0 +1,20 @@
+/**
+ * The shim: what the library needs of the operating system, and the errors it answers with.
+ *
+ * @module
+ */
+
+export { allErrnos, Errno, type ErrnoName, errnoName, errnoSentence } from './errno.js';
+export {
+  type Explanation,
+  explainDisabled,
+  explainSetupErrno,
+  setupError,
+  type UnavailableReason,
+  UringError,
+  UringUnavailableError,
+} from './errors.js';
+export { readHostFacts } from './host.js';
+export { loadKoffi } from './koffi.js';
+export { linuxSyscalls } from './linux.js';
+export type { HostFacts, Syscalls } from './types.js';

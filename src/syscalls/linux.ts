@@ -1,0 +1,155 @@
+/**
+ * The shim on Linux: libc through koffi.
+ *
+ * Every function has a fixed prototype of anonymous types (koffi's named types are global to the process and clash when the
+ * module is evaluated twice), and errno is read right after the call, before anything else can change it.
+ *
+ * @module
+ */
+
+import { existsSync, readlinkSync } from 'node:fs';
+import { explainKoffi, explainPlatform, UringUnavailableError } from './errors.js';
+import { readHostFacts } from './host.js';
+import { type Koffi, type KoffiLibrary, loadKoffi } from './koffi.js';
+import type { Syscalls } from './types.js';
+
+// The same numbers on x86-64, arm64, riscv64, loong64 and ppc64.
+const SYS_IO_URING_SETUP = 425;
+const SYS_IO_URING_ENTER = 426;
+const SYS_IO_URING_REGISTER = 427;
+
+const F_DUPFD_CLOEXEC = 1030;
+
+let instance: Syscalls | undefined;
+
+/**
+ * The shim of this thread, made on first use.
+ *
+ * @throws UringUnavailableError when this is not Linux, or koffi does not load.
+ */
+export function linuxSyscalls(): Syscalls {
+  instance ??= createLinuxSyscalls();
+  return instance;
+}
+
+function createLinuxSyscalls(): Syscalls {
+  if (process.platform !== 'linux') throw new UringUnavailableError(explainPlatform(process.platform));
+  let koffi: Koffi;
+  let libc: KoffiLibrary;
+  try {
+    koffi = loadKoffi();
+    // The executable itself: whichever libc node was linked with, glibc or musl.
+    libc = koffi.load(null);
+  } catch (cause) {
+    throw new UringUnavailableError(explainKoffi(cause), { cause });
+  }
+
+  const errno = koffi.errno;
+  const call = (name: string, result: string, parameters: string[]) =>
+    libc.func(name, result, parameters) as (...args: unknown[]) => number;
+
+  // syscall() returns a long, but these calls' results are ints: eax holds all of it, and koffi returns an int faster.
+  const setup = call('syscall', 'int', ['int', 'uint32_t', 'void *']);
+  const register = call('syscall', 'int', ['int', 'int', 'uint32_t', 'uintptr_t', 'uint32_t']);
+  // Two prototypes for one call. Without an argument the kernel reads no argsz, so the hot path passes six values, all
+  // in registers and all small; the seventh would go over the stack and cost a tenth of the call.
+  const enterBare = call('syscall', 'int', ['int', 'int', 'uint32_t', 'uint32_t', 'uint32_t', 'int']);
+  const enterWithArgument = call('syscall', 'int', ['int', 'int', 'uint32_t', 'uint32_t', 'uint32_t', 'uintptr_t', 'size_t']);
+  const mmap = call('mmap', 'intptr_t', ['uintptr_t', 'size_t', 'int', 'int', 'int', 'int64_t']);
+  const munmap = call('munmap', 'int', ['uintptr_t', 'size_t']);
+  const close = call('close', 'int', ['int']);
+  const eventfd = call('eventfd', 'int', ['uint32_t', 'int']);
+  const fcntl = call('fcntl', 'int', ['int', 'int', 'int']);
+  const addHook = threadEndHooks(libc);
+
+  return {
+    name: 'linux',
+
+    setup(entries, params) {
+      const result = setup(SYS_IO_URING_SETUP, entries, params);
+      return result < 0 ? -errno() : result;
+    },
+
+    enter(fd, toSubmit, minComplete, flags, arg, argSize) {
+      const result =
+        arg === 0 && argSize === 0
+          ? enterBare(SYS_IO_URING_ENTER, fd, toSubmit, minComplete, flags, 0)
+          : enterWithArgument(SYS_IO_URING_ENTER, fd, toSubmit, minComplete, flags, arg, argSize);
+      return result < 0 ? -errno() : result;
+    },
+
+    register(fd, opcode, arg, count) {
+      const result = register(SYS_IO_URING_REGISTER, fd, opcode, arg, count);
+      return result < 0 ? -errno() : result;
+    },
+
+    mmap(length, protection, flags, fd, offset) {
+      const result = mmap(0, length, protection, flags, fd, offset);
+      return result === -1 ? -errno() : result;
+    },
+
+    munmap(address, length) {
+      const result = munmap(address, length);
+      return result < 0 ? -errno() : result;
+    },
+
+    close(fd) {
+      const result = close(fd);
+      return result < 0 ? -errno() : result;
+    },
+
+    duplicate(fd) {
+      const result = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+      return result < 0 ? -errno() : result;
+    },
+
+    eventfd(initial, flags) {
+      const result = eventfd(initial, flags);
+      return result < 0 ? -errno() : result;
+    },
+
+    addressOf(view) {
+      // A small typed array may live inside the JavaScript heap, where it moves; asking for its buffer takes it out.
+      void view.buffer;
+      return Number(koffi.address(view));
+    },
+
+    viewOf(address, length) {
+      return koffi.view(BigInt(address), length);
+    },
+
+    threadId() {
+      return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+    },
+
+    isThreadAlive(threadId) {
+      return existsSync(`/proc/self/task/${threadId}`);
+    },
+
+    closeAtThreadEnd: addHook,
+
+    host: readHostFacts,
+  };
+}
+
+/**
+ * `node::AddEnvironmentCleanupHook` with libc's own `close` as the function: the only code that surely runs when a worker is
+ * terminated. The names are C++'s mangled ones, the same from Node 20 to 26; where a build lacks them, the descriptor of a
+ * terminated worker stays open until the process ends, as any descriptor of Node's would.
+ */
+function threadEndHooks(libc: KoffiLibrary): Syscalls['closeAtThreadEnd'] {
+  const hook = ['uintptr_t', 'uintptr_t', 'uintptr_t'];
+  try {
+    const currentIsolate = libc.func('_ZN2v87Isolate10GetCurrentEv', 'uintptr_t', []);
+    const add = libc.func('_ZN4node25AddEnvironmentCleanupHookEPN2v87IsolateEPFvPvES3_', 'void', hook);
+    const remove = libc.func('_ZN4node28RemoveEnvironmentCleanupHookEPN2v87IsolateEPFvPvES3_', 'void', hook);
+    const close = libc.symbol('close');
+    return (fd) => {
+      const isolate = currentIsolate();
+      add(isolate, close, fd);
+      return () => void remove(isolate, close, fd);
+    };
+  } catch {
+    return () => () => undefined;
+  }
+}

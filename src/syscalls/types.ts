@@ -1,0 +1,103 @@
+/**
+ * The shim's interface: everything the library asks of the operating system.
+ *
+ * It is as small as io_uring allows, and knows nothing of rings: another FFI, or the simulated kernel of
+ * `uring/testing`, takes koffi's place by implementing it. Calls never throw for a system error: they return
+ * the kernel's own convention, a negative errno, so that the hot path allocates nothing.
+ *
+ * @module
+ */
+
+/** What is known of the machine, for explaining why a ring could not be had. */
+export interface HostFacts {
+  /** `process.platform`. */
+  readonly platform: string;
+  /** The kernel's release, `uname -r`. */
+  readonly kernelRelease: string;
+  /** The sysctl `kernel.io_uring_disabled`: 0 (allowed), 1 (members of a group only), 2 (nobody); `undefined` where the kernel has none (before 6.6). */
+  readonly ioUringDisabled: number | undefined;
+  /** The sysctl `kernel.io_uring_group`: the group that may use io_uring when `ioUringDisabled` is 1. */
+  readonly ioUringGroup: number | undefined;
+  /** `Seccomp` of `/proc/self/status`: 0 (none), 1 (strict), 2 (a filter is installed). */
+  readonly seccompMode: number | undefined;
+  /** RLIMIT_MEMLOCK in bytes (`Infinity` when unlimited): soft and hard. */
+  readonly memlock: { readonly soft: number; readonly hard: number } | undefined;
+}
+
+/**
+ * The system calls of a ring. Results that are negative are `-errno`.
+ *
+ * Addresses are plain numbers: user space ends below 2^53 on every architecture Node runs on.
+ */
+export interface Syscalls {
+  /** Which implementation this is: `'linux'`, or `'simulated'`. */
+  readonly name: string;
+
+  /**
+   * io_uring_setup(2).
+   *
+   * @param entries SQ entries asked for.
+   * @param params 120 bytes of `struct io_uring_params`, read and written.
+   * @returns the ring's fd, or `-errno`.
+   */
+  setup(entries: number, params: Uint8Array): number;
+
+  /**
+   * io_uring_enter(2).
+   *
+   * @param arg address of a sigset, of a `io_uring_getevents_arg` (EXT_ARG), an offset (EXT_ARG_REG), or 0.
+   * @param argSize size of what `arg` points to.
+   * @returns how many SQEs the kernel took, or `-errno`.
+   */
+  enter(fd: number, toSubmit: number, minComplete: number, flags: number, arg: number, argSize: number): number;
+
+  /**
+   * io_uring_register(2).
+   *
+   * @param fd the ring's, or -1 for the operations that need no ring.
+   * @param arg address of the operation's argument, or 0.
+   * @returns the operation's result, or `-errno`.
+   */
+  register(fd: number, opcode: number, arg: number, count: number): number;
+
+  /** mmap(2) at an address of the kernel's choice. @returns the address, or `-errno`. */
+  mmap(length: number, protection: number, flags: number, fd: number, offset: number): number;
+
+  /** munmap(2). No view of the range may be touched afterwards. */
+  munmap(address: number, length: number): number;
+
+  /** close(2). */
+  close(fd: number): number;
+
+  /** fcntl(2) F_DUPFD_CLOEXEC: a second descriptor for the same file. */
+  duplicate(fd: number): number;
+
+  /** eventfd(2). */
+  eventfd(initial: number, flags: number): number;
+
+  /**
+   * The address of a view's first byte. The memory must stay referenced for as long as the address is in use, and
+   * the view must not be empty (an empty one has no address).
+   */
+  addressOf(view: ArrayBufferView): number;
+
+  /** The memory at an address as an ArrayBuffer that does not own it. */
+  viewOf(address: number, length: number): ArrayBuffer;
+
+  /** The calling thread's id, as the kernel numbers threads (gettid(2)). */
+  threadId(): number;
+
+  /** Whether a thread of this process, by {@link Syscalls.threadId}, still exists. */
+  isThreadAlive(threadId: number): boolean;
+
+  /**
+   * Has `fd` closed when the calling thread's JavaScript ends, even by `worker.terminate()`, when no JavaScript runs.
+   *
+   * @returns takes the arrangement back; must be called before `fd` is closed by other means, or the arrangement would
+   * close a stranger's descriptor of the same number.
+   */
+  closeAtThreadEnd(fd: number): () => void;
+
+  /** The facts that explain a refused ring. */
+  host(): HostFacts;
+}
