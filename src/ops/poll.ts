@@ -7,18 +7,6 @@
 import type { Sqe } from '../ring/index.js';
 import { checkAddress, checkFd, checkFlags, checkUint32, checkUint64, Opcode, prepareWithOffset, SqeWord } from './encode.js';
 
-/** `POLL*` of poll(2). */
-export const PollEvent = {
-  IN: 0x001,
-  PRI: 0x002,
-  OUT: 0x004,
-  ERR: 0x008,
-  HUP: 0x010,
-  RDHUP: 0x2000,
-  /** `EPOLLEXCLUSIVE`. Since 5.10. */
-  EXCLUSIVE: 1 << 28,
-} as const;
-
 /**
  * poll(2), once or, with `PollFlag.ADD_MULTI`, again and again. `io_uring_prep_poll_add`, `io_uring_prep_poll_multishot`. Since 5.1;
  * multishot since 5.13.

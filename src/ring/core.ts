@@ -121,6 +121,7 @@ export class RingCore {
     if (this.threads) return;
     this.threads = new ThreadTable(this.arena, this.syscalls);
     this.threads.enter(this.fd);
+    this.sq.concurrent = true;
   }
 
   /** Whether the ring has been shared with other threads. */
@@ -131,6 +132,7 @@ export class RingCore {
   /** Marks a core made for a descriptor that the table gave out. */
   joined(threads: ThreadTable): this {
     this.threads = threads;
+    this.sq.concurrent = true;
     return this;
   }
 

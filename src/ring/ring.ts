@@ -45,6 +45,7 @@ import {
   checkFunction,
   checkInteger,
   checkOptions,
+  checkTimeout,
   checkUint32,
   checkUint64,
   invalidArgType,
@@ -350,10 +351,7 @@ export class Ring {
     checkUint32('count', count);
     if (count > this.core.cq.entries) throw outOfRange('count', `<= ${this.core.cq.entries}, the completion queue's size`, count);
     if (timeoutMs === undefined) return;
-    if (typeof timeoutMs !== 'number') throw invalidArgType('timeoutMs', 'of type number', timeoutMs);
-    if (!(timeoutMs >= 0 && timeoutMs <= Number.MAX_SAFE_INTEGER)) {
-      throw outOfRange('timeoutMs', '>= 0 && <= 2 ** 53 - 1', timeoutMs);
-    }
+    checkTimeout(timeoutMs);
     if (!this.hasFeature('EXT_ARG')) {
       throw new UringError(Errno.EOPNOTSUPP, 'io_uring_enter', 'waiting with a time limit needs EXT_ARG, since Linux 5.11');
     }
@@ -378,6 +376,7 @@ export class Ring {
    * @param timeoutMs at most this long; then `null`.
    */
   waitCqe(timeoutMs?: number): Cqe | null {
+    checkTimeout(timeoutMs);
     const deadline = timeoutMs === undefined ? 0 : performance.now() + timeoutMs;
     for (let cqe = this.peekCqe(); ; cqe = this.core.cq.peek()) {
       if (cqe !== null) return cqe;
@@ -458,6 +457,22 @@ export class Ring {
     checkBuffer('view', view);
     this.core.holds.add(view);
     return this.core.syscalls.addressOf(view);
+  }
+
+  /** The address of a view that the caller keeps alive. @internal */
+  addressOf(view: ArrayBufferView): number {
+    return this.core.syscalls.addressOf(view);
+  }
+
+  /** Keeps an object alive until the kernel is done with the ring, however it ends. @internal */
+  holdUntilRest(object: object): void {
+    this.core.holds.add(object);
+  }
+
+  /** io_uring_enter(2) as it is: what is published, the kernel's own answer. @internal */
+  enter(toSubmit: number, minComplete: number, flags: number, timeoutMs?: number): number {
+    if (this.core.closed) throw closedError();
+    return this.core.enter(toSubmit, minComplete, flags, timeoutMs);
   }
 
   /** Lets go of a view; not before the last CQE of the last operation that uses it. */

@@ -36,7 +36,12 @@ export class SubmissionQueue {
   private readonly flagsIndex: number;
   private readonly droppedIndex: number;
   private readonly slots: Sqe[];
-  private readonly sqpoll: boolean;
+  /**
+   * Somebody else may look at the tail at any time: an SQPOLL thread, or another thread's enter.
+   *
+   * @internal
+   */
+  concurrent: boolean;
 
   /**
    * @param control the array that holds `reserved`, at `reservedIndex`.
@@ -56,7 +61,7 @@ export class SubmissionQueue {
     this.droppedIndex = word(layout.sqDropped);
     this.entries = layout.sqEntries;
     this.mask = this.ring[word(layout.sqMask)];
-    this.sqpoll = (layout.setupFlags & SetupFlag.SQPOLL) !== 0;
+    this.concurrent = (layout.setupFlags & SetupFlag.SQPOLL) !== 0;
     const size = layout.sqeSize >> 2;
     this.slots = Array.from({ length: layout.sqEntries }, (_, i) => new Sqe(memory.sqes, memory.sqesBase + i * size, size));
   }
@@ -96,13 +101,12 @@ export class SubmissionQueue {
   publish(): number {
     const { ring } = this;
     const reserved = this.control[this.reservedIndex];
-    if (this.sqpoll) {
-      // Release: the SQPOLL thread must see the SQEs' contents when it sees the tail. Sequentially consistent, too: it also
-      // orders this store before the load of the flags word in `flags`, which decides about the wake-up.
+    if (this.concurrent) {
+      // Release: whoever sees the tail must see the SQEs' contents. Sequentially consistent, too: with SQPOLL, this store has
+      // to come before the load of the flags word in `flags`, which decides about the wake-up.
       Atomics.store(ring, this.tailIndex, reserved);
     } else {
-      // A plain store is enough: the kernel reads the tail in a system call of this thread, or of one that has taken the
-      // lock after it. (An atomic store would be a tenth of a NOP's round trip.)
+      // A plain store is enough: the kernel reads the tail in a system call of this thread.
       ring[this.tailIndex] = reserved;
     }
     return (reserved - Atomics.load(ring, this.headIndex)) >>> 0;

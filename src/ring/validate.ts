@@ -108,6 +108,13 @@ export function checkOffset(name: string, value: unknown): asserts value is numb
   }
 }
 
+/** A time limit in milliseconds, fractions allowed, or `undefined` for none. */
+export function checkTimeout(value: unknown): asserts value is number | undefined {
+  if (value === undefined) return;
+  if (typeof value !== 'number') throw invalidArgType('timeoutMs', 'of type number', value);
+  if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw outOfRange('timeoutMs', '>= 0 && <= 2 ** 53 - 1', value);
+}
+
 /** A function. */
 export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw invalidArgType(name, 'of type function', value);

@@ -32,6 +32,18 @@ export const TimeoutFlag = {
   MULTISHOT: 1 << 6,
 } as const;
 
+/** `POLL*` of poll(2). */
+export const PollEvent = {
+  IN: 0x001,
+  PRI: 0x002,
+  OUT: 0x004,
+  ERR: 0x008,
+  HUP: 0x010,
+  RDHUP: 0x2000,
+  /** `EPOLLEXCLUSIVE`. Since 5.10. */
+  EXCLUSIVE: 1 << 28,
+} as const;
+
 /** `IORING_POLL_*`, in `len` of POLL_ADD and POLL_REMOVE. */
 export const PollFlag = {
   /** Posts a CQE each time. Since 5.13. */

@@ -24,7 +24,7 @@ import { type ArenaBlock, PAGE_SIZE } from '../arena.js';
 import type { RingCore } from '../core.js';
 import { powerOfTwo, type RingLayout, readLayout } from '../layout.js';
 import { allocateQueues, isShared, mapMemory, sharedMemory } from '../memory.js';
-import { checkFd, checkInteger, checkName, checkOptions, checkUint32, invalidArgType, invalidState } from '../validate.js';
+import { checkFd, checkInteger, checkName, checkOptions, checkTimeout, checkUint32, invalidState } from '../validate.js';
 import { closedError, register, registerStruct, writeAddress, writeInts } from './call.js';
 
 /** What a restricted ring still allows. */
@@ -288,9 +288,7 @@ export class Settings {
     if (!this.waitRegion) throw invalidState('there is no wait region');
     checkInteger('index', index, 0, PAGE_SIZE / RegWait.SIZE - 1);
     checkUint32('minWaitMicroseconds', minWaitMicroseconds);
-    if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= Number.MAX_SAFE_INTEGER)) {
-      throw invalidArgType('timeoutMs', 'a non-negative number of milliseconds', timeoutMs);
-    }
+    checkTimeout(timeoutMs);
     const { data } = this.core.arena;
     const at = this.waitRegion.offset + index * RegWait.SIZE;
     const milliseconds = timeoutMs ?? 0;

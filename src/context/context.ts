@@ -1,0 +1,591 @@
+/**
+ * `URingContext`: a ring that any number of threads add to, submit and wait on at the same time.
+ *
+ * One lock protects both queues and the table of operations, and is never held during a system call. The kernel takes what is between
+ * its head and the published tail, whoever calls; so threads that submit at the same time do no harm to each other, and
+ * nothing is counted twice.
+ *
+ * @module
+ */
+
+import {
+  checkBuffer,
+  checkBuffers,
+  checkName,
+  checkOptions,
+  checkTimeout,
+  checkUint64,
+  invalidArgType,
+  invalidState,
+} from '../ring/validate.js';
+import {
+  IOV_MAX,
+  prepCancel,
+  prepFallocate,
+  prepFsync,
+  prepNop,
+  prepPollAdd,
+  prepPollRemove,
+  prepRead,
+  prepReadv,
+  prepWrite,
+  prepWritev,
+} from '../ops/index.js';
+import {
+  EnterFlag,
+  OPCODE_NAMES,
+  Opcode,
+  type OpcodeName,
+  Ring,
+  type RingHandle,
+  type RingOptions,
+  type Sqe,
+  SqRingFlag,
+} from '../ring/index.js';
+
+import { Errno, type Syscalls, UringError } from '../syscalls/index.js';
+import { Completion } from './completion.js';
+import { NoSpaceError } from './errors.js';
+import { Holds } from './holds.js';
+import { SlotTable, Stat } from './slots.js';
+
+/** How to make a context. */
+export interface URingContextOptions {
+  /**
+   * The only operations that the context may run, by their kernel names; all others complete with EACCES. Default: all. The methods use READ,
+   * WRITE, READV, WRITEV, NOP, FSYNC, FALLOCATE, POLL_ADD, POLL_REMOVE and ASYNC_CANCEL. Since 5.10.
+   */
+  readonly restrictions?: readonly OpcodeName[];
+  /** Slots of the completion queue. Default: twice the entries. */
+  readonly cqEntries?: number;
+  /** As for `Ring.open`. */
+  readonly memory?: 'auto' | 'shared' | 'mapped';
+  /** As for `Ring.open`. */
+  readonly arenaSize?: number;
+  /** As for `Ring.open`. */
+  readonly syscalls?: Syscalls;
+}
+
+/** What `context.share()` gives, for `postMessage`. */
+export interface URingContextHandle {
+  readonly signature: typeof HANDLE_SIGNATURE;
+  readonly ring: RingHandle;
+  readonly slots: number;
+}
+
+/** What a context has done so far, on all threads. */
+export interface URingStats {
+  /** How often the kernel was entered. */
+  readonly totalEnterCalls: number;
+  /** Operations that the kernel took. */
+  readonly totalOps: number;
+  /** Completions that were taken out. */
+  readonly totalComplete: number;
+}
+
+const HANDLE_SIGNATURE = 'uring:context:1';
+
+const OPTION_NAMES = ['restrictions', 'cqEntries', 'memory', 'arenaSize', 'syscalls'] as const;
+
+const IOVEC_SIZE = 16;
+
+/** No operation has this token: slots end far below it. */
+const NOBODY = 0xffff_ffff_ffff_fffen;
+
+/**
+ * A thread-safe context for io_uring, after the type of the same name in ChromeOS' crosvm.
+ *
+ * Add operations with the `add` methods, then {@link submit} or {@link wait}. Every operation carries a `userData` of the
+ * caller's choice, which its completion brings back; it need not be unique. Buffers are kept alive and in place until their operation has
+ * completed.
+ *
+ * @example
+ * ```ts
+ * import { open } from 'node:fs/promises';
+ * import { URingContext } from 'uring';
+ *
+ * const file = await open('/etc/hostname');
+ * using context = new URingContext(16);
+ * const buffer = new Uint8Array(4096);
+ * context.addRead(buffer, file.fd, 0, 1);
+ * for (const completion of context.wait()) {
+ *   console.log(completion.userData, buffer.subarray(0, completion.value())); // 1n, the file's content
+ * }
+ * await file.close();
+ * ```
+ */
+export class URingContext {
+  private readonly ring: Ring;
+  private readonly slots: SlotTable;
+  private readonly holds: Holds;
+  private shared = false;
+
+  /**
+   * @param entries how many operations can be added before they have to be submitted, 1 to 32,768; rounded up to a power of two.
+   * @throws UringUnavailableError, UringError, TypeError, RangeError, as `Ring.open`.
+   */
+  constructor(entries: number, options?: URingContextOptions);
+  /** @internal */
+  constructor(entries: number, options: URingContextOptions, attached: { ring: Ring; slots: number });
+  constructor(entries: number, options: URingContextOptions = {}, attached?: { ring: Ring; slots: number }) {
+    checkOptions(options, OPTION_NAMES);
+    const { restrictions, ...ringOptions } = options;
+    this.ring = attached?.ring ?? openRing(entries, ringOptions, restrictions);
+    this.slots = new SlotTable(this.ring.arena, attached?.slots);
+    this.holds = new Holds(this.slots);
+    this.ring.holdUntilRest(this.holds);
+    this.shared = attached !== undefined;
+  }
+
+  /**
+   * The context of another thread, from its {@link share} handle.
+   *
+   * @throws Error ERR_INVALID_STATE when it has been closed by all others.
+   */
+  static attach(handle: URingContextHandle, options: { readonly syscalls?: Syscalls } = {}): URingContext {
+    if (typeof handle !== 'object' || handle === null || handle.signature !== HANDLE_SIGNATURE) {
+      throw invalidArgType('handle', 'a handle made by context.share()', handle);
+    }
+    const ring = Ring.attach(handle.ring, options);
+    return new URingContext(ring.sq.entries, {}, { ring, slots: handle.slots });
+  }
+
+  /** The ring's fd: readable for poll(2) and epoll(7) when there are completions. */
+  get fd(): number {
+    return this.ring.fd;
+  }
+
+  /** What all threads together have done so far. */
+  get stats(): URingStats {
+    return {
+      totalEnterCalls: this.slots.stat(Stat.ENTER_CALLS),
+      totalOps: this.slots.stat(Stat.OPS),
+      totalComplete: this.slots.stat(Stat.COMPLETE),
+    };
+  }
+
+  /**
+   * Reads from a file into a buffer. See pread(2).
+   *
+   * @param buffer 1 byte to 2 GiB - 1; the completion's result says how much of it was filled.
+   * @param offset where in the file; `null` for its current position.
+   * @throws NoSpaceError when the ring is full.
+   */
+  addRead(buffer: ArrayBufferView, fd: number, offset: number | bigint | null, userData: number | bigint): void {
+    checkBuffer('buffer', buffer);
+    const address = this.addressOf(buffer);
+    this.add(Opcode.READ, userData, [buffer], (sqe) => prepRead(sqe, fd, address, buffer.byteLength, offset ?? -1));
+  }
+
+  /** Writes a buffer to a file. See pwrite(2). Parameters as {@link addRead}. */
+  addWrite(buffer: ArrayBufferView, fd: number, offset: number | bigint | null, userData: number | bigint): void {
+    checkBuffer('buffer', buffer);
+    const address = this.addressOf(buffer);
+    this.add(Opcode.WRITE, userData, [buffer], (sqe) => prepWrite(sqe, fd, address, buffer.byteLength, offset ?? -1));
+  }
+
+  /**
+   * Reads from a file into several buffers, one after the other. See preadv(2).
+   *
+   * @param buffers 1 to 1,024 of them, together at most 2 GiB - 1.
+   */
+  addReadv(
+    buffers: readonly ArrayBufferView[],
+    fd: number,
+    offset: number | bigint | null,
+    userData: number | bigint,
+  ): void {
+    this.addVector(Opcode.READV, buffers, fd, offset, userData);
+  }
+
+  /** As {@link addReadv}, with the buffers from an iterable. */
+  addReadvIter(
+    buffers: Iterable<ArrayBufferView>,
+    fd: number,
+    offset: number | bigint | null,
+    userData: number | bigint,
+  ): void {
+    this.addReadv(collect(buffers), fd, offset, userData);
+  }
+
+  /** Writes several buffers to a file, one after the other. See pwritev(2). Parameters as {@link addReadv}. */
+  addWritev(
+    buffers: readonly ArrayBufferView[],
+    fd: number,
+    offset: number | bigint | null,
+    userData: number | bigint,
+  ): void {
+    this.addVector(Opcode.WRITEV, buffers, fd, offset, userData);
+  }
+
+  /** As {@link addWritev}, with the buffers from an iterable. */
+  addWritevIter(
+    buffers: Iterable<ArrayBufferView>,
+    fd: number,
+    offset: number | bigint | null,
+    userData: number | bigint,
+  ): void {
+    this.addWritev(collect(buffers), fd, offset, userData);
+  }
+
+  /** Does nothing; useful to wake a thread that is blocked in {@link wait}. */
+  addNop(userData: number | bigint): void {
+    this.add(Opcode.NOP, userData, undefined, prepNop);
+  }
+
+  /** Brings a file's data to the disk. See fsync(2). In no order with the other operations in flight. */
+  addFsync(fd: number, userData: number | bigint): void {
+    this.add(Opcode.FSYNC, userData, undefined, (sqe) => prepFsync(sqe, fd));
+  }
+
+  /**
+   * Allocates, or frees, space of a file. See fallocate(2).
+   *
+   * @param mode `FALLOC_FL_*`, 0 to allocate.
+   */
+  addFallocate(
+    fd: number,
+    offset: number | bigint,
+    length: number | bigint,
+    mode: number,
+    userData: number | bigint,
+  ): void {
+    this.add(Opcode.FALLOCATE, userData, undefined, (sqe) => prepFallocate(sqe, fd, mode, offset, length));
+  }
+
+  /**
+   * Waits, once, until a file is ready. See poll(2).
+   *
+   * @param events `PollEvent`s; the completion's result are those that are there.
+   */
+  addPollFd(fd: number, events: number, userData: number | bigint): void {
+    this.add(Opcode.POLL_ADD, userData, undefined, (sqe) => prepPollAdd(sqe, fd, events));
+  }
+
+  /**
+   * Ends a poll, which then completes with -ECANCELED.
+   *
+   * @param target the `userData` that {@link addPollFd} was given; of several with the same, the oldest.
+   * @param userData of this operation itself; its result is -ENOENT when there is no such poll.
+   */
+  removePollFd(target: number | bigint, userData: number | bigint): void {
+    checkUint64('target', target);
+    this.add(Opcode.POLL_REMOVE, userData, undefined, (sqe) => {
+      prepPollRemove(sqe, this.findToken(target, Opcode.POLL_ADD));
+    });
+  }
+
+  /**
+   * Asks for the end of an operation, which then completes with -ECANCELED, or with its result if it was faster.
+   *
+   * @param target the operation's `userData`; of several with the same, the oldest.
+   * @param userData of this operation itself; its result is 0, -ENOENT, or -EALREADY when the target is running.
+   */
+  asyncCancel(target: number | bigint, userData: number | bigint): void {
+    checkUint64('target', target);
+    this.add(Opcode.ASYNC_CANCEL, userData, undefined, (sqe) => {
+      prepCancel(sqe, this.findToken(target, undefined));
+    });
+  }
+
+  /**
+   * Sends what was added to the kernel. Does not wait.
+   *
+   * When the kernel is too busy to take everything (EBUSY, before Linux 5.19), the rest stays in the queue and goes with the next
+   * `submit()` or `wait()`.
+   *
+   * @returns how many operations the kernel took.
+   * @throws UringError EAGAIN (no memory), and what else io_uring_enter(2) tells.
+   */
+  submit(): number {
+    this.checkOpen();
+    let taken = 0;
+    for (;;) {
+      const pending = this.publish();
+      if (pending === 0) return taken;
+      const result = this.enter(pending, 0, 0);
+      // Another thread may have taken them all in the meantime; then this is the end, too.
+      if (result === -Errno.EBUSY || result === 0) return taken;
+      if (result === -Errno.EINTR) continue;
+      if (result < 0) throw new UringError(result, 'io_uring_enter');
+      taken += result;
+    }
+  }
+
+  /**
+   * Sends what was added to the kernel, and blocks until there is at least one completion.
+   *
+   * @param timeoutMs wait at most this long; then the iterator is empty.
+   * @returns the completions there are, each taken out when the iterator comes to it: what is left when the loop ends early is
+   *   there for the next `wait()`, of any thread. The first step of the iterator waits again if another thread was faster.
+   * @throws Error ERR_INVALID_STATE when nothing is in flight and no other thread could add anything.
+   */
+  wait(timeoutMs?: number): IterableIterator<Completion> {
+    this.checkOpen();
+    checkTimeout(timeoutMs);
+    const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
+    this.block(deadline);
+    return this.completions(deadline);
+  }
+
+  /**
+   * A handle that `postMessage` carries to a worker, where {@link URingContext.attach} gives the same context.
+   */
+  share(): URingContextHandle {
+    this.checkOpen();
+    this.shared = true;
+    return { signature: HANDLE_SIGNATURE, ring: this.ring.share(), slots: this.slots.header };
+  }
+
+  /**
+   * Leaves the context on this thread: its own operations are cancelled. The last thread to leave also waits for the end of everything and
+   * releases it. What was added and not submitted is forgotten. Idempotent.
+   */
+  close(): void {
+    if (this.ring.closed) return;
+    const { ring, slots, holds } = this;
+    if (this.shared) this.cancelOwn();
+    // What was never shown to the kernel is dropped with the queue.
+    const unsubmitted = ring.exclusive(() => ring.sq.unpublished);
+    ring.closeWith({
+      completed: (cqe) => {
+        const slot = slots.slotOf(Number(cqe.userData64 & 0xffff_ffffn), Number(cqe.userData64 >> 32n));
+        if (slot >= 0 && !cqe.more) slots.free(slot);
+      },
+      idle: () => slots.inUse <= unsubmitted,
+    });
+    if (this.shared && holds.held.length > 0) holds.linger();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  // Adding
+
+  private addVector(
+    opcode: number,
+    buffers: readonly ArrayBufferView[],
+    fd: number,
+    offset: number | bigint | null,
+    userData: number | bigint,
+  ): void {
+    checkBuffers('buffers', buffers, IOV_MAX);
+    this.checkOpen();
+    const copy = [...buffers];
+    const { arena } = this.ring;
+    const size = copy.length * IOVEC_SIZE;
+    const iovecs = arena.allocate(size);
+    try {
+      copy.forEach((buffer, index) => {
+        arena.writeUint64(iovecs + index * IOVEC_SIZE, this.addressOf(buffer));
+        arena.writeUint64(iovecs + index * IOVEC_SIZE + 8, buffer.byteLength);
+      });
+      this.add(opcode, userData, copy, (sqe, slot) => {
+        const prepare = opcode === Opcode.READV ? prepReadv : prepWritev;
+        prepare(sqe, fd, arena.address(iovecs), copy.length, offset ?? -1);
+        this.slots.attachIovecs(slot, iovecs, size);
+      });
+    } catch (error) {
+      arena.free(iovecs, size);
+      throw error;
+    }
+  }
+
+  /** Fills an SQE under the lock. Whatever goes wrong, nothing has changed. */
+  private add(
+    opcode: number,
+    userData: number | bigint,
+    buffers: readonly ArrayBufferView[] | undefined,
+    prepare: (sqe: Sqe, slot: number) => void,
+  ): void {
+    checkUint64('userData', userData);
+    this.checkOpen();
+    const { ring, slots } = this;
+    const [low, high] = split(userData);
+    ring.lock.acquire();
+    try {
+      const sqe = ring.sq.reserve();
+      if (sqe === null) throw new NoSpaceError();
+      let slot = -1;
+      try {
+        slot = slots.take(low, high, opcode);
+        prepare(sqe, slot);
+      } catch (error) {
+        if (slot >= 0) slots.free(slot);
+        ring.sq.unreserve(1);
+        throw error;
+      }
+      sqe.setUserData(slots.token(slot));
+      if (buffers) this.holds.keep(slot, buffers);
+    } finally {
+      ring.lock.release();
+    }
+  }
+
+  private findToken(userData: number | bigint, opcode: number | undefined): bigint {
+    const [low, high] = split(userData);
+    const slot = this.slots.find(low, high, opcode);
+    return slot < 0 ? NOBODY : this.slots.token(slot);
+  }
+
+  private addressOf(buffer: ArrayBufferView): number {
+    this.checkOpen();
+    return this.ring.addressOf(buffer);
+  }
+
+  // Entering
+
+  /** Shows the kernel what was added. @returns how much it has yet to take. */
+  private publish(): number {
+    const { ring } = this;
+    ring.lock.acquire();
+    try {
+      return ring.sq.publish();
+    } finally {
+      ring.lock.release();
+    }
+  }
+
+  private enter(toSubmit: number, minComplete: number, flags: number, timeoutMs?: number): number {
+    const result = this.ring.enter(toSubmit, minComplete, flags, timeoutMs);
+    this.slots.count(Stat.ENTER_CALLS, 1);
+    if (result > 0) this.slots.count(Stat.OPS, result);
+    return result;
+  }
+
+  /** Submits, and waits until a completion is in the queue or the time is over. */
+  private block(deadline: number | undefined): void {
+    const { ring, slots } = this;
+    for (;;) {
+      if (ring.cq.ready > 0) {
+        this.submit();
+        return;
+      }
+      const pending = this.publish();
+      if (pending === 0 && slots.inUse === 0 && !this.shared) {
+        throw invalidState('wait() would never end: nothing is in flight, and the context is not shared');
+      }
+      const left = deadline === undefined ? undefined : deadline - performance.now();
+      if (left !== undefined && left <= 0) return;
+      const result = this.enter(pending, 1, EnterFlag.GETEVENTS, left);
+      if (result >= 0 || result === -Errno.EINTR || result === -Errno.ETIME) continue;
+      if (result !== -Errno.EBUSY) throw new UringError(result, 'io_uring_enter');
+      // An old kernel with a full queue takes nothing until completions are taken out: so wait for those without submitting.
+      const waited = this.enter(0, 1, EnterFlag.GETEVENTS, left);
+      if (waited < 0 && waited !== -Errno.EINTR && waited !== -Errno.ETIME && waited !== -Errno.EBUSY) {
+        throw new UringError(waited, 'io_uring_enter');
+      }
+    }
+  }
+
+  // Completing
+
+  private *completions(deadline: number | undefined): IterableIterator<Completion> {
+    let first = true;
+    for (;;) {
+      const completion = this.pop();
+      if (completion) {
+        first = false;
+        yield completion;
+        if (this.ring.closed) return;
+        continue;
+      }
+      // Another thread took what woke this one: the caller was promised one.
+      if (!first || (deadline !== undefined && performance.now() >= deadline)) return;
+      this.block(deadline);
+    }
+  }
+
+  /** Takes the oldest completion out. */
+  private pop(): Completion | undefined {
+    const { ring } = this;
+    if (ring.closed) return undefined;
+    for (;;) {
+      const completion = this.popQueued();
+      if (completion !== undefined) return completion;
+      if (ring.cq.ready > 0) continue;
+      // What found the queue full is kept by the kernel, and comes when it is asked for.
+      if ((ring.sq.flags & SqRingFlag.CQ_OVERFLOW) === 0) return undefined;
+      const result = this.enter(0, 0, EnterFlag.GETEVENTS);
+      if (result < 0 && result !== -Errno.EINTR && result !== -Errno.EBUSY) throw new UringError(result, 'io_uring_enter');
+    }
+  }
+
+  private popQueued(): Completion | undefined {
+    const { ring, slots } = this;
+    ring.lock.acquire();
+    try {
+      const cqe = ring.cq.peek();
+      if (cqe === null) return undefined;
+      const token = cqe.userData64;
+      const slot = slots.slotOf(Number(token & 0xffff_ffffn), Number(token >> 32n));
+      // A thread that ended between freeing the slot and advancing the queue has had this one already.
+      const completion =
+        slot < 0 ? undefined : new Completion(slots.userData(slot), cqe.res, cqe.flags, slots.opcode(slot));
+      if (slot >= 0 && !cqe.more) {
+        slots.free(slot);
+        this.holds.release(slot);
+      }
+      ring.cq.advance(1);
+      if (completion) slots.count(Stat.COMPLETE, 1);
+      return completion;
+    } finally {
+      ring.lock.release();
+    }
+  }
+
+  // Closing
+
+  /** Cancels what this thread has buffers in, so that they can be released, and waits for it. */
+  private cancelOwn(): void {
+    for (const slot of this.holds.held) {
+      try {
+        this.ring.cancelSync({ userData: this.slots.token(slot), timeoutMs: 1000 });
+      } catch (error) {
+        // Over already, never submitted, or not to be stopped: the buffers are held until its end is seen.
+        if (!(error instanceof UringError)) throw error;
+      }
+    }
+  }
+
+  private checkOpen(): void {
+    if (this.ring.closed) throw invalidState('the context is closed');
+  }
+}
+
+function openRing(entries: number, options: Omit<RingOptions, 'entries'>, restrictions?: readonly OpcodeName[]): Ring {
+  if (restrictions !== undefined) {
+    if (!Array.isArray(restrictions)) throw invalidArgType('options.restrictions', 'an array of operations', restrictions);
+    for (const name of restrictions) checkName('options.restrictions', name, OPCODE_NAMES, 'an operation');
+  }
+  const ring = Ring.open({
+    ...options,
+    entries,
+    flags: restrictions === undefined ? [] : ['R_DISABLED'],
+    // One bad operation should not hold up the others; where the kernel cannot, submit() goes round again.
+    optionalFlags: ['SUBMIT_ALL'],
+  });
+  if (restrictions === undefined) return ring;
+  try {
+    ring.settings.restrict({ operations: restrictions });
+    ring.settings.enable();
+    return ring;
+  } catch (error) {
+    ring.close();
+    throw error;
+  }
+}
+
+/** A u64 as two words. */
+function split(value: number | bigint): [low: number, high: number] {
+  const wide = BigInt(value);
+  return [Number(BigInt.asIntN(32, wide)), Number(BigInt.asIntN(32, wide >> 32n))];
+}
+
+function collect(buffers: Iterable<ArrayBufferView>): ArrayBufferView[] {
+  if (typeof buffers !== 'object' || buffers === null || !(Symbol.iterator in buffers)) {
+    throw invalidArgType('buffers', 'an iterable of Buffer, TypedArray, or DataView', buffers);
+  }
+  return [...buffers];
+}

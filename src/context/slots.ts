@@ -1,0 +1,184 @@
+/**
+ * The operations in flight, in shared memory: one record each, found by what its CQE carries.
+ *
+ * The SQE's user data is not the caller's, but slot and generation of a record that holds the caller's. So a caller may use the same
+ * value twice, cancelling hits what was meant, and memory is released by the operation that it belongs to. A slot's generation
+ * goes up when the slot is freed; whoever holds an older one knows that the operation is over.
+ *
+ * ```text
+ *   header: | free | used | in use | sequence | stats ... | chunk 0 | chunk 1 | ...      (offsets of chunks in the arena)
+ *   chunk:  256 records of 8 words
+ *   record: | generation | next free | user data lo, hi | iovecs' offset, size | opcode | sequence |
+ * ```
+ *
+ * Everything here happens under the ring's queue lock, but for reading a generation and the statistics.
+ *
+ * @module
+ */
+
+import type { Arena } from '../ring/arena.js';
+import { NoSpaceError } from './errors.js';
+
+const Header = { FREE: 0, USED: 1, IN_USE: 2, SEQUENCE: 3, STATS: 4, CHUNKS: 16 } as const;
+
+const Record = {
+  GENERATION: 0,
+  NEXT_FREE: 1,
+  USER_DATA: 2,
+  IOVECS: 4,
+  IOVECS_SIZE: 5,
+  OPCODE: 6,
+  SEQUENCE: 7,
+  WORDS: 8,
+} as const;
+
+const CHUNK_SLOTS = 256;
+const MAX_CHUNKS = 1024;
+const HEADER_SIZE = (Header.CHUNKS + MAX_CHUNKS) * 4;
+const CHUNK_SIZE = CHUNK_SLOTS * Record.WORDS * 4;
+
+/** Marks a record that no operation uses, in the place of its opcode. */
+const UNUSED = -1;
+
+const TWO_32 = 0x1_0000_0000;
+
+/** The statistics' places. */
+export const Stat = { ENTER_CALLS: 0, OPS: 1, COMPLETE: 2 } as const;
+
+export class SlotTable {
+  private readonly words: Int32Array<SharedArrayBuffer>;
+  private readonly base: number;
+
+  /**
+   * @param header offset of the table's header in the arena, for one that another thread has made.
+   */
+  constructor(
+    private readonly arena: Arena,
+    readonly header: number = arena.allocate(HEADER_SIZE),
+  ) {
+    this.words = arena.words;
+    this.base = header >> 2;
+  }
+
+  /**
+   * Takes a slot.
+   *
+   * @throws NoSpaceError when more operations are in flight than the table can hold (262,144).
+   */
+  take(userDataLow: number, userDataHigh: number, opcode: number): number {
+    const { words, base } = this;
+    let slot = words[base + Header.FREE] - 1;
+    if (slot >= 0) {
+      words[base + Header.FREE] = words[this.record(slot) + Record.NEXT_FREE];
+    } else {
+      slot = words[base + Header.USED];
+      if (slot >= CHUNK_SLOTS * MAX_CHUNKS) throw new NoSpaceError();
+      if (slot % CHUNK_SLOTS === 0) words[base + Header.CHUNKS + slot / CHUNK_SLOTS] = this.arena.allocate(CHUNK_SIZE);
+      words[base + Header.USED] = slot + 1;
+    }
+    const record = this.record(slot);
+    words[record + Record.USER_DATA] = userDataLow;
+    words[record + Record.USER_DATA + 1] = userDataHigh;
+    words[record + Record.IOVECS] = 0;
+    words[record + Record.OPCODE] = opcode;
+    words[record + Record.SEQUENCE] = words[base + Header.SEQUENCE]++;
+    words[base + Header.IN_USE]++;
+    return slot;
+  }
+
+  /** Gives a slot back, and with it the iovecs that belong to it. */
+  free(slot: number): void {
+    const { words, base } = this;
+    const record = this.record(slot);
+    const iovecs = words[record + Record.IOVECS];
+    if (iovecs !== 0) this.arena.free(iovecs, words[record + Record.IOVECS_SIZE]);
+    words[record + Record.IOVECS] = 0;
+    words[record + Record.OPCODE] = UNUSED;
+    words[record + Record.NEXT_FREE] = words[base + Header.FREE];
+    words[base + Header.FREE] = slot + 1;
+    words[base + Header.IN_USE]--;
+    // Atomic: threads look at it without the lock, to know whether they still hold buffers for a reason.
+    Atomics.add(words, record + Record.GENERATION, 1);
+  }
+
+  /** Iovecs that live as long as the slot is taken. */
+  attachIovecs(slot: number, offset: number, size: number): void {
+    const record = this.record(slot);
+    this.words[record + Record.IOVECS_SIZE] = size;
+    this.words[record + Record.IOVECS] = offset;
+  }
+
+  /** The slot's present generation. */
+  generation(slot: number): number {
+    return Atomics.load(this.words, this.record(slot) + Record.GENERATION) >>> 0;
+  }
+
+  /** What the SQE carries: generation and slot. Below 2^53 as long as a slot is used less than 2^21 times, so a bigint. */
+  token(slot: number): bigint {
+    return (BigInt(this.generation(slot)) << 32n) | BigInt(slot);
+  }
+
+  /** The slot of a token, or -1 for one that is over. */
+  slotOf(tokenLow: number, tokenHigh: number): number {
+    const inRange = tokenLow >= 0 && tokenLow < this.words[this.base + Header.USED];
+    return inRange && this.generation(tokenLow) === tokenHigh ? tokenLow : -1;
+  }
+
+  userData(slot: number): bigint {
+    const record = this.record(slot);
+    const low = BigInt(this.words[record + Record.USER_DATA] >>> 0);
+    return (BigInt(this.words[record + Record.USER_DATA + 1] >>> 0) << 32n) | low;
+  }
+
+  opcode(slot: number): number {
+    return this.words[this.record(slot) + Record.OPCODE];
+  }
+
+  /** The oldest operation with this user data (and opcode), or -1. */
+  find(userDataLow: number, userDataHigh: number, opcode: number | undefined): number {
+    const { words } = this;
+    let oldest = -1;
+    let age = 0;
+    const used = words[this.base + Header.USED];
+    for (let slot = 0; slot < used; slot++) {
+      const record = this.record(slot);
+      if (words[record + Record.OPCODE] === UNUSED) continue;
+      if (words[record + Record.USER_DATA] !== userDataLow || words[record + Record.USER_DATA + 1] !== userDataHigh) continue;
+      if (opcode !== undefined && words[record + Record.OPCODE] !== opcode) continue;
+      // The sequence wraps; how long ago it was does not, within what can be in flight.
+      const itsAge = (words[this.base + Header.SEQUENCE] - words[record + Record.SEQUENCE]) >>> 0;
+      if (oldest < 0 || itsAge > age) {
+        oldest = slot;
+        age = itsAge;
+      }
+    }
+    return oldest;
+  }
+
+  /** Operations that are added and not yet completed. */
+  get inUse(): number {
+    return Atomics.load(this.words, this.base + Header.IN_USE);
+  }
+
+  /** Adds to a statistic; from any thread, without the lock. */
+  count(stat: number, amount: number): void {
+    const index = this.base + Header.STATS + 2 * stat;
+    const before = Atomics.add(this.words, index, amount) >>> 0;
+    if (before + amount >= TWO_32) Atomics.add(this.words, index + 1, 1);
+  }
+
+  /** A statistic, exact up to 2^53 - 1. */
+  stat(stat: number): number {
+    const index = this.base + Header.STATS + 2 * stat;
+    for (;;) {
+      const high = Atomics.load(this.words, index + 1);
+      const low = Atomics.load(this.words, index) >>> 0;
+      if (high === Atomics.load(this.words, index + 1)) return high * TWO_32 + low;
+    }
+  }
+
+  private record(slot: number): number {
+    const chunk = this.words[this.base + Header.CHUNKS + Math.floor(slot / CHUNK_SLOTS)];
+    return (chunk >> 2) + (slot % CHUNK_SLOTS) * Record.WORDS;
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * `uring`: Linux io_uring for Node.js, with nothing to compile.
+ *
+ * - {@link URingContext}: a context that any number of threads add to, submit and wait on.
+ * - `uring/ring`: the ring itself, every operation and every registration.
+ * - `uring/testing`: a simulated kernel, for tests on any machine.
+ *
+ * @module
+ */
+
+export * from './context/index.js';
+export { PollEvent } from './ring/index.js';
+export {
+  Errno,
+  errnoName,
+  errnoSentence,
+  type Syscalls,
+  type UnavailableReason,
+  UringError,
+  UringUnavailableError,
+} from './syscalls/index.js';

@@ -1,0 +1,612 @@
+/**
+ * The simulated kernel: an implementation of `Syscalls` that owns rings as Linux does, in memory, on a virtual clock, and
+ * entirely by its caller's leave. Deterministic: the same calls give the same results.
+ *
+ * ```text
+ *   Ring / URingContext
+ *        | Syscalls
+ *   SimulatedKernel      descriptors, faults, waiting          (this file)
+ *     SimulatedRing      queues, links, drains, overflow       simulated-ring.ts
+ *       operations       what an opcode does                   operations.ts
+ *       registrations    what a register operation does        registrations.ts
+ *     files, clock, address space
+ * ```
+ *
+ * @module
+ */
+
+import {
+  BufRingEntry,
+  CQE_SIZE,
+  EnterFlag,
+  Feature,
+  GeteventsArg,
+  MAX_CQ_ENTRIES,
+  MAX_ENTRIES,
+  MmapOffset,
+  Opcode,
+  Params,
+  RegisterOp,
+  RegWait,
+  SetupFlag,
+  SQE_SIZE,
+  USE_REGISTERED_RING,
+} from '../ring/abi/index.js';
+import { powerOfTwo, readLayout } from '../ring/layout.js';
+import { Errno, type HostFacts, type Syscalls } from '../syscalls/index.js';
+import { AddressSpace } from './address-space.js';
+import { VirtualClock } from './clock.js';
+import { createPipe, EventFile, FileContent, RegularFile, type SimulatedFile } from './files.js';
+import { armLinkTimeout } from './operations.js';
+import { registerWith, registerWithout } from './registrations.js';
+import type { Request } from './request.js';
+import { SimulatedRing } from './simulated-ring.js';
+
+/** The calls that can be made to fail. */
+export type FallibleCall = 'setup' | 'enter' | 'register' | 'mmap' | 'duplicate' | 'eventfd' | 'close';
+
+/** What kind of kernel to simulate. */
+export interface SimulatedKernelOptions {
+  /** `SetupFlag`s that it knows. Default: all of 6.18. */
+  readonly setupFlags: number;
+  /** `Feature`s that it reports. Default: all of 6.18. */
+  readonly features: number;
+  /** The last opcode that it knows. Default: 62. */
+  readonly lastOpcode: number;
+  /** The last register operation that it knows. Default: 35 (QUERY). */
+  readonly lastRegisterOp: number;
+  /** Value that all ring counters start from; near 2^32 to see them wrap. Default: 0. */
+  readonly counterStart: number;
+  /** Kernels before 5.5 drop completions that find the queue full. Default: false. */
+  readonly dropOnOverflow: boolean;
+  /** Kernels from 5.5 to 5.18 refuse submissions (EBUSY) while completions wait for room. Default: false. */
+  readonly busyOnOverflow: boolean;
+  /** Facts about the machine, for the explanation of refusals. */
+  readonly host: Partial<HostFacts>;
+}
+
+/** An operation as it is submitted, for {@link SimulatedKernel.interceptOperations}. */
+export interface SubmittedOperation {
+  readonly opcode: number;
+  readonly fd: number;
+  readonly userData: bigint;
+}
+
+const all = (flags: Readonly<Record<string, number>>) => Object.values(flags).reduce((mask, flag) => mask | flag, 0);
+
+const DEFAULTS: SimulatedKernelOptions = {
+  setupFlags: all(SetupFlag),
+  features: all(Feature),
+  lastOpcode: Opcode.PIPE,
+  lastRegisterOp: RegisterOp.QUERY,
+  counterStart: 0,
+  dropOnOverflow: false,
+  busyOnOverflow: false,
+  host: {},
+};
+
+/** What Linux 6.1 has: no NO_MMAP, no QUERY, opcodes up to SENDMSG_ZC. */
+export const LINUX_6_1: Partial<SimulatedKernelOptions> = {
+  setupFlags: SetupFlag.NO_MMAP - 1,
+  features: (Feature.LINKED_FILE << 1) - 1,
+  lastOpcode: Opcode.SENDMSG_ZC,
+  lastRegisterOp: RegisterOp.FILE_ALLOC_RANGE,
+};
+
+const HOST: HostFacts = {
+  platform: 'linux',
+  kernelRelease: '6.18.0-simulated',
+  ioUringDisabled: 0,
+  ioUringGroup: -1,
+  seccompMode: 0,
+  memlock: { soft: 8 * 1024 * 1024, hard: 8 * 1024 * 1024 },
+};
+
+const ALL_ENTER_FLAGS = all(EnterFlag);
+
+const O_CREAT = 0o100;
+const O_TRUNC = 0o1000;
+
+interface Descriptor {
+  readonly file: SimulatedFile | undefined;
+  readonly ring: SimulatedRing | undefined;
+}
+
+export class SimulatedKernel implements Syscalls {
+  readonly name = 'simulated';
+  readonly clock = new VirtualClock();
+  readonly memory = new AddressSpace();
+  readonly options: SimulatedKernelOptions;
+  /** Called with each SQE taken and each CQE posted, for traces. */
+  trace: ((kind: 'sqe' | 'cqe', what: unknown) => void) | undefined;
+  /** The thread that calls, for SINGLE_ISSUER and locks. */
+  currentThread = 1;
+  private readonly descriptors = new Map<number, Descriptor>();
+  private readonly references = new Map<SimulatedFile | SimulatedRing, number>();
+  private readonly paths = new Map<string, FileContent>();
+  private readonly positions = new Map<SimulatedFile, number>();
+  private readonly registered: (SimulatedRing | undefined)[] = new Array(16).fill(undefined);
+  private readonly faults = new Map<FallibleCall, number[]>();
+  private readonly counters = new Map<SimulatedRing, Set<{ left: number; done: () => void }>>();
+  private readonly deadThreads = new Set<number>();
+  private interceptor: ((operation: SubmittedOperation) => number | undefined) | undefined;
+  private submitBound = Number.POSITIVE_INFINITY;
+  private woken = false;
+  /** How often each call was made. */
+  readonly calls = { setup: 0, enter: 0, register: 0, mmap: 0, munmap: 0, close: 0, duplicate: 0, eventfd: 0 };
+
+  constructor(options: Partial<SimulatedKernelOptions> = {}) {
+    this.options = { ...DEFAULTS, ...options };
+  }
+
+  get lastOpcode(): number {
+    return this.options.lastOpcode;
+  }
+
+  get lastRegisterOp(): number {
+    return this.options.lastRegisterOp;
+  }
+
+  // For tests: files, faults, time
+
+  /** A regular file with this content. @returns its fd. */
+  createFile(bytes: Uint8Array = new Uint8Array(0)): number {
+    return this.install({ file: new RegularFile(new FileContent(bytes)), ring: undefined });
+  }
+
+  /** A regular file under a path, for OPENAT. */
+  putFile(path: string, bytes: Uint8Array): void {
+    this.paths.set(path, new FileContent(bytes));
+  }
+
+  /** A pipe. @returns the fds of its read end and its write end. */
+  createPipe(): [reader: number, writer: number] {
+    const { reader, writer } = createPipe();
+    return [this.install({ file: reader, ring: undefined }), this.install({ file: writer, ring: undefined })];
+  }
+
+  /** write(2), for what another process would do. */
+  writeFile(fd: number, bytes: Uint8Array): number {
+    return this.file(fd)?.write(bytes, 0) ?? -Errno.EBADF;
+  }
+
+  /** The content of a regular file. */
+  contentOf(fd: number): Uint8Array {
+    const file = this.file(fd);
+    if (!(file instanceof RegularFile)) throw new Error(`fd ${fd} is no regular file`);
+    return file.content.bytes.slice();
+  }
+
+  /** Lets the next calls of a kind fail, with these errnos in turn. */
+  fail(call: FallibleCall, ...errnos: number[]): void {
+    this.faults.set(call, [...(this.faults.get(call) ?? []), ...errnos]);
+  }
+
+  /** Decides operations' results: what the function returns is the result, `undefined` runs the operation. */
+  interceptOperations(decide: ((operation: SubmittedOperation) => number | undefined) | undefined): void {
+    this.interceptor = decide;
+  }
+
+  /** Lets each `enter` take at most this many SQEs, as when memory is short. */
+  limitSubmissions(count: number): void {
+    this.submitBound = count;
+  }
+
+  /** Moves time on. */
+  advance(milliseconds: number): void {
+    this.clock.advanceTo(this.clock.now + milliseconds * 1e6);
+    this.runSqThreads();
+  }
+
+  /** Lets the SQPOLL threads look once. */
+  runSqThreads(): void {
+    for (const ring of this.rings()) ring.runSqThread();
+  }
+
+  /** A thread has ended, as by `worker.terminate()`. */
+  endThread(threadId: number): void {
+    this.deadThreads.add(threadId);
+  }
+
+  /** Descriptors that are open: for tests that look for leaks. */
+  get openDescriptors(): number[] {
+    return [...this.descriptors.keys()];
+  }
+
+  // Syscalls
+
+  setup(entries: number, params: Uint8Array): number {
+    this.calls.setup++;
+    const fault = this.takeFault('setup');
+    if (fault !== undefined) return -fault;
+    const data = new DataView(params.buffer, params.byteOffset, params.byteLength);
+    const flags = data.getUint32(Params.FLAGS, true);
+    if (flags & ~this.options.setupFlags || refuses(flags)) return -Errno.EINVAL;
+    const clamp = (flags & SetupFlag.CLAMP) !== 0;
+    if (entries === 0 || (entries > MAX_ENTRIES && !clamp)) return -Errno.EINVAL;
+    const sqEntries = powerOfTwo(Math.min(entries, MAX_ENTRIES));
+    let cqEntries = 2 * sqEntries;
+    if (flags & SetupFlag.CQSIZE) {
+      const wanted = data.getUint32(Params.CQ_ENTRIES, true);
+      if (wanted === 0 || (wanted > MAX_CQ_ENTRIES && !clamp)) return -Errno.EINVAL;
+      cqEntries = powerOfTwo(Math.min(wanted, MAX_CQ_ENTRIES));
+      if (cqEntries < sqEntries) return -Errno.EINVAL;
+    }
+    const cqeSize = flags & SetupFlag.CQE32 ? 2 * CQE_SIZE : CQE_SIZE;
+    const sqeSize = flags & SetupFlag.SQE128 ? 2 * SQE_SIZE : SQE_SIZE;
+    const sqArray = flags & SetupFlag.NO_SQARRAY ? 0 : Math.ceil((64 + cqEntries * cqeSize) / 64) * 64;
+    const ringsSize = (sqArray || 64 + cqEntries * cqeSize) + (sqArray ? 4 * sqEntries : 0);
+    const sqesSize = sqEntries * sqeSize;
+    let rings: Uint8Array | undefined;
+    let sqes: Uint8Array | undefined;
+    if (flags & SetupFlag.NO_MMAP) {
+      const ringsAddress = Number(data.getBigUint64(Params.CQ_OFF_USER_ADDR, true));
+      const sqesAddress = Number(data.getBigUint64(Params.SQ_OFF_USER_ADDR, true));
+      if (ringsAddress % 4096 || sqesAddress % 4096) return -Errno.EINVAL;
+      rings = this.memory.bytes(ringsAddress, ringsSize);
+      sqes = this.memory.bytes(sqesAddress, sqesSize);
+      if (!rings || !sqes) return -Errno.EFAULT;
+      rings.fill(0);
+    } else {
+      rings = new Uint8Array(new ArrayBuffer(Math.ceil(ringsSize / 4096) * 4096));
+      sqes = new Uint8Array(new ArrayBuffer(Math.ceil(sqesSize / 4096) * 4096));
+    }
+    const answer: [offset: number, value: number][] = [
+      [Params.SQ_ENTRIES, sqEntries],
+      [Params.CQ_ENTRIES, cqEntries],
+      [Params.FEATURES, this.options.features],
+      [Params.SQ_OFF_HEAD, 0],
+      [Params.SQ_OFF_TAIL, 4],
+      [Params.SQ_OFF_RING_MASK, 16],
+      [Params.SQ_OFF_RING_ENTRIES, 24],
+      [Params.SQ_OFF_DROPPED, 32],
+      [Params.SQ_OFF_FLAGS, 36],
+      [Params.SQ_OFF_ARRAY, sqArray],
+      [Params.CQ_OFF_HEAD, 8],
+      [Params.CQ_OFF_TAIL, 12],
+      [Params.CQ_OFF_RING_MASK, 20],
+      [Params.CQ_OFF_RING_ENTRIES, 28],
+      [Params.CQ_OFF_FLAGS, 40],
+      [Params.CQ_OFF_OVERFLOW, 44],
+      [Params.CQ_OFF_CQES, 64],
+    ];
+    for (const [offset, value] of answer) data.setUint32(offset, value, true);
+    const idle = data.getUint32(Params.SQ_THREAD_IDLE, true) || 1000;
+    const ring = new SimulatedRing(this, readLayout(data), { rings, sqes }, idle);
+    if (flags & SetupFlag.SINGLE_ISSUER && !ring.disabled) ring.owner = this.currentThread;
+    if (flags & SetupFlag.REGISTERED_FD_ONLY) {
+      this.references.set(ring, 1);
+      return this.addRegistered(ring);
+    }
+    return this.install({ file: undefined, ring });
+  }
+
+  enter(fd: number, toSubmit: number, minComplete: number, flags: number, arg: number, argSize: number): number {
+    this.calls.enter++;
+    const fault = this.takeFault('enter');
+    if (fault !== undefined) return -fault;
+    if (flags & ~ALL_ENTER_FLAGS) return -Errno.EINVAL;
+    const ring = flags & EnterFlag.REGISTERED_RING ? this.registered[fd] : this.ring(fd);
+    if (!ring) return this.descriptors.has(fd) ? -Errno.EOPNOTSUPP : -Errno.EBADF;
+    if (ring.disabled) return -Errno.EBADFD;
+    const wait = this.waitLimit(ring, flags, arg, argSize);
+    if (wait < 0) return wait;
+    let submitted = 0;
+    if (ring.hasFlag(SetupFlag.SQPOLL)) {
+      if (flags & EnterFlag.SQ_WAKEUP) ring.wakeSqThread();
+      if (flags & (EnterFlag.SQ_WAKEUP | EnterFlag.SQ_WAIT)) ring.runSqThread();
+      submitted = toSubmit;
+    } else if (toSubmit > 0) {
+      if (ring.owner !== undefined && ring.owner !== this.currentThread) return -Errno.EEXIST;
+      if (this.options.busyOnOverflow && ring.hasOverflow) {
+        ring.flushOverflow();
+        if (ring.hasOverflow) return -Errno.EBUSY;
+      }
+      submitted = ring.submit(toSubmit);
+      // A submission that stopped early does not wait.
+      if (submitted !== toSubmit) return submitted;
+    }
+    if (!(flags & EnterFlag.GETEVENTS)) {
+      if (!ring.hasFlag(SetupFlag.DEFER_TASKRUN)) ring.runTaskWork();
+      return submitted;
+    }
+    const result = this.wait(ring, minComplete, wait);
+    return submitted > 0 ? submitted : result;
+  }
+
+  register(fd: number, opcode: number, arg: number, count: number): number {
+    this.calls.register++;
+    const fault = this.takeFault('register');
+    if (fault !== undefined) return -fault;
+    const indexed = opcode >= USE_REGISTERED_RING;
+    const operation = indexed ? opcode - USE_REGISTERED_RING : opcode;
+    if (fd === -1) return registerWithout(this, operation, arg);
+    const ring = indexed ? this.registered[fd] : this.ring(fd);
+    if (!ring) return this.descriptors.has(fd) ? -Errno.EOPNOTSUPP : -Errno.EBADF;
+    if (operation === RegisterOp.QUERY) return registerWithout(this, operation, arg);
+    return registerWith(this, ring, operation, arg, count);
+  }
+
+  mmap(length: number, _protection: number, _flags: number, fd: number, offset: number): number {
+    this.calls.mmap++;
+    const fault = this.takeFault('mmap');
+    if (fault !== undefined) return -fault;
+    const ring = this.ring(fd);
+    if (!ring) return -Errno.EBADF;
+    const part = ring.mapping(offset === MmapOffset.SQES ? 'sqes' : 'rings');
+    if (!part || length > part.byteLength) return -Errno.EINVAL;
+    return this.memory.map(part);
+  }
+
+  munmap(): number {
+    this.calls.munmap++;
+    return 0;
+  }
+
+  close(fd: number): number {
+    this.calls.close++;
+    const fault = this.takeFault('close');
+    if (fault !== undefined) return -fault;
+    const descriptor = this.descriptors.get(fd);
+    if (!descriptor) return -Errno.EBADF;
+    this.descriptors.delete(fd);
+    this.release(descriptor);
+    return 0;
+  }
+
+  duplicate(fd: number): number {
+    this.calls.duplicate++;
+    const fault = this.takeFault('duplicate');
+    if (fault !== undefined) return -fault;
+    const descriptor = this.descriptors.get(fd);
+    return descriptor ? this.install(descriptor) : -Errno.EBADF;
+  }
+
+  eventfd(initial: number): number {
+    this.calls.eventfd++;
+    const fault = this.takeFault('eventfd');
+    if (fault !== undefined) return -fault;
+    return this.install({ file: new EventFile(initial), ring: undefined });
+  }
+
+  addressOf(view: ArrayBufferView): number {
+    return this.memory.addressOf(view);
+  }
+
+  viewOf(address: number, length: number): ArrayBuffer {
+    const buffer = this.memory.bufferAt(address);
+    if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < length) throw new Error('no such mapping');
+    return buffer;
+  }
+
+  threadId(): number {
+    return this.currentThread;
+  }
+
+  isThreadAlive(threadId: number): boolean {
+    return !this.deadThreads.has(threadId);
+  }
+
+  closeAtThreadEnd(): () => void {
+    return () => undefined;
+  }
+
+  host(): HostFacts {
+    return { ...HOST, ...this.options.host };
+  }
+
+  // For the rings
+
+  /** An open file. @internal */
+  file(fd: number): SimulatedFile | undefined {
+    return this.descriptors.get(fd)?.file;
+  }
+
+  /** An open ring. @internal */
+  ring(fd: number): SimulatedRing | undefined {
+    return this.descriptors.get(fd)?.ring;
+  }
+
+  /** open(2). @internal */
+  open(path: string, flags: number): number {
+    let content = this.paths.get(path);
+    if (!content) {
+      if (!(flags & O_CREAT)) return -Errno.ENOENT;
+      content = new FileContent();
+      this.paths.set(path, content);
+    }
+    if (flags & O_TRUNC) content.resize(0);
+    return this.install({ file: new RegularFile(content), ring: undefined });
+  }
+
+  /** Takes a descriptor away from a file that stays open elsewhere. @internal */
+  forget(fd: number): void {
+    this.descriptors.delete(fd);
+  }
+
+  /** A C string. @internal */
+  readString(address: number): string | undefined {
+    let text = '';
+    for (let at = address; ; at++) {
+      const byte = this.memory.bytes(at, 1)?.[0];
+      if (byte === undefined) return undefined;
+      if (byte === 0) return Buffer.from(text, 'latin1').toString('utf8');
+      text += String.fromCharCode(byte);
+    }
+  }
+
+  /** Takes the next buffer of a group. @internal */
+  selectBuffer(
+    ring: SimulatedRing,
+    groupId: number,
+    length: number,
+  ): { address: number; length: number; id: number } | undefined {
+    const group = ring.bufferGroups.get(groupId);
+    const data = group && this.memory.data(group.address, group.entries * BufRingEntry.SIZE);
+    if (!group || !data || data.getUint16(BufRingEntry.TAIL, true) === group.head) return undefined;
+    const at = (group.head & (group.entries - 1)) * BufRingEntry.SIZE;
+    group.head = (group.head + 1) & 0xffff;
+    const size = data.getUint32(at + BufRingEntry.LEN, true);
+    return {
+      address: Number(data.getBigUint64(at + BufRingEntry.ADDR, true)),
+      length: length === 0 ? size : Math.min(length, size),
+      id: data.getUint16(at + BufRingEntry.BID, true),
+    };
+  }
+
+  /** Where a transfer starts. @internal */
+  positionOf(request: Request, file: SimulatedFile): number {
+    return request.off === 0xffff_ffff_ffff_ffffn ? (this.positions.get(file) ?? 0) : Number(request.off);
+  }
+
+  /** A transfer at the current position has moved it. @internal */
+  movePosition(request: Request, file: SimulatedFile, bytes: number): void {
+    if (request.off !== 0xffff_ffff_ffff_ffffn || !file.seekable) return;
+    this.positions.set(file, (this.positions.get(file) ?? 0) + bytes);
+  }
+
+  /** Whom a timeout with a count waits for. @internal */
+  countCompletions(ring: SimulatedRing, count: number, done: () => void): () => void {
+    const entry = { left: count, done };
+    const entries = this.counters.get(ring) ?? new Set();
+    this.counters.set(ring, entries.add(entry));
+    return () => void entries.delete(entry);
+  }
+
+  /** A CQE was posted. @internal */
+  completed(ring: SimulatedRing): void {
+    const entries = this.counters.get(ring);
+    if (!entries) return;
+    for (const entry of [...entries]) {
+      if (--entry.left > 0) continue;
+      entries.delete(entry);
+      entry.done();
+    }
+  }
+
+  /** A timeout has fired: whoever waits returns. @internal */
+  wakeWaiters(): void {
+    this.woken = true;
+  }
+
+  /** A result that a test has decided. @internal */
+  injectResult(request: Request): number | undefined {
+    return this.interceptor?.(request);
+  }
+
+  /** How many SQEs one `enter` takes. @internal */
+  submitLimit(): number {
+    return this.submitBound;
+  }
+
+  /** @internal */
+  armLinkTimeout(ring: SimulatedRing, target: Request, timeout: Request): void {
+    armLinkTimeout(ring, target, timeout);
+  }
+
+  /** RING_FDS. @internal */
+  registerRing(fd: number): number {
+    const ring = this.ring(fd);
+    if (!ring) return -Errno.EBADF;
+    const index = this.addRegistered(ring);
+    if (index >= 0) this.references.set(ring, (this.references.get(ring) ?? 0) + 1);
+    return index;
+  }
+
+  /** UNREGISTER_RING_FDS. @internal */
+  unregisterRing(index: number): number {
+    const ring = this.registered[index];
+    if (index >= this.registered.length) return -Errno.EINVAL;
+    this.registered[index] = undefined;
+    if (ring) this.release({ file: undefined, ring });
+    return 1;
+  }
+
+  private addRegistered(ring: SimulatedRing): number {
+    const index = this.registered.indexOf(undefined);
+    if (index < 0) return -Errno.EBUSY;
+    this.registered[index] = ring;
+    return index;
+  }
+
+  /** The wait's time limit as an absolute time; Infinity for none. */
+  private waitLimit(ring: SimulatedRing, flags: number, arg: number, argSize: number): number {
+    if (!(flags & EnterFlag.EXT_ARG)) return Number.POSITIVE_INFINITY;
+    let timespec: number;
+    if (flags & EnterFlag.EXT_ARG_REG) {
+      if (argSize !== RegWait.SIZE || ring.waitRegion === undefined) return -Errno.EINVAL;
+      timespec = ring.waitRegion + arg + RegWait.TS;
+    } else {
+      if (argSize !== GeteventsArg.SIZE) return -Errno.EINVAL;
+      const data = this.memory.data(arg, GeteventsArg.SIZE);
+      if (!data) return -Errno.EFAULT;
+      timespec = Number(data.getBigUint64(GeteventsArg.TS, true));
+      if (timespec === 0) return Number.POSITIVE_INFINITY;
+    }
+    const data = this.memory.data(timespec, 16);
+    if (!data) return -Errno.EFAULT;
+    const time = Number(data.getBigInt64(0, true)) * 1e9 + Number(data.getBigInt64(8, true));
+    return flags & EnterFlag.ABS_TIMER ? time : this.clock.now + time;
+  }
+
+  private wait(ring: SimulatedRing, minComplete: number, limit: number): number {
+    this.woken = false;
+    for (;;) {
+      ring.runSqThread();
+      ring.runTaskWork();
+      ring.flushOverflow();
+      if (ring.cqReady >= minComplete || ring.hasOverflow) return 0;
+      if (this.woken && ring.cqReady > 0) return 0;
+      const next = this.clock.next;
+      if (next === undefined && limit === Number.POSITIVE_INFINITY) {
+        throw new Error('the simulated kernel would wait for ever: nothing that is pending can complete');
+      }
+      if (next === undefined || next > limit) {
+        this.clock.advanceTo(limit);
+        return -Errno.ETIME;
+      }
+      this.clock.advanceTo(next);
+    }
+  }
+
+  private takeFault(call: FallibleCall): number | undefined {
+    return this.faults.get(call)?.shift();
+  }
+
+  private install(descriptor: Descriptor): number {
+    let fd = 3;
+    while (this.descriptors.has(fd)) fd++;
+    this.descriptors.set(fd, descriptor);
+    const what = descriptor.file ?? descriptor.ring;
+    if (what) this.references.set(what, (this.references.get(what) ?? 0) + 1);
+    return fd;
+  }
+
+  private release({ file, ring }: Descriptor): void {
+    const what = file ?? ring;
+    if (!what) return;
+    const left = (this.references.get(what) ?? 1) - 1;
+    this.references.set(what, left);
+    if (left === 0) what.close();
+  }
+
+  private rings(): Set<SimulatedRing> {
+    const rings = new Set<SimulatedRing>();
+    for (const { ring } of this.descriptors.values()) if (ring) rings.add(ring);
+    return rings;
+  }
+}
+
+/** Combinations of setup flags that Linux refuses. */
+function refuses(flags: number): boolean {
+  const has = (flag: number) => (flags & flag) !== 0;
+  return (
+    (has(SetupFlag.SQ_AFF) && !has(SetupFlag.SQPOLL)) ||
+    (has(SetupFlag.DEFER_TASKRUN) && (!has(SetupFlag.SINGLE_ISSUER) || has(SetupFlag.SQPOLL))) ||
+    (has(SetupFlag.COOP_TASKRUN) && has(SetupFlag.SQPOLL)) ||
+    (has(SetupFlag.TASKRUN_FLAG) && !has(SetupFlag.COOP_TASKRUN) && !has(SetupFlag.DEFER_TASKRUN)) ||
+    (has(SetupFlag.HYBRID_IOPOLL) && !has(SetupFlag.IOPOLL)) ||
+    (has(SetupFlag.REGISTERED_FD_ONLY) && !has(SetupFlag.NO_MMAP)) ||
+    (has(SetupFlag.CQE_MIXED) && has(SetupFlag.CQE32))
+  );
+}

@@ -1,0 +1,445 @@
+/**
+ * The kernel's side of a ring: takes SQEs, runs requests in the order that links and drains allow, posts CQEs, and keeps those
+ * that find the queue full.
+ *
+ * @module
+ */
+
+import {
+  CqeFlag,
+  MAX_ENTRIES,
+  Opcode,
+  SetupFlag,
+  SqeFlag,
+  SqRingFlag,
+} from '../ring/abi/index.js';
+import { type RingLayout, sqRingSize } from '../ring/layout.js';
+import { Errno } from '../syscalls/index.js';
+import type { EventFile, SimulatedFile } from './files.js';
+import { execute } from './operations.js';
+import { PENDING, Request } from './request.js';
+import type { SimulatedKernel } from './kernel.js';
+
+/** Kernel-side memory of the queues. */
+export interface QueueMemory {
+  readonly rings: Uint8Array;
+  readonly sqes: Uint8Array;
+}
+
+interface Completion {
+  readonly userData: bigint;
+  readonly res: number;
+  readonly flags: number;
+  readonly extra: readonly [bigint, bigint] | undefined;
+}
+
+const ALL_SQE_FLAGS = Object.values(SqeFlag).reduce((all, flag) => all | flag, 0);
+
+/** What restrictions allow. */
+export interface RestrictionSet {
+  readonly registerOps: Set<number>;
+  readonly sqeOps: Set<number>;
+  allowedFlags: number;
+  requiredFlags: number;
+}
+
+export class SimulatedRing {
+  disabled: boolean;
+  /** The thread that may submit, with SINGLE_ISSUER. */
+  owner: number | undefined;
+  restrictions: RestrictionSet | undefined;
+  files: (SimulatedFile | undefined)[] | undefined;
+  fileTags: bigint[] = [];
+  buffers: ({ address: number; length: number } | undefined)[] | undefined;
+  bufferTags: bigint[] = [];
+  readonly personalities = new Set<number>();
+  readonly bufferGroups = new Map<number, { address: number; entries: number; head: number }>();
+  nextPersonality = 1;
+  eventfd: { readonly file: EventFile; readonly asyncOnly: boolean } | undefined;
+  waitRegion: number | undefined;
+  workerLimits: [number, number] = [8, 1024];
+  /** Requests taken and not yet completed, in order; those that wait for a drain are not among them. */
+  readonly live = new Set<Request>();
+  private readonly overflow: Completion[] = [];
+  private readonly deferred: Request[] = [];
+  private taskWork: (() => void)[] = [];
+  private skipUsed = false;
+  private inSubmission = false;
+  private closed = false;
+  private readonly rings: DataView;
+  private chain: { head: Request; last: Request; failed: boolean } | undefined;
+  /** With SQPOLL: when the thread last found something. */
+  private lastActive = 0;
+
+  constructor(
+    readonly kernel: SimulatedKernel,
+    readonly layout: RingLayout,
+    private readonly memory: QueueMemory,
+    readonly sqThreadIdleMs: number,
+  ) {
+    const { rings } = memory;
+    this.rings = new DataView(rings.buffer, rings.byteOffset, rings.byteLength);
+    this.disabled = this.hasFlag(SetupFlag.R_DISABLED);
+    this.write(layout.sqMask, layout.sqEntries - 1);
+    this.write(layout.cqMask, layout.cqEntries - 1);
+    const start = kernel.options.counterStart ?? 0;
+    for (const counter of [layout.sqHead, layout.sqTail, layout.cqHead, layout.cqTail]) this.write(counter, start);
+    if (sqRingSize(layout) > rings.length) throw new Error('the simulated kernel was given too little ring memory');
+  }
+
+  hasFlag(flag: number): boolean {
+    return (this.layout.setupFlags & flag) !== 0;
+  }
+
+  // Submission
+
+  get sqPending(): number {
+    return (this.read(this.layout.sqTail) - this.read(this.layout.sqHead)) >>> 0;
+  }
+
+  get cqReady(): number {
+    return (this.read(this.layout.cqTail) - this.read(this.layout.cqHead)) >>> 0;
+  }
+
+  get hasOverflow(): boolean {
+    return this.overflow.length > 0;
+  }
+
+  /** Takes up to `count` SQEs. @returns how many were taken. */
+  submit(count: number): number {
+    const available = Math.min(count, this.sqPending, this.kernel.submitLimit());
+    let taken = 0;
+    this.inSubmission = true;
+    while (taken < available) {
+      const head = this.read(this.layout.sqHead);
+      const bytes = this.sqeAt(head);
+      this.write(this.layout.sqHead, head + 1);
+      if (bytes === undefined) {
+        this.write(this.layout.sqDropped, this.read(this.layout.sqDropped) + 1);
+        break;
+      }
+      taken++;
+      const accepted = this.take(new Request(bytes));
+      if (!accepted && !this.hasFlag(SetupFlag.SUBMIT_ALL)) break;
+    }
+    // A chain ends with the submission, whatever its last flag says.
+    this.closeChain();
+    this.inSubmission = false;
+    return taken;
+  }
+
+  private sqeAt(head: number): Uint8Array | undefined {
+    const { layout } = this;
+    let index = head & (layout.sqEntries - 1);
+    if (!this.hasFlag(SetupFlag.NO_SQARRAY)) index = this.read(layout.sqArray + 4 * index);
+    if (index >= layout.sqEntries) return undefined;
+    return this.memory.sqes.subarray(index * layout.sqeSize, (index + 1) * layout.sqeSize);
+  }
+
+  /** @returns whether the submission goes on. */
+  private take(request: Request): boolean {
+    this.kernel.trace?.('sqe', request);
+    this.live.add(request);
+    const error = this.check(request);
+    if (request.has(SqeFlag.CQE_SKIP_SUCCESS)) this.skipUsed = true;
+    if (this.chain) {
+      this.chain.last.next = request;
+      this.chain.last = request;
+    } else {
+      this.chain = { head: request, last: request, failed: false };
+    }
+    if (error !== 0) {
+      // Its chain does not even start: the bad one has its error, the others are cancelled.
+      this.chain.failed = true;
+      request.started = true;
+      this.failures.set(request, error);
+    }
+    if (!request.linked) this.closeChain();
+    // A bad one in the middle of a chain does not stop the submission: the chain is gathered to its end, to fail as a whole.
+    return error === 0 || request.linked;
+  }
+
+  private readonly failures = new Map<Request, number>();
+
+  private check(request: Request): number {
+    const restrictions = this.restrictions;
+    if (request.opcode > this.kernel.lastOpcode) return -Errno.EINVAL;
+    if (request.flags & ~ALL_SQE_FLAGS) return -Errno.EINVAL;
+    if (restrictions && !this.disabled) {
+      if (!restrictions.sqeOps.has(request.opcode)) return -Errno.EACCES;
+      if ((request.flags & restrictions.requiredFlags) !== restrictions.requiredFlags) return -Errno.EACCES;
+      if (request.flags & ~(restrictions.allowedFlags | restrictions.requiredFlags)) return -Errno.EACCES;
+    }
+    if (request.has(SqeFlag.BUFFER_SELECT) && !SELECTS_BUFFER.has(request.opcode)) return -Errno.EOPNOTSUPP;
+    if (request.personality !== 0 && !this.personalities.has(request.personality)) return -Errno.EINVAL;
+    if (request.has(SqeFlag.IO_DRAIN) && this.skipUsed) return -Errno.EOPNOTSUPP;
+    return 0;
+  }
+
+  private closeChain(): void {
+    const chain = this.chain;
+    if (!chain) return;
+    this.chain = undefined;
+    if (chain.failed) {
+      for (let request: Request | undefined = chain.head; request; request = request.next) {
+        this.finish(request, this.failures.get(request) ?? -Errno.ECANCELED, 0, false);
+      }
+      return;
+    }
+    const drains = this.chainHas(chain.head, SqeFlag.IO_DRAIN);
+    if (drains || this.deferred.length > 0) {
+      for (let request: Request | undefined = chain.head; request; request = request.next) this.live.delete(request);
+      this.deferred.push(chain.head);
+      this.startDeferred();
+    } else {
+      this.start(chain.head);
+    }
+  }
+
+  private chainHas(head: Request, flag: number): boolean {
+    for (let request: Request | undefined = head; request; request = request.next) if (request.has(flag)) return true;
+    return false;
+  }
+
+  private startDeferred(): void {
+    for (let head = this.deferred[0]; head !== undefined; head = this.deferred[0]) {
+      if (this.chainHas(head, SqeFlag.IO_DRAIN) && this.live.size > 0) return;
+      this.deferred.shift();
+      for (let request: Request | undefined = head; request; request = request.next) this.live.add(request);
+      this.start(head);
+    }
+  }
+
+  private start(request: Request): void {
+    request.started = true;
+    const timeout = request.next;
+    if (timeout?.opcode === Opcode.LINK_TIMEOUT && request.linked) {
+      request.linkTimeout = timeout;
+      timeout.started = true;
+    }
+    const injected = this.kernel.injectResult(request);
+    const result = injected ?? execute(this, request);
+    if (result !== PENDING) this.complete(request, result);
+    else if (request.linkTimeout && !request.done) this.kernel.armLinkTimeout(this, request, request.linkTimeout);
+  }
+
+  // Completion
+
+  /** A request's last CQE. Called by the operations, at once or later. */
+  complete(request: Request, res: number, flags = 0, extra?: readonly [bigint, bigint]): void {
+    if (request.done) return;
+    const inline = this.inSubmission;
+    this.later(inline, () => this.finish(request, res, flags, !inline, extra));
+  }
+
+  /** A CQE of a request that goes on. */
+  progress(request: Request, res: number, flags = 0): void {
+    if (request.done) return;
+    this.later(this.inSubmission, () => this.post(request.userData, res, flags | CqeFlag.MORE, !this.inSubmission));
+  }
+
+  /** A CQE that is nobody's of this ring: a message, a tag. */
+  notify(userData: bigint, res: number, flags = 0): void {
+    this.later(false, () => this.post(userData, res, flags, true));
+  }
+
+  private later(inline: boolean, work: () => void): void {
+    const deferred = this.hasFlag(SetupFlag.DEFER_TASKRUN) || this.hasFlag(SetupFlag.COOP_TASKRUN);
+    if (inline || !deferred) {
+      work();
+      return;
+    }
+    this.taskWork.push(work);
+    if (this.hasFlag(SetupFlag.TASKRUN_FLAG)) this.setSqFlag(SqRingFlag.TASKRUN, true);
+    if (this.hasFlag(SetupFlag.DEFER_TASKRUN)) this.signal(true);
+  }
+
+  /** Runs deferred completions. */
+  runTaskWork(): void {
+    this.setSqFlag(SqRingFlag.TASKRUN, false);
+    while (this.taskWork.length > 0) {
+      const work = this.taskWork;
+      this.taskWork = [];
+      for (const item of work) item();
+    }
+  }
+
+  private finish(
+    request: Request,
+    res: number,
+    flags: number,
+    asynchronous: boolean,
+    extra?: readonly [bigint, bigint],
+  ): void {
+    if (request.done) return;
+    request.done = true;
+    request.cancel = undefined;
+    this.live.delete(request);
+    const failed = res < 0 || (request.expected !== undefined && res < request.expected);
+    if (res < 0 || !request.has(SqeFlag.CQE_SKIP_SUCCESS)) this.post(request.userData, res, flags, asynchronous, extra);
+    this.continueChain(request, failed && request.opcode !== Opcode.LINK_TIMEOUT);
+    this.startDeferred();
+  }
+
+  private continueChain(request: Request, failed: boolean): void {
+    let next = request.next;
+    if (!next || !request.linked || this.failures.has(request) || this.failures.has(next)) return;
+    if (request.linkTimeout) {
+      // The timeout goes with its operation: it has fired, or it ends now.
+      const timeout = request.linkTimeout;
+      const following = timeout.linked ? timeout.next : undefined;
+      if (!timeout.done) {
+        timeout.cancel?.();
+        this.finishOnly(timeout, -Errno.ECANCELED);
+      }
+      next = following;
+      if (!next) return;
+    }
+    if (failed && !request.has(SqeFlag.IO_HARDLINK)) this.cancelChain(next);
+    else this.start(next);
+  }
+
+  private cancelChain(first: Request): void {
+    for (let request: Request | undefined = first; request; request = request.linked ? request.next : undefined) {
+      this.finishOnly(request, -Errno.ECANCELED);
+    }
+  }
+
+  /** Completes a request without going on with its chain. */
+  finishOnly(request: Request, res: number): void {
+    if (request.done) return;
+    request.done = true;
+    request.cancel = undefined;
+    this.live.delete(request);
+    this.post(request.userData, res, 0, !this.inSubmission);
+  }
+
+  private post(
+    userData: bigint,
+    res: number,
+    flags: number,
+    asynchronous: boolean,
+    extra?: readonly [bigint, bigint],
+  ): void {
+    if (this.closed) return;
+    const completion = { userData, res, flags, extra };
+    this.kernel.trace?.('cqe', completion);
+    if (this.overflow.length > 0 || !this.place(completion)) {
+      if (this.kernel.options.dropOnOverflow) {
+        this.write(this.layout.cqOverflow, this.read(this.layout.cqOverflow) + 1);
+      } else {
+        this.overflow.push(completion);
+        this.setSqFlag(SqRingFlag.CQ_OVERFLOW, true);
+      }
+    }
+    this.signal(asynchronous);
+    this.kernel.completed(this);
+  }
+
+  /** @returns whether there was room. */
+  private place(completion: Completion): boolean {
+    const { layout } = this;
+    const mixedBig = this.hasFlag(SetupFlag.CQE_MIXED) && completion.extra !== undefined;
+    const room = layout.cqEntries - this.cqReady;
+    let tail = this.read(layout.cqTail);
+    if (mixedBig) {
+      const last = (tail & (layout.cqEntries - 1)) === layout.cqEntries - 1;
+      if (room < (last ? 3 : 2)) return false;
+      if (last) {
+        this.writeCqe(tail, { userData: 0n, res: 0, flags: CqeFlag.SKIP, extra: undefined }, false);
+        tail++;
+      }
+    } else if (room < 1) {
+      return false;
+    }
+    this.writeCqe(tail, completion, mixedBig);
+    this.write(layout.cqTail, tail + (mixedBig ? 2 : 1));
+    return true;
+  }
+
+  private writeCqe(tail: number, completion: Completion, mixedBig: boolean): void {
+    const { layout, rings } = this;
+    const at = layout.cqCqes + (tail & (layout.cqEntries - 1)) * layout.cqeSize;
+    rings.setBigUint64(at, completion.userData, true);
+    rings.setInt32(at + 8, completion.res, true);
+    rings.setUint32(at + 12, completion.flags | (mixedBig ? CqeFlag.BIG : 0), true);
+    if (mixedBig || this.hasFlag(SetupFlag.CQE32)) {
+      rings.setBigUint64(at + 16, completion.extra?.[0] ?? 0n, true);
+      rings.setBigUint64(at + 24, completion.extra?.[1] ?? 0n, true);
+    }
+  }
+
+  /** Moves completions that found the queue full into it, in order. */
+  flushOverflow(): void {
+    for (let first = this.overflow[0]; first !== undefined && this.place(first); first = this.overflow[0]) {
+      this.overflow.shift();
+    }
+    if (this.overflow.length === 0) this.setSqFlag(SqRingFlag.CQ_OVERFLOW, false);
+  }
+
+  private signal(asynchronous: boolean): void {
+    if (!this.eventfd || (this.eventfd.asyncOnly && !asynchronous)) return;
+    if (this.read(this.layout.cqFlags) & 1) return;
+    this.eventfd.file.signal();
+  }
+
+  // SQPOLL
+
+  /** One look of the SQPOLL thread. */
+  runSqThread(): void {
+    if (!this.hasFlag(SetupFlag.SQPOLL) || this.disabled || this.asleep) return;
+    const { now } = this.kernel.clock;
+    if (this.sqPending > 0) {
+      this.lastActive = now;
+      this.submit(MAX_ENTRIES);
+    } else if (now - this.lastActive >= this.sqThreadIdleMs * 1e6) {
+      this.setSqFlag(SqRingFlag.NEED_WAKEUP, true);
+    }
+  }
+
+  get asleep(): boolean {
+    return (this.read(this.layout.sqFlags) & SqRingFlag.NEED_WAKEUP) !== 0;
+  }
+
+  wakeSqThread(): void {
+    this.setSqFlag(SqRingFlag.NEED_WAKEUP, false);
+    this.lastActive = this.kernel.clock.now;
+  }
+
+  // The rest
+
+  /** Every request that waits, those behind a drain included. */
+  *waiting(): Generator<Request> {
+    yield* [...this.live].filter((request) => request.started && !request.done && request.cancel);
+  }
+
+  /** The memory behind a part of a ring that the kernel itself has allocated. */
+  mapping(part: 'rings' | 'sqes'): ArrayBuffer | undefined {
+    const { buffer } = this.memory[part];
+    return buffer instanceof ArrayBuffer && !this.hasFlag(SetupFlag.NO_MMAP) ? buffer : undefined;
+  }
+
+  /** The kernel lets go: nothing is posted any more. */
+  close(): void {
+    for (const request of this.live) {
+      request.cancel?.();
+      request.done = true;
+    }
+    this.closed = true;
+  }
+
+  setSqFlag(flag: number, on: boolean): void {
+    const flags = this.read(this.layout.sqFlags);
+    this.write(this.layout.sqFlags, on ? flags | flag : flags & ~flag);
+  }
+
+  private read(offset: number): number {
+    return this.rings.getUint32(offset, true);
+  }
+
+  private write(offset: number, value: number): void {
+    this.rings.setUint32(offset, value >>> 0, true);
+  }
+}
+
+const SELECTS_BUFFER = new Set<number>([Opcode.READ, Opcode.READV, Opcode.RECV, Opcode.RECVMSG, Opcode.READ_MULTISHOT]);
