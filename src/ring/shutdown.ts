@@ -41,9 +41,10 @@ export function drain(core: RingCore, accounting?: Accounting): DrainResult {
   const proof = accounting ?? (marker as DrainMarker);
   const deadline = performance.now() + DRAIN_LIMIT_MS;
   const timed = (core.layout.features & Feature.EXT_ARG) !== 0;
-  for (let quietRounds = 0; ; ) {
+  for (let quietRounds = 1; ; ) {
     if (proof.idle()) return 'rest';
-    cancelAll(core);
+    // Not while things move: the marker itself can be caught on its way.
+    if (quietRounds > 0) cancelAll(core);
     const flags = EnterFlag.GETEVENTS | core.pendingFlags();
     const result = core.enter(core.sq.publish(), timed ? 1 : 0, flags, timed ? ROUND_MS : undefined);
     const completions = core.cq.forEach((cqe) => proof.completed(cqe));
@@ -67,6 +68,7 @@ class DrainMarker implements Accounting {
   completed(cqe: { readonly userData64: bigint; readonly res: number }): void {
     if (cqe.userData64 !== MARKER) return;
     if (cqe.res === 0) this.seen = true;
+    else if (cqe.res === -Errno.ECANCELED) this.placed = false;
     else this.refused = true;
   }
 

@@ -1,0 +1,100 @@
+/**
+ * What the integration tests need of Linux beside the library: pipes, sockets, temporary files, and whether there is a ring
+ * to be had at all.
+ */
+
+import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { Ring } from '../../src/ring/index.js';
+
+interface Libc {
+  func(name: string, result: string, parameters: string[]): (...args: unknown[]) => number;
+}
+
+let libc: Libc | undefined;
+
+function load(): Libc {
+  libc ??= (createRequire(import.meta.url)('koffi') as { load(path: null): Libc }).load(null);
+  return libc;
+}
+
+const O_CLOEXEC = 0o2000000;
+
+/** pipe2(2). */
+export function pipe(): [reader: number, writer: number] {
+  const fds = new Int32Array(2);
+  if (load().func('pipe2', 'int', ['void *', 'int'])(fds, O_CLOEXEC) !== 0) throw new Error('pipe2 failed');
+  return [fds[0] as number, fds[1] as number];
+}
+
+/** socketpair(2) of stream sockets. */
+export function socketPair(): [number, number] {
+  const fds = new Int32Array(2);
+  const AF_UNIX = 1;
+  const SOCK_STREAM = 1 | O_CLOEXEC;
+  if (load().func('socketpair', 'int', ['int', 'int', 'int', 'void *'])(AF_UNIX, SOCK_STREAM, 0, fds) !== 0) {
+    throw new Error('socketpair failed');
+  }
+  return [fds[0] as number, fds[1] as number];
+}
+
+/** eventfd(2), non-blocking. */
+export function eventfd(): number {
+  return load().func('eventfd', 'int', ['uint32_t', 'int'])(0, O_CLOEXEC | 0o4000);
+}
+
+/** poll(2) for input. @returns whether the fd is readable within the time. */
+export function readable(fd: number, timeoutMs: number): boolean {
+  const entry = new Uint8Array(8);
+  const data = new DataView(entry.buffer);
+  data.setInt32(0, fd, true);
+  data.setInt16(4, 1, true);
+  return load().func('poll', 'int', ['void *', 'uint32_t', 'int'])(entry, 1, timeoutMs) > 0;
+}
+
+/** mkfifo(3). */
+export function mkfifo(name: string): void {
+  if (load().func('mkfifo', 'int', ['str', 'uint32_t'])(name, 0o600) !== 0) throw new Error('mkfifo failed');
+}
+
+/** epoll_create1(2). */
+export function epollCreate(): number {
+  return load().func('epoll_create1', 'int', ['int'])(O_CLOEXEC);
+}
+
+/** A directory for one test file; `remove` takes it away with everything in it. */
+export function temporaryDirectory(): { readonly path: string; file(content?: string | Uint8Array): string; remove(): void } {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'uring-test-'));
+  let count = 0;
+  return {
+    path: directory,
+    file(content = '') {
+      const name = path.join(directory, `file-${count++}`);
+      writeFileSync(name, content);
+      return name;
+    },
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+/** Opens for reading and writing. */
+export function openForBoth(name: string): number {
+  return openSync(name, 'r+');
+}
+
+let unavailable: string | undefined | null = null;
+
+/** Why there is no ring to be had, or `undefined` if there is. Decided by trying. */
+export function whyNoRing(): string | undefined {
+  if (unavailable === null) {
+    try {
+      Ring.open({ entries: 1 }).close();
+      unavailable = undefined;
+    } catch (error) {
+      unavailable = (error as Error).message;
+    }
+  }
+  return unavailable;
+}

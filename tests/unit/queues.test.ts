@@ -1,0 +1,366 @@
+/** The two queues: the rules of the ring protocol (section 16 of the interface's description), each by name. */
+
+import { describe, expect, test } from '@jest/globals';
+import { prepNop, prepNopWith, prepRead } from '../../src/ops/index.js';
+import { type Cqe, CqeFlag, NopFlag, Ring, SqRingFlag } from '../../src/ring/index.js';
+import { SimulatedKernel } from '../../src/testing/index.js';
+import { describeOnBothKernels } from '../helpers/kernels.js';
+import { nops, take, takeAll } from '../helpers/ring.js';
+
+describeOnBothKernels('the queues', (kernel) => {
+  test('a full queue gives no SQE, and exactly `entries` fit', () => {
+    const ring = kernel().open({ entries: 4 });
+    for (let i = 0; i < 4; i++) {
+      expect(ring.sq.spaceLeft).toBe(4 - i);
+      expect(ring.getSqe()).not.toBeNull();
+    }
+    expect(ring.getSqe()).toBeNull();
+    expect(ring.sq.ready).toBe(4);
+  });
+
+  test('one NOP goes around', () => {
+    const ring = kernel().open({ entries: 8 });
+    nops(ring, 42);
+    expect(ring.submitAndWait(1)).toBe(1);
+    expect(takeAll(ring)).toEqual([{ userData: 42, res: 0, flags: 0 }]);
+    expect(ring.cq.ready).toBe(0);
+    expect(ring.sq.ready).toBe(0);
+  });
+
+  test('user data keeps all 64 bits', () => {
+    const ring = kernel().open({ entries: 8 });
+    const values = [0n, 1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 53n - 1n, 2n ** 63n, 2n ** 64n - 1n];
+    for (const value of values) {
+      const sqe = ring.getSqe();
+      prepNop(sqe as never);
+      sqe?.setUserData(value);
+    }
+    ring.submitAndWait(values.length);
+    const seen: bigint[] = [];
+    ring.forEachCqe((cqe) => {
+      seen.push(cqe.userData64);
+      if (cqe.userData64 < 2n ** 53n) expect(BigInt(cqe.userData)).toBe(cqe.userData64);
+    });
+    expect(seen).toEqual(values);
+  });
+
+  test('what is to submit is tail minus head: a bad SQE leaves the rest for the next call', () => {
+    const ring = kernel().open({ entries: 8 });
+    for (let i = 1; i <= 5; i++) {
+      const sqe = ring.getSqe();
+      sqe?.prepare(i === 3 ? 200 : 0, -1, 0, 0, 0, 0);
+      sqe?.setUserData(i);
+    }
+    expect(ring.submit()).toBe(3);
+    expect(ring.sq.ready).toBe(2);
+    expect(ring.submit()).toBe(2);
+    expect(takeAll(ring).map(({ userData, res }) => [userData, res])).toEqual([
+      [1, 0],
+      [2, 0],
+      [3, -22],
+      [4, 0],
+      [5, 0],
+    ]);
+  });
+
+  test('with SUBMIT_ALL a bad SQE stops nothing', () => {
+    const ring = kernel().open({ entries: 8, flags: ['SUBMIT_ALL'] });
+    for (let i = 1; i <= 5; i++) {
+      const sqe = ring.getSqe();
+      sqe?.prepare(i === 3 ? 200 : 0, -1, 0, 0, 0, 0);
+      sqe?.setUserData(i);
+    }
+    expect(ring.submit()).toBe(5);
+  });
+
+  test('overflow: nothing is lost, and everything comes in order', () => {
+    const ring = kernel().open({ entries: 4 });
+    expect(ring.cq.entries).toBe(8);
+    for (let round = 0; round < 6; round++) {
+      nops(ring, ...[1, 2, 3, 4].map((i) => round * 4 + i));
+      expect(ring.submit()).toBe(4);
+    }
+    expect(ring.sq.flags & SqRingFlag.CQ_OVERFLOW).toBe(SqRingFlag.CQ_OVERFLOW);
+    expect(ring.cq.overflow).toBe(0);
+    const seen: number[] = [];
+    while (seen.length < 24) {
+      expect(ring.forEachCqe((cqe) => seen.push(cqe.userData))).toBeGreaterThan(0);
+    }
+    expect(seen).toEqual(Array.from({ length: 24 }, (_, i) => i + 1));
+    expect(ring.peekCqe()).toBeNull();
+    expect(ring.sq.flags & SqRingFlag.CQ_OVERFLOW).toBe(0);
+  });
+
+  test('overflow is flushed by peek and by batch, too', () => {
+    const ring = kernel().open({ entries: 4 });
+    for (let round = 0; round < 3; round++) {
+      nops(ring, 0, 1, 2, 3);
+      ring.submit();
+    }
+    const batch: Cqe[] = [];
+    expect(ring.peekBatch(batch)).toBe(0);
+    expect(ring.peekBatch(batch, 64)).toBe(8);
+    ring.advance(8);
+    expect(ring.peekCqe()).not.toBeNull();
+    expect(ring.peekBatch(batch, 64)).toBe(4);
+    ring.advance(4);
+    expect(ring.peekBatch(batch, 64)).toBe(0);
+  });
+
+  test('peek leaves a completion where it is; advance gives it back', () => {
+    const ring = kernel().open({ entries: 4 });
+    nops(ring, 1, 2);
+    ring.submitAndWait(2);
+    expect(ring.peekCqe()?.userData).toBe(1);
+    expect(ring.peekCqe()?.userData).toBe(1);
+    ring.advance(1);
+    expect(ring.peekCqe()?.userData).toBe(2);
+    expect(() => ring.advance(2)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+    expect(ring.cq.ready).toBe(1);
+    ring.advance(1);
+    expect(ring.peekCqe()).toBeNull();
+  });
+
+  test('for-each stops at its maximum, and gives back what it has shown even if the callback throws', () => {
+    const ring = kernel().open({ entries: 8 });
+    nops(ring, 1, 2, 3, 4, 5);
+    ring.submitAndWait(5);
+    const seen: number[] = [];
+    expect(ring.forEachCqe((cqe) => seen.push(cqe.userData), 2)).toBe(2);
+    expect(() =>
+      ring.forEachCqe(() => {
+        throw new Error('from the callback');
+      }),
+    ).toThrow('from the callback');
+    expect(() => ring.forEachCqe(() => ring.forEachCqe(() => undefined))).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_STATE' }),
+    );
+    ring.forEachCqe((cqe) => seen.push(cqe.userData));
+    // 3 was shown to the callback that threw, 4 to the one that nested.
+    expect(seen).toEqual([1, 2, 5]);
+  });
+
+  test('NO_SQARRAY, SQE128, CQE32 and CQE_MIXED rings work, with more rounds than slots', () => {
+    for (const flags of [['NO_SQARRAY'], ['SQE128'], ['CQE32'], ['SQE128', 'CQE32', 'NO_SQARRAY'], ['CQE_MIXED']] as const) {
+      const ring = tryOpen(kernel, flags);
+      if (!ring) continue;
+      for (let i = 0; i < 50; i++) {
+        nops(ring, i);
+        ring.submitAndWait(1);
+        expect(takeAll(ring)).toEqual([{ userData: i, res: 0, flags: 0 }]);
+      }
+    }
+  });
+
+  test('a mixed ring delivers 16 and 32 byte completions, and never its fillers', () => {
+    const ring = tryOpen(kernel, ['CQE_MIXED'], 4);
+    if (!ring) return;
+    for (let i = 0; i < 40; i++) {
+      const big = i % 3 !== 0;
+      const sqe = ring.getSqe();
+      prepNopWith(sqe as never, big ? NopFlag.CQE32 : 0);
+      if (big) {
+        // A NOP passes off and addr on as the two extra values.
+        sqe?.set64(2, 1000 + i);
+        sqe?.set64(4, 2000 + i);
+      }
+      sqe?.setUserData(i);
+      ring.submitAndWait(1);
+      const cqe = take(ring);
+      expect(cqe.userData).toBe(i);
+      expect(cqe.res).toBe(0);
+      expect(cqe.flags & CqeFlag.BIG).toBe(big ? CqeFlag.BIG : 0);
+      if (big) expect([cqe.extra1, cqe.extra2]).toEqual([BigInt(1000 + i), BigInt(2000 + i)]);
+    }
+    expect(ring.cq.ready).toBe(0);
+  });
+
+  test('a batch over a mixed ring advances over both sizes and the fillers', () => {
+    const ring = tryOpen(kernel, ['CQE_MIXED'], 8);
+    if (!ring) return;
+    let next = 0;
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 5; i++) {
+        const sqe = ring.getSqe();
+        prepNopWith(sqe as never, (round + i) % 2 ? NopFlag.CQE32 : 0);
+        sqe?.setUserData(next + i);
+      }
+      ring.submitAndWait(5);
+      const batch: Cqe[] = [];
+      expect(ring.peekBatch(batch, 5)).toBe(5);
+      expect(batch.map((cqe) => cqe.userData)).toEqual([0, 1, 2, 3, 4].map((i) => next + i));
+      ring.advance(5);
+      next += 5;
+    }
+    expect(ring.cq.ready).toBe(0);
+  });
+
+  test('a read of a pipe completes when there is something to read', () => {
+    const ring = kernel().open({ entries: 4 });
+    const [reader, writer] = kernel().pipe();
+    const buffer = new Uint8Array(8);
+    const sqe = ring.getSqe();
+    prepRead(sqe as never, reader, ring.pin(buffer), 8, 0);
+    ring.submit();
+    expect(ring.peekCqe()).toBeNull();
+    kernel().write(writer, Buffer.from('abc'));
+    expect(ring.waitCqe()?.res).toBe(3);
+    expect(Buffer.from(buffer.subarray(0, 3)).toString()).toBe('abc');
+  });
+
+  test('a wait with a time limit ends without an error, and an empty queue', () => {
+    const ring = kernel().open({ entries: 4 });
+    expect(ring.submitAndWait(1, 5)).toBe(0);
+    expect(ring.cq.ready).toBe(0);
+    expect(ring.waitCqe(5)).toBeNull();
+    // The kernel hides the time limit behind what was submitted; the wait is over all the same.
+    const [reader] = kernel().pipe();
+    prepRead(ring.getSqe() as never, reader, ring.pin(new Uint8Array(8)), 8, 0);
+    expect(ring.submitAndWait(1, 5)).toBe(1);
+    expect(ring.waitCqe(5)).toBeNull();
+  });
+
+  test('DEFER_TASKRUN: a completion is there after the next look, not before', () => {
+    const ring = kernel().open({ entries: 4, flags: ['SINGLE_ISSUER', 'DEFER_TASKRUN', 'TASKRUN_FLAG'] });
+    const [reader, writer] = kernel().pipe();
+    prepRead(ring.getSqe() as never, reader, ring.pin(new Uint8Array(8)), 8, 0);
+    ring.submit();
+    kernel().write(writer, Buffer.from('x'));
+    expect(ring.cq.ready).toBe(0);
+    expect(ring.sq.flags & SqRingFlag.TASKRUN).toBe(SqRingFlag.TASKRUN);
+    expect(ring.peekCqe()?.res).toBe(1);
+    expect(ring.sq.flags & SqRingFlag.TASKRUN).toBe(0);
+  });
+});
+
+function tryOpen(kernel: () => { open(options: never): Ring }, flags: readonly string[], entries = 8): Ring | undefined {
+  try {
+    return kernel().open({ entries, flags } as never);
+  } catch (error) {
+    // Older kernels know fewer flags; the error names the one. Anything else is a failure.
+    if (!(error as Error).message.includes('refuses the flag')) throw error;
+    return undefined;
+  }
+}
+
+describe('counters', () => {
+  test.each([0, 0x7fff_fff8, 0xffff_fff0, 0xffff_ffff])('start at %i and wrap without losing anything', (counterStart) => {
+    for (const flags of [[], ['NO_SQARRAY'], ['SQPOLL'], ['CQE_MIXED']] as const) {
+      const kernel = new SimulatedKernel({ counterStart });
+      const ring = Ring.open({ entries: 4, flags, syscalls: kernel });
+      for (let round = 0; round < 30; round++) {
+        const count = 1 + (round % 4);
+        nops(ring, ...Array.from({ length: count }, (_, i) => round * 10 + i));
+        expect(ring.sq.ready).toBe(count);
+        expect(ring.sq.spaceLeft).toBe(4 - count);
+        ring.submitAndWait(count);
+        expect(ring.sq.ready).toBe(0);
+        expect(ring.cq.ready).toBe(count);
+        expect(takeAll(ring).map((cqe) => cqe.userData)).toEqual(
+          Array.from({ length: count }, (_, i) => round * 10 + i),
+        );
+      }
+      ring.close();
+    }
+  });
+
+  test('overflow across the wrap', () => {
+    const kernel = new SimulatedKernel({ counterStart: 0xffff_fffe });
+    const ring = Ring.open({ entries: 2, syscalls: kernel });
+    for (let i = 0; i < 10; i += 2) {
+      nops(ring, i, i + 1);
+      ring.submit();
+    }
+    const seen: number[] = [];
+    while (seen.length < 10) ring.forEachCqe((cqe) => seen.push(cqe.userData));
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+});
+
+describe('kernels of old', () => {
+  test('EBUSY while completions wait for room is an error that loses nothing', () => {
+    const kernel = new SimulatedKernel({ busyOnOverflow: true });
+    const ring = Ring.open({ entries: 2, syscalls: kernel });
+    for (let i = 0; i < 6; i += 2) {
+      nops(ring, i, i + 1);
+      ring.submit();
+    }
+    nops(ring, 6, 7);
+    expect(() => ring.submit()).toThrow(expect.objectContaining({ code: 'EBUSY', syscall: 'io_uring_enter' }));
+    expect(ring.sq.ready).toBe(2);
+    const seen: number[] = [];
+    ring.forEachCqe((cqe) => seen.push(cqe.userData));
+    expect(ring.submit()).toBe(2);
+    while (seen.length < 8) ring.forEachCqe((cqe) => seen.push(cqe.userData));
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test('without NODROP, the overflow counter tells what was dropped', () => {
+    const kernel = new SimulatedKernel({ dropOnOverflow: true, features: 1 });
+    const ring = Ring.open({ entries: 2, syscalls: kernel });
+    for (let i = 0; i < 6; i += 2) {
+      nops(ring, i, i + 1);
+      ring.submit();
+    }
+    expect(ring.cq.overflow).toBe(2);
+    expect(takeAll(ring)).toHaveLength(4);
+  });
+});
+
+describe('SQPOLL', () => {
+  test('the thread takes what is published; asleep, it is woken', () => {
+    const kernel = new SimulatedKernel();
+    const ring = Ring.open({ entries: 4, flags: ['SQPOLL'], sqThreadIdle: 10, syscalls: kernel });
+    nops(ring, 1, 2);
+    expect(ring.sq.ready).toBe(2);
+    const before = kernel.calls.enter;
+    expect(ring.submit()).toBe(2);
+    expect(kernel.calls.enter).toBe(before);
+    kernel.runSqThreads();
+    expect(takeAll(ring).map((cqe) => cqe.userData)).toEqual([1, 2]);
+    kernel.advance(20);
+    expect(ring.sq.flags & SqRingFlag.NEED_WAKEUP).toBe(SqRingFlag.NEED_WAKEUP);
+    nops(ring, 3);
+    expect(ring.submit()).toBe(1);
+    expect(kernel.calls.enter).toBe(before + 1);
+    expect(ring.sq.flags & SqRingFlag.NEED_WAKEUP).toBe(0);
+    expect(takeAll(ring).map((cqe) => cqe.userData)).toEqual([3]);
+    ring.close();
+  });
+
+  test('what is reserved and not submitted stays hidden from the thread', () => {
+    const kernel = new SimulatedKernel();
+    const ring = Ring.open({ entries: 4, flags: ['SQPOLL'], syscalls: kernel });
+    nops(ring, 1);
+    kernel.runSqThreads();
+    expect(ring.cq.ready).toBe(0);
+    ring.submit();
+    kernel.runSqThreads();
+    expect(ring.cq.ready).toBe(1);
+    ring.close();
+  });
+
+  test('waiting for room', () => {
+    const kernel = new SimulatedKernel();
+    const ring = Ring.open({ entries: 2, flags: ['SQPOLL'], syscalls: kernel });
+    nops(ring, 1, 2);
+    ring.submit();
+    expect(ring.getSqe()).toBeNull();
+    ring.waitForSqSpace();
+    expect(ring.getSqe()).not.toBeNull();
+    ring.close();
+  });
+});
+
+describe('IOPOLL', () => {
+  test('submitting asks for completions', () => {
+    const kernel = new SimulatedKernel();
+    const ring = Ring.open({ entries: 2, flags: ['IOPOLL'], syscalls: kernel });
+    const before = kernel.calls.enter;
+    ring.submit();
+    expect(kernel.calls.enter).toBe(before + 1);
+    ring.peekCqe();
+    expect(kernel.calls.enter).toBe(before + 2);
+    ring.close();
+  });
+});
