@@ -1,0 +1,59 @@
+/**
+ * A comparison as a table and a bar chart.
+ *
+ * @module
+ */
+
+import Chartscii from 'chartscii';
+import Table from 'cli-table3';
+import type { Comparison } from './compare.js';
+
+const number = (value: number, digits = 0) =>
+  value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+/** Most lines for files that need a word. */
+const LISTED = 10;
+
+/** The report, with colours if asked for. */
+export function renderComparison(comparison: Comparison, colors: boolean): string {
+  const lines: string[] = [];
+  lines.push(`${number(comparison.files)} files, ${number(comparison.bytes / 1e6, 1)} MB, below ${comparison.path}`);
+  if (comparison.results.length > 0) {
+    const table = new Table({
+      head: ['', 'files/s', 'MB/s', 'seconds', 'CPU seconds', ...comparison.results.map(({ name }) => `x ${name}`)],
+      style: colors ? {} : { head: [], border: [] },
+      colAligns: ['left', 'right', 'right', 'right', 'right', ...comparison.results.map(() => 'right' as const)],
+    });
+    for (const row of comparison.results) {
+      table.push([
+        row.name,
+        number(row.filesPerSecond),
+        number(row.megabytesPerSecond),
+        number(row.seconds, 3),
+        number(row.cpuSeconds, 3),
+        ...comparison.results.map(({ name }) => (name === row.name ? '' : number(row.ratios[name] as number, 2))),
+      ]);
+    }
+    lines.push(table.toString(), '');
+    const bars = comparison.results.map(({ name, filesPerSecond }, index) => ({
+      label: name,
+      value: Math.round(filesPerSecond),
+      ...(colors && index === 0 ? { color: 'green' } : {}),
+    }));
+    lines.push(new Chartscii(bars, { title: 'files per second', width: 40, barSize: 1, valueLabels: true, sort: false }).create());
+    lines.push('', `Medians of ${comparison.rounds} interleaved rounds, files in cache.`);
+  }
+  if (comparison.interrupted) lines.push('Interrupted.');
+  else if (comparison.identical) lines.push(`All three saw the same bytes: digest ${comparison.digest.slice(0, 16)}.`);
+  else lines.push(`${comparison.changed.length} files changed while they were read:`, ...listed(comparison.changed));
+  if (comparison.unreadable.length > 0) {
+    lines.push(`${comparison.unreadable.length} could not be read:`);
+    lines.push(...listed(comparison.unreadable.map(({ path, code }) => `${code} ${path}`)));
+  }
+  return lines.join('\n');
+}
+
+function listed(items: readonly string[]): string[] {
+  const shown = items.slice(0, LISTED).map((item) => `  ${item}`);
+  return items.length > LISTED ? [...shown, `  and ${items.length - LISTED} more`] : shown;
+}

@@ -1,0 +1,48 @@
+/**
+ * Finds the regular files below a path.
+ *
+ * @module
+ */
+
+import { readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+
+/** What was found. */
+export interface Tree {
+  /** Absolute paths of regular files, in the order of their names. */
+  readonly files: string[];
+  /** Directories that could not be listed, with the error's code. */
+  readonly unreadable: { readonly path: string; readonly code: string }[];
+}
+
+/**
+ * Walks a tree; symbolic links are not followed.
+ *
+ * @throws what stat(2) says of `root` itself.
+ */
+export function walk(root: string): Tree {
+  const tree: Tree = { files: [], unreadable: [] };
+  const absolute = path.resolve(root);
+  if (statSync(absolute).isFile()) tree.files.push(absolute);
+  else visit(absolute, tree);
+  return tree;
+}
+
+function visit(directory: string, tree: Tree): void {
+  let entries: ReturnType<typeof list>;
+  try {
+    entries = list(directory);
+  } catch (error) {
+    tree.unreadable.push({ path: directory, code: String((error as NodeJS.ErrnoException).code) });
+    return;
+  }
+  for (const entry of entries) {
+    const name = path.join(directory, entry.name);
+    if (entry.isDirectory()) visit(name, tree);
+    else if (entry.isFile()) tree.files.push(name);
+  }
+}
+
+function list(directory: string) {
+  return readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+}

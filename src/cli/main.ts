@@ -1,0 +1,119 @@
+#!/usr/bin/env node
+/**
+ * The command `uring`.
+ *
+ * @module
+ */
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
+import { Presets, SingleBar } from 'cli-progress';
+import { Command, InvalidArgumentError } from 'commander';
+import { UringUnavailableError } from '../syscalls/index.js';
+import { type Comparison, compare, type Progress } from './compare/compare.js';
+import { renderComparison } from './compare/report.js';
+import { type Diagnosis, diagnose, renderDiagnosis } from './doctor.js';
+
+/** The exit code of a run that Ctrl-C ended: 128 + SIGINT. */
+const INTERRUPTED = 130;
+
+const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
+const { version } = JSON.parse(readFileSync(`${projectRoot}/package.json`, 'utf8')) as { version: string };
+
+const program = new Command('uring')
+  .description('Linux io_uring for Node.js: what this machine offers, and what it is worth.')
+  .version(version)
+  .showHelpAfterError();
+
+program
+  .command('doctor')
+  .description('examine this machine: is io_uring usable, with what, and if not, why and what to do; exit code 0 if usable, 1 if not')
+  .option('--json', 'print JSON')
+  .action((options: { json?: true }) => {
+    const diagnosis = diagnose();
+    print(options.json ? json(diagnosis) : renderDiagnosis(diagnosis));
+    process.exitCode = diagnosis.usable ? 0 : 1;
+  });
+
+program
+  .command('compare')
+  .description('read every file below PATH through the ring and with node:fs, check that all see the same bytes, and compare speeds')
+  .argument('<path>', 'a directory, or a file')
+  .option('--json', 'print JSON')
+  .option('--rounds <n>', 'timed rounds', positiveInteger, 5)
+  .action(async (path: string, options: { json?: true; rounds: number }) => {
+    const comparison = await runCompare(path, options.rounds);
+    if (comparison) print(options.json ? json(comparison) : render(comparison));
+  });
+
+program
+  .command('start', { hidden: true })
+  .argument('[path]', 'a directory', `${projectRoot}/node_modules`)
+  .option('--json', 'print JSON')
+  .option('--rounds <n>', 'timed rounds', positiveInteger, 5)
+  .action(async (path: string, options: { json?: true; rounds: number }) => {
+    const diagnosis = diagnose();
+    if (!options.json) print(`${renderDiagnosis(diagnosis)}\n`);
+    if (!diagnosis.usable) {
+      if (options.json) print(json({ doctor: diagnosis }));
+      process.exitCode = 1;
+      return;
+    }
+    const comparison = await runCompare(path, options.rounds);
+    if (options.json) print(json({ doctor: diagnosis, compare: comparison }));
+    else if (comparison) print(render(comparison));
+  });
+
+await program.parseAsync();
+
+async function runCompare(path: string, rounds: number): Promise<Comparison | undefined> {
+  const controller = new AbortController();
+  const interrupt = () => controller.abort();
+  process.once('SIGINT', interrupt);
+  try {
+    const comparison = await compare(path, { rounds, progress: progressBar(), signal: controller.signal });
+    if (comparison.interrupted) process.exitCode = INTERRUPTED;
+    return comparison;
+  } catch (error) {
+    process.exitCode = 1;
+    process.stderr.write(`uring compare: ${(error as Error).message}\n`);
+    if (error instanceof UringUnavailableError) process.stderr.write('Run "uring doctor" for more.\n');
+    return undefined;
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+  }
+}
+
+/** On a terminal, a bar; elsewhere nothing. */
+function progressBar(): Progress {
+  if (!process.stderr.isTTY) return { start() {}, step() {}, stop() {} };
+  const bar = new SingleBar(
+    { format: '{bar} {percentage}% {what}', stream: process.stderr, clearOnComplete: true, hideCursor: true },
+    Presets.shades_classic,
+  );
+  return {
+    start: (total) => bar.start(total, 0, { what: '' }),
+    step: (files, what) => bar.increment(files, { what }),
+    stop: () => bar.stop(),
+  };
+}
+
+function render(comparison: Comparison): string {
+  return renderComparison(comparison, process.stdout.isTTY);
+}
+
+function json(value: Diagnosis | object): string {
+  // JSON has no Infinity; "unlimited" says what it means.
+  return JSON.stringify(value, (_, item) => (item === Number.POSITIVE_INFINITY ? 'unlimited' : item), 2);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${process.stdout.isTTY ? text : stripVTControlCharacters(text)}\n`);
+}
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a positive integer.');
+  return value;
+}
