@@ -76,6 +76,8 @@ export interface ArenaBlock {
 export class Arena {
   /** All of the memory, as 32-bit words. */
   readonly words: Int32Array<SharedArrayBuffer>;
+  /** All of the memory, in units of eight bytes. @internal */
+  readonly doubles: Float64Array<SharedArrayBuffer>;
   /** All of the memory, as bytes. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   /** All of the memory, for structs with fields of several sizes. */
@@ -96,6 +98,7 @@ export class Arena {
     syscalls: Syscalls,
   ) {
     this.words = new Int32Array(memory);
+    this.doubles = new Float64Array(memory, 0, memory.byteLength >> 3);
     this.bytes = new Uint8Array(memory);
     this.data = new DataView(memory);
     this.baseAddress = syscalls.addressOf(this.bytes);

@@ -37,7 +37,12 @@ export class CompletionQueue {
   private readonly cqesIndex: number;
   private readonly slotShift: number;
   private readonly mixed: boolean;
-  private readonly slots: Cqe[];
+  /** Only this thread's own system calls touch the queue (DEFER_TASKRUN): then nothing has to be ordered. */
+  private readonly local: boolean;
+  private readonly always32: boolean;
+  /** What `peek` shows, and what `forEach` does: two, so that looking within a callback does not move it. */
+  private readonly peeked: Cqe;
+  private readonly visited: Cqe;
   private iterating = false;
 
   /** @internal */
@@ -52,39 +57,40 @@ export class CompletionQueue {
     this.entries = layout.cqEntries;
     this.mask = this.ring[word(layout.cqMask)];
     this.slotShift = Math.log2(layout.cqeSize >> 2);
+    this.local = (layout.setupFlags & SetupFlag.DEFER_TASKRUN) !== 0;
     this.mixed = (layout.setupFlags & SetupFlag.CQE_MIXED) !== 0;
-    const always32 = (layout.setupFlags & SetupFlag.CQE32) !== 0;
-    this.slots = Array.from(
-      { length: layout.cqEntries },
-      (_, i) => new Cqe(memory.cq, this.cqesIndex + (i << this.slotShift), always32),
-    );
+    this.always32 = (layout.setupFlags & SetupFlag.CQE32) !== 0;
+    this.peeked = new Cqe(this.ring, this.cqesIndex, this.always32);
+    this.visited = new Cqe(this.ring, this.cqesIndex, this.always32);
   }
 
   /** Slots that hold completions not yet given back. (In a mixed ring, a completion can take two.) `io_uring_cq_ready`. */
   get ready(): number {
-    // Acquire: the kernel stores tail when the CQEs before it are written.
-    return (Atomics.load(this.ring, this.tailIndex) - this.ring[this.headIndex]) >>> 0;
+    return (this.tail() - this.ring[this.headIndex]) >>> 0;
   }
 
   /** The oldest completion, or `null`. It stays in the queue until {@link advance}. `io_uring_peek_cqe`. */
   peek(): Cqe | null {
-    const tail = Atomics.load(this.ring, this.tailIndex);
+    const tail = this.tail();
     let head = this.ring[this.headIndex];
     if (this.mixed && head !== tail && this.isFiller(head)) {
       head = (head + 1) | 0;
-      Atomics.store(this.ring, this.headIndex, head);
+      this.storeHead(head);
     }
-    return head === tail ? null : this.slots[head & this.mask];
+    if (head === tail) return null;
+    this.peeked.base = this.wordOf(head);
+    return this.peeked;
   }
 
   /**
    * The oldest completions, up to `max`, put into `target`. They stay in the queue until {@link advance}.
    * `io_uring_peek_batch_cqe`.
    *
+   * @param target what is in it from a batch before is used again, and nothing is allocated.
    * @returns how many.
    */
   peekBatch(target: Cqe[], max: number = target.length): number {
-    const tail = Atomics.load(this.ring, this.tailIndex);
+    const tail = this.tail();
     let head = this.ring[this.headIndex];
     let count = 0;
     while (count < max && head !== tail) {
@@ -92,7 +98,11 @@ export class CompletionQueue {
         head = (head + 1) | 0;
         continue;
       }
-      target[count++] = this.slots[head & this.mask];
+      const base = this.wordOf(head);
+      const cqe = target[count];
+      if (cqe?.isOf(this.ring)) cqe.base = base;
+      else target[count] = new Cqe(this.ring, base, this.always32);
+      count++;
       head = (head + this.slotsOf(head)) | 0;
     }
     return count;
@@ -104,7 +114,7 @@ export class CompletionQueue {
    * @throws RangeError ERR_OUT_OF_RANGE when there are fewer: a head beyond the tail would lose what comes next.
    */
   advance(count: number): void {
-    const tail = Atomics.load(this.ring, this.tailIndex);
+    const tail = this.tail();
     let head = this.ring[this.headIndex];
     if (!this.mixed && count >= 0 && count <= (tail - head) >>> 0) {
       head = (head + count) | 0;
@@ -119,8 +129,7 @@ export class CompletionQueue {
         left--;
       }
     }
-    // Release: the kernel reuses the slots when it sees the head, so all reading of them must be over.
-    Atomics.store(this.ring, this.headIndex, head);
+    this.storeHead(head);
   }
 
   /**
@@ -133,8 +142,8 @@ export class CompletionQueue {
    */
   forEach(callback: (cqe: Cqe) => void, max: number = Number.POSITIVE_INFINITY): number {
     if (this.iterating) throw invalidState('completions are being iterated; the callback must not consume them itself');
-    const { ring, slots, mask, mixed } = this;
-    const tail = Atomics.load(ring, this.tailIndex);
+    const { ring, visited, mixed } = this;
+    const tail = this.tail();
     let head = ring[this.headIndex];
     let count = 0;
     if (head === tail) return 0;
@@ -143,24 +152,23 @@ export class CompletionQueue {
       if (mixed) {
         while (head !== tail && count < max) {
           const filler = this.isFiller(head);
-          const cqe = slots[head & mask];
+          visited.base = this.wordOf(head);
           head = (head + this.slotsOf(head)) | 0;
           if (filler) continue;
           count++;
-          callback(cqe);
+          callback(visited);
         }
       } else {
         while (head !== tail && count < max) {
-          const cqe = slots[head & mask];
+          visited.base = this.wordOf(head);
           head = (head + 1) | 0;
           count++;
-          callback(cqe);
+          callback(visited);
         }
       }
     } finally {
       this.iterating = false;
-      // Release, as in `advance`.
-      Atomics.store(ring, this.headIndex, head);
+      this.storeHead(head);
     }
     return count;
   }
@@ -179,8 +187,23 @@ export class CompletionQueue {
     Atomics.store(this.ring, this.flagsIndex, value);
   }
 
+  private tail(): number {
+    // Acquire: the kernel stores tail when the CQEs before it are written.
+    return this.local ? this.ring[this.tailIndex] : Atomics.load(this.ring, this.tailIndex);
+  }
+
+  private storeHead(head: number): void {
+    // Release: the kernel reuses the slots when it sees the head, so all reading of them must be over.
+    if (this.local) this.ring[this.headIndex] = head;
+    else Atomics.store(this.ring, this.headIndex, head);
+  }
+
   private flagsOf(head: number): number {
-    return this.ring[this.cqesIndex + ((head & this.mask) << this.slotShift) + CqeWord.FLAGS];
+    return this.ring[this.wordOf(head) + CqeWord.FLAGS];
+  }
+
+  private wordOf(head: number): number {
+    return this.cqesIndex + ((head & this.mask) << this.slotShift);
   }
 
   private isFiller(head: number): boolean {

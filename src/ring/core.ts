@@ -121,7 +121,7 @@ export class RingCore {
     if (this.threads) return;
     this.threads = new ThreadTable(this.arena, this.syscalls);
     this.threads.enter(this.fd);
-    this.sq.concurrent = true;
+    this.sq.becomeConcurrent();
   }
 
   /** Whether the ring has been shared with other threads. */
@@ -132,7 +132,7 @@ export class RingCore {
   /** Marks a core made for a descriptor that the table gave out. */
   joined(threads: ThreadTable): this {
     this.threads = threads;
-    this.sq.concurrent = true;
+    this.sq.joinConcurrent();
     return this;
   }
 
@@ -178,6 +178,7 @@ export class RingCore {
       this.sq.discard();
       state = drain(this, accounting);
     }
+    this.sq.shut();
     if (this.waitArg !== 0 && state === 'rest') this.arena.free(this.waitArg, WAIT_ARG_SIZE);
     // A registered index keeps the ring alive like a descriptor.
     if (this.registeredIndex >= 0) this.dropRegisteredIndex();

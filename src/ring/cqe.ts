@@ -1,5 +1,7 @@
 /**
- * One slot of the completion queue, as an object bound to it for ever. What its words mean is drawn in `abi/cqe.ts`.
+ * A slot of the completion queue, to be read. What its words mean is drawn in `abi/cqe.ts`.
+ *
+ * As with the SQE, the object moves from slot to slot, so that nothing is allocated per completion.
  *
  * @module
  */
@@ -8,28 +10,37 @@ import { CQE_BUFFER_SHIFT, CqeFlag, CqeWord } from './abi/cqe.js';
 
 const TWO_32 = 0x1_0000_0000;
 
+const TOP_BIT = 0x8000_0000 | 0;
+
 /**
  * A completion, read straight from the ring. Valid until it is given back (`ring.advance()`, or the end of the callback of
- * `ring.forEachCqe()`): then the kernel may put another there. Take out what is needed before that.
+ * `ring.forEachCqe()`): then the kernel may put another there, and the object itself goes on to the next. Take out what is
+ * needed before that.
  */
 export class Cqe {
   /**
    * @param words the array of CQEs.
-   * @param base index of this CQE's first word.
+   * @param base index of the CQE's first word.
    * @param always32 the ring was set up with CQE32.
    * @internal
    */
   constructor(
     private readonly words: Int32Array,
-    private readonly base: number,
+    public base: number,
     private readonly always32: boolean,
   ) {}
 
+  /** Whether it reads from this memory. @internal */
+  isOf(words: Int32Array): boolean {
+    return this.words === words;
+  }
+
   /** What the SQE was given by `setUserData`, exact up to 2^53 - 1. */
   get userData(): number {
-    const high = this.words[this.base + 1];
-    const low = this.words[this.base] >>> 0;
-    return high === 0 ? low : (high >>> 0) * TWO_32 + low;
+    const { words, base } = this;
+    const low = words[base];
+    // Small values stay small integers to the compiler.
+    return (words[base + 1] | (low & TOP_BIT)) === 0 ? low : wide(words[base + 1], low);
   }
 
   /** All 64 bits of what the SQE was given by `setUserData`. */
@@ -72,6 +83,10 @@ export class Cqe {
   get extra2(): bigint {
     return this.isBig ? unsigned64(this.words, this.base + CqeWord.EXTRA2) : 0n;
   }
+}
+
+function wide(high: number, low: number): number {
+  return (high >>> 0) * TWO_32 + (low >>> 0);
 }
 
 function unsigned64(words: Int32Array, index: number): bigint {

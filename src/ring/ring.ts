@@ -231,13 +231,15 @@ export class Ring {
 
   /**
    * The next free slot of the submission queue, to be filled by one of the `prep` functions and sent by {@link submit}.
-   * `io_uring_get_sqe`.
+   * `io_uring_get_sqe`. It is always the same object: fill one SQE before taking the next.
    *
    * @returns `null` when the queue is full: submit, and try again.
    */
   getSqe(): Sqe | null {
-    if (this.core.closed) throw closedError();
-    return this.core.sq.reserve();
+    const sqe = this.core.sq.reserve();
+    // A closed ring gives none; asking here saves the look at every other one.
+    if (sqe === null && this.core.closed) throw closedError();
+    return sqe;
   }
 
   /**
@@ -278,8 +280,11 @@ export class Ring {
   submitAndWait(count: number, timeoutMs?: number): number {
     const { core } = this;
     if (core.closed) throw closedError();
-    this.checkWait(count, timeoutMs);
-    if (this.sqpoll || timeoutMs !== undefined) return this.submitAndWaitSlow(count, timeoutMs);
+    // One test for the common case; `checkWait` finds out what is wrong with the others.
+    if (!(count >>> 0 === count && count <= core.cq.entries) || timeoutMs !== undefined || this.sqpoll) {
+      this.checkWait(count, timeoutMs);
+      return this.submitAndWaitSlow(count, timeoutMs);
+    }
     const toSubmit = core.sq.publish();
     const result = core.syscalls.enter(core.enterFd, toSubmit, count, EnterFlag.GETEVENTS | core.enterFlags, 0, 0);
     if (result >= 0) return result;
@@ -534,7 +539,7 @@ export class Ring {
     checkUint32('flags', flags);
     const { arena, syscalls } = this.core;
     arena.scratch(SQE_SIZE, (offset, address) => {
-      const sqe = new Sqe(arena.words, offset >> 2, SQE_WORDS);
+      const sqe = new Sqe(arena.words, arena.doubles, offset >> 2, SQE_WORDS);
       sqe.prepare(Opcode.MSG_RING, target, MsgRingCommand.DATA, result, 0, flags);
       sqe.set64(SqeWord.OFF, userData);
       const answer = syscalls.register(-1, RegisterOp.SEND_MSG_RING, address, 1);

@@ -1,6 +1,8 @@
 /**
- * One slot of the submission queue, as an object bound to it for ever: nothing is allocated per operation, and two SQEs held at
- * the same time never mean the same memory. What its words mean is drawn in `abi/sqe.ts`.
+ * A slot of the submission queue, to be filled. What its words mean is drawn in `abi/sqe.ts`.
+ *
+ * There is one object for the whole queue, which moves from slot to slot: nothing is allocated per operation, and the compiler
+ * knows its arrays as constants, which makes filling an SQE nearly twice as fast as with an object for each slot (measured).
  *
  * @module
  */
@@ -12,23 +14,31 @@ const TWO_32 = 0x1_0000_0000;
 
 const ALL_SQE_FLAGS = Object.values(SqeFlag).reduce((all, flag) => all | flag, 0);
 
+/** The upper 32 bits of a safe integer; of -1, all ones. Without a division in the common case. */
+function highWord(value: number): number {
+  if (value >>> 0 === value) return 0;
+  return value < 0 ? -1 : (value / TWO_32) | 0;
+}
+
 /**
  * A submission queue entry to be filled.
  *
  * An encoder of `src/ops` (`prepRead(sqe, ...)`) comes first: it writes every field. Then the fields that all operations
- * have: {@link Sqe.setUserData}, {@link Sqe.setFlags}, {@link Sqe.setPersonality}. The object is valid from
- * `ring.getSqe()` to the submission; afterwards the slot belongs to the next operation.
+ * have: {@link Sqe.setUserData}, {@link Sqe.setFlags}, {@link Sqe.setPersonality}. The object is valid until the next
+ * `ring.getSqe()`, which returns the same one for the next slot: fill one SQE before taking another.
  */
 export class Sqe {
   /**
    * @param words the array of SQEs.
-   * @param base index of this SQE's first word.
+   * @param doubles the same memory in units of eight bytes.
+   * @param base index of the SQE's first word.
    * @param size words of an SQE: 16, or 32 with SETUP_SQE128.
    * @internal
    */
   constructor(
     readonly words: Int32Array,
-    readonly base: number,
+    private readonly doubles: Float64Array,
+    public base: number,
     readonly size: number,
   ) {}
 
@@ -44,24 +54,30 @@ export class Sqe {
    * @param opFlags the operation's own flag word.
    */
   prepare(opcode: number, fd: number, address: number, length: number, offset: number, opFlags: number): void {
-    const { words, base } = this;
+    const { words, doubles, base } = this;
+    // Eight bytes at a time: the zero of a double is eight zero bytes. Then only what is not zero, which for an encoder that is
+    // inlined is known beforehand. (Sixteen stores of words take twice as long, and this is most of what a NOP costs here.)
+    const first = base >> 1;
+    doubles[first] = 0;
+    doubles[first + 1] = 0;
+    doubles[first + 2] = 0;
+    doubles[first + 3] = 0;
+    doubles[first + 4] = 0;
+    doubles[first + 5] = 0;
+    doubles[first + 6] = 0;
+    doubles[first + 7] = 0;
     words[base] = opcode;
     words[base + SqeWord.FD] = fd;
-    words[base + SqeWord.OFF] = offset | 0;
-    // (x / 2^32) | 0 would turn -1 into 0.
-    words[base + SqeWord.OFF + 1] = offset < 0 ? -1 : (offset / TWO_32) | 0;
-    words[base + SqeWord.ADDR] = address | 0;
-    words[base + SqeWord.ADDR + 1] = (address / TWO_32) | 0;
-    words[base + SqeWord.LEN] = length;
-    words[base + SqeWord.OP_FLAGS] = opFlags;
-    words[base + 8] = 0;
-    words[base + 9] = 0;
-    words[base + 10] = 0;
-    words[base + 11] = 0;
-    words[base + 12] = 0;
-    words[base + 13] = 0;
-    words[base + 14] = 0;
-    words[base + 15] = 0;
+    if (offset !== 0) {
+      words[base + SqeWord.OFF] = offset;
+      words[base + SqeWord.OFF + 1] = highWord(offset);
+    }
+    if (address !== 0) {
+      words[base + SqeWord.ADDR] = address;
+      words[base + SqeWord.ADDR + 1] = highWord(address);
+    }
+    if (length !== 0) words[base + SqeWord.LEN] = length;
+    if (opFlags !== 0) words[base + SqeWord.OP_FLAGS] = opFlags;
     if (this.size > 16) words.fill(0, base + 16, base + 32);
   }
 
@@ -69,8 +85,8 @@ export class Sqe {
   set64(word: number, value: number | bigint): void {
     const index = this.base + word;
     if (typeof value === 'number') {
-      this.words[index] = value | 0;
-      this.words[index + 1] = value < 0 ? -1 : (value / TWO_32) | 0;
+      this.words[index] = value;
+      this.words[index + 1] = highWord(value);
     } else {
       this.words[index] = Number(BigInt.asIntN(32, value));
       this.words[index + 1] = Number(BigInt.asIntN(32, value >> 32n));

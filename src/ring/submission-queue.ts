@@ -15,7 +15,7 @@
  * `reserved`, the kernel owns `head`. The queue is full when `reserved - head` equals the entries, in wrapping arithmetic, and
  * what is to submit is `tail - head`: never a counter of our own, which would drift as soon as the kernel takes fewer than told.
  *
- * `reserved` lies in the arena, so that every thread sharing the ring sees the same one; `tail` follows it only at publication, so
+ * On a ring that threads share, `reserved` lies in the arena, where all of them see it. `tail` follows it only at publication, so
  * that an SQPOLL thread never takes half a chain.
  *
  * @module
@@ -35,13 +35,15 @@ export class SubmissionQueue {
   private readonly tailIndex: number;
   private readonly flagsIndex: number;
   private readonly droppedIndex: number;
-  private readonly slots: Sqe[];
-  /**
-   * Somebody else may look at the tail at any time: an SQPOLL thread, or another thread's enter.
-   *
-   * @internal
-   */
-  concurrent: boolean;
+  private readonly cursor: Sqe;
+  private readonly sqesBase: number;
+  private readonly slotShift: number;
+  /** As long as this thread is alone: the reserved counter, and where the queue, for all that is known, is full. */
+  private reserved = 0;
+  private limit = 0;
+  private isShut = false;
+  /** Somebody else may look at the tail at any time: an SQPOLL thread, or another thread's enter. */
+  private concurrent: boolean;
 
   /**
    * @param control the array that holds `reserved`, at `reservedIndex`.
@@ -62,26 +64,68 @@ export class SubmissionQueue {
     this.entries = layout.sqEntries;
     this.mask = this.ring[word(layout.sqMask)];
     this.concurrent = (layout.setupFlags & SetupFlag.SQPOLL) !== 0;
-    const size = layout.sqeSize >> 2;
-    this.slots = Array.from({ length: layout.sqEntries }, (_, i) => new Sqe(memory.sqes, memory.sqesBase + i * size, size));
+    this.sqesBase = memory.sqesBase;
+    this.slotShift = Math.log2(layout.sqeSize >> 2);
+    const doubles = new Float64Array(memory.sqes.buffer, memory.sqes.byteOffset, memory.sqes.length >> 1);
+    this.cursor = new Sqe(memory.sqes, doubles, memory.sqesBase, layout.sqeSize >> 2);
   }
 
   /** Fills the indirection array, once for a new ring: slot i is SQE i, for ever. @internal */
   initialize(memory: RingMemory, layout: RingLayout): void {
-    this.control[this.reservedIndex] = this.ring[this.tailIndex];
+    this.reserved = this.ring[this.tailIndex];
+    this.limit = this.reserved;
+    this.control[this.reservedIndex] = this.reserved;
     if (layout.setupFlags & SetupFlag.NO_SQARRAY) return;
     const array = memory.sqBase + (layout.sqArray >> 2);
     for (let index = 0; index < this.entries; index++) this.ring[array + index] = index;
   }
 
+  /** From now on, other threads reserve, too. @internal */
+  becomeConcurrent(): void {
+    if (this.concurrent) return;
+    this.concurrent = true;
+    this.control[this.reservedIndex] = this.reserved;
+  }
+
+  /** Other threads reserve already. @internal */
+  joinConcurrent(): void {
+    this.concurrent = true;
+  }
+
+  /** Takes no more: the ring is closed. @internal */
+  shut(): void {
+    this.concurrent = false;
+    this.limit = this.reserved;
+    this.isShut = true;
+  }
+
   /** The next free SQE, or `null` when the queue is full. */
   reserve(): Sqe | null {
+    if (this.concurrent) return this.reserveConcurrent();
+    const { reserved } = this;
+    if (reserved === this.limit && !this.extend()) return null;
+    this.reserved = (reserved + 1) | 0;
+    return this.slot(reserved);
+  }
+
+  private slot(counter: number): Sqe {
+    const { cursor } = this;
+    cursor.base = this.sqesBase + ((counter & this.mask) << this.slotShift);
+    return cursor;
+  }
+
+  private reserveConcurrent(): Sqe | null {
     const reserved = this.control[this.reservedIndex];
-    // Acquire: the kernel (an SQPOLL thread, or another thread's enter) stores head when it has read the SQEs before it.
-    const head = Atomics.load(this.ring, this.headIndex);
-    if ((reserved - head) >>> 0 >= this.entries) return null;
+    if ((reserved - this.head()) >>> 0 >= this.entries) return null;
     this.control[this.reservedIndex] = (reserved + 1) | 0;
-    return this.slots[reserved & this.mask];
+    return this.slot(reserved);
+  }
+
+  /** Looks how far the kernel has come. Only this thread's own `enter` moves it, so there is no need to look for every SQE. */
+  private extend(): boolean {
+    if (this.isShut) return false;
+    this.limit = (this.head() + this.entries) | 0;
+    return this.reserved !== this.limit;
   }
 
   /**
@@ -90,7 +134,7 @@ export class SubmissionQueue {
    * @internal
    */
   unreserve(count: number): void {
-    this.control[this.reservedIndex] = (this.control[this.reservedIndex] - count) | 0;
+    this.setReserved((this.reservedNow - count) | 0);
   }
 
   /**
@@ -99,27 +143,42 @@ export class SubmissionQueue {
    * @returns how many the kernel has yet to take: tail - head.
    */
   publish(): number {
-    const { ring } = this;
-    const reserved = this.control[this.reservedIndex];
     if (this.concurrent) {
+      const reserved = this.control[this.reservedIndex];
       // Release: whoever sees the tail must see the SQEs' contents. Sequentially consistent, too: with SQPOLL, this store has
       // to come before the load of the flags word in `flags`, which decides about the wake-up.
-      Atomics.store(ring, this.tailIndex, reserved);
-    } else {
-      // A plain store is enough: the kernel reads the tail in a system call of this thread.
-      ring[this.tailIndex] = reserved;
+      Atomics.store(this.ring, this.tailIndex, reserved);
+      return (reserved - this.head()) >>> 0;
     }
-    return (reserved - Atomics.load(ring, this.headIndex)) >>> 0;
+    // A plain store is enough: the kernel reads the tail in a system call of this thread.
+    this.ring[this.tailIndex] = this.reserved;
+    return (this.reserved - this.ring[this.headIndex]) >>> 0;
+  }
+
+  /** The kernel's head. */
+  private head(): number {
+    // Acquire, where somebody else moves it: an SQPOLL thread, or another thread's enter, stores head when it has read the SQEs
+    // before it. Else only this thread's own system calls do.
+    return this.concurrent ? Atomics.load(this.ring, this.headIndex) : this.ring[this.headIndex];
+  }
+
+  private get reservedNow(): number {
+    return this.concurrent ? this.control[this.reservedIndex] : this.reserved;
+  }
+
+  private setReserved(value: number): void {
+    if (this.concurrent) this.control[this.reservedIndex] = value;
+    else this.reserved = value;
   }
 
   /** How many SQEs are filled or published and not yet taken by the kernel. `io_uring_sq_ready`. */
   get ready(): number {
-    return (this.control[this.reservedIndex] - Atomics.load(this.ring, this.headIndex)) >>> 0;
+    return (this.reservedNow - this.head()) >>> 0;
   }
 
   /** How many are filled and not yet published. @internal */
   get unpublished(): number {
-    return (this.control[this.reservedIndex] - this.ring[this.tailIndex]) >>> 0;
+    return (this.reservedNow - this.ring[this.tailIndex]) >>> 0;
   }
 
   /** Free slots. `io_uring_sq_space_left`. */
@@ -139,6 +198,6 @@ export class SubmissionQueue {
 
   /** Forgets what was filled and not published. @internal */
   discard(): void {
-    this.control[this.reservedIndex] = this.ring[this.tailIndex];
+    this.setReserved(this.ring[this.tailIndex]);
   }
 }

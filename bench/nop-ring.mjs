@@ -1,0 +1,54 @@
+/**
+ * The TypeScript side of `npm run bench -- nop`: the counterpart of nop.c, line by line. A process for each batch size, so that the
+ * compiler sees what it would see in a program that works with that size.
+ *
+ * Reads lines "BATCH MILLISECONDS" and answers each with operations per second and the heap's growth in bytes per operation.
+ */
+
+import { readSync, writeSync } from 'node:fs';
+import { prepNop, Ring } from 'uring/ring';
+
+const ring = Ring.open({ entries: 256, flags: JSON.parse(process.argv[2]) });
+let seen = 0;
+
+function check(cqe) {
+  if (cqe.res !== 0 || cqe.userData !== seen) throw new Error(`wrong completion: ${cqe.userData}, ${cqe.res}`);
+  seen = (seen + 1) & 0x7fffffff;
+}
+
+let sent = 0;
+
+function rounds(batch, count) {
+  let operations = 0;
+  for (let round = 0; round < count; round++) {
+    for (let i = 0; i < batch; i++) {
+      const sqe = ring.getSqe();
+      prepNop(sqe);
+      sqe.setUserData(sent);
+      sent = (sent + 1) & 0x7fffffff;
+    }
+    if (ring.submitAndWait(batch) !== batch) throw new Error('short submission');
+    operations += ring.forEachCqe(check);
+  }
+  return operations;
+}
+
+function slice(batch, milliseconds) {
+  const heap = process.memoryUsage().heapUsed;
+  const start = performance.now();
+  let operations = 0;
+  let elapsed = 0;
+  do {
+    operations += rounds(batch, 200);
+    elapsed = performance.now() - start;
+  } while (elapsed < milliseconds);
+  const growth = process.memoryUsage().heapUsed - heap;
+  return `${operations / (elapsed / 1000)} ${growth / operations}\n`;
+}
+
+const line = Buffer.alloc(64);
+for (let length = readSync(0, line); length > 0; length = readSync(0, line)) {
+  const [batch, milliseconds] = line.toString('latin1', 0, length).split(' ').map(Number);
+  writeSync(1, slice(batch, milliseconds));
+}
+ring.close();

@@ -1,0 +1,21 @@
+/**
+ * `uring/ring`: the ring as the kernel sees it, with every operation and every registration.
+ *
+ * @module
+ */
+
+export * from './ops/index.js';
+export * from './ring/index.js';
+export {
+  allErrnos,
+  Errno,
+  type ErrnoName,
+  errnoName,
+  errnoSentence,
+  type HostFacts,
+  linuxSyscalls,
+  type Syscalls,
+  type UnavailableReason,
+  UringError,
+  UringUnavailableError,
+} from './syscalls/index.js';
