@@ -1,0 +1,54 @@
+/** How a ring ends: closed, collected, with its worker, with its process. From outside, in child processes. */
+
+import { describe, expect, jest, test } from '@jest/globals';
+import { runChild } from '../helpers/child.js';
+import { whyNoRing } from '../helpers/linux.js';
+
+const reason = whyNoRing();
+const onLinux = reason === undefined ? describe : describe.skip;
+
+onLinux(`the end of a ring${reason ? ` (skipped: ${reason})` : ''}`, () => {
+  jest.setTimeout(160_000);
+
+  test('workers terminated in mid-flight 200 times: no memory is corrupted, no descriptor and no memory is left', async () => {
+    const result = await runChild<{
+      changed: number;
+      fdsBefore: number;
+      fdsAfter: number;
+      rssBefore: number;
+      rssAfter: number;
+    }>('terminate.mjs', ['200']);
+    expect(result.changed).toBe(0);
+    expect(result.fdsAfter).toBeLessThanOrEqual(result.fdsBefore);
+    // Each round's arena alone would be 40 MiB.
+    expect(result.rssAfter - result.rssBefore).toBeLessThan(100 * 1024 * 1024);
+  });
+
+  test('rings that are collected are closed, with a warning', async () => {
+    const result = await runChild<{ opened: number; left: number; warnings: string[] }>(
+      'lifecycle.mjs',
+      ['collected'],
+      ['--expose-gc'],
+    );
+    expect(result.opened).toBe(10);
+    expect(result.left).toBe(0);
+    expect(result.warnings).toContain('URING_NOT_CLOSED');
+  });
+
+  test('a process ends with operations pending', async () => {
+    expect(await runChild('lifecycle.mjs', ['exit'])).toEqual({ pending: true });
+  });
+
+  test('2,000 rings leave no descriptor and no memory', async () => {
+    const result = await runChild<{ left: number; growth: number }>('lifecycle.mjs', ['many']);
+    expect(result.left).toBe(0);
+    expect(result.growth).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test('a ring that takes no drain is closed all the same', async () => {
+    const result = await runChild<{ milliseconds: number; left: number; warnings: string[] }>('lifecycle.mjs', ['skip']);
+    expect(result.left).toBe(0);
+    expect(result.milliseconds).toBeLessThan(2000);
+    expect(result.warnings).toEqual([]);
+  });
+});
