@@ -118,6 +118,8 @@ export class Ring {
   private readonly iopoll: boolean;
   private readonly queueLock: SharedLock;
   private readonly room: Pick<QueueRoom, 'rings' | 'sqes'>;
+  /** The last wait with a time limit came to its end. */
+  private waitExpired = false;
 
   private constructor(core: RingCore, dropped: number, room: Pick<QueueRoom, 'rings' | 'sqes'>) {
     this.core = core;
@@ -342,11 +344,13 @@ export class Ring {
   private enterUntil(count: number, timeoutMs: number | undefined, flags: () => number): number {
     const { core } = this;
     const deadline = timeoutMs === undefined ? 0 : performance.now() + timeoutMs;
+    this.waitExpired = false;
     for (;;) {
       const left = timeoutMs === undefined ? undefined : Math.max(0, deadline - performance.now());
       const result = core.enter(core.sq.publish(), count, flags(), left);
       if (result >= 0) return result;
-      if (result === -Errno.ETIME) return 0;
+      this.waitExpired = result === -Errno.ETIME;
+      if (this.waitExpired) return 0;
       if (result !== -Errno.EINTR) throw new UringError(result, 'io_uring_enter');
       if (core.cq.ready >= count) return 0;
     }
@@ -386,9 +390,10 @@ export class Ring {
     for (let cqe = this.peekCqe(); ; cqe = this.core.cq.peek()) {
       if (cqe !== null) return cqe;
       const left = timeoutMs === undefined ? undefined : Math.max(0, deadline - performance.now());
-      // A wait can come back empty-handed: its time limit is hidden by what it submitted.
+      // A wait can come back empty-handed although its time is not over, or be over without saying so, when it has submitted
+      // something: so it is asked again.
       this.submitAndWait(1, left);
-      if (left === 0) return this.core.cq.peek();
+      if (this.waitExpired) return this.core.cq.peek();
     }
   }
 

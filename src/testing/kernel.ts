@@ -419,9 +419,14 @@ export class SimulatedKernel implements Syscalls {
     return this.install({ file: new RegularFile(content), ring: undefined });
   }
 
-  /** Takes a descriptor away from a file that stays open elsewhere. @internal */
-  forget(fd: number): void {
-    this.descriptors.delete(fd);
+  /** One more has the file open. @internal */
+  retainFile(file: SimulatedFile): void {
+    this.references.set(file, (this.references.get(file) ?? 0) + 1);
+  }
+
+  /** One fewer has. @internal */
+  releaseFile(file: SimulatedFile): void {
+    this.release({ file, ring: undefined });
   }
 
   /** A C string. @internal */

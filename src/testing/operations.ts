@@ -90,7 +90,7 @@ const OPERATIONS: { readonly [opcode: number]: Operation } = {
       const slot = automatic ? ring.files.indexOf(undefined) : Number(request.off) + index;
       if (slot < 0) return -Errno.ENFILE;
       if (slot >= ring.files.length) return -Errno.EINVAL;
-      ring.files[slot] = file;
+      ring.setFile(slot, file);
       if (automatic) data.setInt32(4 * index, slot, true);
     }
     return request.len;
@@ -105,7 +105,7 @@ const OPERATIONS: { readonly [opcode: number]: Operation } = {
         const slot =
           request.fileIndex === FILE_INDEX_ALLOC ? (target.files?.indexOf(undefined) ?? -1) : request.fileIndex - 1;
         if (!target.files || slot < 0 || slot >= target.files.length) return -Errno.ENFILE;
-        target.files[slot] = file;
+        target.setFile(slot, file);
         if (!(request.opFlags & MsgRingFlag.CQE_SKIP)) target.notify(request.off, 0);
         return 0;
       }
@@ -170,8 +170,11 @@ function resolveFile(ring: SimulatedRing, request: Request): SimulatedFile | und
 }
 
 function withFile(ring: SimulatedRing, request: Request, body: (file: SimulatedFile) => Result): Result {
-  request.file = resolveFile(ring, request);
-  return request.file ? body(request.file) : -Errno.EBADF;
+  const file = resolveFile(ring, request);
+  if (!file) return -Errno.EBADF;
+  request.file = file;
+  ring.kernel.retainFile(file);
+  return body(file);
 }
 
 /** The memory of a transfer: address and length pairs. */
@@ -286,15 +289,12 @@ function openat(ring: SimulatedRing, request: Request): Result {
   if (path === undefined) return -Errno.EFAULT;
   const fd = ring.kernel.open(path, request.opFlags);
   if (fd < 0 || request.fileIndex === 0) return fd;
-  const file = ring.kernel.file(fd);
-  ring.kernel.forget(fd);
-  if (!ring.files) return -Errno.ENXIO;
   const automatic = request.fileIndex === FILE_INDEX_ALLOC;
-  const slot = automatic ? ring.files.indexOf(undefined) : request.fileIndex - 1;
-  if (slot < 0) return -Errno.ENFILE;
-  if (slot >= ring.files.length) return -Errno.EINVAL;
-  ring.files[slot] = file;
-  return automatic ? slot : 0;
+  const slot = automatic ? (ring.files?.indexOf(undefined) ?? -1) : request.fileIndex - 1;
+  const error = !ring.files ? Errno.ENXIO : slot < 0 ? Errno.ENFILE : slot >= ring.files.length ? Errno.EINVAL : 0;
+  if (error === 0) ring.setFile(slot, ring.kernel.file(fd));
+  ring.kernel.close(fd);
+  return error !== 0 ? -error : automatic ? slot : 0;
 }
 
 function close(ring: SimulatedRing, request: Request): Result {
@@ -302,7 +302,7 @@ function close(ring: SimulatedRing, request: Request): Result {
   const slot = request.fileIndex - 1;
   if (!ring.files) return -Errno.ENXIO;
   if (!ring.files[slot]) return -Errno.EBADF;
-  ring.files[slot] = undefined;
+  ring.setFile(slot, undefined);
   return 0;
 }
 

@@ -53,7 +53,7 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
   [RegisterOp.UNREGISTER_FILES]: (ring) => {
     if (!ring.files) return -Errno.ENXIO;
     for (const tag of ring.fileTags) if (tag) ring.notify(tag, 0);
-    ring.files = undefined;
+    ring.clearFiles();
     ring.fileTags = [];
     return 0;
   },
@@ -307,7 +307,8 @@ function registerFiles(
   return withData(kernel, address, 4 * count, (data) => {
     const fds = Array.from({ length: count }, (_, index) => data.getInt32(4 * index, true));
     if (fds.some((fd) => fd !== -1 && !kernel.file(fd))) return -Errno.EBADF;
-    ring.files = fds.map((fd) => (fd === -1 ? undefined : kernel.file(fd)));
+    ring.files = new Array(count).fill(undefined);
+    fds.forEach((fd, slot) => ring.setFile(slot, fd === -1 ? undefined : kernel.file(fd)));
     ring.fileTags = readTags(kernel, tags, count);
     return 0;
   });
@@ -333,7 +334,7 @@ function updateFiles(
       if (fd !== -1 && !file) return index > 0 ? index : -Errno.EBADF;
       const old = ring.fileTags[first + index];
       if (old) ring.notify(old, 0);
-      files[first + index] = file;
+      ring.setFile(first + index, file);
       ring.fileTags[first + index] = tags[index] ?? 0n;
     }
     return count;

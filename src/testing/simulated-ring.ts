@@ -272,9 +272,7 @@ export class SimulatedRing {
     extra?: readonly [bigint, bigint],
   ): void {
     if (request.done) return;
-    request.done = true;
-    request.cancel = undefined;
-    this.live.delete(request);
+    this.settle(request);
     const failed = res < 0 || (request.expected !== undefined && res < request.expected);
     if (res < 0 || !request.has(SqeFlag.CQE_SKIP_SUCCESS)) this.post(request.userData, res, flags, asynchronous, extra);
     this.continueChain(request, failed && request.opcode !== Opcode.LINK_TIMEOUT);
@@ -308,10 +306,31 @@ export class SimulatedRing {
   /** Completes a request without going on with its chain. */
   finishOnly(request: Request, res: number): void {
     if (request.done) return;
+    this.settle(request);
+    this.post(request.userData, res, 0, !this.inSubmission);
+  }
+
+  private settle(request: Request): void {
     request.done = true;
     request.cancel = undefined;
     this.live.delete(request);
-    this.post(request.userData, res, 0, !this.inSubmission);
+    // Until now it has kept its file open, whoever has closed the descriptor.
+    if (request.file) this.kernel.releaseFile(request.file);
+  }
+
+  /** A slot of the registered files; each keeps its file open. */
+  setFile(slot: number, file: SimulatedFile | undefined): void {
+    if (!this.files) return;
+    const before = this.files[slot];
+    if (file) this.kernel.retainFile(file);
+    if (before) this.kernel.releaseFile(before);
+    this.files[slot] = file;
+  }
+
+  /** Takes all registered files away. */
+  clearFiles(): void {
+    for (let slot = 0; slot < (this.files?.length ?? 0); slot++) this.setFile(slot, undefined);
+    this.files = undefined;
   }
 
   private post(
@@ -421,11 +440,12 @@ export class SimulatedRing {
 
   /** The kernel lets go: nothing is posted any more. */
   close(): void {
-    for (const request of this.live) {
-      request.cancel?.();
-      request.done = true;
-    }
     this.closed = true;
+    for (const request of [...this.live]) {
+      request.cancel?.();
+      this.settle(request);
+    }
+    this.clearFiles();
   }
 
   setSqFlag(flag: number, on: boolean): void {
