@@ -10,6 +10,7 @@ export { BufferTable, type CloneSource } from './register/buffers.js';
 export { FileTable } from './register/files.js';
 export { Clock, type NapiSettings, type Restrictions, Settings } from './register/settings.js';
 export { type WorkerLimits, Workers } from './register/workers.js';
+export { ZeroCopy, type ZeroCopyQueue, type ZeroCopyQueueOptions } from './register/zero-copy.js';
 export { type CancelTarget, Ring, type RingHandle } from './ring.js';
 export { Sqe } from './sqe.js';
 export { SubmissionQueue } from './submission-queue.js';

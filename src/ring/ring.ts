@@ -36,6 +36,7 @@ import { closedError, registerStruct } from './register/call.js';
 import { FileTable } from './register/files.js';
 import { Settings } from './register/settings.js';
 import { Workers } from './register/workers.js';
+import { ZeroCopy } from './register/zero-copy.js';
 import { openRing } from './setup.js';
 import { Sqe } from './sqe.js';
 import type { SubmissionQueue } from './submission-queue.js';
@@ -111,6 +112,8 @@ export class Ring {
   readonly workers: Workers;
   /** eventfd, restrictions, credentials, registered ring fd, clock, busy polling, wait region, size. */
   readonly settings: Settings;
+  /** Zero-copy receive. */
+  readonly zeroCopy: ZeroCopy;
   /** Optional setup flags that the kernel refused. */
   readonly droppedFlags: readonly SetupFlagName[];
   private readonly core: RingCore;
@@ -133,6 +136,7 @@ export class Ring {
     this.bufferRings = new BufferRings(core);
     this.workers = new Workers(core);
     this.settings = new Settings(core);
+    this.zeroCopy = new ZeroCopy(core);
     collected.register(this, core, core);
   }
 

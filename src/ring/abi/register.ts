@@ -179,3 +179,22 @@ export const Query = {
   OP_OPCODES: 0,
   OPCODES: { SIZE: 48, REQUEST: 0, REGISTER: 4, FEATURES: 8, SETUP: 16, ENTER: 24, SQE: 32, QUERIES: 40 },
 } as const;
+
+/** `struct io_uring_zcrx_ifq_reg`. */
+export const ZcrxIfqReg = {
+  SIZE: 96,
+  IF_IDX: 0,
+  IF_RXQ: 4,
+  RQ_ENTRIES: 8,
+  FLAGS: 12,
+  AREA_PTR: 16,
+  REGION_PTR: 24,
+  OFFSETS: 32,
+  ZCRX_ID: 64,
+} as const;
+
+/** `struct io_uring_zcrx_area_reg`. */
+export const ZcrxAreaReg = { SIZE: 48, ADDR: 0, LEN: 8, TOKEN: 16, FLAGS: 24 } as const;
+
+/** `struct zcrx_ctrl`. */
+export const ZcrxCtrl = { SIZE: 72, ZCRX_ID: 0, OP: 4, FLUSH_RQ: 0 } as const;
