@@ -123,8 +123,16 @@ export function diagnose(): Diagnosis {
       usable: true,
       problem: undefined,
       sharedMemory: ring.hasFlag('NO_MMAP'),
-      features: capability(Object.keys(Feature) as FeatureName[], (name) => ring.hasFeature(name), (name) => FEATURE_SINCE[name]),
-      setupFlags: capability(Object.keys(SetupFlag) as SetupFlagName[], (name) => trySetup(name, ring), (name) => SETUP_FLAGS[name][0]),
+      features: capability(
+        Object.keys(Feature) as FeatureName[],
+        (name) => ring.hasFeature(name),
+        (name) => FEATURE_SINCE[name],
+      ),
+      setupFlags: capability(
+        Object.keys(SetupFlag) as SetupFlagName[],
+        (name) => trySetup(name, ring),
+        (name) => SETUP_FLAGS[name][0],
+      ),
       operations: operationsOf(ring),
       registerOperations: registrationsOf(ring),
       nopNanoseconds: timeNop(ring),
@@ -180,7 +188,11 @@ function operationsOf(ring: Ring): Capability | undefined {
     const since = new Map(OPERATIONS.map((operation) => [operation.name, operation.since]));
     const names = OPERATIONS.map(({ name }) => name);
     const codes = new Map(OPERATIONS.map(({ name, code }) => [name, code]));
-    return capability(names, (name) => probe.supports(codes.get(name) as number), (name) => since.get(name) as string);
+    return capability(
+      names,
+      (name) => probe.supports(codes.get(name) as number),
+      (name) => since.get(name) as string,
+    );
   } catch {
     return undefined;
   }
@@ -190,7 +202,11 @@ function registrationsOf(ring: Ring): Capability | undefined {
   const query = ring.query();
   if (!query) return undefined;
   const names = Object.keys(RegisterOp) as RegisterOpName[];
-  return capability(names, (name) => RegisterOp[name] < query.registerOps, (name) => REGISTER_OP_SINCE[name]);
+  return capability(
+    names,
+    (name) => RegisterOp[name] < query.registerOps,
+    (name) => REGISTER_OP_SINCE[name],
+  );
 }
 
 const NOP_ROUNDS = 20_000;

@@ -28,7 +28,9 @@ const program = new Command('uring')
 
 program
   .command('doctor')
-  .description('examine this machine: is io_uring usable, with what, and if not, why and what to do; exit code 0 if usable, 1 if not')
+  .description(
+    'examine this machine: is io_uring usable, with what, and if not, why and what to do; exit code 0 if usable, 1 if not',
+  )
   .option('--json', 'print JSON')
   .action((options: { json?: true }) => {
     const diagnosis = diagnose();
@@ -38,7 +40,9 @@ program
 
 program
   .command('compare')
-  .description('read every file below PATH through the ring and with node:fs, check that all see the same bytes, and compare speeds')
+  .description(
+    'read every file below PATH through the ring and with node:fs, check that all see the same bytes, and compare speeds',
+  )
   .argument('<path>', 'a directory, or a file')
   .option('--json', 'print JSON')
   .option('--rounds <n>', 'timed rounds', positiveInteger, 5)

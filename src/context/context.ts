@@ -9,16 +9,6 @@
  */
 
 import {
-  checkBuffer,
-  checkBuffers,
-  checkName,
-  checkOptions,
-  checkTimeout,
-  checkUint64,
-  invalidArgType,
-  invalidState,
-} from '../ring/validate.js';
-import {
   IOV_MAX,
   prepCancel,
   prepFallocate,
@@ -42,6 +32,16 @@ import {
   type Sqe,
   SqRingFlag,
 } from '../ring/index.js';
+import {
+  checkBuffer,
+  checkBuffers,
+  checkName,
+  checkOptions,
+  checkTimeout,
+  checkUint64,
+  invalidArgType,
+  invalidState,
+} from '../ring/validate.js';
 
 import { Errno, type Syscalls, UringError } from '../syscalls/index.js';
 import { Completion } from './completion.js';
@@ -189,42 +189,22 @@ export class URingContext {
    *
    * @param buffers 1 to 1,024 of them, together at most 2 GiB - 1.
    */
-  addReadv(
-    buffers: readonly ArrayBufferView[],
-    fd: number,
-    offset: number | bigint | null,
-    userData: number | bigint,
-  ): void {
+  addReadv(buffers: readonly ArrayBufferView[], fd: number, offset: number | bigint | null, userData: number | bigint): void {
     this.addVector(Opcode.READV, buffers, fd, offset, userData);
   }
 
   /** As {@link addReadv}, with the buffers from an iterable. */
-  addReadvIter(
-    buffers: Iterable<ArrayBufferView>,
-    fd: number,
-    offset: number | bigint | null,
-    userData: number | bigint,
-  ): void {
+  addReadvIter(buffers: Iterable<ArrayBufferView>, fd: number, offset: number | bigint | null, userData: number | bigint): void {
     this.addReadv(collect(buffers), fd, offset, userData);
   }
 
   /** Writes several buffers to a file, one after the other. See pwritev(2). Parameters as {@link addReadv}. */
-  addWritev(
-    buffers: readonly ArrayBufferView[],
-    fd: number,
-    offset: number | bigint | null,
-    userData: number | bigint,
-  ): void {
+  addWritev(buffers: readonly ArrayBufferView[], fd: number, offset: number | bigint | null, userData: number | bigint): void {
     this.addVector(Opcode.WRITEV, buffers, fd, offset, userData);
   }
 
   /** As {@link addWritev}, with the buffers from an iterable. */
-  addWritevIter(
-    buffers: Iterable<ArrayBufferView>,
-    fd: number,
-    offset: number | bigint | null,
-    userData: number | bigint,
-  ): void {
+  addWritevIter(buffers: Iterable<ArrayBufferView>, fd: number, offset: number | bigint | null, userData: number | bigint): void {
     this.addWritev(collect(buffers), fd, offset, userData);
   }
 
@@ -243,13 +223,7 @@ export class URingContext {
    *
    * @param mode `FALLOC_FL_*`, 0 to allocate.
    */
-  addFallocate(
-    fd: number,
-    offset: number | bigint,
-    length: number | bigint,
-    mode: number,
-    userData: number | bigint,
-  ): void {
+  addFallocate(fd: number, offset: number | bigint, length: number | bigint, mode: number, userData: number | bigint): void {
     this.add(Opcode.FALLOCATE, userData, undefined, (sqe) => prepFallocate(sqe, fd, mode, offset, length));
   }
 
@@ -521,8 +495,7 @@ export class URingContext {
       const token = cqe.userData64;
       const slot = slots.slotOf(Number(token & 0xffff_ffffn), Number(token >> 32n));
       // A thread that ended between freeing the slot and advancing the queue has had this one already.
-      const completion =
-        slot < 0 ? undefined : new Completion(slots.userData(slot), cqe.res, cqe.flags, slots.opcode(slot));
+      const completion = slot < 0 ? undefined : new Completion(slots.userData(slot), cqe.res, cqe.flags, slots.opcode(slot));
       if (slot >= 0 && !cqe.more) {
         slots.free(slot);
         this.holds.release(slot);

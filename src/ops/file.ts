@@ -76,13 +76,7 @@ export function prepFtruncate(sqe: Sqe, fd: number, length: number | bigint): vo
  * @param length 0 means to the end of the file. Above 2^32 - 1 since 6.10.
  * @param advice `POSIX_FADV_*`.
  */
-export function prepFadvise(
-  sqe: Sqe,
-  fd: number,
-  offset: number | bigint,
-  length: number | bigint,
-  advice: number,
-): void {
+export function prepFadvise(sqe: Sqe, fd: number, offset: number | bigint, length: number | bigint, advice: number): void {
   checkFd('fd', fd);
   checkUint64('offset', offset);
   checkUint64('length', length);
@@ -171,4 +165,3 @@ export function prepPipe(sqe: Sqe, fds: number, flags = 0, slot?: DirectSlot): v
   sqe.prepare(Opcode.PIPE, 0, fds, 0, 0, flags);
   writeSlot(sqe, slot);
 }
-

@@ -31,14 +31,7 @@ export const STATX_SIZE = 256;
  * @param slot opens into the registered files instead of giving an fd: then `res` is 0, or with `'auto'` the slot (5.19).
  * @returns by CQE: the fd.
  */
-export function prepOpenat(
-  sqe: Sqe,
-  directoryFd: number,
-  path: number,
-  flags: number,
-  mode = 0,
-  slot?: DirectSlot,
-): void {
+export function prepOpenat(sqe: Sqe, directoryFd: number, path: number, flags: number, mode = 0, slot?: DirectSlot): void {
   checkDirectoryFd('directoryFd', directoryFd);
   checkAddress('path', path);
   checkFlags('flags', flags);
@@ -70,14 +63,7 @@ export function prepOpenat2(sqe: Sqe, directoryFd: number, path: number, how: nu
  * @param mask `STATX_*`.
  * @param result address of {@link STATX_SIZE} bytes.
  */
-export function prepStatx(
-  sqe: Sqe,
-  directoryFd: number,
-  path: number,
-  flags: number,
-  mask: number,
-  result: number,
-): void {
+export function prepStatx(sqe: Sqe, directoryFd: number, path: number, flags: number, mask: number, result: number): void {
   checkDirectoryFd('directoryFd', directoryFd);
   checkAddress('path', path);
   checkFlags('flags', flags);

@@ -81,4 +81,3 @@ export function prepEpollWait(sqe: Sqe, fd: number, events: number, maxEvents: n
   checkFlags('flags', flags);
   sqe.prepare(Opcode.EPOLL_WAIT, fd, events, maxEvents, 0, flags);
 }
-

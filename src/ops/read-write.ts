@@ -31,27 +31,13 @@ export const IOV_MAX = 1024;
  * @param length bytes, up to 2 GiB - 1.
  * @returns by CQE: bytes read, 0 at the end of the file.
  */
-export function prepRead(
-  sqe: Sqe,
-  fd: number,
-  address: number,
-  length: number,
-  offset: number | bigint,
-  rwFlags = 0,
-): void {
+export function prepRead(sqe: Sqe, fd: number, address: number, length: number, offset: number | bigint, rwFlags = 0): void {
   checkTransfer(fd, address, length, offset, rwFlags);
   prepareWithOffset(sqe, Opcode.READ, fd, address, length, offset, rwFlags);
 }
 
 /** write(2), pwrite(2). `io_uring_prep_write`. Since 5.6. Parameters as {@link prepRead}. */
-export function prepWrite(
-  sqe: Sqe,
-  fd: number,
-  address: number,
-  length: number,
-  offset: number | bigint,
-  rwFlags = 0,
-): void {
+export function prepWrite(sqe: Sqe, fd: number, address: number, length: number, offset: number | bigint, rwFlags = 0): void {
   checkTransfer(fd, address, length, offset, rwFlags);
   prepareWithOffset(sqe, Opcode.WRITE, fd, address, length, offset, rwFlags);
 }
@@ -74,27 +60,13 @@ export function prepReadSelect(sqe: Sqe, fd: number, group: number, length: numb
  * @param iovecs address of an array of `struct iovec`.
  * @param count iovecs, up to 1,024.
  */
-export function prepReadv(
-  sqe: Sqe,
-  fd: number,
-  iovecs: number,
-  count: number,
-  offset: number | bigint,
-  rwFlags = 0,
-): void {
+export function prepReadv(sqe: Sqe, fd: number, iovecs: number, count: number, offset: number | bigint, rwFlags = 0): void {
   checkVector(fd, iovecs, count, offset, rwFlags);
   prepareWithOffset(sqe, Opcode.READV, fd, iovecs, count, offset, rwFlags);
 }
 
 /** pwritev2(2). `io_uring_prep_writev2`. Since 5.1. Parameters as {@link prepReadv}. */
-export function prepWritev(
-  sqe: Sqe,
-  fd: number,
-  iovecs: number,
-  count: number,
-  offset: number | bigint,
-  rwFlags = 0,
-): void {
+export function prepWritev(sqe: Sqe, fd: number, iovecs: number, count: number, offset: number | bigint, rwFlags = 0): void {
   checkVector(fd, iovecs, count, offset, rwFlags);
   prepareWithOffset(sqe, Opcode.WRITEV, fd, iovecs, count, offset, rwFlags);
 }

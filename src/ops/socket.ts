@@ -16,8 +16,8 @@ import {
   checkUint32,
   type DirectSlot,
   Opcode,
-  selectBuffer,
   SqeWord,
+  selectBuffer,
   writeSlot,
 } from './encode.js';
 
@@ -27,14 +27,7 @@ import {
  * @param flags must be 0 so far; SOCK_NONBLOCK and SOCK_CLOEXEC go into `type`.
  * @param slot opens into the registered files.
  */
-export function prepSocket(
-  sqe: Sqe,
-  domain: number,
-  type: number,
-  protocol: number,
-  flags = 0,
-  slot?: DirectSlot,
-): void {
+export function prepSocket(sqe: Sqe, domain: number, type: number, protocol: number, flags = 0, slot?: DirectSlot): void {
   checkFd('domain', domain);
   checkUint32('type', type);
   checkUint32('protocol', protocol);
@@ -75,15 +68,7 @@ export function prepConnect(sqe: Sqe, fd: number, address: number, addressLength
  * @param flags `SOCK_*`.
  * @param ioprio `AcceptFlag`s.
  */
-export function prepAccept(
-  sqe: Sqe,
-  fd: number,
-  address = 0,
-  addressLength = 0,
-  flags = 0,
-  ioprio = 0,
-  slot?: DirectSlot,
-): void {
+export function prepAccept(sqe: Sqe, fd: number, address = 0, addressLength = 0, flags = 0, ioprio = 0, slot?: DirectSlot): void {
   checkFd('fd', fd);
   checkAddress('address', address);
   checkAddress('addressLength', addressLength);

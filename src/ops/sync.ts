@@ -5,7 +5,16 @@
  */
 
 import type { Sqe } from '../ring/index.js';
-import { checkAddress, checkFlags, checkInteger, checkUint32, checkUint64, Opcode, prepareWithOffset, SqeWord } from './encode.js';
+import {
+  checkAddress,
+  checkFlags,
+  checkInteger,
+  checkUint32,
+  checkUint64,
+  Opcode,
+  prepareWithOffset,
+  SqeWord,
+} from './encode.js';
 
 /** `FUTEX2_*`: the size of a futex and whether it is private to the process. */
 export const FutexFlag = { SIZE_U32: 0x02, PRIVATE: 0x80 } as const;

@@ -33,15 +33,7 @@ export function prepGetxattr(sqe: Sqe, path: number, name: number, value: number
   sqe.set64(SqeWord.ADDR3, path);
 }
 
-function prepare(
-  sqe: Sqe,
-  opcode: number,
-  fd: number,
-  name: number,
-  value: number,
-  length: number,
-  flags: number,
-): void {
+function prepare(sqe: Sqe, opcode: number, fd: number, name: number, value: number, length: number, flags: number): void {
   checkAddress('name', name);
   checkAddress('value', value);
   checkUint32('length', length);

@@ -1,5 +1,5 @@
 export * from './abi/index.js';
-export { type ArenaBlock, Arena, DEFAULT_ARENA_SIZE, MIN_ARENA_SIZE } from './arena.js';
+export { Arena, type ArenaBlock, DEFAULT_ARENA_SIZE, MIN_ARENA_SIZE } from './arena.js';
 export { CompletionQueue } from './completion-queue.js';
 export type { Cqe } from './cqe.js';
 export type { RingLayout } from './layout.js';

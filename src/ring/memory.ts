@@ -1,8 +1,8 @@
 /**
  * The memory of a ring's queues: in the arena (NO_MMAP), or mapped from the ring's fd on kernels that have no NO_MMAP.
  *
- * Mapped memory can be unmapped while JavaScript still holds views of it, and touching those would crash the process; so before
- * it is unmapped its ArrayBuffers are detached, and every view of them has length 0.
+ * Mapped memory cannot simply be unmapped when the ring is closed: JavaScript may still hold views of it, and touching those
+ * would crash the process. It is replaced by empty memory at the same address, and unmapped when the last view has been collected.
  *
  * @module
  */
@@ -70,6 +70,37 @@ export function sharedMemory(arena: Arena, room: QueueRoom): RingMemory {
 
 const PROT_READ_WRITE = 0x3;
 const MAP_SHARED_POPULATE = 0x1 | 0x8000;
+const MAP_PRIVATE_FIXED_ANONYMOUS = 0x2 | 0x10 | 0x20;
+
+/** Unmaps a mapping when its ArrayBuffer is collected: then no view of it can be left. */
+const mappings = new FinalizationRegistry<{ syscalls: Syscalls; address: number; length: number }>(
+  ({ syscalls, address, length }) => void syscalls.munmap(address, length),
+);
+
+/** A part of a ring that the kernel has allocated. */
+export interface Mapping {
+  readonly buffer: ArrayBuffer;
+  /** Lets go of the ring. Views stay valid, and are empty memory from then on. */
+  release(): void;
+}
+
+/**
+ * Maps a part of a ring.
+ *
+ * @throws UringError of mmap.
+ */
+export function mapPart(syscalls: Syscalls, fd: number, offset: number, length: number): Mapping {
+  const address = syscalls.mmap(0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, fd, offset);
+  if (address < 0) throw new UringError(address, 'mmap');
+  const buffer = syscalls.viewOf(address, length);
+  mappings.register(buffer, { syscalls, address, length });
+  return {
+    buffer,
+    // A mapping holds on to the ring like a descriptor, so it has to go; but somebody may still have an SQE in hand. So other
+    // memory takes its place, at the same address. (Node lets nobody detach an ArrayBuffer that an FFI has made.)
+    release: () => void syscalls.mmap(address, length, PROT_READ_WRITE, MAP_PRIVATE_FIXED_ANONYMOUS, -1, 0),
+  };
+}
 
 /**
  * Maps the queues of a ring from its fd.
@@ -77,29 +108,26 @@ const MAP_SHARED_POPULATE = 0x1 | 0x8000;
  * @throws UringError of mmap.
  */
 export function mapMemory(syscalls: Syscalls, fd: number, layout: RingLayout): RingMemory {
-  const mappings: { address: number; length: number; buffer: ArrayBuffer }[] = [];
+  const parts: Mapping[] = [];
   const release = () => {
-    for (const { address, length, buffer } of mappings.splice(0)) {
-      structuredClone(buffer, { transfer: [buffer] });
-      syscalls.munmap(address, length);
-    }
+    for (const part of parts.splice(0)) part.release();
   };
   const map = (offset: number, length: number): Int32Array => {
-    const address = syscalls.mmap(length, PROT_READ_WRITE, MAP_SHARED_POPULATE, fd, offset);
-    if (address < 0) {
-      release();
-      throw new UringError(address, 'mmap');
-    }
-    const buffer = syscalls.viewOf(address, length);
-    mappings.push({ address, length, buffer });
-    return new Int32Array(buffer, 0, length >> 2);
+    const part = mapPart(syscalls, fd, offset, length);
+    parts.push(part);
+    return new Int32Array(part.buffer, 0, length >> 2);
   };
-  const single = (layout.features & Feature.SINGLE_MMAP) !== 0;
-  const sqLength = single ? Math.max(sqRingSize(layout), cqRingSize(layout)) : sqRingSize(layout);
-  const sq = map(MmapOffset.SQ_RING, sqLength);
-  const cq = single ? sq : map(MmapOffset.CQ_RING, cqRingSize(layout));
-  const sqes = map(MmapOffset.SQES, layout.sqEntries * layout.sqeSize);
-  return { sq, sqBase: 0, cq, cqBase: 0, sqes, sqesBase: 0, release };
+  try {
+    const single = (layout.features & Feature.SINGLE_MMAP) !== 0;
+    const sqLength = single ? Math.max(sqRingSize(layout), cqRingSize(layout)) : sqRingSize(layout);
+    const sq = map(MmapOffset.SQ_RING, sqLength);
+    const cq = single ? sq : map(MmapOffset.CQ_RING, cqRingSize(layout));
+    const sqes = map(MmapOffset.SQES, layout.sqEntries * layout.sqeSize);
+    return { sq, sqBase: 0, cq, cqBase: 0, sqes, sqesBase: 0, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
 /** Whether the queues of a ring lie in memory of ours. */

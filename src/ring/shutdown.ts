@@ -47,7 +47,9 @@ export function drain(core: RingCore, accounting?: Accounting): DrainResult {
     if (quietRounds > 0) cancelAll(core);
     const flags = EnterFlag.GETEVENTS | core.pendingFlags();
     const result = core.enter(core.sq.publish(), timed ? 1 : 0, flags, timed ? ROUND_MS : undefined);
-    const completions = core.cq.forEach((cqe) => proof.completed(cqe));
+    const completions = core.cq.forEach((cqe) => {
+      proof.completed(cqe);
+    });
     // This thread may not use the ring (SINGLE_ISSUER, and collected elsewhere), or it is no ring any more.
     if (result === -Errno.EEXIST || result === -Errno.EBADF || result === -Errno.EOWNERDEAD) return 'busy';
     quietRounds = completions > 0 ? 0 : quietRounds + 1;

@@ -38,10 +38,7 @@ export function outOfRange(name: string, range: string, actual: unknown): RangeE
 
 /** `TypeError` ERR_INVALID_ARG_VALUE: a value that makes no sense here. */
 export function invalidArgValue(name: string, actual: unknown, reason: string): TypeError & { code: string } {
-  return withCode(
-    new TypeError(`The argument "${name}" ${reason}. Received ${inspect(actual)}`),
-    'ERR_INVALID_ARG_VALUE',
-  );
+  return withCode(new TypeError(`The argument "${name}" ${reason}. Received ${inspect(actual)}`), 'ERR_INVALID_ARG_VALUE');
 }
 
 /** `Error` ERR_INVALID_STATE: the object cannot do this now. */

@@ -150,9 +150,9 @@ export type ErrnoName = keyof typeof TABLE;
  * The positive number of each error, by name: `Errno.EAGAIN === 11`.
  * See errno(3).
  */
-export const Errno = Object.freeze(
-  Object.fromEntries(Object.entries(TABLE).map(([name, [number]]) => [name, number])),
-) as { readonly [Name in ErrnoName]: (typeof TABLE)[Name][0] };
+export const Errno = Object.freeze(Object.fromEntries(Object.entries(TABLE).map(([name, [number]]) => [name, number]))) as {
+  readonly [Name in ErrnoName]: (typeof TABLE)[Name][0];
+};
 
 const byNumber = new Map<number, { readonly name: ErrnoName; readonly sentence: string }>(
   Object.entries(TABLE).map(([name, [number, sentence]]) => [number, { name: name as ErrnoName, sentence }]),

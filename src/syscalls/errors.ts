@@ -152,7 +152,8 @@ export function explainSetupErrno(errno: number, host: HostFacts): Explanation {
     return {
       reason: 'seccomp',
       text: `The kernel answers ${errnoName(number)} although no sysctl forbids io_uring: a seccomp profile or security module does, as the default profiles of Docker and containerd do${host.seccompMode === 2 ? ' (this process has a seccomp filter)' : ''}.`,
-      remedy: 'Allow io_uring_setup, io_uring_enter and io_uring_register in the profile ("docker run --security-opt seccomp=profile.json").',
+      remedy:
+        'Allow io_uring_setup, io_uring_enter and io_uring_register in the profile ("docker run --security-opt seccomp=profile.json").',
     };
   }
   return {

@@ -83,8 +83,8 @@ function createLinuxSyscalls(): Syscalls {
       return result < 0 ? -errno() : result;
     },
 
-    mmap(length, protection, flags, fd, offset) {
-      const result = mmap(0, length, protection, flags, fd, offset);
+    mmap(address, length, protection, flags, fd, offset) {
+      const result = mmap(address, length, protection, flags, fd, offset);
       return result === -1 ? -errno() : result;
     },
 

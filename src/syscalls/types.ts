@@ -60,8 +60,13 @@ export interface Syscalls {
    */
   register(fd: number, opcode: number, arg: number, count: number): number;
 
-  /** mmap(2) at an address of the kernel's choice. @returns the address, or `-errno`. */
-  mmap(length: number, protection: number, flags: number, fd: number, offset: number): number;
+  /**
+   * mmap(2).
+   *
+   * @param address 0 for one of the kernel's choice.
+   * @returns the address, or `-errno`.
+   */
+  mmap(address: number, length: number, protection: number, flags: number, fd: number, offset: number): number;
 
   /** munmap(2). No view of the range may be touched afterwards. */
   munmap(address: number, length: number): number;

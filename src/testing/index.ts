@@ -4,6 +4,6 @@
  * @module
  */
 
-export { LINUX_6_1, type FallibleCall, SimulatedKernel, type SimulatedKernelOptions, type SubmittedOperation } from './kernel.js';
+export { type FallibleCall, LINUX_6_1, SimulatedKernel, type SimulatedKernelOptions, type SubmittedOperation } from './kernel.js';
 export { canExecute } from './operations.js';
 export { canRegister } from './registrations.js';

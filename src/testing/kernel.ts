@@ -327,8 +327,10 @@ export class SimulatedKernel implements Syscalls {
     return registerWith(this, ring, operation, arg, count);
   }
 
-  mmap(length: number, _protection: number, _flags: number, fd: number, offset: number): number {
+  mmap(address: number, length: number, _protection: number, _flags: number, fd: number, offset: number): number {
     this.calls.mmap++;
+    // Something else in the place of a mapping.
+    if (address !== 0) return this.memory.bytes(address, length) ? address : -Errno.EINVAL;
     const fault = this.takeFault('mmap');
     if (fault !== undefined) return -fault;
     const ring = this.ring(fd);

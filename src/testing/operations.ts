@@ -102,8 +102,7 @@ const OPERATIONS: { readonly [opcode: number]: Operation } = {
       if (request.addr === MsgRingCommand.SEND_FD) {
         const file = ring.files?.[Number(request.addr3)];
         if (!file) return -Errno.EBADF;
-        const slot =
-          request.fileIndex === FILE_INDEX_ALLOC ? (target.files?.indexOf(undefined) ?? -1) : request.fileIndex - 1;
+        const slot = request.fileIndex === FILE_INDEX_ALLOC ? (target.files?.indexOf(undefined) ?? -1) : request.fileIndex - 1;
         if (!target.files || slot < 0 || slot >= target.files.length) return -Errno.ENFILE;
         target.setFile(slot, file);
         if (!(request.opFlags & MsgRingFlag.CQE_SKIP)) target.notify(request.off, 0);
@@ -141,11 +140,7 @@ export interface CancelCriteria {
 export function cancel(ring: SimulatedRing, criteria: CancelCriteria): number {
   const { flags } = criteria;
   const file =
-    flags & CancelFlag.FD
-      ? flags & CancelFlag.FD_FIXED
-        ? ring.files?.[criteria.fd]
-        : ring.kernel.file(criteria.fd)
-      : undefined;
+    flags & CancelFlag.FD ? (flags & CancelFlag.FD_FIXED ? ring.files?.[criteria.fd] : ring.kernel.file(criteria.fd)) : undefined;
   const byUserData = !(flags & (CancelFlag.ANY | CancelFlag.FD | CancelFlag.OP)) || flags & CancelFlag.USERDATA;
   let found = 0;
   for (const request of [...ring.waiting()]) {
@@ -196,8 +191,7 @@ function vector(ring: SimulatedRing, request: Request): Pieces {
 
 function fixed(ring: SimulatedRing, request: Request): Pieces {
   const buffer = ring.buffers?.[request.bufIndex];
-  const inside =
-    buffer && request.addr >= buffer.address && request.addr + request.len <= buffer.address + buffer.length;
+  const inside = buffer && request.addr >= buffer.address && request.addr + request.len <= buffer.address + buffer.length;
   return inside ? single(request) : -Errno.EFAULT;
 }
 
@@ -232,9 +226,7 @@ function moveBytes(
   for (const { address, length } of pieces) {
     if (length === 0) continue;
     const memory = ring.kernel.memory.bytes(address, length);
-    const result = memory
-      ? file[way](memory, position === undefined ? undefined : position + done)
-      : -Errno.EFAULT;
+    const result = memory ? file[way](memory, position === undefined ? undefined : position + done) : -Errno.EFAULT;
     if (result < 0) return done > 0 ? done : result;
     done += result;
     if (result < length) break;

@@ -30,12 +30,7 @@ import type { SimulatedRing } from './simulated-ring.js';
 type Registration = (ring: SimulatedRing, address: number, count: number, kernel: SimulatedKernel) => number;
 
 /** Runs `body` with the argument's memory. */
-function withData(
-  kernel: SimulatedKernel,
-  address: number,
-  size: number,
-  body: (data: DataView) => number,
-): number {
+function withData(kernel: SimulatedKernel, address: number, size: number, body: (data: DataView) => number): number {
   const data = kernel.memory.data(address, size);
   return data ? body(data) : -Errno.EFAULT;
 }
@@ -176,9 +171,7 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
       return 1;
     }),
   [RegisterOp.UNREGISTER_RING_FDS]: (_ring, address, _count, kernel) =>
-    withData(kernel, address, RsrcUpdate.SIZE, (data) =>
-      kernel.unregisterRing(data.getUint32(RsrcUpdate.OFFSET, true)),
-    ),
+    withData(kernel, address, RsrcUpdate.SIZE, (data) => kernel.unregisterRing(data.getUint32(RsrcUpdate.OFFSET, true))),
   [RegisterOp.PBUF_RING]: (ring, address, _count, kernel) =>
     withData(kernel, address, BufReg.SIZE, (data) => {
       const group = data.getUint16(BufReg.BGID, true);
@@ -279,13 +272,7 @@ function readIovecs(
   });
 }
 
-function registerBuffers(
-  ring: SimulatedRing,
-  kernel: SimulatedKernel,
-  address: number,
-  count: number,
-  tags: number,
-): number {
+function registerBuffers(ring: SimulatedRing, kernel: SimulatedKernel, address: number, count: number, tags: number): number {
   if (ring.buffers) return -Errno.EBUSY;
   if (count === 0 || count > 16384) return -Errno.EINVAL;
   const buffers = readIovecs(kernel, address, count);
@@ -296,19 +283,15 @@ function registerBuffers(
   return 0;
 }
 
-function registerFiles(
-  ring: SimulatedRing,
-  kernel: SimulatedKernel,
-  address: number,
-  count: number,
-  tags: number,
-): number {
+function registerFiles(ring: SimulatedRing, kernel: SimulatedKernel, address: number, count: number, tags: number): number {
   if (ring.files) return -Errno.EBUSY;
   return withData(kernel, address, 4 * count, (data) => {
     const fds = Array.from({ length: count }, (_, index) => data.getInt32(4 * index, true));
     if (fds.some((fd) => fd !== -1 && !kernel.file(fd))) return -Errno.EBADF;
     ring.files = new Array(count).fill(undefined);
-    fds.forEach((fd, slot) => ring.setFile(slot, fd === -1 ? undefined : kernel.file(fd)));
+    fds.forEach((fd, slot) => {
+      ring.setFile(slot, fd === -1 ? undefined : kernel.file(fd));
+    });
     ring.fileTags = readTags(kernel, tags, count);
     return 0;
   });

@@ -5,20 +5,13 @@
  * @module
  */
 
-import {
-  CqeFlag,
-  MAX_ENTRIES,
-  Opcode,
-  SetupFlag,
-  SqeFlag,
-  SqRingFlag,
-} from '../ring/abi/index.js';
+import { CqeFlag, MAX_ENTRIES, Opcode, SetupFlag, SqeFlag, SqRingFlag } from '../ring/abi/index.js';
 import { type RingLayout, sqRingSize } from '../ring/layout.js';
 import { Errno } from '../syscalls/index.js';
 import type { EventFile, SimulatedFile } from './files.js';
+import type { SimulatedKernel } from './kernel.js';
 import { execute } from './operations.js';
 import { PENDING, Request } from './request.js';
-import type { SimulatedKernel } from './kernel.js';
 
 /** Kernel-side memory of the queues. */
 export interface QueueMemory {
@@ -264,13 +257,7 @@ export class SimulatedRing {
     }
   }
 
-  private finish(
-    request: Request,
-    res: number,
-    flags: number,
-    asynchronous: boolean,
-    extra?: readonly [bigint, bigint],
-  ): void {
+  private finish(request: Request, res: number, flags: number, asynchronous: boolean, extra?: readonly [bigint, bigint]): void {
     if (request.done) return;
     this.settle(request);
     const failed = res < 0 || (request.expected !== undefined && res < request.expected);
@@ -333,13 +320,7 @@ export class SimulatedRing {
     this.files = undefined;
   }
 
-  private post(
-    userData: bigint,
-    res: number,
-    flags: number,
-    asynchronous: boolean,
-    extra?: readonly [bigint, bigint],
-  ): void {
+  private post(userData: bigint, res: number, flags: number, asynchronous: boolean, extra?: readonly [bigint, bigint]): void {
     if (this.closed) return;
     const completion = { userData, res, flags, extra };
     this.kernel.trace?.('cqe', completion);

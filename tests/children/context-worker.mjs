@@ -53,7 +53,8 @@ const roles = {
     Atomics.store(words, READY, 1);
     Atomics.notify(words, READY);
     const order = [];
-    while (order.length < 2) for (const completion of context.wait()) order.push([Number(completion.userData), completion.value()]);
+    while (order.length < 2)
+      for (const completion of context.wait()) order.push([Number(completion.userData), completion.value()]);
     return { order, bytes: [...buffer] };
   },
 };

@@ -2,11 +2,11 @@
  * The same test on both kernels: the simulated one, and Linux where it gives us a ring.
  */
 
-import { afterEach, beforeEach, describe, test } from '@jest/globals';
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { afterEach, beforeEach, describe, test } from '@jest/globals';
 import { Ring, type RingOptions } from '../../src/ring/index.js';
-import { SimulatedKernel } from '../../src/testing/index.js';
 import { linuxSyscalls, type Syscalls } from '../../src/syscalls/index.js';
+import { SimulatedKernel } from '../../src/testing/index.js';
 import { pipe, temporaryDirectory, whyNoRing } from './linux.js';
 
 /** A kernel with what a test needs around it. */

@@ -22,9 +22,9 @@ import * as ops from '../../src/ops/index.js';
 import {
   AcceptFlag,
   CqeFlag,
+  OPCODE_NAMES,
   Opcode,
   type OpcodeName,
-  OPCODE_NAMES,
   PollEvent,
   PollFlag,
   RecvSendFlag,
@@ -353,7 +353,11 @@ describe('operations on the real kernel', () => {
     readSync(reader, Buffer.alloc(8));
     ops.prepPollRemove(sqeOf(ring), 6);
     ring.submitAndWait(2);
-    expect(takeAll(ring).map(({ res }) => res).sort()).toEqual([-Errno.ECANCELED, 0].sort());
+    expect(
+      takeAll(ring)
+        .map(({ res }) => res)
+        .sort(),
+    ).toEqual([-Errno.ECANCELED, 0].sort());
     expect(result((sqe) => ops.prepPollRemove(sqe, 6))).toBe(-Errno.ENOENT);
   });
 
@@ -377,7 +381,14 @@ describe('operations on the real kernel', () => {
     counting.setUserData(5);
     ops.prepNop(sqeOf(ring));
     ring.submitAndWait(2);
-    expect(takeAll(ring).map(({ userData, res }) => [userData, res]).sort()).toEqual([[0, 0], [5, 0]]);
+    expect(
+      takeAll(ring)
+        .map(({ userData, res }) => [userData, res])
+        .sort(),
+    ).toEqual([
+      [0, 0],
+      [5, 0],
+    ]);
     const long = sqeOf(ring);
     ops.prepTimeout(long, timespec(60_000));
     long.setUserData(6);
@@ -589,9 +600,13 @@ describe('operations on the real kernel', () => {
     const value = block(4);
     const [SOL_SOCKET, SO_REUSEADDR] = [1, 2];
     value.bytes[0] = 1;
-    expect(result((sqe) => ops.prepSocketCommand(sqe, SocketCommand.SETSOCKOPT, socket, SOL_SOCKET, SO_REUSEADDR, value.address, 4))).toBe(0);
+    expect(
+      result((sqe) => ops.prepSocketCommand(sqe, SocketCommand.SETSOCKOPT, socket, SOL_SOCKET, SO_REUSEADDR, value.address, 4)),
+    ).toBe(0);
     value.bytes[0] = 0;
-    expect(result((sqe) => ops.prepSocketCommand(sqe, SocketCommand.GETSOCKOPT, socket, SOL_SOCKET, SO_REUSEADDR, value.address, 4))).toBe(4);
+    expect(
+      result((sqe) => ops.prepSocketCommand(sqe, SocketCommand.GETSOCKOPT, socket, SOL_SOCKET, SO_REUSEADDR, value.address, 4)),
+    ).toBe(4);
     expect(value.bytes[0]).toBe(1);
     const [left, right] = keepPair(socketPair());
     writeSync(left, '12345');

@@ -349,7 +349,13 @@ describe('registrations that only Linux has', () => {
         ring.submit();
         writeSync(writer, 'abc');
         const seen = [take(ring), take(ring), take(ring), take(ring), take(ring)];
-        expect(seen.map(({ userData, res }) => [userData, res]).sort()).toEqual([[1, 3], [2, 0], [3, 0], [4, 0], [5, 0]]);
+        expect(seen.map(({ userData, res }) => [userData, res]).sort()).toEqual([
+          [1, 3],
+          [2, 0],
+          [3, 0],
+          [4, 0],
+          [5, 0],
+        ]);
         for (let i = 0; i < 100; i++) {
           nops(ring, i);
           ring.submitAndWait(1);

@@ -50,14 +50,12 @@ const CASES: { readonly [name: string]: Encode } = {
   poll_add: (s, v) => ops.prepPollAdd(s, at(FD, v), at(FLAGS, v)),
   poll_multishot: (s, v) => ops.prepPollAdd(s, at(FD, v), at(FLAGS, v), PollFlag.ADD_MULTI),
   poll_remove: (s, v) => ops.prepPollRemove(s, at<number | bigint>(DATA, v)),
-  poll_update: (s, v) =>
-    ops.prepPollUpdate(s, at<number | bigint>(DATA, v), at(OFF, v), at(FLAGS, v), at(SMALL, v)),
+  poll_update: (s, v) => ops.prepPollUpdate(s, at<number | bigint>(DATA, v), at(OFF, v), at(FLAGS, v), at(SMALL, v)),
   sync_file_range: (s, v) => ops.prepSyncFileRange(s, at(FD, v), at(LEN, v), at(OFF, v), at(FLAGS, v)),
   sendmsg: (s, v) => ops.prepSendmsg(s, at(FD, v), at(ADDR, v), at(FLAGS, v)),
   sendmsg_zc: (s, v) => ops.prepSendmsgZc(s, at(FD, v), at(ADDR, v), at(FLAGS, v)),
   recvmsg: (s, v) => ops.prepRecvmsg(s, at(FD, v), at(ADDR, v), at(FLAGS, v)),
-  recvmsg_multishot: (s, v) =>
-    ops.prepRecvmsg(s, at(FD, v), at(ADDR, v), at(FLAGS, v), RecvSendFlag.RECV_MULTISHOT),
+  recvmsg_multishot: (s, v) => ops.prepRecvmsg(s, at(FD, v), at(ADDR, v), at(FLAGS, v), RecvSendFlag.RECV_MULTISHOT),
   timeout: (s, v) => ops.prepTimeout(s, at(ADDR, v), at(LEN, v), at(FLAGS, v)),
   timeout_remove: (s, v) => ops.prepTimeoutRemove(s, at<number | bigint>(DATA, v), at(FLAGS, v)),
   timeout_update: (s, v) => ops.prepTimeoutUpdate(s, at(ADDR, v), at<number | bigint>(DATA, v), at(FLAGS, v)),
@@ -86,17 +84,14 @@ const CASES: { readonly [name: string]: Encode } = {
   send: (s, v) => ops.prepSend(s, at(FD, v), at(ADDR, v), at(LEN, v), at(FLAGS, v)),
   sendto: (s, v) => ops.prepSend(s, at(FD, v), at(ADDR, v), at(LEN, v), at(FLAGS, v), 0, at(ADDR2, v), at(U16, v)),
   send_zc: (s, v) => ops.prepSendZc(s, at(FD, v), at(ADDR, v), at(LEN, v), at(FLAGS, v), at(SMALL, v)),
-  send_zc_fixed: (s, v) =>
-    ops.prepSendZc(s, at(FD, v), at(ADDR, v), at(LEN, v), at(FLAGS, v), at(SMALL, v), 0, 0, at(U16, v)),
+  send_zc_fixed: (s, v) => ops.prepSendZc(s, at(FD, v), at(ADDR, v), at(LEN, v), at(FLAGS, v), at(SMALL, v), 0, 0, at(U16, v)),
   recv: (s, v) => ops.prepRecv(s, at(FD, v), at(ADDR, v), at(LEN, v), at(FLAGS, v)),
-  recv_multishot: (s, v) =>
-    ops.prepRecv(s, at(FD, v), at(ADDR, v), at(LEN, v), at(FLAGS, v), RecvSendFlag.RECV_MULTISHOT),
+  recv_multishot: (s, v) => ops.prepRecv(s, at(FD, v), at(ADDR, v), at(LEN, v), at(FLAGS, v), RecvSendFlag.RECV_MULTISHOT),
   epoll_ctl: (s, v) => ops.prepEpollCtl(s, at(FD, v), at(FD2, v), at(SMALL, v), at(ADDR, v)),
   splice: (s, v) => ops.prepSplice(s, at(FD, v), at(OFF, v), at(FD2, v), at(OFF, v), at(LEN, v), at(FLAGS, v)),
   'splice-pipes': (s, v) => ops.prepSplice(s, at(FD, v), -1, at(FD2, v), -1, at(LEN, v), at(FLAGS, v)),
   tee: (s, v) => ops.prepTee(s, at(FD, v), at(FD2, v), at(LEN, v), at(FLAGS, v)),
-  provide_buffers: (s, v) =>
-    ops.prepProvideBuffers(s, at(ADDR, v), at(LEN, v), at(SMALL, v) + 1, at(U16, v), at(SMALL, v)),
+  provide_buffers: (s, v) => ops.prepProvideBuffers(s, at(ADDR, v), at(LEN, v), at(SMALL, v) + 1, at(U16, v), at(SMALL, v)),
   remove_buffers: (s, v) => ops.prepRemoveBuffers(s, at(SMALL, v) + 1, at(U16, v)),
   shutdown: (s, v) => ops.prepShutdown(s, at(FD, v), at(HOW, v)),
   renameat: (s, v) => ops.prepRenameat(s, at(FD, v), at(ADDR, v), at(FD2, v), at(ADDR2, v), at(FLAGS, v)),
@@ -121,7 +116,9 @@ function dirtySqe(size = 16): Sqe {
 }
 
 describe('against liburing', () => {
-  const lines = readFileSync(new URL('../oracle/liburing.txt', import.meta.url), 'utf8').trim().split('\n');
+  const lines = readFileSync(new URL('../oracle/liburing.txt', import.meta.url), 'utf8')
+    .trim()
+    .split('\n');
 
   test('every case of the oracle is tested, and no other', () => {
     expect([...new Set(lines.map((line) => line.split(' ')[0]))].sort()).toEqual(Object.keys(CASES).sort());
@@ -171,11 +168,27 @@ function fieldsOf(sqe: Sqe): Required<Fields> & { rest: bigint[]; personality: n
 const NEW: [name: string, encode: (sqe: Sqe) => void, fields: Fields][] = [
   ['prepNopWith', (s) => ops.prepNopWith(s, 1, -7), { opcode: 0, fd: -1, len: 0xfffffff9, opFlags: 1 }],
   ['prepReadSelect', (s) => ops.prepReadSelect(s, 3, 9, 10, 11), { opcode: 22, fd: 3, flags: 32, len: 10, off: 11n, buf: 9 }],
-  ['prepRecvSelect', (s) => ops.prepRecvSelect(s, 3, 9, 0, 4, 2), { opcode: 27, fd: 3, flags: 32, opFlags: 4, ioprio: 2, buf: 9 }],
-  ['prepReadMultishot', (s) => ops.prepReadMultishot(s, 3, 10, -1, 9), { opcode: 49, fd: 3, flags: 32, len: 10, off: 2n ** 64n - 1n, buf: 9 }],
+  [
+    'prepRecvSelect',
+    (s) => ops.prepRecvSelect(s, 3, 9, 0, 4, 2),
+    { opcode: 27, fd: 3, flags: 32, opFlags: 4, ioprio: 2, buf: 9 },
+  ],
+  [
+    'prepReadMultishot',
+    (s) => ops.prepReadMultishot(s, 3, 10, -1, 9),
+    { opcode: 49, fd: 3, flags: 32, len: 10, off: 2n ** 64n - 1n, buf: 9 },
+  ],
   ['prepWaitid', (s) => ops.prepWaitid(s, 1, 77, 0x5000, 4, 0), { opcode: 50, fd: 77, len: 1, off: 0x5000n, fileIndex: 4 }],
-  ['prepFutexWait', (s) => ops.prepFutexWait(s, 0x5000, 6, 0xff, 0x82), { opcode: 51, fd: 0x82, addr: 0x5000n, off: 6n, addr3: 0xffn }],
-  ['prepFutexWake', (s) => ops.prepFutexWake(s, 0x5000, 1, 0xff, 0x82), { opcode: 52, fd: 0x82, addr: 0x5000n, off: 1n, addr3: 0xffn }],
+  [
+    'prepFutexWait',
+    (s) => ops.prepFutexWait(s, 0x5000, 6, 0xff, 0x82),
+    { opcode: 51, fd: 0x82, addr: 0x5000n, off: 6n, addr3: 0xffn },
+  ],
+  [
+    'prepFutexWake',
+    (s) => ops.prepFutexWake(s, 0x5000, 1, 0xff, 0x82),
+    { opcode: 52, fd: 0x82, addr: 0x5000n, off: 1n, addr3: 0xffn },
+  ],
   ['prepFutexWaitv', (s) => ops.prepFutexWaitv(s, 0x5000, 2), { opcode: 53, fd: 0, addr: 0x5000n, len: 2 }],
   ['prepFixedFdInstall', (s) => ops.prepFixedFdInstall(s, 5, 1), { opcode: 54, fd: 5, flags: 1, opFlags: 1 }],
   ['prepFtruncate', (s) => ops.prepFtruncate(s, 5, 2n ** 40n), { opcode: 55, fd: 5, off: 2n ** 40n }],
@@ -183,19 +196,55 @@ const NEW: [name: string, encode: (sqe: Sqe) => void, fields: Fields][] = [
   ['prepListen', (s) => ops.prepListen(s, 5, 128), { opcode: 57, fd: 5, len: 128 }],
   ['prepRecvZc', (s) => ops.prepRecvZc(s, 5, 10, 3), { opcode: 58, fd: 5, len: 10, ioprio: 2, fileIndex: 3 }],
   ['prepEpollWait', (s) => ops.prepEpollWait(s, 5, 0x5000, 8), { opcode: 59, fd: 5, addr: 0x5000n, len: 8 }],
-  ['prepReadvFixed', (s) => ops.prepReadvFixed(s, 5, 0x5000, 2, 7, 3, 1), { opcode: 60, fd: 5, addr: 0x5000n, len: 2, off: 7n, buf: 3, opFlags: 1 }],
-  ['prepWritevFixed', (s) => ops.prepWritevFixed(s, 5, 0x5000, 2, 7, 3), { opcode: 61, fd: 5, addr: 0x5000n, len: 2, off: 7n, buf: 3 }],
+  [
+    'prepReadvFixed',
+    (s) => ops.prepReadvFixed(s, 5, 0x5000, 2, 7, 3, 1),
+    { opcode: 60, fd: 5, addr: 0x5000n, len: 2, off: 7n, buf: 3, opFlags: 1 },
+  ],
+  [
+    'prepWritevFixed',
+    (s) => ops.prepWritevFixed(s, 5, 0x5000, 2, 7, 3),
+    { opcode: 61, fd: 5, addr: 0x5000n, len: 2, off: 7n, buf: 3 },
+  ],
   ['prepPipe', (s) => ops.prepPipe(s, 0x5000, 0o4000, 2), { opcode: 62, fd: 0, addr: 0x5000n, opFlags: 0o4000, fileIndex: 3 }],
   ['prepCancelOpcode', (s) => ops.prepCancelOpcode(s, 22, 1), { opcode: 14, fd: -1, len: 22, opFlags: CancelFlag.OP | 1 }],
-  ['prepMsgRing with flags', (s) => ops.prepMsgRing(s, 5, 1, 2, 2, 0x40), { opcode: 40, fd: 5, len: 1, off: 2n, opFlags: 2, fileIndex: 0x40 }],
-  ['prepMsgRingFd', (s) => ops.prepMsgRingFd(s, 5, 6, 7, 8), { opcode: 40, fd: 5, addr: BigInt(MsgRingCommand.SEND_FD), off: 8n, addr3: 6n, fileIndex: 8 }],
-  ['prepMsgRingFd, auto', (s) => ops.prepMsgRingFd(s, 5, 6, 'auto', 8, 1), { opcode: 40, fd: 5, addr: 1n, off: 8n, addr3: 6n, fileIndex: 0xffffffff, opFlags: 1 }],
-  ['prepSocketCommand', (s) => ops.prepSocketCommand(s, 2, 5, 1, 3, 0x5000, 4), { opcode: 46, fd: 5, off: 2n, addr: (3n << 32n) | 1n, fileIndex: 4, addr3: 0x5000n }],
-  ['prepFadvise of more than 4 GiB', (s) => ops.prepFadvise(s, 5, 0, 2n ** 40n, 4), { opcode: 24, fd: 5, addr: 2n ** 40n, opFlags: 4 }],
-  ['prepMadvise of more than 4 GiB', (s) => ops.prepMadvise(s, 0x5000, 2n ** 40n, 4), { opcode: 25, fd: -1, addr: 0x5000n, off: 2n ** 40n, opFlags: 4 }],
+  [
+    'prepMsgRing with flags',
+    (s) => ops.prepMsgRing(s, 5, 1, 2, 2, 0x40),
+    { opcode: 40, fd: 5, len: 1, off: 2n, opFlags: 2, fileIndex: 0x40 },
+  ],
+  [
+    'prepMsgRingFd',
+    (s) => ops.prepMsgRingFd(s, 5, 6, 7, 8),
+    { opcode: 40, fd: 5, addr: BigInt(MsgRingCommand.SEND_FD), off: 8n, addr3: 6n, fileIndex: 8 },
+  ],
+  [
+    'prepMsgRingFd, auto',
+    (s) => ops.prepMsgRingFd(s, 5, 6, 'auto', 8, 1),
+    { opcode: 40, fd: 5, addr: 1n, off: 8n, addr3: 6n, fileIndex: 0xffffffff, opFlags: 1 },
+  ],
+  [
+    'prepSocketCommand',
+    (s) => ops.prepSocketCommand(s, 2, 5, 1, 3, 0x5000, 4),
+    { opcode: 46, fd: 5, off: 2n, addr: (3n << 32n) | 1n, fileIndex: 4, addr3: 0x5000n },
+  ],
+  [
+    'prepFadvise of more than 4 GiB',
+    (s) => ops.prepFadvise(s, 5, 0, 2n ** 40n, 4),
+    { opcode: 24, fd: 5, addr: 2n ** 40n, opFlags: 4 },
+  ],
+  [
+    'prepMadvise of more than 4 GiB',
+    (s) => ops.prepMadvise(s, 0x5000, 2n ** 40n, 4),
+    { opcode: 25, fd: -1, addr: 0x5000n, off: 2n ** 40n, opFlags: 4 },
+  ],
   ['prepFdatasync', (s) => ops.prepFdatasync(s, 5), { opcode: 3, fd: 5, opFlags: 1 }],
   ['prepAccept, polling first', (s) => ops.prepAccept(s, 5, 0, 0, 0, AcceptFlag.POLL_FIRST), { opcode: 13, fd: 5, ioprio: 4 }],
-  ['a bigint offset', (s) => ops.prepRead(s, 5, 0x5000, 1, 2n ** 63n - 1n), { opcode: 22, fd: 5, addr: 0x5000n, len: 1, off: 2n ** 63n - 1n }],
+  [
+    'a bigint offset',
+    (s) => ops.prepRead(s, 5, 0x5000, 1, 2n ** 63n - 1n),
+    { opcode: 22, fd: 5, addr: 0x5000n, len: 1, off: 2n ** 63n - 1n },
+  ],
 ];
 
 describe('newer operations', () => {

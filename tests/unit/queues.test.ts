@@ -256,9 +256,7 @@ describe('counters', () => {
         ring.submitAndWait(count);
         expect(ring.sq.ready).toBe(0);
         expect(ring.cq.ready).toBe(count);
-        expect(takeAll(ring).map((cqe) => cqe.userData)).toEqual(
-          Array.from({ length: count }, (_, i) => round * 10 + i),
-        );
+        expect(takeAll(ring).map((cqe) => cqe.userData)).toEqual(Array.from({ length: count }, (_, i) => round * 10 + i));
       }
       ring.close();
     }

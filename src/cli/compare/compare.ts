@@ -83,7 +83,9 @@ export async function compare(
     }
     const sinks = [...seen.values()];
     const first = sinks[0] as DigestSink;
-    const changed = signal.aborted ? [] : tree.files.filter((_, index) => sinks.some((sink) => sink.of(index) !== first.of(index)));
+    const changed = signal.aborted
+      ? []
+      : tree.files.filter((_, index) => sinks.some((sink) => sink.of(index) !== first.of(index)));
     const unreadable = tree.files.flatMap((file, index) => {
       const code = first.failures.get(index);
       return code === undefined ? [] : [{ path: file, code }];

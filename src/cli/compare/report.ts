@@ -40,7 +40,9 @@ export function renderComparison(comparison: Comparison, colors: boolean): strin
       value: Math.round(filesPerSecond),
       ...(colors && index === 0 ? { color: 'green' } : {}),
     }));
-    lines.push(new Chartscii(bars, { title: 'files per second', width: 40, barSize: 1, valueLabels: true, sort: false }).create());
+    lines.push(
+      new Chartscii(bars, { title: 'files per second', width: 40, barSize: 1, valueLabels: true, sort: false }).create(),
+    );
     lines.push('', `Medians of ${comparison.rounds} interleaved rounds, files in cache.`);
   }
   if (comparison.interrupted) lines.push('Interrupted.');

@@ -8,12 +8,7 @@
  * @module
  */
 
-import {
-  AT_FDCWD,
-  prepCloseDirect,
-  prepOpenat,
-  prepRead,
-} from '../../ops/index.js';
+import { AT_FDCWD, prepCloseDirect, prepOpenat, prepRead } from '../../ops/index.js';
 import { type Cqe, Ring, type Sqe, SqeFlag } from '../../ring/index.js';
 import { errnoName } from '../../syscalls/index.js';
 import { IN_FLIGHT, PIECE_SIZE, type Reader, type Sink, SMALL_SIZE } from './reader.js';

@@ -11,11 +11,11 @@
  * @module
  */
 
-import { UringError } from '../../syscalls/index.js';
 import { BufReg, BufRingEntry, BufStatus } from '../abi/register.js';
 import { MmapOffset } from '../abi/setup.js';
 import type { ArenaBlock } from '../arena.js';
 import type { RingCore } from '../core.js';
+import { mapPart } from '../memory.js';
 import { checkBuffer, checkInteger, checkName, checkOptions, invalidState, outOfRange } from '../validate.js';
 import { register, registerStruct, writeAddress } from './call.js';
 
@@ -32,9 +32,6 @@ export interface BufferRingOptions {
   /** The ring's memory: the arena's, or the kernel's (MMAP, since 6.4). Default `'arena'`. */
   readonly memory?: 'arena' | 'mapped';
 }
-
-const PROT_READ_WRITE = 0x3;
-const MAP_SHARED_POPULATE = 0x1 | 0x8000;
 
 export class BufferRings {
   /** @internal */
@@ -75,19 +72,13 @@ export class BufferRings {
   private map(group: number, size: number): MappedBlock {
     const { syscalls, fd } = this.core;
     const offset = MmapOffset.PBUF_RING + group * 2 ** MmapOffset.PBUF_SHIFT;
-    const address = syscalls.mmap(size, PROT_READ_WRITE, MAP_SHARED_POPULATE, fd, offset);
-    if (address < 0) {
+    try {
+      const mapping = mapPart(syscalls, fd, offset, size);
+      return { bytes: new Uint8Array(mapping.buffer), free: () => mapping.release() };
+    } catch (error) {
       unregisterGroup(this.core, group);
-      throw new UringError(address, 'mmap', 'PBUF_RING');
+      throw error;
     }
-    const buffer = syscalls.viewOf(address, size);
-    return {
-      bytes: new Uint8Array(buffer),
-      free: () => {
-        structuredClone(buffer, { transfer: [buffer] });
-        syscalls.munmap(address, size);
-      },
-    };
   }
 }
 

@@ -8,7 +8,7 @@
 import { CloneBuffers, Iovec, RsrcRegister } from '../abi/register.js';
 import type { RingCore } from '../core.js';
 import { checkBuffer, checkInteger, checkUint32, invalidArgType, outOfRange } from '../validate.js';
-import { registerStruct, register, writeAddress } from './call.js';
+import { register, registerStruct, writeAddress } from './call.js';
 import { checkTags, registerResources, updateResources } from './files.js';
 
 /** Most buffers that one table can have. */
@@ -77,15 +77,7 @@ export class BufferTable {
     checkUint32('offset', offset);
     checkViews(views);
     if (tags.length > 0) checkTags(tags, views.length);
-    const updated = updateResources(
-      this.core,
-      'BUFFERS_UPDATE',
-      offset,
-      views.length,
-      Iovec.SIZE,
-      tags,
-      this.writer(views),
-    );
+    const updated = updateResources(this.core, 'BUFFERS_UPDATE', offset, views.length, Iovec.SIZE, tags, this.writer(views));
     this.hold(offset, views.slice(0, updated));
     return updated;
   }
@@ -156,6 +148,7 @@ function checkViews(views: readonly (ArrayBufferView | null)[]): void {
   views.forEach((view, index) => {
     if (view === null) return;
     checkBuffer(`views[${index}]`, view);
-    if (view.byteLength > MAX_BUFFER_SIZE) throw outOfRange(`views[${index}].byteLength`, `<= ${MAX_BUFFER_SIZE}`, view.byteLength);
+    if (view.byteLength > MAX_BUFFER_SIZE)
+      throw outOfRange(`views[${index}].byteLength`, `<= ${MAX_BUFFER_SIZE}`, view.byteLength);
   });
 }

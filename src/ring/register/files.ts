@@ -148,12 +148,16 @@ export function updateResources(
 function checkFds(name: string, fds: unknown, least: number): void {
   if (!Array.isArray(fds)) throw invalidArgType(name, 'an array of file descriptors', fds);
   if (fds.length === 0) throw outOfRange(`${name}.length`, '>= 1', 0);
-  fds.forEach((fd, index) => checkInteger(`${name}[${index}]`, fd, least, 0x7fff_ffff));
+  fds.forEach((fd, index) => {
+    checkInteger(`${name}[${index}]`, fd, least, 0x7fff_ffff);
+  });
 }
 
 /** As many tags as items, each a u64. @internal */
 export function checkTags(tags: unknown, count: number): void {
   if (!Array.isArray(tags)) throw invalidArgType('tags', 'an array of numbers or bigints', tags);
   if (tags.length !== count) throw outOfRange('tags.length', `${count}, as many as there are items`, tags.length);
-  tags.forEach((tag, index) => checkUint64(`tags[${index}]`, tag));
+  tags.forEach((tag, index) => {
+    checkUint64(`tags[${index}]`, tag);
+  });
 }

@@ -6,6 +6,7 @@
  */
 
 import { UringError } from '../../syscalls/index.js';
+import { CQE_SIZE } from '../abi/cqe.js';
 import { RegWait } from '../abi/enter.js';
 import { OPCODE_NAMES, Opcode, type OpcodeName } from '../abi/opcodes.js';
 import {
@@ -18,7 +19,6 @@ import {
   Restriction,
   RsrcUpdate,
 } from '../abi/register.js';
-import { CQE_SIZE } from '../abi/cqe.js';
 import { MAX_CQ_ENTRIES, MAX_ENTRIES, Params, SetupFlag } from '../abi/setup.js';
 import { type ArenaBlock, PAGE_SIZE } from '../arena.js';
 import type { RingCore } from '../core.js';

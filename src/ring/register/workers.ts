@@ -30,7 +30,9 @@ export class Workers {
   setAffinity(cpus: readonly number[]): void {
     if (!Array.isArray(cpus)) throw invalidArgType('cpus', 'an array of CPU numbers', cpus);
     if (cpus.length === 0) throw outOfRange('cpus.length', '>= 1', 0);
-    cpus.forEach((cpu, index) => checkInteger(`cpus[${index}]`, cpu, 0, MAX_CPU));
+    cpus.forEach((cpu, index) => {
+      checkInteger(`cpus[${index}]`, cpu, 0, MAX_CPU);
+    });
     const bytes = (Math.floor(Math.max(...cpus) / 64) + 1) * 8;
     registerStruct(this.core, 'IOWQ_AFF', bytes, bytes, (data, offset) => {
       for (const cpu of cpus) data.setUint8(offset + (cpu >> 3), data.getUint8(offset + (cpu >> 3)) | (1 << (cpu & 7)));

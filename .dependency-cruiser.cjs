@@ -1,0 +1,63 @@
+/**
+ * The layers: imports point downwards only, and koffi is known in one folder.
+ *
+ *   cli
+ *   context        testing
+ *   ops            |
+ *   ring  <--------+ (abi, layout)
+ *   syscalls
+ */
+const only = (folder, ...allowed) => ({
+  name: `${folder}-imports-downwards`,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: { path: '^src/', pathNot: [folder, ...allowed].map((name) => `^src/${name}/`) },
+});
+
+module.exports = {
+  forbidden: [
+    only('syscalls'),
+    only('ring', 'syscalls'),
+    only('ops', 'ring', 'syscalls'),
+    only('context', 'ring', 'ops', 'syscalls'),
+    only('testing', 'ring', 'syscalls'),
+    only('cli', 'ring', 'ops', 'context', 'syscalls'),
+    {
+      name: 'testing-knows-only-the-kernel-interface',
+      severity: 'error',
+      from: { path: '^src/testing/' },
+      to: { path: '^src/ring/', pathNot: ['^src/ring/abi/', '^src/ring/layout\\.ts$'] },
+    },
+    {
+      name: 'abi-knows-nothing',
+      severity: 'error',
+      from: { path: '^src/ring/abi/' },
+      to: { path: '^src/', pathNot: '^src/ring/abi/' },
+    },
+    {
+      name: 'koffi-in-syscalls-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/syscalls/' },
+      to: { path: 'koffi' },
+    },
+    {
+      name: 'one-run-time-dependency',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg'], pathNot: 'koffi' },
+    },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'no-circular-values',
+      severity: 'error',
+      from: { path: '^src/(syscalls|ops|context|cli)/' },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'types'] },
+  },
+};

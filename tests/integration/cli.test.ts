@@ -1,0 +1,195 @@
+/** The command line, as a user starts it: the built program, in a process of its own. */
+
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { whyNoRing } from '../helpers/linux.js';
+
+const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const reason = whyNoRing();
+const onLinux = reason === undefined ? describe : describe.skip;
+
+const uring = (args: string[], env: Record<string, string> = {}) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+  return { status, stdout, stderr };
+};
+
+let tree = '';
+let bytes = 0;
+beforeAll(() => {
+  tree = mkdtempSync(path.join(os.tmpdir(), 'uring-cli-'));
+  mkdirSync(path.join(tree, 'sub'));
+  const put = (name: string, content: string | Buffer) => {
+    writeFileSync(path.join(tree, name), content);
+    bytes += content.length;
+  };
+  for (let i = 0; i < 200; i++) put(`sub/file-${i}`, `content of ${i}\n`.repeat(i));
+  put('empty', '');
+  for (const [index, size] of [65535, 65536, 65537, 1048576, 1048577, 3_500_000, 9_000_001].entries()) {
+    put(`large-${index}`, Buffer.alloc(size, index + 1));
+  }
+  symlinkSync('/etc/passwd', path.join(tree, 'link'));
+});
+afterAll(() => rmSync(tree, { recursive: true, force: true }));
+
+describe('uring', () => {
+  test('has help for itself and its commands', () => {
+    for (const args of [['--help'], ['doctor', '--help'], ['compare', '--help']]) {
+      const { status, stdout } = uring(args);
+      expect(status).toBe(0);
+      expect(stdout).toContain('Usage: uring');
+    }
+    expect(uring(['--version']).stdout.trim()).toBe(
+      JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version,
+    );
+    const misspelled = uring(['docter']);
+    expect(misspelled.status).not.toBe(0);
+    expect(misspelled.stderr).toContain('doctor');
+  });
+
+  test('doctor: exit code 1, the reason and the remedy where there is no ring', () => {
+    const { status, stdout } = uring(['doctor'], { URING_DISABLE: '1' });
+    expect(status).toBe(1);
+    expect(stdout).toContain('URING_DISABLE is set');
+    expect(stdout).toContain('Unset URING_DISABLE');
+    const json = JSON.parse(uring(['doctor', '--json'], { URING_DISABLE: '1' }).stdout);
+    expect(json).toMatchObject({ usable: false, problem: { reason: 'disabled' } });
+  });
+
+  test('doctor works where koffi cannot be loaded', () => {
+    // A copy of the build without node_modules beside it.
+    const copy = mkdtempSync(path.join(os.tmpdir(), 'uring-no-koffi-'));
+    try {
+      execFileSync('cp', ['-r', path.dirname(path.dirname(program)), path.join(copy, 'dist')]);
+      execFileSync('cp', [fileURLToPath(new URL('../../package.json', import.meta.url)), copy]);
+      const { status, stdout } = spawnSync(process.execPath, [path.join(copy, 'dist/cli/main.js'), 'doctor'], {
+        encoding: 'utf8',
+      });
+      expect(status).toBe(1);
+      expect(stdout).toContain('koffi could not be loaded');
+      expect(stdout).toContain('npm install koffi');
+    } finally {
+      rmSync(copy, { recursive: true });
+    }
+  });
+});
+
+onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
+  test('doctor tells what the kernel has', () => {
+    const { status, stdout } = uring(['doctor', '--json']);
+    expect(status).toBe(0);
+    const report = JSON.parse(stdout);
+    expect(report.usable).toBe(true);
+    expect(report.operations.supported).toContain('NOP');
+    expect(report.operations.supported.length + report.operations.missing.length).toBe(63);
+    expect(report.setupFlags.supported.length + report.setupFlags.missing.length).toBe(19);
+    expect(report.nopNanoseconds).toBeGreaterThan(0);
+    expect(uring(['doctor']).stdout).toContain('io_uring is usable.');
+  });
+
+  test('compare: all three readers see the same bytes', () => {
+    const { status, stdout, stderr } = uring(['compare', tree, '--json', '--rounds', '2']);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({ files: 208, identical: true, changed: [], unreadable: [], interrupted: false });
+    expect(report.bytes).toBe(bytes);
+    expect(report.results.map(({ name }: { name: string }) => name)).toEqual([
+      'io_uring',
+      'fs.promises.readFile',
+      'fs.readFileSync',
+    ]);
+    for (const row of report.results) expect(row.filesPerSecond).toBeGreaterThan(0);
+  });
+
+  test('compare prints a table and a chart, without escape sequences in a pipe', () => {
+    const { stdout } = uring(['compare', tree, '--rounds', '1']);
+    expect(stdout).toContain('files per second');
+    expect(stdout).toContain('All three saw the same bytes');
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  test('compare reports files that cannot be read, and goes on', () => {
+    const odd = mkdtempSync(path.join(os.tmpdir(), 'uring-odd-'));
+    try {
+      writeFileSync(path.join(odd, 'fine'), 'fine');
+      // Reading it from its start fails for everybody, root included.
+      const { stdout, status } = uring(['compare', '/proc/self/mem', '--json', '--rounds', '1']);
+      expect(status).toBe(0);
+      expect(JSON.parse(stdout).unreadable.length).toBeGreaterThan(0);
+      expect(uring(['compare', path.join(odd, 'not-there')]).status).toBe(1);
+      expect(uring(['compare', odd, '--rounds', '0']).status).not.toBe(0);
+      chmodSync(path.join(odd, 'fine'), 0);
+      expect(uring(['compare', odd, '--rounds', '1']).status).toBe(0);
+    } finally {
+      rmSync(odd, { recursive: true });
+    }
+  });
+
+  test('compare survives files that grow and vanish meanwhile', async () => {
+    const busy = mkdtempSync(path.join(os.tmpdir(), 'uring-busy-'));
+    try {
+      for (let i = 0; i < 300; i++) writeFileSync(path.join(busy, `file-${i}`), 'x'.repeat(1000));
+      const child = spawn(process.execPath, [program, 'compare', busy, '--json', '--rounds', '20']);
+      let output = '';
+      child.stdout.on('data', (chunk) => {
+        output += chunk;
+      });
+      const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+      let done = false;
+      void ended.then(() => {
+        done = true;
+      });
+      for (let i = 0; i < 200 && !done; i++) {
+        appendFileSync(path.join(busy, `file-${i}`), 'grown');
+        rmSync(path.join(busy, `file-${299 - i}`), { force: true });
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      expect(await ended).toBe(0);
+      expect(JSON.parse(output).files).toBeGreaterThan(0);
+    } finally {
+      rmSync(busy, { recursive: true });
+    }
+  });
+
+  test('Ctrl-C stops it cleanly', async () => {
+    const child = spawn(process.execPath, [program, 'compare', tree, '--json', '--rounds', '100000']);
+    let output = '';
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+    });
+    // Once it has a ring, its handler stands; before that, the signal would end it as it ends any process.
+    while (!hasRing(child.pid as number)) await new Promise((resolve) => setTimeout(resolve, 5));
+    child.kill('SIGINT');
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    expect(code).toBe(130);
+    expect(JSON.parse(output).interrupted).toBe(true);
+  });
+});
+
+/** Whether a process has opened a ring. */
+function hasRing(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).includes('io_uring'));
+  } catch {
+    // A descriptor that was closed in between: ask again.
+    return false;
+  }
+}

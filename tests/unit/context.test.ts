@@ -1,0 +1,278 @@
+/** `URingContext` on both kernels: what it does beyond the reference's tests. */
+
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { SlotTable, Stat } from '../../src/context/slots.js';
+import { NoSpaceError, PollEvent, URingContext, UringError } from '../../src/index.js';
+import { Arena, ArenaWord } from '../../src/ring/arena.js';
+import { Opcode } from '../../src/ring/index.js';
+import { SharedLock } from '../../src/ring/lock.js';
+import { Errno } from '../../src/syscalls/index.js';
+import { SimulatedKernel } from '../../src/testing/index.js';
+import { describeOnBothKernels } from '../helpers/kernels.js';
+
+const contexts: URingContext[] = [];
+const keep = (context: URingContext) => {
+  contexts.push(context);
+  return context;
+};
+afterEach(() => {
+  for (const context of contexts.splice(0)) context.close();
+});
+
+const drain = (context: URingContext, count: number) => {
+  const seen: [bigint, number][] = [];
+  while (seen.length < count) for (const { userData, result } of context.wait()) seen.push([userData, result]);
+  return seen;
+};
+
+describeOnBothKernels('the context', (kernel) => {
+  const open = (entries: number, options = {}) => keep(new URingContext(entries, { ...options, syscalls: kernel().syscalls }));
+
+  test('a full ring throws NoSpaceError and changes nothing', () => {
+    const context = open(4);
+    const fd = kernel().file(Buffer.from('x'));
+    for (let i = 0; i < 4; i++) context.addNop(i);
+    for (const add of [
+      () => context.addNop(9),
+      () => context.addRead(new Uint8Array(1), fd, 0, 9),
+      () => context.addReadv([new Uint8Array(1)], fd, 0, 9),
+    ]) {
+      expect(add).toThrow(NoSpaceError);
+      expect(add).toThrow(expect.objectContaining({ code: 'ERR_URING_NO_SPACE' }));
+    }
+    expect(drain(context, 4)).toEqual([
+      [0n, 0],
+      [1n, 0],
+      [2n, 0],
+      [3n, 0],
+    ]);
+    expect(context.stats).toEqual({ totalEnterCalls: 1, totalOps: 4, totalComplete: 4 });
+  });
+
+  test('user data may be anything, also twice at once', () => {
+    const context = open(8);
+    const fd = kernel().file(Buffer.from('abcdef'));
+    const [first, second] = [new Uint8Array(3), new Uint8Array(3)];
+    context.addReadv([first], fd, 0, 2n ** 64n - 1n);
+    context.addReadv([second], fd, 3, 2n ** 64n - 1n);
+    expect(drain(context, 2)).toEqual([
+      [2n ** 64n - 1n, 3],
+      [2n ** 64n - 1n, 3],
+    ]);
+    expect(Buffer.concat([first, second]).toString()).toBe('abcdef');
+  });
+
+  test('null means the current position', () => {
+    const context = open(8);
+    const fd = kernel().file(Buffer.from('abcdef'));
+    const buffer = new Uint8Array(3);
+    const read = () => {
+      context.addRead(buffer, fd, null, 1);
+      expect(drain(context, 1)[0]?.[1]).toBe(3);
+      return Buffer.from(buffer).toString();
+    };
+    expect([read(), read()]).toEqual(['abc', 'def']);
+  });
+
+  test('a poll is removed by the user data it was given', () => {
+    const context = open(8);
+    const [reader] = kernel().pipe();
+    const [other] = kernel().pipe();
+    context.addPollFd(reader, PollEvent.IN, 7);
+    context.addRead(new Uint8Array(1), other, null, 7);
+    context.submit();
+    context.removePollFd(7, 8);
+    expect(drain(context, 2).sort()).toEqual([
+      [7n, -Errno.ECANCELED],
+      [8n, 0],
+    ]);
+    context.removePollFd(7, 9);
+    expect(drain(context, 1)).toEqual([[9n, -Errno.ENOENT]]);
+    context.asyncCancel(7, 10);
+    expect(drain(context, 2).sort()).toEqual([
+      [10n, 0],
+      [7n, -Errno.ECANCELED],
+    ]);
+  });
+
+  test('of several with the same user data the oldest is cancelled', () => {
+    const context = open(8);
+    const [reader] = kernel().pipe();
+    const [other, writer] = kernel().pipe();
+    const buffer = new Uint8Array(1);
+    context.addRead(new Uint8Array(1), reader, null, 7);
+    context.addRead(buffer, other, null, 7);
+    context.submit();
+    context.asyncCancel(7, 8);
+    expect(drain(context, 2).sort()).toEqual([
+      [7n, -Errno.ECANCELED],
+      [8n, 0],
+    ]);
+    kernel().write(writer, Buffer.from('x'));
+    expect(drain(context, 1)).toEqual([[7n, 1]]);
+    expect(buffer[0]).toBe(120);
+  });
+
+  test('a completion gives its value, or throws what went wrong', () => {
+    const context = open(8);
+    context.addRead(new Uint8Array(1), 9999, 0, 1);
+    const [completion] = [...context.wait()];
+    expect(() => completion?.value()).toThrow(UringError);
+    expect(() => completion?.value()).toThrow('EBADF: bad file descriptor, read');
+  });
+
+  test('what a loop leaves is there for the next wait', () => {
+    const context = open(8);
+    for (let i = 0; i < 5; i++) context.addNop(i);
+    for (const completion of context.wait()) if (completion.userData === 1n) break;
+    expect(drain(context, 3).map(([userData]) => userData)).toEqual([2n, 3n, 4n]);
+  });
+
+  test('a wait that could never end is an error; one with a time limit ends', () => {
+    const context = open(8);
+    expect(() => context.wait()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
+    const [reader] = kernel().pipe();
+    context.addPollFd(reader, PollEvent.IN, 1);
+    expect([...context.wait(5)]).toEqual([]);
+  });
+
+  test('restrictions: anything else is refused by the kernel', () => {
+    const context = open(8, { restrictions: ['READ'] });
+    const fd = kernel().file(Buffer.from('x'));
+    context.addRead(new Uint8Array(1), fd, 0, 1);
+    context.addNop(2);
+    expect(drain(context, 2)).toEqual([
+      [1n, 1],
+      [2n, -Errno.EACCES],
+    ]);
+  });
+
+  test('closing cancels what is in flight, and forgets what was never submitted', () => {
+    const context = open(8);
+    const [reader] = kernel().pipe();
+    const fd = kernel().file();
+    context.addRead(new Uint8Array(8), reader, null, 1);
+    context.submit();
+    context.addWrite(new Uint8Array(8), fd, 0, 2);
+    const start = performance.now();
+    context.close();
+    context.close();
+    expect(performance.now() - start).toBeLessThan(2000);
+    expect(kernel().contentOf(fd)).toHaveLength(0);
+    expect(() => context.addNop(1)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
+    expect(() => context.wait()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
+  });
+
+  test('a second context on the same ring sees the same operations', () => {
+    const context = open(8);
+    const other = keep(URingContext.attach(context.share(), { syscalls: kernel().syscalls }));
+    expect(other.fd).not.toBe(context.fd);
+    const fd = kernel().file(Buffer.from('shared'));
+    const buffer = new Uint8Array(6);
+    context.addRead(buffer, fd, 0, 5);
+    other.addNop(6);
+    other.submit();
+    expect(drain(other, 2).sort()).toEqual([
+      [5n, 6],
+      [6n, 0],
+    ]);
+    expect(Buffer.from(buffer).toString()).toBe('shared');
+    expect(context.stats).toEqual(other.stats);
+    const handle = context.share();
+    context.close();
+    other.addNop(7);
+    expect(drain(other, 1)).toEqual([[7n, 0]]);
+    other.close();
+    expect(() => URingContext.attach(handle, { syscalls: kernel().syscalls })).toThrow('the shared ring is closed');
+  });
+});
+
+describe('the context on kernels of old', () => {
+  test('EBUSY is waited out', () => {
+    const kernel = new SimulatedKernel({ busyOnOverflow: true });
+    const context = keep(new URingContext(2, { syscalls: kernel }));
+    for (let i = 0; i < 10; i += 2) {
+      context.addNop(i);
+      context.addNop(i + 1);
+      context.submit();
+      if (i === 4) break;
+    }
+    context.addNop(6);
+    context.addNop(7);
+    expect(context.submit()).toBe(0);
+    expect(drain(context, 8).map(([userData]) => userData)).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n]);
+  });
+
+  test('signals do not disturb', () => {
+    const kernel = new SimulatedKernel();
+    const context = keep(new URingContext(4, { syscalls: kernel }));
+    context.addNop(1);
+    kernel.fail('enter', Errno.EINTR);
+    expect(context.submit()).toBe(1);
+    context.addNop(2);
+    kernel.fail('enter', Errno.EINTR, Errno.EINTR);
+    expect(drain(context, 2)).toHaveLength(2);
+    kernel.fail('enter', Errno.EAGAIN);
+    context.addNop(3);
+    expect(() => context.submit()).toThrow(expect.objectContaining({ code: 'EAGAIN' }));
+    expect(drain(context, 1)).toEqual([[3n, 0]]);
+  });
+});
+
+describe('what threads share', () => {
+  test('the table of operations grows, reuses slots, and tells generations apart', () => {
+    const arena = Arena.create(new SimulatedKernel());
+    const table = new SlotTable(arena);
+    const slots = Array.from({ length: 600 }, (_, i) => table.take(i, 0, Opcode.NOP));
+    expect(new Set(slots).size).toBe(600);
+    expect(table.find(555, 0, undefined)).toBe(slots[555]);
+    const token = table.token(slots[7] as number);
+    table.free(slots[7] as number);
+    expect(table.slotOf(Number(token & 0xffffffffn), Number(token >> 32n))).toBe(-1);
+    expect(table.take(9, 9, Opcode.READ)).toBe(slots[7]);
+    expect(table.userData(slots[7] as number)).toBe((9n << 32n) | 9n);
+    expect(table.inUse).toBe(600);
+    table.count(Stat.OPS, 2 ** 32 - 1);
+    table.count(Stat.OPS, 5);
+    expect(table.stat(Stat.OPS)).toBe(2 ** 32 + 4);
+  });
+
+  test('the arena gives blocks out once, aligned, zeroed, and again after they were freed', () => {
+    const kernel = new SimulatedKernel();
+    const arena = Arena.create(kernel);
+    const taken = new Map<number, number>();
+    for (const size of [1, 64, 65, 100, 4096, 5000, 64, 1 << 20]) {
+      const offset = arena.allocate(size);
+      for (const [start, end] of taken) expect(offset >= end || offset + size <= start).toBe(true);
+      taken.set(offset, offset + size);
+      expect(arena.address(offset) % Math.min(4096, 2 ** Math.ceil(Math.log2(Math.max(64, size))))).toBe(0);
+    }
+    const offset = arena.allocate(100);
+    arena.bytes.fill(7, offset, offset + 100);
+    arena.free(offset, 100);
+    expect(arena.allocate(128)).toBe(offset);
+    expect(arena.bytes.subarray(offset, offset + 128).every((byte) => byte === 0)).toBe(true);
+    expect(() => {
+      for (;;) arena.allocate(1 << 24);
+    }).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+    const text = arena.cString('grüße');
+    expect(Buffer.from(text.bytes).toString()).toBe('grüße\0');
+  });
+
+  test('the lock of a thread that has ended is taken over', () => {
+    const kernel = new SimulatedKernel();
+    const arena = Arena.create(kernel);
+    const word = arena.control + ArenaWord.QUEUE_LOCK;
+    const mine = new SharedLock(arena.words, word, kernel);
+    kernel.currentThread = 2;
+    const theirs = new SharedLock(arena.words, word, kernel);
+    theirs.acquire();
+    kernel.endThread(2);
+    kernel.currentThread = 1;
+    const start = performance.now();
+    mine.acquire();
+    expect(performance.now() - start).toBeGreaterThan(50);
+    mine.release();
+    expect(Atomics.load(arena.words, word)).toBe(0);
+  });
+});
