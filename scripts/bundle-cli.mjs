@@ -3,10 +3,12 @@
  * run-time dependency. The library's own modules stay outside and are shared with whoever imports them.
  */
 
-import { chmodSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { build } from 'esbuild';
 
-await build({
+const { metafile } = await build({
+  metafile: true,
   entryPoints: ['src/cli/main.ts'],
   outfile: 'dist/cli/main.js',
   bundle: true,
@@ -32,3 +34,14 @@ await build({
   ],
 });
 chmodSync('dist/cli/main.js', 0o755);
+
+// What is bundled brings its licence along.
+const packages = new Set(
+  Object.keys(metafile.inputs).flatMap((file) => file.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? []),
+);
+const licences = [...packages].sort().map((directory) => {
+  const { name, version, license } = JSON.parse(readFileSync(path.join(directory, 'package.json'), 'utf8'));
+  const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));
+  return `${name} ${version} (${license})\n\n${file ? readFileSync(path.join(directory, file), 'utf8') : ''}`;
+});
+writeFileSync('dist/cli/LICENCES.txt', licences.join(`\n${'-'.repeat(80)}\n\n`));

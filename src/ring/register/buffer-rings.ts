@@ -198,7 +198,9 @@ export class BufferRing {
   /** Makes and provides `entries` buffers. @internal */
   fill(size: number): void {
     this.blocks = Array.from({ length: this.entries }, () => this.core.arena.block(size));
-    this.blocks.forEach((block, id) => this.add(block.bytes, id, id));
+    this.blocks.forEach((block, id) => {
+      this.add(block.bytes, id, id);
+    });
     this.advance(this.entries);
   }
 }
