@@ -21,8 +21,9 @@ const median = (values) => {
 
 /** @param {{ short: boolean }} options */
 export async function nop({ short }) {
-  const pairs = short ? 5 : 31;
-  const milliseconds = short ? 40 : 100;
+  // Short slices and many pairs: a neighbour on the machine then disturbs both sides of a pair, or neither.
+  const pairs = short ? 7 : 101;
+  const milliseconds = 25;
   const mask = FLAGS.reduce((flags, name) => flags | SetupFlag[name], 0);
   const baseline = startSide(compileBaseline(), [String(mask)]);
   const figures = {};
@@ -34,8 +35,10 @@ export async function nop({ short }) {
     await baseline.run(batch, 100);
     const samples = [];
     for (let pair = 0; pair < pairs; pair++) {
+      // Each goes first in every other pair.
+      const early = pair % 2 ? undefined : await baseline.run(batch, milliseconds);
       const [uring, growth] = await ring.run(batch, milliseconds);
-      const [liburing] = await baseline.run(batch, milliseconds);
+      const [liburing] = early ?? (await baseline.run(batch, milliseconds));
       samples.push({ uring, liburing });
       growths.push(growth);
     }

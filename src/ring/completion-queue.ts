@@ -142,29 +142,44 @@ export class CompletionQueue {
    */
   forEach(callback: (cqe: Cqe) => void, max: number = Number.POSITIVE_INFINITY): number {
     if (this.iterating) throw invalidState('completions are being iterated; the callback must not consume them itself');
-    const { ring, visited, mixed } = this;
-    const tail = this.tail();
-    let head = ring[this.headIndex];
-    let count = 0;
-    if (head === tail) return 0;
+    return this.mixed ? this.forEachMixed(callback, max) : this.forEachPlain(callback, max);
+  }
+
+  /** Slots of one size: the end is known beforehand, so the loop counts nothing. */
+  private forEachPlain(callback: (cqe: Cqe) => void, max: number): number {
+    const { ring, visited, cqesIndex, mask, slotShift } = this;
+    const first = ring[this.headIndex];
+    const ready = (this.tail() - first) >>> 0;
+    if (ready === 0) return 0;
+    const end = (first + (max < ready ? max : ready)) | 0;
+    let head = first;
     this.iterating = true;
     try {
-      if (mixed) {
-        while (head !== tail && count < max) {
-          const filler = this.isFiller(head);
-          visited.base = this.wordOf(head);
-          head = (head + this.slotsOf(head)) | 0;
-          if (filler) continue;
-          count++;
-          callback(visited);
-        }
-      } else {
-        while (head !== tail && count < max) {
-          visited.base = this.wordOf(head);
-          head = (head + 1) | 0;
-          count++;
-          callback(visited);
-        }
+      while (head !== end) {
+        visited.base = cqesIndex + ((head & mask) << slotShift);
+        head = (head + 1) | 0;
+        callback(visited);
+      }
+    } finally {
+      this.iterating = false;
+      this.storeHead(head);
+    }
+    return (head - first) >>> 0;
+  }
+
+  private forEachMixed(callback: (cqe: Cqe) => void, max: number): number {
+    const tail = this.tail();
+    let head = this.ring[this.headIndex];
+    let count = 0;
+    this.iterating = true;
+    try {
+      while (head !== tail && count < max) {
+        const filler = this.isFiller(head);
+        this.visited.base = this.wordOf(head);
+        head = (head + this.slotsOf(head)) | 0;
+        if (filler) continue;
+        count++;
+        callback(this.visited);
       }
     } finally {
       this.iterating = false;
