@@ -24,9 +24,14 @@ if (values.json) {
   console.log(`medians of ${result.pairs} interleaved pairs`);
   console.table(
     Object.fromEntries(
-      Object.entries(result.nop).map(([batch, { uring, liburing, ratio }]) => [
+      Object.entries(result.nop).map(([batch, { uring, liburing, ratio, ratioOfBest }]) => [
         `batch ${batch}`,
-        { 'uring M/s': (uring / 1e6).toFixed(2), 'liburing M/s': (liburing / 1e6).toFixed(2), ratio },
+        {
+          'uring M/s': (uring / 1e6).toFixed(2),
+          'liburing M/s': (liburing / 1e6).toFixed(2),
+          ratio,
+          'ratio of best slices': ratioOfBest,
+        },
       ]),
     ),
   );

@@ -20,16 +20,18 @@ let sent = 0;
 
 function rounds(batch, count) {
   let operations = 0;
+  let next = sent;
   for (let round = 0; round < count; round++) {
     for (let i = 0; i < batch; i++) {
       const sqe = ring.getSqe();
       prepNop(sqe);
-      sqe.setUserData(sent);
-      sent = (sent + 1) & 0x7fffffff;
+      sqe.setUserData(next);
+      next = (next + 1) & 0x7fffffff;
     }
     if (ring.submitAndWait(batch) !== batch) throw new Error('short submission');
     operations += ring.forEachCqe(check);
   }
+  sent = next;
   return operations;
 }
 

@@ -19,6 +19,8 @@ const median = (values) => {
   return sorted[sorted.length >> 1];
 };
 
+const best = (samples, side) => Math.max(...samples.map((sample) => sample[side]));
+
 /** @param {{ short: boolean }} options */
 export async function nop({ short }) {
   // Short slices and many pairs: a neighbour on the machine then disturbs both sides of a pair, or neither.
@@ -47,6 +49,8 @@ export async function nop({ short }) {
       uring: Math.round(median(samples.map((sample) => sample.uring))),
       liburing: Math.round(median(samples.map((sample) => sample.liburing))),
       ratio: Number(median(samples.map((sample) => sample.uring / sample.liburing)).toFixed(3)),
+      // Each side's fastest slice: what a neighbour on the machine has disturbed least.
+      ratioOfBest: Number((best(samples, 'uring') / best(samples, 'liburing')).toFixed(3)),
     };
   }
   baseline.stop();
