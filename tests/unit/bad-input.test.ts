@@ -171,11 +171,15 @@ describe('the ring', () => {
 
 describe('the context', () => {
   const buffer = new Uint8Array(8);
+  // Never touched, so it takes no memory.
+  const huge = new Uint8Array(2 ** 31);
   test.each<[string, () => unknown, string]>([
     ['no buffer', () => context.addRead(any(undefined), 3, 0, 1), TYPE],
     ['an array', () => context.addRead(any([1]), 3, 0, 1), TYPE],
     ['an empty buffer', () => context.addRead(new Uint8Array(0), 3, 0, 1), VALUE],
     ['a detached buffer', () => context.addWrite(detached(), 3, 0, 1), VALUE],
+    ['a buffer of 2 GiB', () => context.addRead(huge, 3, 0, 1), RANGE],
+    ['2 GiB in two buffers', () => context.addReadv([huge.subarray(2 ** 30), huge.subarray(2 ** 30)], 3, 0, 1), RANGE],
     ['a negative fd', () => context.addRead(buffer, -1, 0, 1), RANGE],
     ['a negative offset', () => context.addRead(buffer, 3, -5, 1), RANGE],
     ['no user data', () => context.addNop(any(undefined)), TYPE],

@@ -163,8 +163,8 @@ describeOnBothKernels('the context', (kernel) => {
     expect(() => context.wait()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
   });
 
-  test('a second context on the same ring sees the same operations', () => {
-    const context = open(8);
+  test.each(['shared', 'mapped'] as const)('a second context on the same ring (%s) sees the same operations', (memory) => {
+    const context = open(8, { memory });
     const other = keep(URingContext.attach(context.share(), { syscalls: kernel().syscalls }));
     expect(other.fd).not.toBe(context.fd);
     const fd = kernel().file(Buffer.from('shared'));
