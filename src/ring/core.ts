@@ -29,8 +29,13 @@ export interface Accounting {
   idle(): boolean;
 }
 
-// Wait arguments: a getevents_arg, then its timespec.
-const WAIT_ARG_SIZE = 40;
+/** Arguments of `enter` and of cancelling, allocated beforehand: waiting and closing must not fail because the arena is full. */
+const Arguments = {
+  SIZE: 128,
+  /** A getevents_arg, then its timespec. */
+  WAIT: 0,
+  CANCEL: 64,
+} as const;
 
 /** Closed rings whose kernel side has not come to rest, for all we know. */
 const parked = new Set<RingCore>();
@@ -59,7 +64,7 @@ export class RingCore {
   sq: SubmissionQueue;
   cq: CompletionQueue;
   private threads: ThreadTable | undefined;
-  private waitArg = 0;
+  private readonly argumentsAt: number;
   private readonly cancelThreadEnd: () => void;
 
   constructor(
@@ -74,6 +79,7 @@ export class RingCore {
     this.disabled = (layout.setupFlags & SetupFlag.R_DISABLED) !== 0;
     this.sq = new SubmissionQueue(memory, layout, arena.words, arena.control + ArenaWord.RESERVED_TAIL);
     this.cq = new CompletionQueue(memory, layout);
+    this.argumentsAt = arena.allocate(Arguments.SIZE);
     if (layout.setupFlags & SetupFlag.REGISTERED_FD_ONLY) {
       this.enterFlags = EnterFlag.REGISTERED_RING;
       this.registerFlag = USE_REGISTERED_RING;
@@ -147,13 +153,13 @@ export class RingCore {
       return this.syscalls.enter(this.enterFd, toSubmit, minComplete, flags | this.enterFlags, 0, 0);
     }
     const { arena } = this;
-    if (this.waitArg === 0) this.waitArg = arena.allocate(WAIT_ARG_SIZE);
-    const timespec = this.waitArg + GeteventsArg.SIZE;
-    arena.writeUint64(this.waitArg + GeteventsArg.TS, arena.address(timespec));
+    const argument = this.argumentsAt + Arguments.WAIT;
+    const timespec = argument + GeteventsArg.SIZE;
+    arena.writeUint64(argument + GeteventsArg.TS, arena.address(timespec));
     arena.writeUint64(timespec, Math.floor(timeoutMs / 1000));
     arena.writeUint64(timespec + 8, Math.round((timeoutMs % 1000) * 1e6));
     const all = flags | this.enterFlags | EnterFlag.GETEVENTS | EnterFlag.EXT_ARG;
-    return this.syscalls.enter(this.enterFd, toSubmit, minComplete, all, arena.address(this.waitArg), GeteventsArg.SIZE);
+    return this.syscalls.enter(this.enterFd, toSubmit, minComplete, all, arena.address(argument), GeteventsArg.SIZE);
   }
 
   /** What `enter` has to be told because of the flags that the kernel keeps. */
@@ -179,30 +185,39 @@ export class RingCore {
       state = drain(this, accounting);
     }
     this.sq.shut();
-    if (this.waitArg !== 0 && state === 'rest') this.arena.free(this.waitArg, WAIT_ARG_SIZE);
     // A registered index keeps the ring alive like a descriptor.
     if (this.registeredIndex >= 0) this.dropRegisteredIndex();
     this.cancelThreadEnd();
     closeRing(this.syscalls, this.arena, this.fd, this.layout.setupFlags);
-    if (state === 'rest') this.release();
-    else this.park(state);
+    if (state === 'busy') this.park();
+    else this.release(last && state === 'rest');
   }
 
-  private release(): void {
-    parked.delete(this);
+  /** The offset of a block for SYNC_CANCEL's argument. */
+  get cancelArgument(): number {
+    return this.argumentsAt + Arguments.CANCEL;
+  }
+
+  /**
+   * @param proved that the kernel is done with everything. Otherwise buffers are kept for a while: those of a ring without a proof, and
+   *   those that this thread has given to a ring which others go on with.
+   */
+  private release(proved: boolean): void {
     this.memory.release();
     for (const cleanup of this.cleanups) cleanup();
     this.cleanups.clear();
-    this.holds.clear();
+    if (proved) {
+      this.arena.free(this.argumentsAt, Arguments.SIZE);
+      this.holds.clear();
+    } else {
+      parked.add(this);
+      setTimeout(() => parked.delete(this), PARK_MS).unref();
+    }
   }
 
-  /** Keeps all memory although the ring is closed: the kernel may still write. Leaking is safe, releasing is not. */
-  private park(state: DrainResult): void {
+  /** Keeps all memory although the ring is closed: the kernel will still write. Leaking is safe, releasing is not. */
+  private park(): void {
     parked.add(this);
-    if (state === 'quiet') {
-      setTimeout(() => this.release(), PARK_MS).unref();
-      return;
-    }
     process.emitWarning('A ring was closed with operations that would not end; their memory is kept.', {
       code: 'URING_PARKED',
     });

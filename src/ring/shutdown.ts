@@ -95,12 +95,10 @@ class DrainMarker implements Accounting {
  * be interrupted. Older kernels are left to complete by themselves.
  */
 function cancelAll(core: RingCore): void {
-  const { arena, syscalls } = core;
-  arena.scratch(SyncCancel.SIZE, (offset, address) => {
-    arena.data.setInt32(offset + SyncCancel.FD, -1, true);
-    arena.data.setUint32(offset + SyncCancel.FLAGS, CancelFlag.ANY | CancelFlag.ALL, true);
-    arena.data.setBigInt64(offset + SyncCancel.TIMEOUT, 0n, true);
-    arena.data.setBigInt64(offset + SyncCancel.TIMEOUT + 8, BigInt(ROUND_MS * 1e6), true);
-    syscalls.register(core.registerFd, (RegisterOp.SYNC_CANCEL | core.registerFlag) >>> 0, address, 1);
-  });
+  const { arena, syscalls, cancelArgument: at } = core;
+  arena.bytes.fill(0, at, at + SyncCancel.SIZE);
+  arena.data.setInt32(at + SyncCancel.FD, -1, true);
+  arena.data.setUint32(at + SyncCancel.FLAGS, CancelFlag.ANY | CancelFlag.ALL, true);
+  arena.data.setBigInt64(at + SyncCancel.TIMEOUT + 8, BigInt(ROUND_MS * 1e6), true);
+  syscalls.register(core.registerFd, (RegisterOp.SYNC_CANCEL | core.registerFlag) >>> 0, arena.address(at), 1);
 }
