@@ -47,7 +47,7 @@ import { Errno, type Syscalls, UringError } from '../syscalls/index.js';
 import { Completion } from './completion.js';
 import { NoSpaceError } from './errors.js';
 import { Holds } from './holds.js';
-import { SlotTable, Stat } from './slots.js';
+import { SlotTable, Stat, tokenOf } from './slots.js';
 
 /** How to make a context. */
 export interface URingContextOptions {
@@ -88,6 +88,12 @@ const HANDLE_SIGNATURE = 'uring:context:1';
 const OPTION_NAMES = ['restrictions', 'cqEntries', 'memory', 'arenaSize', 'syscalls'] as const;
 
 const IOVEC_SIZE = 16;
+
+/** How long closing waits for the end of this thread's own operations on a ring that others go on with. */
+const CANCEL_LIMIT_MS = 1000;
+
+/** A blocked thread comes back this often, so that it can be terminated: V8 looks for that between calls only. */
+const SLICE_MS = 250;
 
 /** No operation has this token: slots end far below it. */
 const NOBODY = 0xffff_ffff_ffff_fffen;
@@ -312,12 +318,12 @@ export class URingContext {
   }
 
   /**
-   * Leaves the context on this thread: its own operations are cancelled. The last thread to leave also waits for the end of everything and
-   * releases it. What was added and not submitted is forgotten. Idempotent.
+   * Leaves the context on this thread, cancelling its own operations that have buffers. The last thread to leave cancels everything,
+   * waits for its end and releases it; what was added and not submitted by then is forgotten. Idempotent.
    */
   close(): void {
     if (this.ring.closed) return;
-    const { ring, slots, holds } = this;
+    const { ring, slots } = this;
     if (this.shared) this.cancelOwn();
     // What was never shown to the kernel is dropped with the queue.
     const unsubmitted = ring.exclusive(() => ring.sq.unpublished);
@@ -328,7 +334,6 @@ export class URingContext {
       },
       idle: () => slots.inUse <= unsubmitted,
     });
-    if (this.shared && holds.held.length > 0) holds.linger();
   }
 
   [Symbol.dispose](): void {
@@ -379,19 +384,20 @@ export class URingContext {
     const [low, high] = split(userData);
     ring.lock.acquire();
     try {
-      const sqe = ring.sq.reserve();
+      const sqe = ring.sq.next();
       if (sqe === null) throw new NoSpaceError();
-      let slot = -1;
+      const slot = slots.take(low, high, opcode);
       try {
-        slot = slots.take(low, high, opcode);
         prepare(sqe, slot);
       } catch (error) {
-        if (slot >= 0) slots.free(slot);
-        ring.sq.unreserve(1);
+        slots.abandon(slot);
         throw error;
       }
       sqe.setUserData(slots.token(slot));
       if (buffers) this.holds.keep(slot, buffers);
+      // Only now does the operation exist. A thread that ends before this has lost a slot, and changed nothing else.
+      slots.commit();
+      ring.sq.commit();
     } finally {
       ring.lock.release();
     }
@@ -440,13 +446,13 @@ export class URingContext {
       if (pending === 0 && slots.inUse === 0 && !this.shared) {
         throw invalidState('wait() would never end: nothing is in flight, and the context is not shared');
       }
-      const left = deadline === undefined ? undefined : deadline - performance.now();
-      if (left !== undefined && left <= 0) return;
-      const result = this.enter(pending, 1, EnterFlag.GETEVENTS, left);
+      const left = Math.min(deadline === undefined ? SLICE_MS : deadline - performance.now(), SLICE_MS);
+      if (left <= 0) return;
+      const result = this.enter(pending, 1, EnterFlag.GETEVENTS, ring.hasFeature('EXT_ARG') ? left : undefined);
       if (result >= 0 || result === -Errno.EINTR || result === -Errno.ETIME) continue;
       if (result !== -Errno.EBUSY) throw new UringError(result, 'io_uring_enter');
       // An old kernel with a full queue takes nothing until completions are taken out: so wait for those without submitting.
-      const waited = this.enter(0, 1, EnterFlag.GETEVENTS, left);
+      const waited = this.enter(0, 1, EnterFlag.GETEVENTS, ring.hasFeature('EXT_ARG') ? left : undefined);
       if (waited < 0 && waited !== -Errno.EINTR && waited !== -Errno.ETIME && waited !== -Errno.EBUSY) {
         throw new UringError(waited, 'io_uring_enter');
       }
@@ -512,9 +518,14 @@ export class URingContext {
 
   /** Cancels what this thread has buffers in, so that they can be released, and waits for it. */
   private cancelOwn(): void {
-    for (const slot of this.holds.held) {
+    const deadline = performance.now() + CANCEL_LIMIT_MS;
+    for (const [slot, generation] of this.holds.held) {
+      // Another thread may have seen its end by now, and the slot may be somebody else's.
+      if (this.slots.generation(slot) !== generation) continue;
+      const left = Math.ceil(deadline - performance.now());
+      if (left <= 0) return;
       try {
-        this.ring.cancelSync({ userData: this.slots.token(slot), timeoutMs: 1000 });
+        this.ring.cancelSync({ userData: tokenOf(slot, generation), timeoutMs: left });
       } catch (error) {
         // Over already, never submitted, or not to be stopped: the buffers are held until its end is seen.
         if (!(error instanceof UringError)) throw error;

@@ -13,8 +13,6 @@ interface Hold {
 
 const FIRST_SWEEP = 256;
 
-const SWEEP_INTERVAL_MS = 1000;
-
 export class Holds {
   private readonly bySlot = new Map<number, Hold>();
   private sweepAt = FIRST_SWEEP;
@@ -43,17 +41,9 @@ export class Holds {
     }
   }
 
-  /** The slots whose operations are, for all this thread knows, in flight. */
-  get held(): number[] {
+  /** Slots and generations of the operations that are, for all this thread knows, in flight. */
+  get held(): [slot: number, generation: number][] {
     this.sweep();
-    return [...this.bySlot.keys()];
-  }
-
-  /** Goes on holding after the context was closed on this thread, until others have seen the end of everything. */
-  linger(): void {
-    const timer = setInterval(() => {
-      this.sweep();
-      if (this.bySlot.size === 0) clearInterval(timer);
-    }, SWEEP_INTERVAL_MS).unref();
+    return [...this.bySlot].map(([slot, { generation }]) => [slot, generation]);
   }
 }

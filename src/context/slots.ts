@@ -45,6 +45,11 @@ const TWO_32 = 0x1_0000_0000;
 /** The statistics' places. */
 export const Stat = { ENTER_CALLS: 0, OPS: 1, COMPLETE: 2 } as const;
 
+/** What the SQE of a slot's operation carries. */
+export function tokenOf(slot: number, generation: number): bigint {
+  return (BigInt(generation) << 32n) | BigInt(slot);
+}
+
 export class SlotTable {
   private readonly words: Int32Array<SharedArrayBuffer>;
   private readonly base: number;
@@ -82,8 +87,18 @@ export class SlotTable {
     words[record + Record.IOVECS] = 0;
     words[record + Record.OPCODE] = opcode;
     words[record + Record.SEQUENCE] = words[base + Header.SEQUENCE]++;
-    words[base + Header.IN_USE]++;
     return slot;
+  }
+
+  /** The slot's operation is in the queue now. What was taken and never counts is a slot lost, and nothing else. */
+  commit(): void {
+    this.words[this.base + Header.IN_USE]++;
+  }
+
+  /** Gives a slot back whose operation never came into the queue. */
+  abandon(slot: number): void {
+    this.commit();
+    this.free(slot);
   }
 
   /** Gives a slot back, and with it the iovecs that belong to it. */
@@ -91,14 +106,16 @@ export class SlotTable {
     const { words, base } = this;
     const record = this.record(slot);
     const iovecs = words[record + Record.IOVECS];
-    if (iovecs !== 0) this.arena.free(iovecs, words[record + Record.IOVECS_SIZE]);
+    const iovecsSize = words[record + Record.IOVECS_SIZE];
+    // In this order, so that a thread that ends on the way leaks at worst: nothing is freed twice, no completion comes twice.
     words[record + Record.IOVECS] = 0;
     words[record + Record.OPCODE] = UNUSED;
-    words[record + Record.NEXT_FREE] = words[base + Header.FREE];
-    words[base + Header.FREE] = slot + 1;
     words[base + Header.IN_USE]--;
     // Atomic: threads look at it without the lock, to know whether they still hold buffers for a reason.
     Atomics.add(words, record + Record.GENERATION, 1);
+    words[record + Record.NEXT_FREE] = words[base + Header.FREE];
+    words[base + Header.FREE] = slot + 1;
+    if (iovecs !== 0) this.arena.free(iovecs, iovecsSize);
   }
 
   /** Iovecs that live as long as the slot is taken. */
@@ -115,7 +132,7 @@ export class SlotTable {
 
   /** What the SQE carries: generation and slot. Below 2^53 as long as a slot is used less than 2^21 times, so a bigint. */
   token(slot: number): bigint {
-    return (BigInt(this.generation(slot)) << 32n) | BigInt(slot);
+    return tokenOf(slot, this.generation(slot));
   }
 
   /** The slot of a token, or -1 for one that is over. */

@@ -59,7 +59,14 @@ export const ArenaWord = {
 } as const;
 
 /** Values of `ArenaWord.STATE`. */
-export const ArenaState = { NEW: 0, OPEN: 1, CLOSED: 2 } as const;
+export const ArenaState = {
+  NEW: 0,
+  OPEN: 1,
+  /** The last thread has left. */
+  CLOSED: 2,
+  /** And the kernel is done with everything. */
+  AT_REST: 3,
+} as const;
 
 /** A piece of an arena, to be given back with `free()` once the kernel is done with it. */
 export interface ArenaBlock {

@@ -23,7 +23,7 @@ import { SetupFlag } from './abi/setup.js';
 import { Cqe } from './cqe.js';
 import type { RingLayout } from './layout.js';
 import type { RingMemory } from './memory.js';
-import { invalidState, outOfRange } from './validate.js';
+import { checkUint32, invalidState, outOfRange } from './validate.js';
 
 export class CompletionQueue {
   /** Slots. */
@@ -44,6 +44,7 @@ export class CompletionQueue {
   private readonly peeked: Cqe;
   private readonly visited: Cqe;
   private iterating = false;
+  private isShut = false;
 
   /** @internal */
   constructor(memory: RingMemory, layout: RingLayout) {
@@ -64,9 +65,19 @@ export class CompletionQueue {
     this.visited = new Cqe(this.ring, this.cqesIndex, this.always32);
   }
 
+  /** Gives nothing any more: the ring is closed. @internal */
+  shut(): void {
+    this.isShut = true;
+  }
+
+  /** A callback of {@link forEach} is running. @internal */
+  get busy(): boolean {
+    return this.iterating;
+  }
+
   /** Slots that hold completions not yet given back. (In a mixed ring, a completion can take two.) `io_uring_cq_ready`. */
   get ready(): number {
-    return (this.tail() - this.ring[this.headIndex]) >>> 0;
+    return this.isShut ? 0 : (this.tail() - this.ring[this.headIndex]) >>> 0;
   }
 
   /** The oldest completion, or `null`. It stays in the queue until {@link advance}. `io_uring_peek_cqe`. */
@@ -114,9 +125,10 @@ export class CompletionQueue {
    * @throws RangeError ERR_OUT_OF_RANGE when there are fewer: a head beyond the tail would lose what comes next.
    */
   advance(count: number): void {
+    checkUint32('count', count);
     const tail = this.tail();
     let head = this.ring[this.headIndex];
-    if (!this.mixed && count >= 0 && count <= (tail - head) >>> 0) {
+    if (!this.mixed && count <= (tail - head) >>> 0) {
       head = (head + count) | 0;
     } else {
       for (let left = count; left > 0; ) {
@@ -142,6 +154,7 @@ export class CompletionQueue {
    */
   forEach(callback: (cqe: Cqe) => void, max: number = Number.POSITIVE_INFINITY): number {
     if (this.iterating) throw invalidState('completions are being iterated; the callback must not consume them itself');
+    if (!(max >= 0)) throw outOfRange('max', '>= 0', max);
     return this.mixed ? this.forEachMixed(callback, max) : this.forEachPlain(callback, max);
   }
 
@@ -203,6 +216,7 @@ export class CompletionQueue {
   }
 
   private tail(): number {
+    if (this.isShut) return this.ring[this.headIndex];
     // Acquire: the kernel stores tail when the CQEs before it are written.
     return this.local ? this.ring[this.tailIndex] : Atomics.load(this.ring, this.tailIndex);
   }

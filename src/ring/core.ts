@@ -11,15 +11,16 @@ import type { Syscalls } from '../syscalls/index.js';
 import { EnterFlag, GeteventsArg, SqRingFlag } from './abi/enter.js';
 import { USE_REGISTERED_RING } from './abi/register.js';
 import { Feature, SetupFlag } from './abi/setup.js';
-import { type Arena, ArenaWord } from './arena.js';
+import { type Arena, ArenaState, ArenaWord } from './arena.js';
 import { CompletionQueue } from './completion-queue.js';
 import type { Cqe } from './cqe.js';
 import type { RingLayout } from './layout.js';
-import type { RingMemory } from './memory.js';
+import { freeQueues, type RingMemory } from './memory.js';
 import { closeRing, unregisterRingFd } from './setup.js';
 import { type DrainResult, drain } from './shutdown.js';
 import { SubmissionQueue } from './submission-queue.js';
 import { ThreadTable } from './threads.js';
+import { invalidState } from './validate.js';
 
 /** How a close is told what is in flight, by those who know it exactly. */
 export interface Accounting {
@@ -43,6 +44,9 @@ const parked = new Set<RingCore>();
 /** How long a ring that is quiet, but cannot be proved to be at rest, keeps its memory after it was closed. */
 const PARK_MS = 60_000;
 
+/** How often a thread that has left a shared ring looks whether the others have, too. */
+const LINGER_MS = 1000;
+
 export class RingCore {
   /** For enter: the fd, or the registered index. */
   enterFd: number;
@@ -54,8 +58,6 @@ export class RingCore {
   registerFlag = 0;
   /** An index from registering the ring's fd, or -1. */
   registeredIndex = -1;
-  /** Set up with R_DISABLED and not yet enabled: nothing can be in flight. */
-  disabled: boolean;
   closed = false;
   /** Objects that stay referenced until the ring is closed: registered and pinned buffers. */
   readonly holds = new Set<object>();
@@ -76,7 +78,6 @@ export class RingCore {
   ) {
     this.enterFd = fd;
     this.registerFd = fd;
-    this.disabled = (layout.setupFlags & SetupFlag.R_DISABLED) !== 0;
     this.sq = new SubmissionQueue(memory, layout, arena.words, arena.control + ArenaWord.RESERVED_TAIL);
     this.cq = new CompletionQueue(memory, layout);
     this.argumentsAt = arena.allocate(Arguments.SIZE);
@@ -114,7 +115,9 @@ export class RingCore {
 
   /** The queues have moved (RESIZE_RINGS). */
   rebuild(layout: RingLayout, memory: RingMemory): void {
-    this.memory.release();
+    // The kernel has moved everything over and never looks at the old queues again.
+    if (this.memory.room) freeQueues(this.arena, this.memory.room);
+    else this.memory.release();
     this.layout = layout;
     this.memory = memory;
     this.sq = new SubmissionQueue(memory, layout, this.arena.words, this.arena.control + ArenaWord.RESERVED_TAIL);
@@ -177,20 +180,27 @@ export class RingCore {
    */
   close(accounting?: Accounting): void {
     if (this.closed) return;
+    if (this.cq.busy) throw invalidState('completions are being iterated; the callback must not close the ring');
     this.closed = true;
-    const last = this.threads?.leave(this.fd) ?? true;
-    let state: DrainResult = 'rest';
-    if (last && !this.disabled) {
-      this.sq.discard();
-      state = drain(this, accounting);
+    const { last, casualties } = this.threads?.leave(this.fd) ?? { last: true, casualties: false };
+    let state: DrainResult = 'busy';
+    try {
+      if (last) {
+        this.sq.discard();
+        // A thread that was terminated may have left the accounts wrong; the marker needs none.
+        state = drain(this, casualties ? undefined : accounting);
+      }
+    } finally {
+      this.sq.shut();
+      this.cq.shut();
+      // A registered index keeps the ring alive like a descriptor.
+      if (this.registeredIndex >= 0) this.dropRegisteredIndex();
+      this.cancelThreadEnd();
+      closeRing(this.syscalls, this.arena, this.fd, this.layout.setupFlags);
+      if (!last) this.linger();
+      else if (state === 'busy') this.park();
+      else this.release(state);
     }
-    this.sq.shut();
-    // A registered index keeps the ring alive like a descriptor.
-    if (this.registeredIndex >= 0) this.dropRegisteredIndex();
-    this.cancelThreadEnd();
-    closeRing(this.syscalls, this.arena, this.fd, this.layout.setupFlags);
-    if (state === 'busy') this.park();
-    else this.release(last && state === 'rest');
   }
 
   /** The offset of a block for SYNC_CANCEL's argument. */
@@ -198,21 +208,39 @@ export class RingCore {
     return this.argumentsAt + Arguments.CANCEL;
   }
 
-  /**
-   * @param proved that the kernel is done with everything. Otherwise buffers are kept for a while: those of a ring without a proof, and
-   *   those that this thread has given to a ring which others go on with.
-   */
-  private release(proved: boolean): void {
+  /** The kernel is done with the ring, or (`'quiet'`) very probably so: then buffers are kept for a while. */
+  private release(state: 'rest' | 'quiet'): void {
     this.memory.release();
     for (const cleanup of this.cleanups) cleanup();
     this.cleanups.clear();
-    if (proved) {
-      this.arena.free(this.argumentsAt, Arguments.SIZE);
-      this.holds.clear();
+    if (state === 'rest') {
+      this.letGo();
+      // The other threads that have left may let go of their buffers, too.
+      Atomics.store(this.arena.words, this.arena.control + ArenaWord.STATE, ArenaState.AT_REST);
     } else {
       parked.add(this);
-      setTimeout(() => parked.delete(this), PARK_MS).unref();
+      setTimeout(() => this.letGo(), PARK_MS).unref();
     }
+  }
+
+  private letGo(): void {
+    parked.delete(this);
+    this.holds.clear();
+  }
+
+  /**
+   * Other threads go on with the ring, and with what this one has given to the kernel: it is kept until the last of them has
+   * brought the ring to rest.
+   */
+  private linger(): void {
+    this.arena.free(this.argumentsAt, Arguments.SIZE);
+    parked.add(this);
+    const timer = setInterval(() => {
+      if (Atomics.load(this.arena.words, this.arena.control + ArenaWord.STATE) !== ArenaState.AT_REST) return;
+      clearInterval(timer);
+      this.memory.release();
+      this.letGo();
+    }, LINGER_MS).unref();
   }
 
   /** Keeps all memory although the ring is closed: the kernel will still write. Leaking is safe, releasing is not. */

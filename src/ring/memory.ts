@@ -23,6 +23,8 @@ export interface RingMemory {
   /** The SQEs. */
   readonly sqes: Int32Array;
   readonly sqesBase: number;
+  /** Where it lies in the arena, if it does. */
+  readonly room: QueueRoom | undefined;
   /** Lets go of it. Only after the kernel has. */
   release(): void;
 }
@@ -63,6 +65,7 @@ export function sharedMemory(arena: Arena, room: QueueRoom): RingMemory {
     cqBase: base,
     sqes: arena.words,
     sqesBase: room.sqes >> 2,
+    room,
     // Not back to the free lists: the kernel may write there until the last reference to the ring is gone.
     release: () => undefined,
   };
@@ -123,7 +126,7 @@ export function mapMemory(syscalls: Syscalls, fd: number, layout: RingLayout): R
     const sq = map(MmapOffset.SQ_RING, sqLength);
     const cq = single ? sq : map(MmapOffset.CQ_RING, cqRingSize(layout));
     const sqes = map(MmapOffset.SQES, layout.sqEntries * layout.sqeSize);
-    return { sq, sqBase: 0, cq, cqBase: 0, sqes, sqesBase: 0, release };
+    return { sq, sqBase: 0, cq, cqBase: 0, sqes, sqesBase: 0, room: undefined, release };
   } catch (error) {
     release();
     throw error;

@@ -14,6 +14,8 @@
  * @module
  */
 
+import { types } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
 import { Errno, linuxSyscalls, type Syscalls, UringError } from '../syscalls/index.js';
 import { EnterFlag, RegWait } from './abi/enter.js';
 import { MsgRingCommand } from './abi/op-flags.js';
@@ -79,6 +81,8 @@ export interface CancelTarget {
 
 const HANDLE_SIGNATURE = 'uring:ring:1';
 
+const SLICE_MS = 250;
+
 const collected = new FinalizationRegistry<RingCore>((core) => {
   process.emitWarning('A ring was collected without having been closed; it is closed now.', { code: 'URING_NOT_CLOSED' });
   core.close();
@@ -118,9 +122,13 @@ export class Ring {
   readonly droppedFlags: readonly SetupFlagName[];
   private readonly core: RingCore;
   private readonly sqpoll: boolean;
+  /** Waiting is not one plain `enter`: SQPOLL, or a worker thread. */
+  private readonly general: boolean;
   private readonly iopoll: boolean;
   private readonly queueLock: SharedLock;
   private readonly room: Pick<QueueRoom, 'rings' | 'sqes'>;
+  /** Waits come back now and then, so that this thread can be terminated: V8 looks for that between calls only. */
+  private readonly sliced: boolean;
   /** The last wait with a time limit came to its end. */
   private waitExpired = false;
 
@@ -130,6 +138,8 @@ export class Ring {
     this.droppedFlags = setupFlagNames(dropped);
     this.sqpoll = (core.layout.setupFlags & SetupFlag.SQPOLL) !== 0;
     this.iopoll = (core.layout.setupFlags & SetupFlag.IOPOLL) !== 0 && !this.sqpoll;
+    this.sliced = !isMainThread && (core.layout.features & Feature.EXT_ARG) !== 0;
+    this.general = this.sqpoll || this.sliced;
     this.queueLock = new SharedLock(core.arena.words, core.arena.control + ArenaWord.QUEUE_LOCK, core.syscalls);
     this.files = new FileTable(core);
     this.buffers = new BufferTable(core);
@@ -167,6 +177,9 @@ export class Ring {
   static attach(handle: RingHandle, options: { readonly syscalls?: Syscalls } = {}): Ring {
     if (typeof handle !== 'object' || handle === null || handle.signature !== HANDLE_SIGNATURE) {
       throw invalidArgType('handle', 'a handle made by ring.share()', handle);
+    }
+    if (!types.isSharedArrayBuffer(handle.memory) || typeof handle.layout !== 'object' || handle.layout === null) {
+      throw invalidArgType('handle', 'a handle made by ring.share(), whole and unchanged', handle);
     }
     checkOptions(options, ['syscalls']);
     const syscalls = options.syscalls ?? linuxSyscalls();
@@ -287,7 +300,7 @@ export class Ring {
     const { core } = this;
     if (core.closed) throw closedError();
     // One test for the common case; `checkWait` finds out what is wrong with the others.
-    if (!(count >>> 0 === count && count <= core.cq.entries) || timeoutMs !== undefined || this.sqpoll) {
+    if (!(count >>> 0 === count && count <= core.cq.entries) || timeoutMs !== undefined || this.general) {
       this.checkWait(count, timeoutMs);
       return this.submitAndWaitSlow(count, timeoutMs);
     }
@@ -344,19 +357,26 @@ export class Ring {
     return shown;
   }
 
-  /** One `enter`; again after EINTR, with the time that is left. */
+  /** One `enter`; again after EINTR, and after each slice of a wait that is sliced, with the time that is left. */
   private enterUntil(count: number, timeoutMs: number | undefined, flags: () => number): number {
     const { core } = this;
-    const deadline = timeoutMs === undefined ? 0 : performance.now() + timeoutMs;
+    const deadline = performance.now() + (timeoutMs ?? Number.POSITIVE_INFINITY);
+    const sliced = this.sliced && count > 0;
+    let submitted = 0;
     this.waitExpired = false;
     for (;;) {
-      const left = timeoutMs === undefined ? undefined : Math.max(0, deadline - performance.now());
-      const result = core.enter(core.sq.publish(), count, flags(), left);
-      if (result >= 0) return result;
-      this.waitExpired = result === -Errno.ETIME;
-      if (this.waitExpired) return 0;
-      if (result !== -Errno.EINTR) throw new UringError(result, 'io_uring_enter');
-      if (core.cq.ready >= count) return 0;
+      const left = Math.max(0, deadline - performance.now());
+      const limit = sliced ? Math.min(left, SLICE_MS) : left;
+      const before = performance.now();
+      const result = core.enter(core.sq.publish(), count, flags(), limit === Number.POSITIVE_INFINITY ? undefined : limit);
+      if (result > 0) submitted += result;
+      // What was submitted hides that the slice is over; so does a timeout that fires, but sooner.
+      const sliceOver = sliced && limit < left && performance.now() - before >= limit && core.cq.ready < count;
+      if (result >= 0 && !sliceOver) return submitted;
+      this.waitExpired = result === -Errno.ETIME && !sliceOver;
+      if (this.waitExpired) return submitted;
+      if (result < 0 && result !== -Errno.EINTR && result !== -Errno.ETIME) throw new UringError(result, 'io_uring_enter');
+      if (core.cq.ready >= count) return submitted;
     }
   }
 
@@ -397,7 +417,7 @@ export class Ring {
       // A wait can come back empty-handed although its time is not over, or be over without saying so, when it has submitted
       // something: so it is asked again.
       this.submitAndWait(1, left);
-      if (this.waitExpired) return this.core.cq.peek();
+      if (timeoutMs !== undefined && this.waitExpired) return this.core.cq.peek();
     }
   }
 
@@ -596,9 +616,8 @@ export class Ring {
 
   /** For owners that know what is in flight. @internal */
   closeWith(accounting: Accounting | undefined): void {
-    if (this.core.closed) return;
-    collected.unregister(this.core);
     this.core.close(accounting);
+    collected.unregister(this.core);
   }
 
   [Symbol.dispose](): void {

@@ -52,6 +52,8 @@ export function drain(core: RingCore, accounting?: Accounting): DrainResult {
     });
     // This thread may not use the ring (SINGLE_ISSUER, and collected elsewhere), or it is no ring any more.
     if (result === -Errno.EEXIST || result === -Errno.EBADF || result === -Errno.EOWNERDEAD) return 'busy';
+    // Not enabled yet: it has never taken anything.
+    if (result === -Errno.EBADFD) return 'rest';
     quietRounds = completions > 0 ? 0 : quietRounds + 1;
     if (marker?.refused && quietRounds >= QUIET_ROUNDS) return 'quiet';
     if (performance.now() > deadline) return 'busy';

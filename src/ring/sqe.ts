@@ -8,9 +8,11 @@
  */
 
 import { SqeFlag, SqeWord } from './abi/sqe.js';
-import { checkUint32, checkUint64 } from './validate.js';
+import { checkInteger, checkUint64 } from './validate.js';
 
 const TWO_32 = 0x1_0000_0000;
+
+const U16_MAX = 0xffff;
 
 const ALL_SQE_FLAGS = Object.values(SqeFlag).reduce((all, flag) => all | flag, 0);
 
@@ -117,9 +119,9 @@ export class Sqe {
    * The flags all operations have, or'ed together from `SqeFlag`. `io_uring_sqe_set_flags`.
    */
   setFlags(flags: number): void {
-    checkUint32('flags', flags);
+    if ((flags & ALL_SQE_FLAGS) !== flags) checkInteger('flags', flags, 0, ALL_SQE_FLAGS);
     const index = this.base + SqeWord.OPCODE_FLAGS_IOPRIO;
-    this.words[index] = (this.words[index] & ~0xff00) | ((flags & ALL_SQE_FLAGS) << 8);
+    this.words[index] = (this.words[index] & ~0xff00) | (flags << 8);
   }
 
   /**
@@ -128,6 +130,7 @@ export class Sqe {
    * @param value a u16.
    */
   setIoprio(value: number): void {
+    checkInteger('value', value, 0, U16_MAX);
     const index = this.base + SqeWord.OPCODE_FLAGS_IOPRIO;
     this.words[index] = (this.words[index] & 0xffff) | (value << 16);
   }
@@ -138,8 +141,9 @@ export class Sqe {
    * @param index a u16.
    */
   setBufferIndex(index: number): void {
+    checkInteger('index', index, 0, U16_MAX);
     const word = this.base + SqeWord.BUFFER_PERSONALITY;
-    this.words[word] = (this.words[word] & ~0xffff) | (index & 0xffff);
+    this.words[word] = (this.words[word] & ~0xffff) | index;
   }
 
   /**
@@ -148,6 +152,7 @@ export class Sqe {
    * @param id a u16; 0 means the submitting task's own.
    */
   setPersonality(id: number): void {
+    checkInteger('id', id, 0, U16_MAX);
     const word = this.base + SqeWord.BUFFER_PERSONALITY;
     this.words[word] = (this.words[word] & 0xffff) | (id << 16);
   }

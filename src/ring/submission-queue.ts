@@ -115,10 +115,26 @@ export class SubmissionQueue {
   }
 
   private reserveConcurrent(): Sqe | null {
-    const reserved = this.control[this.reservedIndex];
-    if ((reserved - this.head()) >>> 0 >= this.entries) return null;
-    this.control[this.reservedIndex] = (reserved + 1) | 0;
+    const sqe = this.next();
+    if (sqe !== null) this.commit();
+    return sqe;
+  }
+
+  /**
+   * The next free SQE, which stays free until {@link commit}: a thread that ends in between has changed nothing.
+   *
+   * @internal
+   */
+  next(): Sqe | null {
+    const reserved = this.reservedNow;
+    if (this.isShut || (reserved - this.head()) >>> 0 >= this.entries) return null;
     return this.slot(reserved);
+  }
+
+  /** Reserves what {@link next} gave. @internal */
+  commit(): void {
+    if (this.concurrent) this.control[this.reservedIndex] = (this.control[this.reservedIndex] + 1) | 0;
+    else this.reserved = (this.reserved + 1) | 0;
   }
 
   /** Looks how far the kernel has come. Only this thread's own `enter` moves it, so there is no need to look for every SQE. */
@@ -129,20 +145,12 @@ export class SubmissionQueue {
   }
 
   /**
-   * Takes the last `count` reservations back, as long as they are not published.
-   *
-   * @internal
-   */
-  unreserve(count: number): void {
-    this.setReserved((this.reservedNow - count) | 0);
-  }
-
-  /**
    * Makes the filled SQEs visible to the kernel.
    *
    * @returns how many the kernel has yet to take: tail - head.
    */
   publish(): number {
+    if (this.isShut) return 0;
     if (this.concurrent) {
       const reserved = this.control[this.reservedIndex];
       // Release: whoever sees the tail must see the SQEs' contents. Sequentially consistent, too: with SQPOLL, this store has

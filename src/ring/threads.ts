@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Syscalls } from '../syscalls/index.js';
+import { Errno, type Syscalls } from '../syscalls/index.js';
 import { type Arena, ArenaState, ArenaWord } from './arena.js';
 import { invalidState } from './validate.js';
 
@@ -32,33 +32,55 @@ export class ThreadTable {
    */
   attach(): number {
     const threadId = this.syscalls.threadId();
-    // Under the lock nobody can close the descriptor that is about to be duplicated.
+    // Under the lock nobody can close the descriptor that is about to be duplicated. But a worker that is being terminated has
+    // its closed by Node before the thread itself is gone, so what was duplicated need not be a ring.
     return this.arena.exclusive(() => {
-      if (this.state === ArenaState.CLOSED) throw invalidState('the shared ring is closed');
-      const source = this.rows().find((row) => this.syscalls.isThreadAlive(this.word(row)));
-      if (source === undefined) throw invalidState('every thread that had the shared ring has ended');
-      const fd = this.syscalls.duplicate(this.word(source + 1));
-      if (fd < 0) return fd;
-      this.add(threadId, fd);
-      return fd;
+      if (this.state !== ArenaState.OPEN) throw invalidState('the shared ring is closed');
+      for (const row of this.rows()) {
+        if (!this.syscalls.isThreadAlive(this.word(row))) continue;
+        const fd = this.syscalls.duplicate(this.word(row + 1));
+        if (fd === -Errno.EBADF) continue;
+        if (fd < 0) return fd;
+        if (this.isRing(fd)) {
+          try {
+            this.add(threadId, fd);
+            return fd;
+          } catch (error) {
+            this.syscalls.close(fd);
+            throw error;
+          }
+        }
+        this.syscalls.close(fd);
+      }
+      throw invalidState('every thread that had the shared ring has ended');
     });
+  }
+
+  /** A ring answers to an `enter` that asks for nothing; one that is not enabled yet, with EBADFD. */
+  private isRing(fd: number): boolean {
+    const answer = this.syscalls.enter(fd, 0, 0, 0, 0, 0);
+    return answer >= 0 || answer === -Errno.EBADFD;
   }
 
   /**
    * Takes this thread out.
    *
-   * @returns whether it was the last one; then the ring counts as closed and nobody can attach any more.
+   * @returns whether it was the last one, and then the ring counts as closed and nobody can attach any more; and whether a
+   *   thread has ended without leaving, who may have left accounts in disorder.
    */
-  leave(fd: number): boolean {
+  leave(fd: number): { readonly last: boolean; readonly casualties: boolean } {
     return this.arena.exclusive(() => {
-      let others = false;
+      let last = true;
+      let casualties = false;
       for (const row of this.rows()) {
         const mine = this.word(row + 1) === fd;
-        if (mine || !this.syscalls.isThreadAlive(this.word(row))) this.words[this.control + row] = 0;
-        else others = true;
+        const gone = !mine && !this.syscalls.isThreadAlive(this.word(row));
+        if (gone) casualties = true;
+        if (mine || gone) this.words[this.control + row] = 0;
+        else last = false;
       }
-      if (!others) Atomics.store(this.words, this.control + ArenaWord.STATE, ArenaState.CLOSED);
-      return !others;
+      if (last) Atomics.store(this.words, this.control + ArenaWord.STATE, ArenaState.CLOSED);
+      return { last, casualties };
     });
   }
 

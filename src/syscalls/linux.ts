@@ -144,10 +144,18 @@ function threadEndHooks(libc: KoffiLibrary): Syscalls['closeAtThreadEnd'] {
     const add = libc.func('_ZN4node25AddEnvironmentCleanupHookEPN2v87IsolateEPFvPvES3_', 'void', hook);
     const remove = libc.func('_ZN4node28RemoveEnvironmentCleanupHookEPN2v87IsolateEPFvPvES3_', 'void', hook);
     const close = libc.symbol('close');
+    // Node aborts the process when a hook is added twice, which would happen when somebody closes a ring's descriptor behind its back
+    // and the next ring is given the same number.
+    const hooked = new Set<number>();
     return (fd) => {
+      if (hooked.has(fd)) return () => undefined;
       const isolate = currentIsolate();
       add(isolate, close, fd);
-      return () => void remove(isolate, close, fd);
+      hooked.add(fd);
+      return () => {
+        remove(isolate, close, fd);
+        hooked.delete(fd);
+      };
     };
   } catch {
     return () => () => undefined;

@@ -12,7 +12,7 @@
  */
 
 import { BufReg, BufRingEntry, BufStatus } from '../abi/register.js';
-import { MmapOffset } from '../abi/setup.js';
+import { MmapOffset, SetupFlag } from '../abi/setup.js';
 import type { ArenaBlock } from '../arena.js';
 import type { RingCore } from '../core.js';
 import { mapPart } from '../memory.js';
@@ -50,6 +50,9 @@ export class BufferRings {
     if (2 ** Math.round(Math.log2(entries)) !== entries) throw outOfRange('options.entries', 'a power of two', entries);
     if (bufferSize !== undefined) checkInteger('options.bufferSize', bufferSize, 1, 0x4000_0000);
     checkName('options.memory', memory, ['arena', 'mapped'], 'a kind of memory');
+    if (memory === 'mapped' && this.core.layout.setupFlags & SetupFlag.REGISTERED_FD_ONLY) {
+      throw invalidState('a ring without a descriptor has nothing to map from');
+    }
     const size = entries * BufRingEntry.SIZE;
     const block = memory === 'arena' ? this.core.arena.block(Math.max(size, 4096)) : undefined;
     try {
@@ -65,8 +68,13 @@ export class BufferRings {
       throw error;
     }
     const ring = new BufferRing(this.core, group, entries, block ?? this.map(group, size));
-    if (bufferSize !== undefined) ring.fill(bufferSize);
-    return ring;
+    try {
+      if (bufferSize !== undefined) ring.fill(bufferSize);
+      return ring;
+    } catch (error) {
+      ring.release();
+      throw error;
+    }
   }
 
   private map(group: number, size: number): MappedBlock {
@@ -92,7 +100,7 @@ export class BufferRing {
   private readonly data: DataView;
   private readonly tails: Uint16Array;
   private readonly views = new Map<number, ArrayBufferView>();
-  private blocks: ArenaBlock[] = [];
+  private readonly blocks: ArenaBlock[] = [];
   private tail = 0;
   private released = false;
   /** What is left to do when the ring itself is closed: the buffers stay referenced until then, and a mapping goes. */
@@ -140,6 +148,7 @@ export class BufferRing {
   /** Shows the kernel the buffers added. `io_uring_buf_ring_advance`. */
   advance(count: number): void {
     checkInteger('count', count, 0, this.entries);
+    if (this.released) throw invalidState('the buffer ring was released');
     this.tail = (this.tail + count) & 0xffff;
     // Release: the kernel must see the entries when it sees the tail.
     Atomics.store(this.tails, 0, this.tail);
@@ -197,7 +206,7 @@ export class BufferRing {
 
   /** Makes and provides `entries` buffers. @internal */
   fill(size: number): void {
-    this.blocks = Array.from({ length: this.entries }, () => this.core.arena.block(size));
+    for (let id = 0; id < this.entries; id++) this.blocks.push(this.core.arena.block(size));
     this.blocks.forEach((block, id) => {
       this.add(block.bytes, id, id);
     });

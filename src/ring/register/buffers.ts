@@ -7,7 +7,7 @@
 
 import { CloneBuffers, Iovec, RsrcRegister } from '../abi/register.js';
 import type { RingCore } from '../core.js';
-import { checkBuffer, checkInteger, checkUint32, invalidArgType, outOfRange } from '../validate.js';
+import { checkBuffer, checkInteger, checkOptions, checkUint32, invalidArgType, outOfRange } from '../validate.js';
 import { register, registerStruct, writeAddress } from './call.js';
 import { checkTags, registerResources, updateResources } from './files.js';
 
@@ -93,6 +93,7 @@ export class BufferTable {
     options: { sourceOffset?: number; offset?: number; count?: number; replace?: boolean } = {},
   ): void {
     if (typeof source !== 'object' || source === null) throw invalidArgType('source', 'a ring', source);
+    checkOptions(options, ['sourceOffset', 'offset', 'count', 'replace']);
     const { sourceOffset = 0, offset = 0, count = 0, replace = false } = options;
     checkInteger('source.fd', source.fd, 0, 0x7fff_ffff);
     checkUint32('options.sourceOffset', sourceOffset);
@@ -113,7 +114,8 @@ export class BufferTable {
   }
 
   /**
-   * Takes the table back; waits for nothing. `io_uring_unregister_buffers`.
+   * Takes the table back; waits for nothing. Operations in flight go on with the buffers: whoever started them keeps those alive
+   * until their completions. `io_uring_unregister_buffers`.
    *
    * @throws UringError ENXIO when there is none.
    */

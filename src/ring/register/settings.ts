@@ -23,7 +23,7 @@ import { MAX_CQ_ENTRIES, MAX_ENTRIES, Params, SetupFlag } from '../abi/setup.js'
 import { type ArenaBlock, PAGE_SIZE } from '../arena.js';
 import type { RingCore } from '../core.js';
 import { powerOfTwo, type RingLayout, readLayout } from '../layout.js';
-import { allocateQueues, isShared, mapMemory, sharedMemory } from '../memory.js';
+import { allocateQueues, freeQueues, isShared, mapMemory, sharedMemory } from '../memory.js';
 import { checkFd, checkInteger, checkName, checkOptions, checkTimeout, checkUint32, invalidState } from '../validate.js';
 import { closedError, register, registerStruct, writeAddress, writeInts } from './call.js';
 
@@ -98,7 +98,7 @@ export class Settings {
    * Restricts the ring, which must have been opened with R_DISABLED, to what is listed. Anything else is answered with EACCES
    * once the ring is enabled. `io_uring_register_restrictions`. Since 5.10.
    *
-   * SYNC_CANCEL stays allowed always, as closing the ring needs it.
+   * SYNC_CANCEL and UNREGISTER_RING_FDS stay allowed always, as closing the ring needs them.
    *
    * @throws UringError EBADFD when the ring is enabled already, EBUSY when it is restricted already.
    */
@@ -110,7 +110,7 @@ export class Settings {
       checkName('restrictions.operations', name, OPCODE_NAMES, 'an operation');
       entries.push([Restriction.SQE_OP, Opcode[name]]);
     }
-    for (const name of new Set<RegisterOpName>([...registrations, 'SYNC_CANCEL'])) {
+    for (const name of new Set<RegisterOpName>([...registrations, 'SYNC_CANCEL', 'UNREGISTER_RING_FDS'])) {
       checkName('restrictions.registrations', name, REGISTER_OP_NAMES, 'a register operation');
       entries.push([Restriction.REGISTER_OP, RegisterOp[name]]);
     }
@@ -133,7 +133,6 @@ export class Settings {
   /** Enables a ring opened with R_DISABLED. `io_uring_enable_rings`. Since 5.10. @throws UringError EBADFD when it is enabled. */
   enable(): void {
     register(this.core, 'ENABLE_RINGS', 0, 0);
-    this.core.disabled = false;
   }
 
   /**
@@ -242,7 +241,12 @@ export class Settings {
         writeAddress(data, offset + Params.SQ_OFF_USER_ADDR, core.arena.address(room.sqes));
         writeAddress(data, offset + Params.CQ_OFF_USER_ADDR, core.arena.address(room.rings));
       }
-      register(core, 'RESIZE_RINGS', address, 1);
+      try {
+        register(core, 'RESIZE_RINGS', address, 1);
+      } catch (error) {
+        if (room) freeQueues(core.arena, room);
+        throw error;
+      }
       const params = new DataView(core.arena.bytes.slice(offset, offset + Params.SIZE).buffer);
       // The kernel answers with the flags of the call; those of the ring stay what they were.
       const { features, sqeSize, cqeSize } = core.layout;

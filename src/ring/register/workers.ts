@@ -5,7 +5,7 @@
  */
 
 import type { RingCore } from '../core.js';
-import { checkInteger, invalidArgType, outOfRange } from '../validate.js';
+import { checkInteger, checkOptions, invalidArgType, outOfRange } from '../validate.js';
 import { register, registerStruct } from './call.js';
 
 /** Limits of the two kinds of workers. */
@@ -51,6 +51,7 @@ export class Workers {
    * @returns the limits before.
    */
   setLimits(limits: Partial<WorkerLimits> = {}): WorkerLimits {
+    checkOptions(limits, ['bounded', 'unbounded'], 'limits');
     const { bounded = 0, unbounded = 0 } = limits;
     checkInteger('limits.bounded', bounded, 0, 0x7fff_ffff);
     checkInteger('limits.unbounded', unbounded, 0, 0x7fff_ffff);
