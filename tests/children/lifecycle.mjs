@@ -3,6 +3,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { URingContext } from 'uring';
 import { prepNop, prepPollAdd, prepRead, Ring, SqeFlag } from 'uring/ring';
 
@@ -24,7 +25,84 @@ const descriptors = () =>
 const warnings = [];
 process.on('warning', (warning) => warnings.push(warning.code));
 
+const roles = {
+  /** Blocks for ever, in one of the ways to block. */
+  block({ handle, way }) {
+    const context = URingContext.attach(handle);
+    const ring = Ring.open({ entries: 4 });
+    parentPort.postMessage('blocked');
+    if (way === 'context') context.wait();
+    else ring.submitAndWait(1);
+  },
+
+  /** Adds and submits and waits until it is terminated, at whatever instruction that may be. */
+  work({ handle }) {
+    const context = URingContext.attach(handle);
+    parentPort.postMessage('working');
+    for (let i = 0; ; i++) {
+      try {
+        context.addNop(i);
+        if (i % 3 === 0) context.submit();
+        if (i % 7 === 0) for (const completion of context.wait(0)) completion.value();
+      } catch (error) {
+        if (error.code !== 'ERR_URING_NO_SPACE') throw error;
+        context.submit();
+      }
+    }
+  },
+};
+
+const startWorker = async (role, data) => {
+  const worker = new Worker(new URL(import.meta.url), { workerData: { role, ...data } });
+  await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  return worker;
+};
+
 const scenarios = {
+  /** Workers that are blocked in a wait can be terminated. */
+  async blocked() {
+    const context = new URingContext(4);
+    const times = [];
+    for (const way of ['context', 'ring']) {
+      const worker = await startWorker('block', { handle: context.share(), way });
+      await sleep(50);
+      const start = performance.now();
+      await worker.terminate();
+      times.push(performance.now() - start);
+    }
+    context.close();
+    return { times };
+  },
+
+  /** Workers that share a context are terminated in the middle of their work; the others go on, and closing is as ever. */
+  async casualties() {
+    let foreign = 0;
+    let slowest = 0;
+    for (let round = 0; round < 30; round++) {
+      const context = new URingContext(8);
+      const worker = await startWorker('work', { handle: context.share() });
+      await sleep(round % 5);
+      await worker.terminate();
+      const before = 2n ** 60n;
+      for (let added = 0; added < 20; ) {
+        try {
+          context.addNop(before + BigInt(added));
+          added++;
+        } catch (error) {
+          if (error.code !== 'ERR_URING_NO_SPACE') throw error;
+          for (const completion of context.wait()) if (completion.result !== 0) foreign++;
+        }
+      }
+      context.submit();
+      for (const completion of context.wait()) if (completion.result !== 0) foreign++;
+      const start = performance.now();
+      context.close();
+      slowest = Math.max(slowest, performance.now() - start);
+    }
+    await sleep(10);
+    return { foreign, slowest, warnings };
+  },
+
   /** Rings that nobody refers to any more, with reads pending. Needs --expose-gc. */
   async collected() {
     const [reader] = pipe();
@@ -89,4 +167,5 @@ const scenarios = {
   },
 };
 
-console.log(JSON.stringify(await scenarios[process.argv[2]]()));
+if (isMainThread) console.log(JSON.stringify(await scenarios[process.argv[2]]()));
+else roles[workerData.role](workerData);

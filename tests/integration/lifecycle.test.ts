@@ -35,6 +35,18 @@ onLinux(`the end of a ring${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(result.warnings).toContain('URING_NOT_CLOSED');
   });
 
+  test('a worker that is blocked in a wait can be terminated', async () => {
+    const { times } = await runChild<{ times: number[] }>('lifecycle.mjs', ['blocked']);
+    for (const milliseconds of times) expect(milliseconds).toBeLessThan(5000);
+  });
+
+  test('workers that are terminated while they share a context disturb nobody', async () => {
+    const result = await runChild<{ foreign: number; slowest: number; warnings: string[] }>('lifecycle.mjs', ['casualties']);
+    expect(result.foreign).toBe(0);
+    expect(result.slowest).toBeLessThan(4000);
+    expect(result.warnings).toEqual([]);
+  });
+
   test('a process ends with operations pending', async () => {
     expect(await runChild('lifecycle.mjs', ['exit'])).toEqual({ pending: true });
   });

@@ -61,7 +61,10 @@ describeOnBothKernels('files', (kernel) => {
     expect(take(ring)).toMatchObject({ userData: 11, res: 0 });
     ring.files.unregister();
     const tags: bigint[] = [];
-    while (tags.length < 2) ring.forEachCqe((cqe) => tags.push(cqe.userData64));
+    for (let i = 0; i < 2; i++) {
+      tags.push(ring.waitCqe(10_000)?.userData64 ?? -1n);
+      ring.advance(1);
+    }
     expect(tags.sort()).toEqual([33n, 2n ** 63n]);
   });
 
@@ -368,6 +371,25 @@ describe('registrations that only Linux has', () => {
       }
     }
     expect(() => open({ entries: 4 }).settings.resize(8)).toThrow(failsWith('EINVAL'));
+  });
+
+  registration('RESIZE_RINGS', 'again and again, refused or not, takes no more memory', () => {
+    const ring = open({ entries: 4096, flags: DEFER });
+    for (let i = 0; i < 60; i++) ring.settings.resize(i % 2 ? 4096 : 8192);
+    nops(ring, ...Array.from({ length: 16 }, (_, i) => i));
+    ring.submitAndWait(16);
+    for (let i = 0; i < 60; i++) expect(() => ring.settings.resize(8, 8)).toThrow(failsWith('EOVERFLOW'));
+    expect(takeAll(ring)).toHaveLength(16);
+  });
+
+  registration('UNREGISTER_RING_FDS', 'is not forgotten by a restricted ring without a descriptor', () => {
+    for (let i = 0; i < 20; i++) {
+      const ring = open({ entries: 4, flags: ['REGISTERED_FD_ONLY', 'R_DISABLED'] });
+      ring.settings.restrict({ operations: ['NOP'] });
+      ring.settings.enable();
+      expect(() => ring.bufferRings.create({ group: 1, entries: 2, memory: 'mapped' })).toThrow(failsWith('ERR_INVALID_STATE'));
+      ring.close();
+    }
   });
 
   registration('MEM_REGION', 'waits by registered arguments', () => {

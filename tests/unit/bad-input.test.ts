@@ -67,6 +67,7 @@ describe('opening', () => {
     ['a small arena', open({ arenaSize: 1024 }), RANGE],
     ['a negative idle time', open({ sqThreadIdle: -1 }), RANGE],
     ['attaching to nothing', () => Ring.attach(any({})), TYPE],
+    ['attaching to half a handle', () => Ring.attach(any({ signature: 'uring:ring:1' })), TYPE],
     ['attaching to a string', () => URingContext.attach(any('x')), TYPE],
   ])('%s', (_, use, code) => expectError(use, code));
 
@@ -118,6 +119,10 @@ describe('encoders check, and leave the SQE as it was', () => {
     expectError(() => sqe.setUserData(2n ** 64n), RANGE);
     expectError(() => sqe.setUserData(any('1')), TYPE);
     expectError(() => sqe.setFlags(-1), RANGE);
+    expectError(() => sqe.setFlags(0x80), RANGE);
+    expectError(() => sqe.setBufferIndex(70_000), RANGE);
+    expectError(() => sqe.setPersonality(65_537), RANGE);
+    expectError(() => sqe.setIoprio(any('x')), TYPE);
     ring.submit();
     ring.forEachCqe(() => undefined);
   });
@@ -150,6 +155,11 @@ describe('the ring', () => {
     ['a CPU of -1', () => ring.workers.setAffinity([-1]), RANGE],
     ['no CPUs', () => ring.workers.setAffinity([]), RANGE],
     ['a limit of -1', () => ring.workers.setLimits({ bounded: -1 }), RANGE],
+    ['a misspelled limit', () => ring.workers.setLimits(any({ bound: 3 })), VALUE],
+    ['no limits at all', () => ring.workers.setLimits(any(null)), TYPE],
+    ['a misspelled part of a clone', () => ring.buffers.cloneFrom(ring, any({ ofset: 3 })), VALUE],
+    ['visiting a negative number', () => ring.cq.forEach(() => undefined, -1), RANGE],
+    ['advancing by NaN', () => ring.cq.advance(Number.NaN), RANGE],
     ['an unknown operation', () => ring.settings.restrict({ operations: any(['RAED']) }), VALUE],
     ['cancelling by a misspelled field', () => ring.cancelSync(any({ userdata: 1 })), VALUE],
     ['a message to nobody', () => ring.sendMessage(-1, 1), RANGE],
@@ -160,6 +170,15 @@ describe('the ring', () => {
 
   test("an fd that is not open is the operation's own result", () => {
     expect(run(ring, (sqe) => ops.prepRead(sqe, 9999, ring.arena.block(8).address, 8, 0)).res).toBe(-Errno.EBADF);
+  });
+
+  test('a buffer ring that does not fit leaves nothing behind', () => {
+    for (let i = 0; i < 3; i++) {
+      expectError(() => ring.bufferRings.create({ group: 5, entries: 64, bufferSize: 1 << 20 }), RANGE);
+    }
+    const buffers = ring.bufferRings.create({ group: 5, entries: 4, bufferSize: 64 });
+    buffers.release();
+    expect(() => buffers.advance(1)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
   });
 
   test('freeing a block twice is an error', () => {

@@ -4,11 +4,12 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { SlotTable, Stat } from '../../src/context/slots.js';
 import { NoSpaceError, PollEvent, URingContext, UringError } from '../../src/index.js';
 import { Arena, ArenaWord } from '../../src/ring/arena.js';
-import { Opcode } from '../../src/ring/index.js';
+import { Opcode, Ring } from '../../src/ring/index.js';
 import { SharedLock } from '../../src/ring/lock.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { describeOnBothKernels } from '../helpers/kernels.js';
+import { nops, takeAll } from '../helpers/ring.js';
 
 const contexts: URingContext[] = [];
 const keep = (context: URingContext) => {
@@ -220,16 +221,83 @@ describe('the context on kernels of old', () => {
 });
 
 describe('what threads share', () => {
+  test('the side that attached to a restricted context cancels what is in flight, when it is the last', () => {
+    const kernel = new SimulatedKernel();
+    const [reader] = kernel.createPipe();
+    const first = keep(new URingContext(8, { restrictions: ['READ'], syscalls: kernel }));
+    const second = keep(URingContext.attach(first.share(), { syscalls: kernel }));
+    first.addRead(new Uint8Array(8), reader, null, 1);
+    first.submit();
+    second.addRead(new Uint8Array(8), reader, null, 2);
+    second.submit();
+    first.close();
+    const before = kernel.calls.register;
+    second.close();
+    expect(kernel.calls.register).toBeGreaterThan(before);
+    expect(kernel.openDescriptors).toHaveLength(2);
+  });
+
+  test('a thread that has left does no harm to the others, whatever it does with what it has', () => {
+    const kernel = new SimulatedKernel();
+    const first = Ring.open({ entries: 8, syscalls: kernel });
+    const second = Ring.attach(first.share(), { syscalls: kernel });
+    const { sq, cq } = first;
+    first.close();
+    nops(second, 1, 2);
+    second.submit();
+    expect(sq.publish()).toBe(0);
+    expect(sq.reserve()).toBeNull();
+    expect(cq.forEach(() => undefined)).toBe(0);
+    expect(cq.ready).toBe(0);
+    expect(takeAll(second).map(({ userData }) => userData)).toEqual([1, 2]);
+    second.close();
+    expect(kernel.openDescriptors).toEqual([]);
+  });
+
+  test('more threads than the table has room for: an error, and no descriptor is left', () => {
+    const kernel = new SimulatedKernel();
+    const ring = Ring.open({ entries: 8, syscalls: kernel });
+    const handle = ring.share();
+    const attached: Ring[] = [];
+    expect(() => {
+      for (;;) {
+        kernel.currentThread++;
+        attached.push(Ring.attach(handle, { syscalls: kernel }));
+      }
+    }).toThrow('too many threads');
+    expect(kernel.openDescriptors).toHaveLength(attached.length + 1);
+    for (const other of attached) other.close();
+    ring.close();
+    expect(kernel.openDescriptors).toEqual([]);
+  });
+
+  test("a descriptor that is closed or a stranger's by now is not taken for the ring", () => {
+    const kernel = new SimulatedKernel();
+    const ring = Ring.open({ entries: 8, syscalls: kernel });
+    const handle = ring.share();
+    // As Node does it when a worker is terminated: the descriptor goes first, the thread later.
+    kernel.close(ring.fd);
+    expect(() => Ring.attach(handle, { syscalls: kernel })).toThrow('every thread that had the shared ring has ended');
+    expect(kernel.createFile()).toBe(3);
+    expect(() => Ring.attach(handle, { syscalls: kernel })).toThrow('every thread that had the shared ring has ended');
+    expect(kernel.openDescriptors).toEqual([3]);
+  });
+
   test('the table of operations grows, reuses slots, and tells generations apart', () => {
     const arena = Arena.create(new SimulatedKernel());
     const table = new SlotTable(arena);
-    const slots = Array.from({ length: 600 }, (_, i) => table.take(i, 0, Opcode.NOP));
+    const take = (low: number, high: number, opcode: number) => {
+      const slot = table.take(low, high, opcode);
+      table.commit();
+      return slot;
+    };
+    const slots = Array.from({ length: 600 }, (_, i) => take(i, 0, Opcode.NOP));
     expect(new Set(slots).size).toBe(600);
     expect(table.find(555, 0, undefined)).toBe(slots[555]);
     const token = table.token(slots[7] as number);
     table.free(slots[7] as number);
     expect(table.slotOf(Number(token & 0xffffffffn), Number(token >> 32n))).toBe(-1);
-    expect(table.take(9, 9, Opcode.READ)).toBe(slots[7]);
+    expect(take(9, 9, Opcode.READ)).toBe(slots[7]);
     expect(table.userData(slots[7] as number)).toBe((9n << 32n) | 9n);
     expect(table.inUse).toBe(600);
     table.count(Stat.OPS, 2 ** 32 - 1);

@@ -110,6 +110,31 @@ describeOnBothKernels('opening', (kernel) => {
     expect(disposed.closed).toBe(true);
   });
 
+  test('a callback must not close the ring that it is called by', () => {
+    const ring = kernel().open({ entries: 8 });
+    prepNop(ring.getSqe() as never);
+    ring.submitAndWait(1);
+    expect(() => ring.forEachCqe(() => ring.close())).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
+    expect(ring.closed).toBe(false);
+    expect(run(ring, prepNop).res).toBe(0);
+    ring.close();
+    expect(ring.closed).toBe(true);
+  });
+
+  test('a ring that was never enabled is closed at once', () => {
+    const ring = kernel().open({ entries: 8, flags: ['R_DISABLED'] });
+    const start = performance.now();
+    ring.close();
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+
+  test('a wait without a time limit does not remember an earlier one', () => {
+    const ring = kernel().open({ entries: 8 });
+    expect(ring.waitCqe(1)).toBeNull();
+    prepNop(ring.getSqe() as never);
+    expect(ring.waitCqe()?.res).toBe(0);
+  });
+
   test('a closed ring in mapped memory does no harm either', () => {
     const ring = kernel().open({ entries: 8, memory: 'mapped' });
     const sqe = ring.getSqe();

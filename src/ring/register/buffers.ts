@@ -46,7 +46,7 @@ export class BufferTable {
 
   /**
    * Registers buffers with tags: when the kernel lets go of slot i, a CQE with `tags[i]` as user data is posted (none for tag 0).
-   * `io_uring_register_buffers_tags`. Since 5.13.
+   * `io_uring_register_buffers_tags`. Since 5.13; Linux 6.1 posts none when the whole table is unregistered.
    */
   registerTagged(views: readonly ArrayBufferView[], tags: readonly (number | bigint)[]): void {
     checkViews(views);

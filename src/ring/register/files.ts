@@ -30,7 +30,8 @@ export class FileTable {
 
   /**
    * Registers files with tags: when the kernel lets go of slot i's file, a CQE with `tags[i]` as user data is posted (none for
-   * tag 0). `io_uring_register_files_tags`. Since 5.13.
+   * tag 0). `io_uring_register_files_tags`. Since 5.13; Linux 6.1 posts none when the whole table is
+   * unregistered.
    */
   registerTagged(fds: readonly number[], tags: readonly (number | bigint)[]): void {
     checkFds('fds', fds, EMPTY);
