@@ -152,19 +152,19 @@ export class CompletionQueue {
    * @param max stops after this many.
    * @returns how many.
    */
-  forEach(callback: (cqe: Cqe) => void, max: number = Number.POSITIVE_INFINITY): number {
+  forEach(callback: (cqe: Cqe) => void, max?: number): number {
     if (this.iterating) throw invalidState('completions are being iterated; the callback must not consume them itself');
-    if (!(max >= 0)) throw outOfRange('max', '>= 0', max);
-    return this.mixed ? this.forEachMixed(callback, max) : this.forEachPlain(callback, max);
+    if (max !== undefined) checkUint32('max', max);
+    return this.mixed ? this.forEachMixed(callback, max ?? this.entries) : this.forEachPlain(callback, max);
   }
 
   /** Slots of one size: the end is known beforehand, so the loop counts nothing. */
-  private forEachPlain(callback: (cqe: Cqe) => void, max: number): number {
+  private forEachPlain(callback: (cqe: Cqe) => void, max: number | undefined): number {
     const { ring, visited, cqesIndex, mask, slotShift } = this;
     const first = ring[this.headIndex];
-    const ready = (this.tail() - first) >>> 0;
-    if (ready === 0) return 0;
-    const end = (first + (max < ready ? max : ready)) | 0;
+    let end = this.tail();
+    if (first === end) return 0;
+    if (max !== undefined && max < (end - first) >>> 0) end = (first + max) | 0;
     let head = first;
     this.iterating = true;
     try {

@@ -446,7 +446,6 @@ export class Ring {
   forEachCqe(callback: (cqe: Cqe) => void, max?: number): number {
     if (this.core.closed) throw closedError();
     checkFunction('callback', callback);
-    if (max !== undefined) checkUint32('max', max);
     const count = this.core.cq.forEach(callback, max);
     if (count > 0 || !this.flush()) return count;
     return this.core.cq.forEach(callback, max);
