@@ -140,8 +140,21 @@ describeOnBothKernels('the queues', (kernel) => {
     expect(seen).toEqual([1, 2, 5]);
   });
 
-  test('NO_SQARRAY, SQE128, CQE32 and CQE_MIXED rings work, with more rounds than slots', () => {
-    for (const flags of [['NO_SQARRAY'], ['SQE128'], ['CQE32'], ['SQE128', 'CQE32', 'NO_SQARRAY'], ['CQE_MIXED']] as const) {
+  test('rings of every kind work, with more rounds than slots', () => {
+    const kinds = [
+      ['NO_SQARRAY'],
+      ['SQE128'],
+      ['CQE32'],
+      ['SQE128', 'CQE32', 'NO_SQARRAY'],
+      ['CQE_MIXED'],
+      ['SQPOLL'],
+      ['SQPOLL', 'NO_SQARRAY'],
+      ['IOPOLL'],
+      ['IOPOLL', 'HYBRID_IOPOLL'],
+      ['COOP_TASKRUN', 'TASKRUN_FLAG'],
+      ['SINGLE_ISSUER', 'DEFER_TASKRUN', 'CQE32'],
+    ] as const;
+    for (const flags of kinds) {
       const ring = tryOpen(kernel, flags);
       if (!ring) continue;
       for (let i = 0; i < 50; i++) {

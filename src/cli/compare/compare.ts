@@ -69,7 +69,9 @@ export async function compare(
     const seen = new Map<Reader, DigestSink>();
     for (const reader of readers) {
       const sink = new DigestSink();
-      await reader.read(tree.files, withProgress(sink, progress, `${reader.name}: digest`), signal);
+      const counted = withProgress(sink, progress, `${reader.name}: digest`);
+      await reader.read(tree.files, counted, signal);
+      counted.finish();
       seen.set(reader, sink);
     }
     const samples = new Map<Reader, Sample[]>(readers.map((reader) => [reader, []]));
@@ -120,12 +122,15 @@ async function measure(reader: Reader, files: readonly string[], signal: AbortSi
 
 function withProgress(sink: DigestSink, progress: Progress, what: string) {
   let waiting = 0;
-  const settled = () => {
-    if (++waiting < 100) return;
+  const finish = () => {
     progress.step(waiting, what);
     waiting = 0;
   };
+  const settled = () => {
+    if (++waiting >= 100) finish();
+  };
   return {
+    finish,
     piece: (index: number, offset: number, bytes: Uint8Array) => sink.piece(index, offset, bytes),
     failed: (index: number, code: string) => {
       sink.failed(index, code);
