@@ -158,7 +158,7 @@ describe('the ring', () => {
     ['a misspelled limit', () => ring.workers.setLimits(any({ bound: 3 })), VALUE],
     ['no limits at all', () => ring.workers.setLimits(any(null)), TYPE],
     ['a misspelled part of a clone', () => ring.buffers.cloneFrom(ring, any({ ofset: 3 })), VALUE],
-    ['visiting a negative number', () => ring.cq.forEach(() => undefined, -1), RANGE],
+    ['visiting a negative number', () => ring.cq.forEach(() => {}, -1), RANGE],
     ['advancing by NaN', () => ring.cq.advance(Number.NaN), RANGE],
     ['an unknown operation', () => ring.settings.restrict({ operations: any(['RAED']) }), VALUE],
     ['cancelling by a misspelled field', () => ring.cancelSync(any({ userdata: 1 })), VALUE],

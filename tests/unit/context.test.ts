@@ -247,7 +247,7 @@ describe('what threads share', () => {
     second.submit();
     expect(sq.publish()).toBe(0);
     expect(sq.reserve()).toBeNull();
-    expect(cq.forEach(() => undefined)).toBe(0);
+    expect(cq.forEach(() => {})).toBe(0);
     expect(cq.ready).toBe(0);
     expect(takeAll(second).map(({ userData }) => userData)).toEqual([1, 2]);
     second.close();
