@@ -13,6 +13,7 @@ interface Hold {
 
 const FIRST_SWEEP = 256;
 
+/** What one thread holds. */
 export class Holds {
   private readonly bySlot = new Map<number, Hold>();
   private sweepAt = FIRST_SWEEP;

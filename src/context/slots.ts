@@ -50,6 +50,7 @@ export function tokenOf(slot: number, generation: number): bigint {
   return (BigInt(generation) << 32n) | BigInt(slot);
 }
 
+/** The table, over an arena that threads share. */
 export class SlotTable {
   private readonly words: Int32Array<SharedArrayBuffer>;
   private readonly base: number;

@@ -80,6 +80,7 @@ export interface ArenaBlock {
   free(): void;
 }
 
+/** Memory for what the kernel is given; see the top of this file. A ring makes its own: `ring.arena`. */
 export class Arena {
   /** All of the memory, as 32-bit words. */
   readonly words: Int32Array<SharedArrayBuffer>;

@@ -25,6 +25,7 @@ import type { RingLayout } from './layout.js';
 import type { RingMemory } from './memory.js';
 import { checkUint32, invalidState, outOfRange } from './validate.js';
 
+/** The completion queue of a ring: `ring.cq`. `Ring` has the same functions with a look at the kernel where one is needed. */
 export class CompletionQueue {
   /** Slots. */
   readonly entries: number;

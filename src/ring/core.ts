@@ -47,6 +47,7 @@ const PARK_MS = 60_000;
 /** How often a thread that has left a shared ring looks whether the others have, too. */
 const LINGER_MS = 1000;
 
+/** One thread's side of a ring. */
 export class RingCore {
   /** For enter: the fd, or the registered index. */
   enterFd: number;

@@ -18,6 +18,7 @@ const LIVENESS_MS = 100;
 /** Rounds of looking before sleeping. Critical sections are shorter than a futex call. */
 const SPINS = 200;
 
+/** A robust mutex over one word of shared memory. */
 export class SharedLock {
   private threadId = 0;
 

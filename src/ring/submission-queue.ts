@@ -26,6 +26,7 @@ import type { RingLayout } from './layout.js';
 import type { RingMemory } from './memory.js';
 import { Sqe } from './sqe.js';
 
+/** The submission queue of a ring: `ring.sq`. */
 export class SubmissionQueue {
   /** Slots. */
   readonly entries: number;

@@ -12,6 +12,7 @@ import { Errno, type Syscalls } from '../syscalls/index.js';
 import { type Arena, ArenaState, ArenaWord } from './arena.js';
 import { invalidState } from './validate.js';
 
+/** The table of a shared ring's threads. */
 export class ThreadTable {
   constructor(
     private readonly arena: Arena,

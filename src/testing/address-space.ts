@@ -16,6 +16,7 @@ const MISALIGNMENT = 16;
 
 const PAGE = 4096;
 
+/** The simulated program's memory. */
 export class AddressSpace {
   private readonly regions: Region[] = [];
   private readonly byBuffer = new Map<ArrayBufferLike, Region>();

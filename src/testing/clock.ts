@@ -15,6 +15,7 @@ interface Entry {
   readonly fire: () => void;
 }
 
+/** A clock that moves when it is told to. */
 export class VirtualClock {
   /** Nanoseconds since the start. */
   now = 0;

@@ -112,6 +112,18 @@ interface Descriptor {
   readonly ring: SimulatedRing | undefined;
 }
 
+/**
+ * A kernel to test against: pass it as `syscalls` to `Ring.open` or `URingContext`.
+ *
+ * @example
+ * ```ts
+ * const kernel = new SimulatedKernel();
+ * const context = new URingContext(8, { syscalls: kernel });
+ * context.addNop(1);
+ * kernel.fail('enter', Errno.EAGAIN);
+ * context.submit(); // throws EAGAIN, and the NOP is still there
+ * ```
+ */
 export class SimulatedKernel implements Syscalls {
   readonly name = 'simulated';
   readonly clock = new VirtualClock();

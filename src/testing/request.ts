@@ -10,6 +10,7 @@ import type { SimulatedFile } from './files.js';
 /** The operation has not completed; it will call `complete` later. */
 export const PENDING = Symbol('pending');
 
+/** An SQE in the hands of the simulated kernel. */
 export class Request {
   readonly opcode: number;
   readonly flags: number;

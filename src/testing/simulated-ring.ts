@@ -36,6 +36,7 @@ export interface RestrictionSet {
   requiredFlags: number;
 }
 
+/** The kernel's side of one ring. */
 export class SimulatedRing {
   disabled: boolean;
   /** The thread that may submit, with SINGLE_ISSUER. */

@@ -50,6 +50,7 @@ interface Piece {
   filled: number;
 }
 
+/** Reads through the ring. */
 export class RingReader implements Reader {
   readonly name = 'io_uring';
   private readonly ring: Ring;

@@ -19,6 +19,7 @@ export const FsyncFlag = { DATASYNC: 1 << 0 } as const;
 export const TimeoutFlag = {
   /** The time is absolute. Since 5.5. */
   ABS: 1 << 0,
+  /** TIMEOUT_REMOVE changes the timeout instead. Since 5.11. */
   UPDATE: 1 << 1,
   /** CLOCK_BOOTTIME. Since 5.15. */
   BOOTTIME: 1 << 2,
@@ -48,7 +49,9 @@ export const PollEvent = {
 export const PollFlag = {
   /** Posts a CQE each time. Since 5.13. */
   ADD_MULTI: 1 << 0,
+  /** POLL_REMOVE changes the events. Since 5.13. */
   UPDATE_EVENTS: 1 << 1,
+  /** POLL_REMOVE changes the user data. Since 5.13. */
   UPDATE_USER_DATA: 1 << 2,
   /** Level-triggered. Since 5.19. */
   ADD_LEVEL: 1 << 3,

@@ -33,6 +33,7 @@ export interface BufferRingOptions {
   readonly memory?: 'arena' | 'mapped';
 }
 
+/** Groups of buffers that the kernel selects from: `ring.bufferRings`. */
 export class BufferRings {
   /** @internal */
   constructor(private readonly core: RingCore) {}

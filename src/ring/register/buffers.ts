@@ -23,6 +23,7 @@ export interface CloneSource {
   readonly fd: number;
 }
 
+/** The table of registered buffers: `ring.buffers`. */
 export class BufferTable {
   private readonly held: (ArrayBufferView | undefined)[] = [];
 

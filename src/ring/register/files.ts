@@ -14,6 +14,7 @@ const MAX_FILES = 0x8000_0000;
 /** An empty slot, in a list of fds. */
 const EMPTY = -1;
 
+/** The table of registered files: `ring.files`. */
 export class FileTable {
   /** @internal */
   constructor(private readonly core: RingCore) {}

@@ -51,6 +51,7 @@ export const Clock = { MONOTONIC: 1, BOOTTIME: 7 } as const;
 
 const REGISTER_OP_NAMES = Object.keys(RegisterOp) as RegisterOpName[];
 
+/** What is registered once: `ring.settings`. */
 export class Settings {
   /** @internal */
   waitRegion: ArenaBlock | undefined;

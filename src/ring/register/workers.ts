@@ -18,6 +18,7 @@ export interface WorkerLimits {
 
 const MAX_CPU = 8191;
 
+/** The kernel's worker threads: `ring.workers`. */
 export class Workers {
   /** @internal */
   constructor(private readonly core: RingCore) {}

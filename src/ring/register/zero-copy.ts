@@ -42,6 +42,7 @@ const PAGE = 4096;
 /** Bytes of an entry of the refill ring. */
 const REFILL_ENTRY = 16;
 
+/** Zero-copy receive: `ring.zeroCopy`. */
 export class ZeroCopy {
   /** @internal */
   constructor(private readonly core: RingCore) {}
