@@ -32,14 +32,12 @@ export const IOV_MAX = 1024;
  * @returns by CQE: bytes read, 0 at the end of the file.
  */
 export function prepRead(sqe: Sqe, fd: number, address: number, length: number, offset: number | bigint, rwFlags = 0): void {
-  checkTransfer(fd, address, length, offset, rwFlags);
-  prepareWithOffset(sqe, Opcode.READ, fd, address, length, offset, rwFlags);
+  prepareTransfer(sqe, Opcode.READ, fd, address, length, offset, rwFlags);
 }
 
 /** write(2), pwrite(2). `io_uring_prep_write`. Since 5.6. Parameters as {@link prepRead}. */
 export function prepWrite(sqe: Sqe, fd: number, address: number, length: number, offset: number | bigint, rwFlags = 0): void {
-  checkTransfer(fd, address, length, offset, rwFlags);
-  prepareWithOffset(sqe, Opcode.WRITE, fd, address, length, offset, rwFlags);
+  prepareTransfer(sqe, Opcode.WRITE, fd, address, length, offset, rwFlags);
 }
 
 /**
@@ -49,8 +47,7 @@ export function prepWrite(sqe: Sqe, fd: number, address: number, length: number,
  */
 export function prepReadSelect(sqe: Sqe, fd: number, group: number, length: number, offset: number | bigint): void {
   checkUint16('group', group);
-  checkTransfer(fd, 0, length, offset, 0);
-  prepareWithOffset(sqe, Opcode.READ, fd, 0, length, offset, 0);
+  prepareTransfer(sqe, Opcode.READ, fd, 0, length, offset, 0);
   selectBuffer(sqe, group);
 }
 
@@ -61,14 +58,12 @@ export function prepReadSelect(sqe: Sqe, fd: number, group: number, length: numb
  * @param count iovecs, up to 1,024.
  */
 export function prepReadv(sqe: Sqe, fd: number, iovecs: number, count: number, offset: number | bigint, rwFlags = 0): void {
-  checkVector(fd, iovecs, count, offset, rwFlags);
-  prepareWithOffset(sqe, Opcode.READV, fd, iovecs, count, offset, rwFlags);
+  prepareVector(sqe, Opcode.READV, fd, iovecs, count, offset, rwFlags);
 }
 
 /** pwritev2(2). `io_uring_prep_writev2`. Since 5.1. Parameters as {@link prepReadv}. */
 export function prepWritev(sqe: Sqe, fd: number, iovecs: number, count: number, offset: number | bigint, rwFlags = 0): void {
-  checkVector(fd, iovecs, count, offset, rwFlags);
-  prepareWithOffset(sqe, Opcode.WRITEV, fd, iovecs, count, offset, rwFlags);
+  prepareVector(sqe, Opcode.WRITEV, fd, iovecs, count, offset, rwFlags);
 }
 
 /**
@@ -87,9 +82,8 @@ export function prepReadFixed(
   bufferIndex: number,
   rwFlags = 0,
 ): void {
-  checkTransfer(fd, address, length, offset, rwFlags);
   checkUint16('bufferIndex', bufferIndex);
-  prepareWithOffset(sqe, Opcode.READ_FIXED, fd, address, length, offset, rwFlags);
+  prepareTransfer(sqe, Opcode.READ_FIXED, fd, address, length, offset, rwFlags);
   sqe.setBufferIndex(bufferIndex);
 }
 
@@ -103,9 +97,8 @@ export function prepWriteFixed(
   bufferIndex: number,
   rwFlags = 0,
 ): void {
-  checkTransfer(fd, address, length, offset, rwFlags);
   checkUint16('bufferIndex', bufferIndex);
-  prepareWithOffset(sqe, Opcode.WRITE_FIXED, fd, address, length, offset, rwFlags);
+  prepareTransfer(sqe, Opcode.WRITE_FIXED, fd, address, length, offset, rwFlags);
   sqe.setBufferIndex(bufferIndex);
 }
 
@@ -119,9 +112,8 @@ export function prepReadvFixed(
   bufferIndex: number,
   rwFlags = 0,
 ): void {
-  checkVector(fd, iovecs, count, offset, rwFlags);
   checkUint16('bufferIndex', bufferIndex);
-  prepareWithOffset(sqe, Opcode.READV_FIXED, fd, iovecs, count, offset, rwFlags);
+  prepareVector(sqe, Opcode.READV_FIXED, fd, iovecs, count, offset, rwFlags);
   sqe.setBufferIndex(bufferIndex);
 }
 
@@ -135,9 +127,8 @@ export function prepWritevFixed(
   bufferIndex: number,
   rwFlags = 0,
 ): void {
-  checkVector(fd, iovecs, count, offset, rwFlags);
   checkUint16('bufferIndex', bufferIndex);
-  prepareWithOffset(sqe, Opcode.WRITEV_FIXED, fd, iovecs, count, offset, rwFlags);
+  prepareVector(sqe, Opcode.WRITEV_FIXED, fd, iovecs, count, offset, rwFlags);
   sqe.setBufferIndex(bufferIndex);
 }
 
@@ -148,24 +139,41 @@ export function prepWritevFixed(
  * @param length bytes at most each time; 0 for the buffer's size.
  */
 export function prepReadMultishot(sqe: Sqe, fd: number, length: number, offset: number | bigint, group: number): void {
-  checkTransfer(fd, 0, length, offset, 0);
   checkUint16('group', group);
-  prepareWithOffset(sqe, Opcode.READ_MULTISHOT, fd, 0, length, offset, 0);
+  prepareTransfer(sqe, Opcode.READ_MULTISHOT, fd, 0, length, offset, 0);
   selectBuffer(sqe, group);
 }
 
-function checkTransfer(fd: number, address: number, length: number, offset: number | bigint, rwFlags: number): void {
+function prepareTransfer(
+  sqe: Sqe,
+  opcode: number,
+  fd: number,
+  address: number,
+  length: number,
+  offset: number | bigint,
+  rwFlags: number,
+): void {
   checkFd('fd', fd);
   checkAddress('address', address);
   checkRwLength('length', length);
   checkOffset('offset', offset);
   checkFlags('rwFlags', rwFlags);
+  prepareWithOffset(sqe, opcode, fd, address, length, offset, rwFlags);
 }
 
-function checkVector(fd: number, iovecs: number, count: number, offset: number | bigint, rwFlags: number): void {
+function prepareVector(
+  sqe: Sqe,
+  opcode: number,
+  fd: number,
+  iovecs: number,
+  count: number,
+  offset: number | bigint,
+  rwFlags: number,
+): void {
   checkFd('fd', fd);
   checkAddress('iovecs', iovecs);
   checkInteger('count', count, 0, IOV_MAX);
   checkOffset('offset', offset);
   checkFlags('rwFlags', rwFlags);
+  prepareWithOffset(sqe, opcode, fd, iovecs, count, offset, rwFlags);
 }

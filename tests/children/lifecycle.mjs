@@ -1,11 +1,13 @@
 /** Scenarios of a ring's end, each in a process of its own: `node lifecycle.mjs SCENARIO`. Prints JSON. */
 
-import { readdirSync, readlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { URingContext } from 'uring';
-import { prepNop, prepPollAdd, prepRead, Ring, SqeFlag } from 'uring/ring';
+import { AT_FDCWD, prepNop, prepOpenat, prepPollAdd, prepRead, Ring, SqeFlag } from 'uring/ring';
 
 const libc = createRequire(import.meta.url)('koffi').load(null);
 const pipe = () => {
@@ -22,6 +24,17 @@ const descriptors = () =>
       return false;
     }
   }).length;
+/** The CPUs that each of the kernel's workers may run on. */
+const kernelWorkers = () =>
+  readdirSync('/proc/self/task').flatMap((task) => {
+    try {
+      const status = readFileSync(`/proc/self/task/${task}/status`, 'utf8');
+      return status.startsWith('Name:\tiou-wrk') ? [status.match(/Cpus_allowed_list:\s*(\S+)/)[1]] : [];
+    } catch {
+      return [];
+    }
+  });
+
 const warnings = [];
 process.on('warning', (warning) => warnings.push(warning.code));
 
@@ -124,6 +137,30 @@ const scenarios = {
     return { opened, left: descriptors() - before, warnings };
   },
 
+  /** One side leaves a shared ring with a read pending: its buffer lives until the other has brought the ring to rest. Needs --expose-gc. */
+  async leaving() {
+    const [reader] = pipe();
+    const { ring, buffer } = (() => {
+      const first = Ring.open({ entries: 8 });
+      const view = new Uint8Array(4096);
+      const ring = Ring.attach(first.share());
+      prepRead(first.getSqe(), reader, first.pin(view), view.length, 0);
+      first.submit();
+      first.close();
+      return { ring, buffer: new WeakRef(view) };
+    })();
+    const collect = async (rounds) => {
+      for (let i = 0; i < rounds && buffer.deref(); i++) {
+        await sleep(20);
+        globalThis.gc();
+      }
+      return buffer.deref() === undefined;
+    };
+    const early = await collect(10);
+    ring.close();
+    return { early, late: await collect(300) };
+  },
+
   /** The process ends with operations pending, and nobody closes anything. */
   async exit() {
     const [reader] = pipe();
@@ -150,6 +187,33 @@ const scenarios = {
     return { left: descriptors() - before, growth: rss() - start };
   },
 
+  /** Operations that block a kernel worker each (opening a fifo): how many workers there are, and on which CPUs. */
+  async workers(bounded) {
+    const directory = mkdtempSync(path.join(os.tmpdir(), 'uring-workers-'));
+    const ring = Ring.open({ entries: 8 });
+    try {
+      const fifo = path.join(directory, 'fifo');
+      if (libc.func('mkfifo', 'int', ['str', 'uint32_t'])(fifo, 0o600) !== 0) throw new Error('mkfifo failed');
+      if (bounded) {
+        ring.workers.setLimits({ bounded: 1, unbounded: 1 });
+        ring.workers.setAffinity([0]);
+      }
+      for (let i = 0; i < 4; i++) {
+        const sqe = ring.getSqe();
+        prepOpenat(sqe, AT_FDCWD, ring.arena.cString(fifo).address, 0);
+        sqe.setFlags(SqeFlag.ASYNC);
+      }
+      ring.submit();
+      // As many as there will be: the kernel starts them one after the other.
+      for (let i = 0; i < 100 && kernelWorkers().length < (bounded ? 2 : 4); i++) await sleep(5);
+      const found = kernelWorkers();
+      return { count: found.length, cpus: [...new Set(found)] };
+    } finally {
+      ring.close();
+      rmSync(directory, { recursive: true });
+    }
+  },
+
   /** A ring that has seen CQE_SKIP_SUCCESS takes no drain; closing it keeps the memory for a while, and no longer than needed. */
   async skip() {
     const before = descriptors();
@@ -167,5 +231,5 @@ const scenarios = {
   },
 };
 
-if (isMainThread) console.log(JSON.stringify(await scenarios[process.argv[2]]()));
+if (isMainThread) console.log(JSON.stringify(await scenarios[process.argv[2]](process.argv[3])));
 else roles[workerData.role](workerData);

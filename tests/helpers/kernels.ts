@@ -4,8 +4,8 @@
 
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { afterEach, beforeEach, describe, test } from '@jest/globals';
-import { Ring, type RingOptions } from '../../src/ring/index.js';
-import { linuxSyscalls, type Syscalls } from '../../src/syscalls/index.js';
+import { Ring, type RingOptions, type SetupFlagName } from '../../src/ring/index.js';
+import { linuxSyscalls, type Syscalls, UringError } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { pipe, temporaryDirectory, whyNoRing } from './linux.js';
 
@@ -28,7 +28,7 @@ export interface TestKernel {
 }
 
 /** Runs `body` once for each kernel, with a kernel that is new for each test. */
-export function describeOnBothKernels(title: string, body: (kernel: () => TestKernel) => void): void {
+export function describeOnBothKernels(title: string, body: (kernel: () => TestKernel, name: TestKernel['name']) => void): void {
   describe.each(['simulated', 'linux'] as const)(`${title} (%s)`, (name) => {
     const reason = name === 'linux' ? whyNoRing() : undefined;
     if (reason !== undefined) {
@@ -46,8 +46,25 @@ export function describeOnBothKernels(title: string, body: (kernel: () => TestKe
     body(() => {
       if (!current) throw new Error('the kernel is there only while a test runs');
       return current;
-    });
+    }, name);
   });
+}
+
+/** A test for rings with these flags; skipped, with the kernel's own words, where it refuses them. */
+export function testWithFlags(name: TestKernel['name'], flags: readonly SetupFlagName[], title: string, body: () => void): void {
+  const why = name === 'linux' ? whyNotFlags(flags) : undefined;
+  if (why === undefined) test(title, body);
+  else test.skip(`${title} (skipped: ${why})`, () => undefined);
+}
+
+function whyNotFlags(flags: readonly SetupFlagName[]): string | undefined {
+  try {
+    Ring.open({ entries: 1, flags }).close();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UringError && error.message.includes('refuses the flag')) return error.message;
+    throw error;
+  }
 }
 
 function simulatedKernel(): TestKernel & { cleanUp(): void } {

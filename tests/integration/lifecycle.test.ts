@@ -35,6 +35,10 @@ onLinux(`the end of a ring${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(result.warnings).toContain('URING_NOT_CLOSED');
   });
 
+  test('a side that leaves a shared ring keeps its buffers until the ring is at rest', async () => {
+    expect(await runChild('lifecycle.mjs', ['leaving'], ['--expose-gc'])).toEqual({ early: false, late: true });
+  });
+
   test('a worker that is blocked in a wait can be terminated', async () => {
     const { times } = await runChild<{ times: number[] }>('lifecycle.mjs', ['blocked']);
     for (const milliseconds of times) expect(milliseconds).toBeLessThan(5000);

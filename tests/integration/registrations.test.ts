@@ -3,15 +3,15 @@
  * EINVAL where a test asks for a feature) is skipped with its reason.
  */
 
-import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
-import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import * as ops from '../../src/ops/index.js';
 import {
+  Arena,
   Clock,
   CqeFlag,
   CqRingFlag,
   Opcode,
-  PollEvent,
   queryKernel,
   RegisterOp,
   type RegisterOpName,
@@ -19,9 +19,10 @@ import {
   type RingOptions,
   SqeFlag,
 } from '../../src/ring/index.js';
-import { Errno, UringError } from '../../src/syscalls/index.js';
+import { Errno, linuxSyscalls, UringError } from '../../src/syscalls/index.js';
+import { runChild } from '../helpers/child.js';
 import { describeOnBothKernels } from '../helpers/kernels.js';
-import { eventfd, pipe, readable, socketPair, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
+import { eventfd, pipe, readable, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
 import { nops, run, sqeOf, take, takeAll } from '../helpers/ring.js';
 
 const failsWith = (code: string) => expect.objectContaining({ code });
@@ -305,14 +306,13 @@ describe('registrations that only Linux has', () => {
     rings.push(ring);
     return ring;
   };
-  const registration = (name: RegisterOpName, title: string, body: () => void) => {
+  const registration = (name: RegisterOpName, title: string, body: () => void | Promise<void>) => {
     const why = reason ?? (RegisterOp[name] >= registerOps ? 'the kernel does not know it' : undefined);
     if (why) test.skip(`${name}: ${title} (skipped: ${why})`, () => undefined);
     else test(`${name}: ${title}`, body);
   };
   const DEFER: RingOptions['flags'] = ['SINGLE_ISSUER', 'DEFER_TASKRUN'];
 
-  beforeEach(() => undefined);
   afterEach(() => {
     for (const ring of rings.splice(0)) ring.close();
     for (const fd of fds.splice(0)) closeSync(fd);
@@ -448,26 +448,11 @@ describe('registrations that only Linux has', () => {
     ring.close();
   });
 
-  registration('IOWQ_MAX_WORKERS', 'bounds the threads', () => {
-    const ring = open({ entries: 8 });
-    const limits = ring.workers.setLimits({ bounded: 1, unbounded: 1 });
-    const [left, right] = socketPair();
-    fds.push(left, right);
-    for (let i = 0; i < 4; i++) {
-      const sqe = sqeOf(ring);
-      ops.prepPollAdd(sqe, left, PollEvent.IN);
-      sqe.setFlags(SqeFlag.ASYNC);
-    }
-    ring.submit();
-    const workers = readdirSync('/proc/self/task').filter((task) => {
-      try {
-        return readFileSync(`/proc/self/task/${task}/comm`, 'utf8').startsWith('iou-wrk');
-      } catch {
-        return false;
-      }
-    });
-    expect(workers.length).toBeLessThanOrEqual(2);
-    ring.workers.setLimits(limits);
+  registration('IOWQ_MAX_WORKERS', 'bounds the threads, and IOWQ_AFF places them', async () => {
+    type Workers = { count: number; cpus: string[] };
+    // In processes of their own: the limits are the thread's, and its idle workers live on.
+    expect((await runChild<Workers>('lifecycle.mjs', ['workers'])).count).toBe(4);
+    expect(await runChild<Workers>('lifecycle.mjs', ['workers', 'bounded'])).toEqual({ count: 1, cpus: ['0'] });
   });
 
   registration('EVENTFD', 'makes the descriptor readable, also with DEFER_TASKRUN', () => {
@@ -501,8 +486,7 @@ describe('registrations that only Linux has', () => {
   });
 
   registration('QUERY', 'needs no ring', () => {
-    const ring = open({ entries: 1 });
-    expect(queryKernel).toBeDefined();
-    expect(ring.query()?.registerOps).toBe(registerOps);
+    const syscalls = linuxSyscalls();
+    expect(queryKernel(syscalls, Arena.create(syscalls))).toEqual(open({ entries: 1 }).query());
   });
 });

@@ -56,6 +56,13 @@ describeOnBothKernels('opening', (kernel) => {
     }
   });
 
+  test('sharing the workers of another ring', () => {
+    const first = kernel().open({ entries: 8 });
+    const ring = kernel().open({ entries: 8, attachTo: first });
+    expect(ring.hasFlag('ATTACH_WQ')).toBe(true);
+    expect(run(ring, prepNop).res).toBe(0);
+  });
+
   test('names the flag that the kernel refuses', () => {
     expect(() => kernel().open({ entries: 8, flags: ['DEFER_TASKRUN'] })).toThrow(
       expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('DEFER_TASKRUN needs SINGLE_ISSUER') }),
