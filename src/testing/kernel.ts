@@ -6,6 +6,7 @@
  *   Ring / URingContext
  *        | Syscalls
  *   SimulatedKernel      descriptors, faults, waiting          (this file)
+ *     setup              what io_uring_setup makes             setup.ts
  *     SimulatedRing      queues, links, drains, overflow       simulated-ring.ts
  *       operations       what an opcode does                   operations.ts
  *       registrations    what a register operation does        registrations.ts
@@ -17,22 +18,16 @@
 
 import {
   BufRingEntry,
-  CQE_SIZE,
   EnterFlag,
   Feature,
   GeteventsArg,
-  MAX_CQ_ENTRIES,
-  MAX_ENTRIES,
   MmapOffset,
   Opcode,
-  Params,
   RegisterOp,
   RegWait,
   SetupFlag,
-  SQE_SIZE,
   USE_REGISTERED_RING,
 } from '../ring/abi/index.js';
-import { powerOfTwo, readLayout } from '../ring/layout.js';
 import { Errno, type HostFacts, type Syscalls } from '../syscalls/index.js';
 import { AddressSpace } from './address-space.js';
 import { VirtualClock } from './clock.js';
@@ -40,7 +35,8 @@ import { createPipe, EventFile, FileContent, RegularFile, type SimulatedFile } f
 import { armLinkTimeout } from './operations.js';
 import { registerWith, registerWithout } from './registrations.js';
 import type { Request } from './request.js';
-import { SimulatedRing } from './simulated-ring.js';
+import { createRing } from './setup.js';
+import type { SimulatedRing } from './simulated-ring.js';
 
 /** The calls that can be made to fail. */
 export type FallibleCall = 'setup' | 'enter' | 'register' | 'mmap' | 'duplicate' | 'eventfd' | 'close';
@@ -228,128 +224,70 @@ export class SimulatedKernel implements Syscalls {
   // Syscalls
 
   setup(entries: number, params: Uint8Array): number {
-    this.calls.setup++;
-    const fault = this.takeFault('setup');
-    if (fault !== undefined) return -fault;
-    const data = new DataView(params.buffer, params.byteOffset, params.byteLength);
-    const flags = data.getUint32(Params.FLAGS, true);
-    if (flags & ~this.options.setupFlags || refuses(flags)) return -Errno.EINVAL;
-    const clamp = (flags & SetupFlag.CLAMP) !== 0;
-    if (entries === 0 || (entries > MAX_ENTRIES && !clamp)) return -Errno.EINVAL;
-    const sqEntries = powerOfTwo(Math.min(entries, MAX_ENTRIES));
-    let cqEntries = 2 * sqEntries;
-    if (flags & SetupFlag.CQSIZE) {
-      const wanted = data.getUint32(Params.CQ_ENTRIES, true);
-      if (wanted === 0 || (wanted > MAX_CQ_ENTRIES && !clamp)) return -Errno.EINVAL;
-      cqEntries = powerOfTwo(Math.min(wanted, MAX_CQ_ENTRIES));
-      if (cqEntries < sqEntries) return -Errno.EINVAL;
-    }
-    const cqeSize = flags & SetupFlag.CQE32 ? 2 * CQE_SIZE : CQE_SIZE;
-    const sqeSize = flags & SetupFlag.SQE128 ? 2 * SQE_SIZE : SQE_SIZE;
-    const sqArray = flags & SetupFlag.NO_SQARRAY ? 0 : Math.ceil((64 + cqEntries * cqeSize) / 64) * 64;
-    const ringsSize = (sqArray || 64 + cqEntries * cqeSize) + (sqArray ? 4 * sqEntries : 0);
-    const sqesSize = sqEntries * sqeSize;
-    let rings: Uint8Array | undefined;
-    let sqes: Uint8Array | undefined;
-    if (flags & SetupFlag.NO_MMAP) {
-      const ringsAddress = Number(data.getBigUint64(Params.CQ_OFF_USER_ADDR, true));
-      const sqesAddress = Number(data.getBigUint64(Params.SQ_OFF_USER_ADDR, true));
-      if (ringsAddress % 4096 || sqesAddress % 4096) return -Errno.EINVAL;
-      rings = this.memory.bytes(ringsAddress, ringsSize);
-      sqes = this.memory.bytes(sqesAddress, sqesSize);
-      if (!rings || !sqes) return -Errno.EFAULT;
-      rings.fill(0);
-    } else {
-      rings = new Uint8Array(new ArrayBuffer(Math.ceil(ringsSize / 4096) * 4096));
-      sqes = new Uint8Array(new ArrayBuffer(Math.ceil(sqesSize / 4096) * 4096));
-    }
-    const answer: [offset: number, value: number][] = [
-      [Params.SQ_ENTRIES, sqEntries],
-      [Params.CQ_ENTRIES, cqEntries],
-      [Params.FEATURES, this.options.features],
-      [Params.SQ_OFF_HEAD, 0],
-      [Params.SQ_OFF_TAIL, 4],
-      [Params.SQ_OFF_RING_MASK, 16],
-      [Params.SQ_OFF_RING_ENTRIES, 24],
-      [Params.SQ_OFF_DROPPED, 32],
-      [Params.SQ_OFF_FLAGS, 36],
-      [Params.SQ_OFF_ARRAY, sqArray],
-      [Params.CQ_OFF_HEAD, 8],
-      [Params.CQ_OFF_TAIL, 12],
-      [Params.CQ_OFF_RING_MASK, 20],
-      [Params.CQ_OFF_RING_ENTRIES, 28],
-      [Params.CQ_OFF_FLAGS, 40],
-      [Params.CQ_OFF_OVERFLOW, 44],
-      [Params.CQ_OFF_CQES, 64],
-    ];
-    for (const [offset, value] of answer) data.setUint32(offset, value, true);
-    const idle = data.getUint32(Params.SQ_THREAD_IDLE, true) || 1000;
-    const ring = new SimulatedRing(this, readLayout(data), { rings, sqes }, idle);
-    if (flags & SetupFlag.SINGLE_ISSUER && !ring.disabled) ring.owner = this.currentThread;
-    if (flags & SetupFlag.REGISTERED_FD_ONLY) {
+    return this.call('setup', () => {
+      const ring = createRing(this, entries, new DataView(params.buffer, params.byteOffset, params.byteLength));
+      if (typeof ring === 'number') return ring;
+      if (ring.hasFlag(SetupFlag.SINGLE_ISSUER) && !ring.disabled) ring.owner = this.currentThread;
+      if (!ring.hasFlag(SetupFlag.REGISTERED_FD_ONLY)) return this.install({ file: undefined, ring });
       this.references.set(ring, 1);
       return this.addRegistered(ring);
-    }
-    return this.install({ file: undefined, ring });
+    });
   }
 
   enter(fd: number, toSubmit: number, minComplete: number, flags: number, arg: number, argSize: number): number {
-    this.calls.enter++;
-    const fault = this.takeFault('enter');
-    if (fault !== undefined) return -fault;
-    if (flags & ~ALL_ENTER_FLAGS) return -Errno.EINVAL;
-    const ring = flags & EnterFlag.REGISTERED_RING ? this.registered[fd] : this.ring(fd);
-    if (!ring) return this.descriptors.has(fd) ? -Errno.EOPNOTSUPP : -Errno.EBADF;
-    if (ring.disabled) return -Errno.EBADFD;
-    const wait = this.waitLimit(ring, flags, arg, argSize);
-    if (wait < 0) return wait;
-    let submitted = 0;
-    if (ring.hasFlag(SetupFlag.SQPOLL)) {
-      if (flags & EnterFlag.SQ_WAKEUP) ring.wakeSqThread();
-      if (flags & (EnterFlag.SQ_WAKEUP | EnterFlag.SQ_WAIT)) ring.runSqThread();
-      submitted = toSubmit;
-    } else if (toSubmit > 0) {
-      if (ring.owner !== undefined && ring.owner !== this.currentThread) return -Errno.EEXIST;
-      if (this.options.busyOnOverflow && ring.hasOverflow) {
-        ring.flushOverflow();
-        if (ring.hasOverflow) return -Errno.EBUSY;
+    return this.call('enter', () => {
+      if (flags & ~ALL_ENTER_FLAGS) return -Errno.EINVAL;
+      const ring = flags & EnterFlag.REGISTERED_RING ? this.registered[fd] : this.ring(fd);
+      if (!ring) return this.descriptors.has(fd) ? -Errno.EOPNOTSUPP : -Errno.EBADF;
+      if (ring.disabled) return -Errno.EBADFD;
+      const wait = this.waitLimit(ring, flags, arg, argSize);
+      if (wait < 0) return wait;
+      let submitted = 0;
+      if (ring.hasFlag(SetupFlag.SQPOLL)) {
+        if (flags & EnterFlag.SQ_WAKEUP) ring.wakeSqThread();
+        if (flags & (EnterFlag.SQ_WAKEUP | EnterFlag.SQ_WAIT)) ring.runSqThread();
+        submitted = toSubmit;
+      } else if (toSubmit > 0) {
+        if (ring.owner !== undefined && ring.owner !== this.currentThread) return -Errno.EEXIST;
+        if (this.options.busyOnOverflow && ring.hasOverflow) {
+          ring.flushOverflow();
+          if (ring.hasOverflow) return -Errno.EBUSY;
+        }
+        submitted = ring.submit(toSubmit);
+        // A submission that stopped early does not wait.
+        if (submitted !== toSubmit) return submitted;
       }
-      submitted = ring.submit(toSubmit);
-      // A submission that stopped early does not wait.
-      if (submitted !== toSubmit) return submitted;
-    }
-    if (!(flags & EnterFlag.GETEVENTS)) {
-      if (!ring.hasFlag(SetupFlag.DEFER_TASKRUN)) ring.runTaskWork();
-      return submitted;
-    }
-    const result = this.wait(ring, minComplete, wait);
-    return submitted > 0 ? submitted : result;
+      if (!(flags & EnterFlag.GETEVENTS)) {
+        if (!ring.hasFlag(SetupFlag.DEFER_TASKRUN)) ring.runTaskWork();
+        return submitted;
+      }
+      const result = this.wait(ring, minComplete, wait);
+      return submitted > 0 ? submitted : result;
+    });
   }
 
   register(fd: number, opcode: number, arg: number, count: number): number {
-    this.calls.register++;
-    const fault = this.takeFault('register');
-    if (fault !== undefined) return -fault;
-    const indexed = opcode >= USE_REGISTERED_RING;
-    const operation = indexed ? opcode - USE_REGISTERED_RING : opcode;
-    if (fd === -1) return registerWithout(this, operation, arg);
-    const ring = indexed ? this.registered[fd] : this.ring(fd);
-    if (!ring) return this.descriptors.has(fd) ? -Errno.EOPNOTSUPP : -Errno.EBADF;
-    if (operation === RegisterOp.QUERY) return registerWithout(this, operation, arg);
-    return registerWith(this, ring, operation, arg, count);
+    return this.call('register', () => {
+      const indexed = opcode >= USE_REGISTERED_RING;
+      const operation = indexed ? opcode - USE_REGISTERED_RING : opcode;
+      if (fd === -1) return registerWithout(this, operation, arg);
+      const ring = indexed ? this.registered[fd] : this.ring(fd);
+      if (!ring) return this.descriptors.has(fd) ? -Errno.EOPNOTSUPP : -Errno.EBADF;
+      if (operation === RegisterOp.QUERY) return registerWithout(this, operation, arg);
+      return registerWith(this, ring, operation, arg, count);
+    });
   }
 
   mmap(address: number, length: number, _protection: number, _flags: number, fd: number, offset: number): number {
-    this.calls.mmap++;
-    // Something else in the place of a mapping.
-    if (address !== 0) return this.memory.bytes(address, length) ? address : -Errno.EINVAL;
-    const fault = this.takeFault('mmap');
-    if (fault !== undefined) return -fault;
-    const ring = this.ring(fd);
-    if (!ring) return -Errno.EBADF;
-    const part = ring.mapping(offset === MmapOffset.SQES ? 'sqes' : 'rings');
-    if (!part || length > part.byteLength) return -Errno.EINVAL;
-    return this.memory.map(part);
+    return this.call('mmap', () => {
+      // Something else in the place of a mapping.
+      if (address !== 0) return this.memory.bytes(address, length) ? address : -Errno.EINVAL;
+      const ring = this.ring(fd);
+      if (!ring) return -Errno.EBADF;
+      const part = ring.mapping(offset === MmapOffset.SQES ? 'sqes' : 'rings');
+      if (!part || length > part.byteLength) return -Errno.EINVAL;
+      return this.memory.map(part);
+    });
   }
 
   munmap(): number {
@@ -358,29 +296,26 @@ export class SimulatedKernel implements Syscalls {
   }
 
   close(fd: number): number {
-    this.calls.close++;
-    const fault = this.takeFault('close');
-    if (fault !== undefined) return -fault;
-    const descriptor = this.descriptors.get(fd);
-    if (!descriptor) return -Errno.EBADF;
-    this.descriptors.delete(fd);
-    this.release(descriptor);
-    return 0;
+    return this.call('close', () => {
+      const descriptor = this.descriptors.get(fd);
+      if (!descriptor) return -Errno.EBADF;
+      this.descriptors.delete(fd);
+      this.release(descriptor);
+      return 0;
+    });
   }
 
   duplicate(fd: number): number {
-    this.calls.duplicate++;
-    const fault = this.takeFault('duplicate');
-    if (fault !== undefined) return -fault;
-    const descriptor = this.descriptors.get(fd);
-    return descriptor ? this.install(descriptor) : -Errno.EBADF;
+    return this.call('duplicate', () => {
+      const descriptor = this.descriptors.get(fd);
+      return descriptor ? this.install(descriptor) : -Errno.EBADF;
+    });
   }
 
   eventfd(initial: number): number {
-    this.calls.eventfd++;
-    const fault = this.takeFault('eventfd');
-    if (fault !== undefined) return -fault;
-    return this.install({ file: new EventFile(initial), ring: undefined });
+    return this.call('eventfd', () => {
+      return this.install({ file: new EventFile(initial), ring: undefined });
+    });
   }
 
   addressOf(view: ArrayBufferView): number {
@@ -588,8 +523,11 @@ export class SimulatedKernel implements Syscalls {
     }
   }
 
-  private takeFault(call: FallibleCall): number | undefined {
-    return this.faults.get(call)?.shift();
+  /** Counts a call, and lets it fail if it was told to. */
+  private call(name: FallibleCall, body: () => number): number {
+    this.calls[name]++;
+    const fault = this.faults.get(name)?.shift();
+    return fault === undefined ? body() : -fault;
   }
 
   private install(descriptor: Descriptor): number {
@@ -614,18 +552,4 @@ export class SimulatedKernel implements Syscalls {
     for (const { ring } of this.descriptors.values()) if (ring) rings.add(ring);
     return rings;
   }
-}
-
-/** Combinations of setup flags that Linux refuses. */
-function refuses(flags: number): boolean {
-  const has = (flag: number) => (flags & flag) !== 0;
-  return (
-    (has(SetupFlag.SQ_AFF) && !has(SetupFlag.SQPOLL)) ||
-    (has(SetupFlag.DEFER_TASKRUN) && (!has(SetupFlag.SINGLE_ISSUER) || has(SetupFlag.SQPOLL))) ||
-    (has(SetupFlag.COOP_TASKRUN) && has(SetupFlag.SQPOLL)) ||
-    (has(SetupFlag.TASKRUN_FLAG) && !has(SetupFlag.COOP_TASKRUN) && !has(SetupFlag.DEFER_TASKRUN)) ||
-    (has(SetupFlag.HYBRID_IOPOLL) && !has(SetupFlag.IOPOLL)) ||
-    (has(SetupFlag.REGISTERED_FD_ONLY) && !has(SetupFlag.NO_MMAP)) ||
-    (has(SetupFlag.CQE_MIXED) && has(SetupFlag.CQE32))
-  );
 }
