@@ -2,9 +2,10 @@
  * The layers: imports point downwards only, and koffi is known in one folder.
  *
  *   cli
- *   context        testing
- *   ops            |
- *   ring  <--------+ (abi, layout)
+ *   fs
+ *   engine, context     testing
+ *   ops                 |
+ *   ring  <-------------+ (abi, layout)
  *   syscalls
  */
 const only = (folder, ...allowed) => ({
@@ -20,8 +21,10 @@ module.exports = {
     only('ring', 'syscalls'),
     only('ops', 'ring', 'syscalls'),
     only('context', 'ring', 'ops', 'syscalls'),
+    only('engine', 'ring', 'ops', 'syscalls'),
+    only('fs', 'engine', 'syscalls'),
     only('testing', 'ring', 'syscalls'),
-    only('cli', 'ring', 'ops', 'context', 'syscalls'),
+    only('cli', 'ring', 'ops', 'context', 'engine', 'fs', 'syscalls'),
     {
       name: 'testing-knows-only-the-kernel-interface',
       severity: 'error',
@@ -50,7 +53,7 @@ module.exports = {
     {
       name: 'no-circular-values',
       severity: 'error',
-      from: { path: '^src/(syscalls|ops|context|cli)/' },
+      from: { path: '^src/(syscalls|ops|context|engine|fs|cli)/' },
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
   ],

@@ -9,6 +9,7 @@
  */
 
 export * from './context/index.js';
+export * from './engine/index.js';
 export { PollEvent } from './ring/index.js';
 export {
   Errno,

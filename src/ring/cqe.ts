@@ -43,6 +43,16 @@ export class Cqe {
     return (words[base + 1] | (low & TOP_BIT)) === 0 ? low : wide(words[base + 1], low);
   }
 
+  /** The lower half of the user data. @internal */
+  get tokenLow(): number {
+    return this.words[this.base];
+  }
+
+  /** The upper half of the user data. @internal */
+  get tokenHigh(): number {
+    return this.words[this.base + 1];
+  }
+
   /** All 64 bits of what the SQE was given by `setUserData`. */
   get userData64(): bigint {
     return unsigned64(this.words, this.base);

@@ -157,6 +157,32 @@ export class Sqe {
     this.words[word] = (this.words[word] & 0xffff) | (id << 16);
   }
 
+  /** As {@link setUserData}, in two words. @internal */
+  setToken(low: number, high: number): void {
+    this.words[this.base + SqeWord.USER_DATA] = low;
+    this.words[this.base + SqeWord.USER_DATA + 1] = high;
+  }
+
+  /** Whether it carries this user data. @internal */
+  isFor(low: number, high: number): boolean {
+    return this.words[this.base + SqeWord.USER_DATA] === low && this.words[this.base + SqeWord.USER_DATA + 1] === high;
+  }
+
+  /** The flags all operations have, as they stand. @internal */
+  get flags(): number {
+    return (this.words[this.base] >> 8) & 0xff;
+  }
+
+  /** The file descriptor, or what the operation has in its place. @internal */
+  get fd(): number {
+    return this.words[this.base + SqeWord.FD];
+  }
+
+  /** Takes over another's content. @internal */
+  copyFrom(other: Sqe): void {
+    for (let word = 0; word < this.size; word++) this.words[this.base + word] = other.words[other.base + word];
+  }
+
   /** The opcode. */
   get opcode(): number {
     return this.words[this.base] & 0xff;

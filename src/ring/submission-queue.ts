@@ -127,9 +127,23 @@ export class SubmissionQueue {
    * @internal
    */
   next(): Sqe | null {
+    if (!this.concurrent) return this.reserved === this.limit && !this.extend() ? null : this.slot(this.reserved);
     const reserved = this.reservedNow;
     if (this.isShut || (reserved - this.head()) >>> 0 >= this.entries) return null;
     return this.slot(reserved);
+  }
+
+  /**
+   * The SQE with this user data among those that the kernel has not taken, or `null`. Not for SQPOLL, where that cannot be known.
+   *
+   * @internal
+   */
+  findUntaken(userDataLow: number, userDataHigh: number): Sqe | null {
+    for (let counter = this.ring[this.headIndex]; counter !== this.reserved; counter = (counter + 1) | 0) {
+      const sqe = this.slot(counter);
+      if (sqe.isFor(userDataLow, userDataHigh)) return sqe;
+    }
+    return null;
   }
 
   /** Reserves what {@link next} gave. @internal */

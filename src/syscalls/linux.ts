@@ -7,7 +7,8 @@
  * @module
  */
 
-import { existsSync, readlinkSync } from 'node:fs';
+import { existsSync, fstatSync, readlinkSync } from 'node:fs';
+import { doorbells } from './doorbell.js';
 import { explainKoffi, explainPlatform, UringUnavailableError } from './errors.js';
 import { readHostFacts } from './host.js';
 import { type Koffi, type KoffiLibrary, loadKoffi } from './koffi.js';
@@ -61,6 +62,7 @@ function createLinuxSyscalls(): Syscalls {
   const eventfd = call('eventfd', 'int', ['uint32_t', 'int']);
   const fcntl = call('fcntl', 'int', ['int', 'int', 'int']);
   const addHook = threadEndHooks(libc);
+  const openDoorbell = doorbells(koffi, libc);
 
   return {
     name: 'linux',
@@ -107,6 +109,10 @@ function createLinuxSyscalls(): Syscalls {
       const result = eventfd(initial, flags);
       return result < 0 ? -errno() : result;
     },
+
+    openDoorbell,
+
+    isRegularFile: (fd) => fstatSync(fd).isFile(),
 
     addressOf(view) {
       // A small typed array may live inside the JavaScript heap, where it moves; asking for its buffer takes it out.

@@ -24,6 +24,22 @@ export interface HostFacts {
   readonly memlock: { readonly soft: number; readonly hard: number } | undefined;
 }
 
+/** How a doorbell reaches Node's event loop: `'poll'`, by the loop's own polling; `'timer'`, by looking now and then. */
+export type DoorbellKind = 'poll' | 'timer';
+
+/** An eventfd that wakes Node's event loop. */
+export interface Doorbell {
+  /** The eventfd: whoever writes to it rings. */
+  readonly fd: number;
+  readonly kind: DoorbellKind;
+  /** Keeps the process alive from now on. A new doorbell does not. */
+  ref(): void;
+  /** Takes {@link Doorbell.ref} back. */
+  unref(): void;
+  /** Rings no more, and closes the eventfd. Idempotent. */
+  close(): void;
+}
+
 /**
  * The system calls of a ring. Results that are negative are `-errno`.
  *
@@ -79,6 +95,19 @@ export interface Syscalls {
 
   /** eventfd(2). */
   eventfd(initial: number, flags: number): number;
+
+  /**
+   * An eventfd that Node's event loop watches.
+   *
+   * @param onRing called in a turn of its own (so that promises settled in it go on at once) after the eventfd was signalled, and
+   *   reset; once, however often it was signalled.
+   * @param kind how; `undefined` for the best there is.
+   * @throws UringError EMFILE, ENFILE, ENOMEM.
+   */
+  openDoorbell(onRing: () => void, kind?: DoorbellKind): Doorbell;
+
+  /** Whether a descriptor is a regular file's: then a short read means that more can be read, or that the file ends. */
+  isRegularFile(fd: number): boolean;
 
   /**
    * The address of a view's first byte. The memory must stay referenced for as long as the address is in use, and

@@ -28,7 +28,7 @@ import {
   SetupFlag,
   USE_REGISTERED_RING,
 } from '../ring/abi/index.js';
-import { Errno, type HostFacts, type Syscalls } from '../syscalls/index.js';
+import { type Doorbell, Errno, type HostFacts, type Syscalls, UringError } from '../syscalls/index.js';
 import { AddressSpace } from './address-space.js';
 import { VirtualClock } from './clock.js';
 import { createPipe, EventFile, FileContent, RegularFile, type SimulatedFile } from './files.js';
@@ -316,6 +316,37 @@ export class SimulatedKernel implements Syscalls {
     return this.call('eventfd', () => {
       return this.install({ file: new EventFile(initial), ring: undefined });
     });
+  }
+
+  openDoorbell(onRing: () => void): Doorbell {
+    const fd = this.eventfd(0);
+    if (fd < 0) throw new UringError(fd, 'eventfd');
+    const file = this.file(fd) as EventFile;
+    let announced = false;
+    const look = () => {
+      if (file.count === 0) return;
+      file.count = 0;
+      if (announced) return;
+      announced = true;
+      setImmediate(() => {
+        announced = false;
+        if (file.watchers.has(look)) onRing();
+      });
+    };
+    file.watchers.add(look);
+    return {
+      fd,
+      kind: 'poll',
+      ref: () => undefined,
+      unref: () => undefined,
+      close: () => {
+        if (file.watchers.delete(look)) this.close(fd);
+      },
+    };
+  }
+
+  isRegularFile(fd: number): boolean {
+    return this.file(fd)?.kind === 'file';
   }
 
   addressOf(view: ArrayBufferView): number {

@@ -1,0 +1,499 @@
+/**
+ * The engine's heart: one ring, the table of what is in flight, and the moments at which the kernel is entered.
+ *
+ * ```text
+ *   begin() -> encoder fills the SQE -> commit(request)      any number of times in a turn of the program
+ *                                            |
+ *                            process.nextTick: flush()       one io_uring_enter for all of them
+ *                                            |
+ *                  completions there are: request.complete()   and the program goes on in the same turn of the event loop
+ *                                            |
+ *            something is left in flight: arm the doorbell    the kernel signals an eventfd, the loop wakes, flush()
+ * ```
+ *
+ * Invariants: the user data of an SQE is slot and generation, so a completion or a cancellation can never meet the next user of a
+ * slot. The doorbell's eventfd is enabled only while nobody looks at the queue. A burst that goes on for long yields to the loop.
+ *
+ * @module
+ */
+
+import { prepCancel } from '../ops/index.js';
+import { type Cqe, CqeFlag, CqRingFlag, EnterFlag, Opcode, Ring, type Sqe, SqeFlag, SqRingFlag } from '../ring/index.js';
+import { invalidState, outOfRange } from '../ring/validate.js';
+import { type Doorbell, type DoorbellKind, Errno, type Syscalls, UringError } from '../syscalls/index.js';
+import { Backlog } from './backlog.js';
+import { AbortError } from './errors.js';
+import { Observer } from './observe.js';
+import { Pool } from './pool.js';
+import { Request } from './request.js';
+
+/** How long the engine goes on without letting the event loop turn. */
+const BURST_MS = 4;
+
+/** How many completions may pass between two looks at the clock. */
+const COMPLETIONS_PER_LOOK = 16;
+
+/** After the kernel was short of memory. */
+const RETRY_MS = 1;
+
+const FIRST_SLOTS = 256;
+
+/** What a slot's operation is about, for those who look: opcode, file, and what became of it before the kernel saw it. */
+const WITHDRAWN = 1;
+const USER_MEMORY = 2;
+
+export interface CoreOptions {
+  readonly entries: number;
+  readonly cqEntries: number;
+  readonly syscalls: Syscalls;
+  readonly eventLoop: DoorbellKind | undefined;
+}
+
+/** Cancellations and timeouts: what becomes of them shows in what they are about. */
+class IgnoredRequest extends Request {
+  complete(): void {}
+
+  abandon(): void {}
+}
+
+/** A ring with everything that is in flight on it, for one thread. */
+export class Core {
+  readonly ring: Ring;
+  readonly pool: Pool;
+  readonly observer = new Observer();
+  /** Nothing new may be started: neither by users nor to finish what is incomplete. */
+  closing = false;
+  /** Set when the ring has failed for good. */
+  broken: Error | undefined;
+  private readonly syscalls: Syscalls;
+  private readonly sq: Ring['sq'];
+  private readonly cq: Ring['cq'];
+  private readonly doorbell: Doorbell;
+  private readonly backlog = new Backlog();
+  private readonly ignored = new IgnoredRequest();
+
+  // The table of what is in flight, in columns: reference and numbers apart, so that a slot costs no object.
+  private requests: (Request | undefined)[] = new Array(FIRST_SLOTS).fill(undefined);
+  private generations = new Int32Array(FIRST_SLOTS);
+  private opcodes = new Uint8Array(FIRST_SLOTS);
+  private marks = new Uint8Array(FIRST_SLOTS);
+  private fds = new Int32Array(FIRST_SLOTS);
+  private startTimes = new Float64Array(FIRST_SLOTS);
+  private freeSlots = new Int32Array(FIRST_SLOTS);
+  private freeCount = 0;
+
+  /** Operations that are started and not over. */
+  inFlight = 0;
+  /** Slots committed since the last flush, of which the kernel has not seen anything. */
+  private batch: number[] = [];
+  private userMemoryInBatch = 0;
+  private queued: Sqe | null = null;
+  private inBacklog = false;
+  /** A chain that finds no room is being started. */
+  private roomIsShort = false;
+  private scheduled = false;
+  private armed = false;
+  private referenced = false;
+  private wantsReference = true;
+  private burstStart = 0;
+  private inBurst = false;
+  private unlookedCompletions = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly idleWaiters: (() => void)[] = [];
+
+  constructor(options: CoreOptions) {
+    const { syscalls } = options;
+    this.syscalls = syscalls;
+    this.ring = Ring.open({
+      entries: options.entries,
+      cqEntries: options.cqEntries,
+      optionalFlags: ['SINGLE_ISSUER', 'DEFER_TASKRUN', 'COOP_TASKRUN', 'TASKRUN_FLAG', 'SUBMIT_ALL', 'NO_SQARRAY'],
+      syscalls,
+    });
+    try {
+      this.sq = this.ring.sq;
+      this.cq = this.ring.cq;
+      this.pool = new Pool(syscalls, (region) => this.ring.holdUntilRest(region));
+      this.doorbell = syscalls.openDoorbell(this.onDoorbell, options.eventLoop);
+      try {
+        // Off until the program has nothing else to do but to wait for the kernel.
+        this.cq.flags = CqRingFlag.EVENTFD_DISABLED;
+        this.ring.settings.registerEventfd(this.doorbell.fd);
+      } catch (error) {
+        this.doorbell.close();
+        throw error;
+      }
+    } catch (error) {
+      this.ring.close();
+      throw error;
+    }
+    for (let slot = FIRST_SLOTS - 1; slot >= 0; slot--) this.freeSlots[this.freeCount++] = slot;
+  }
+
+  /** How the event loop is woken. */
+  get eventLoop(): DoorbellKind {
+    return this.doorbell.kind;
+  }
+
+  /** Whether a descriptor is a regular file's. */
+  isRegularFile(fd: number): boolean {
+    return this.syscalls.isRegularFile(fd);
+  }
+
+  /** Why operations end that were in flight when the engine was closed. */
+  closingError(): AbortError {
+    return new AbortError(this.broken ?? invalidState('the engine was closed'));
+  }
+
+  // Starting
+
+  /**
+   * The next SQE, for an encoder to fill; it counts from {@link commit} on. Never `null`: what finds no room in the ring waits
+   * outside of it.
+   */
+  begin(): Sqe {
+    if (this.backlog.length === 0 && !this.roomIsShort) {
+      const sqe = this.sq.next() ?? this.makeRoom();
+      if (sqe !== null) {
+        this.inBacklog = false;
+        this.queued = sqe;
+        return sqe;
+      }
+    }
+    this.inBacklog = true;
+    this.queued = this.backlog.next();
+    return this.queued;
+  }
+
+  /** Makes sure that the next `count` SQEs go to the kernel together. */
+  beginTogether(count: number): void {
+    if (count > this.sq.entries)
+      throw outOfRange('operations.length', `<= ${this.sq.entries}, the submission queue's size`, count);
+    if (this.backlog.length > 0 || this.sq.spaceLeft >= count) return;
+    this.submit();
+    // Without room even so, they wait in the backlog, from which a chain moves as a whole.
+    this.roomIsShort = this.sq.spaceLeft < count;
+  }
+
+  /**
+   * Puts the SQE that {@link begin} gave into the queue.
+   *
+   * @param usesUserMemory the kernel is given memory that the user could take away before it is shown the SQE.
+   */
+  commit(request: Request, usesUserMemory = false): void {
+    const sqe = this.queued as Sqe;
+    if (this.freeCount === 0) this.growTable();
+    const slot = this.freeSlots[--this.freeCount];
+    request.slot = slot;
+    this.requests[slot] = request;
+    sqe.setToken(slot, this.generations[slot]);
+    this.opcodes[slot] = sqe.opcode;
+    this.fds[slot] = sqe.fd;
+    this.marks[slot] = usesUserMemory ? USER_MEMORY : 0;
+    this.startTimes[slot] = this.observer.timed ? performance.now() : 0;
+    if (usesUserMemory) this.userMemoryInBatch++;
+    this.batch.push(slot);
+    if (this.inBacklog) this.backlog.commit();
+    else this.sq.commit();
+    this.inFlight++;
+    this.observer.submitted(slot, sqe.opcode, sqe.fd);
+    if (!this.scheduled) this.schedule();
+  }
+
+  /** As {@link commit}, for what nobody wants to know the end of. */
+  commitIgnored(): void {
+    this.commit(this.ignored);
+  }
+
+  /** Cancels an operation: before the kernel has seen it, for certain; afterwards, by asking. Its end comes as a completion. */
+  cancel(request: Request): void {
+    const { slot } = request;
+    if (slot < 0 || this.requests[slot] !== request || this.broken !== undefined) return;
+    const generation = this.generations[slot];
+    const waiting = this.sq.findUntaken(slot, generation) ?? this.backlog.find(slot, generation);
+    if (waiting !== null) {
+      this.withdraw(slot, waiting);
+      return;
+    }
+    prepCancel(this.begin(), tokenOf(slot, generation));
+    this.commitIgnored();
+  }
+
+  /** Takes back operations of a chain that could not be completed; the kernel has seen none of them. */
+  retract(requests: readonly Request[]): void {
+    for (const { slot } of requests) {
+      if (slot < 0) continue;
+      const generation = this.generations[slot];
+      const sqe = this.sq.findUntaken(slot, generation) ?? this.backlog.find(slot, generation);
+      if (sqe === null) continue;
+      this.withdraw(slot, sqe);
+      sqe.setFlags(0);
+    }
+  }
+
+  /** Makes a NOP of an SQE, which keeps its place in a chain, and ends as cancelled. */
+  private withdraw(slot: number, sqe: Sqe): void {
+    const links = sqe.flags & (SqeFlag.IO_LINK | SqeFlag.IO_HARDLINK);
+    sqe.prepare(Opcode.NOP, -1, 0, 0, 0, 0);
+    sqe.setFlags(links);
+    sqe.setToken(slot, this.generations[slot]);
+    this.marks[slot] = WITHDRAWN;
+  }
+
+  // Entering the kernel
+
+  /** Has the kernel entered at the end of this turn of the program; of a long burst, after a turn of the event loop. */
+  private schedule(): void {
+    this.scheduled = true;
+    if (this.inBurst && this.burstIsLong()) setImmediate(this.flush);
+    else process.nextTick(this.flush);
+  }
+
+  private burstIsLong(): boolean {
+    // Asking the clock costs as much as a short read: not every time.
+    if (this.unlookedCompletions < COMPLETIONS_PER_LOOK) return false;
+    this.unlookedCompletions = 0;
+    return performance.now() - this.burstStart > BURST_MS;
+  }
+
+  private startBurst(): void {
+    this.inBurst = true;
+    this.burstStart = performance.now();
+    this.unlookedCompletions = 0;
+    setImmediate(this.endBurst);
+  }
+
+  /** The event loop has turned. */
+  private readonly endBurst = () => {
+    this.inBurst = false;
+  };
+
+  private readonly onDoorbell = () => {
+    this.flush();
+  };
+
+  /** Shows the kernel what was committed, and settles what is complete. */
+  readonly flush = (): void => {
+    this.scheduled = false;
+    if (this.ring.closed || this.broken !== undefined) return;
+    if (!this.inBurst) this.startBurst();
+    if (this.armed) {
+      this.armed = false;
+      this.cq.flags = CqRingFlag.EVENTFD_DISABLED;
+    }
+    do {
+      this.submit();
+      this.reap();
+    } while (this.backlog.length > 0 && this.sq.ready === 0 && this.broken === undefined);
+    this.stampBatch();
+    if (this.sq.ready > 0 && !this.scheduled && this.timer === undefined && this.broken === undefined) this.schedule();
+    this.settle();
+  };
+
+  /** One `enter` for everything that fits into the ring. */
+  private submit(): void {
+    if (this.backlog.length > 0) this.backlog.moveTo(this.sq);
+    this.roomIsShort = false;
+    if (this.userMemoryInBatch > 0) this.checkUserMemory();
+    const { sq, ring } = this;
+    for (;;) {
+      const pending = sq.publish();
+      const events = sq.flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW) ? EnterFlag.GETEVENTS : 0;
+      if (pending === 0 && events === 0) return;
+      const result = ring.enter(pending, 0, events);
+      this.observer.entered();
+      if (result >= 0) {
+        // The kernel stops early when it is short of memory.
+        if (result < pending) this.retryLater();
+        return;
+      }
+      if (result === -Errno.EINTR) continue;
+      if (result === -Errno.EAGAIN || result === -Errno.EBUSY || result === -Errno.ENOMEM) {
+        this.retryLater();
+        return;
+      }
+      this.fail(new UringError(result, 'io_uring_enter'));
+      return;
+    }
+  }
+
+  private makeRoom(): Sqe | null {
+    this.submit();
+    return this.broken === undefined ? this.sq.next() : null;
+  }
+
+  /** Calls every completion's request. */
+  private reap(): void {
+    const count = this.cq.forEach(this.onCqe);
+    this.unlookedCompletions += count;
+  }
+
+  private readonly onCqe = (cqe: Cqe): void => {
+    const slot = cqe.tokenLow;
+    const request = this.requests[slot];
+    // Not one of ours: another ring's message, or a tag.
+    if (request === undefined || this.generations[slot] !== cqe.tokenHigh) return;
+    const { flags } = cqe;
+    let { res } = cqe;
+    if (this.marks[slot] & WITHDRAWN) res = -Errno.ECANCELED;
+    if ((flags & CqeFlag.MORE) === 0) {
+      this.observer.completed(slot, this.opcodes[slot], this.fds[slot], res, this.startTimes[slot]);
+      this.requests[slot] = undefined;
+      this.generations[slot]++;
+      this.freeSlots[this.freeCount++] = slot;
+      this.inFlight--;
+      if (request.slot === slot) request.slot = -1;
+    }
+    request.complete(res, flags);
+  };
+
+  /** Leaves the loop with a way to be woken, if anything is to come; else lets the process end. */
+  private settle(): void {
+    if (this.inFlight === 0) {
+      if (this.referenced) {
+        this.referenced = false;
+        this.doorbell.unref();
+      }
+      for (const done of this.idleWaiters.splice(0)) done();
+      return;
+    }
+    if (this.scheduled || this.ring.closed) return;
+    // First the eventfd, then the last look: what the kernel does in between is seen by one of the two.
+    this.armed = true;
+    this.cq.flags = 0;
+    if (!this.referenced && this.wantsReference) {
+      this.referenced = true;
+      this.doorbell.ref();
+    }
+    if (this.cq.ready > 0 || this.sq.flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW)) this.schedule();
+  }
+
+  private retryLater(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.flush();
+    }, RETRY_MS);
+  }
+
+  /** Whether pending operations keep the process alive. */
+  keepAlive(wanted: boolean): void {
+    this.wantsReference = wanted;
+    if (wanted && this.inFlight > 0 && !this.referenced && this.armed) {
+      this.referenced = true;
+      this.doorbell.ref();
+    } else if (!wanted && this.referenced) {
+      this.referenced = false;
+      this.doorbell.unref();
+    }
+  }
+
+  /** Takes back what was committed with memory that is gone by now. */
+  private checkUserMemory(): void {
+    this.userMemoryInBatch = 0;
+    for (const slot of this.batch) {
+      const request = this.requests[slot];
+      if (!(this.marks[slot] & USER_MEMORY) || request === undefined || request.memoryIsIntact()) continue;
+      const generation = this.generations[slot];
+      const sqe = this.sq.findUntaken(slot, generation) ?? this.backlog.find(slot, generation);
+      if (sqe !== null) this.withdraw(slot, sqe);
+    }
+  }
+
+  /** What is still in flight after the flush gets its time, which what completed at once never needed. */
+  private stampBatch(): void {
+    const { batch } = this;
+    if (batch.length === 0) return;
+    if (this.inFlight > 0) {
+      const now = performance.now();
+      for (let index = 0; index < batch.length; index++) {
+        const slot = batch[index];
+        if (this.requests[slot] !== undefined && this.startTimes[slot] === 0) this.startTimes[slot] = now;
+      }
+    }
+    batch.length = 0;
+  }
+
+  // The table
+
+  private growTable(): void {
+    const size = this.requests.length;
+    const grow = <A extends Int32Array | Uint8Array | Float64Array>(old: A): A => {
+      const grown = new (old.constructor as new (length: number) => A)(2 * size);
+      grown.set(old);
+      return grown;
+    };
+    this.generations = grow(this.generations);
+    this.opcodes = grow(this.opcodes);
+    this.marks = grow(this.marks);
+    this.fds = grow(this.fds);
+    this.startTimes = grow(this.startTimes);
+    this.freeSlots = grow(this.freeSlots);
+    for (let slot = 2 * size - 1; slot >= size; slot--) {
+      this.requests[slot] = undefined;
+      this.freeSlots[this.freeCount++] = slot;
+    }
+  }
+
+  /** Visits what is in flight. */
+  visit(each: (slot: number, request: Request, opcode: number, fd: number, since: number) => void): void {
+    for (let slot = 0; slot < this.requests.length; slot++) {
+      const request = this.requests[slot];
+      if (request !== undefined) each(slot, request, this.opcodes[slot], this.fds[slot], this.startTimes[slot]);
+    }
+  }
+
+  // The end
+
+  /** Resolves when nothing is in flight. */
+  idle(): Promise<void> {
+    if (this.inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => this.idleWaiters.push(resolve));
+  }
+
+  /** Cancels everything there is. */
+  cancelAll(): void {
+    const all: Request[] = [];
+    this.visit((_slot, request) => {
+      if (request !== this.ignored) all.push(request);
+    });
+    for (const request of all) this.cancel(request);
+  }
+
+  /** Closes the ring; what is still in flight is cancelled once more and waited for, in the way of `Ring.close`. */
+  close(): void {
+    if (this.ring.closed) return;
+    this.closing = true;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.ring.closeWith({
+      completed: (cqe) => this.onCqe(cqe),
+      idle: () => this.inFlight === 0,
+    });
+    this.doorbell.close();
+    if (this.inFlight > 0) this.abandonAll(invalidState('the engine was closed, and the operation would not end'));
+  }
+
+  /** The ring is of no use any more: everybody is told, nothing is released. */
+  private fail(error: Error): void {
+    this.broken = error;
+    this.abandonAll(error);
+  }
+
+  private abandonAll(error: Error): void {
+    this.backlog.clear();
+    this.visit((slot, request) => {
+      this.requests[slot] = undefined;
+      this.generations[slot]++;
+      this.inFlight--;
+      request.slot = -1;
+      // The kernel may still write to what it was given.
+      this.ring.holdUntilRest(request);
+      request.abandon(error);
+    });
+    this.settle();
+  }
+}
+
+function tokenOf(slot: number, generation: number): bigint {
+  return (BigInt(generation >>> 0) << 32n) | BigInt(slot);
+}

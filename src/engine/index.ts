@@ -1,0 +1,13 @@
+export type { BufferPool, PooledBuffer } from './buffers.js';
+export { AbortError } from './errors.js';
+export type { LinkOptions, LinkResult, LinkResults } from './link.js';
+export type { MultishotIterator } from './multishot.js';
+export type { OperationEvent, UringCounters } from './observe.js';
+export { type DirectFile, type File, Operation, type RunOptions } from './operation.js';
+export type * from './operations/index.js';
+export * as op from './operations/index.js';
+export type { UringOptions } from './options.js';
+export type { Memory } from './scope.js';
+export type { FileSlot, FileSlots } from './slots.js';
+export type { Chunk, IntervalOptions, IteratorOptions, ReadManyOptions } from './streams.js';
+export { type InFlight, type OperationMethods, Uring } from './uring.js';

@@ -1,0 +1,258 @@
+/**
+ * Operations as values: what to ask of the kernel, and how to read its answer. `uring.run` starts one, `uring.link` several in a row.
+ *
+ * @module
+ */
+
+import { prepLinkTimeout } from '../ops/index.js';
+import { CqeFlag, type OpcodeName, type Sqe, SqeFlag } from '../ring/index.js';
+import { checkInteger, checkOptions, outOfRange } from '../ring/validate.js';
+import { Errno, UringError } from '../syscalls/index.js';
+import type { BufferPool } from './buffers.js';
+import type { Core } from './core.js';
+import { AbortError, pendingPromise, Rejection, type Settle, settleOfLast } from './errors.js';
+import { Request } from './request.js';
+import { Scope } from './scope.js';
+import { type Abortable, checkSignal, listen, unlisten } from './signals.js';
+
+/** A slot of the engine's registered files, used in place of a descriptor. See `uring.files`. */
+export interface DirectFile {
+  /** The slot. */
+  readonly slot: number;
+}
+
+/** A file: its descriptor, something that has one (a `FileHandle`), or a slot of the registered files. */
+export type File = number | { readonly fd: number } | DirectFile;
+
+/** What every operation can be given. */
+export interface RunOptions {
+  /** Cancels the operation: the promise rejects with an `AbortError`, unless the kernel had finished. */
+  readonly signal?: AbortSignal | undefined;
+  /** Cancels the operation after so many milliseconds, by a timeout of the kernel's that is linked to it. Since 5.5. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The names of {@link RunOptions}. */
+export const RUN_OPTIONS = ['signal', 'timeoutMs'] as const;
+
+/** How an operation comes to its SQE and to its result. */
+export interface Recipe<Result> {
+  /** Fills the SQE. What memory it needs is the scope's. May throw: then nothing has happened. */
+  readonly encode: (sqe: Sqe, scope: Scope) => void;
+  /** The result of a completion that is no error. */
+  readonly decode: (res: number, scope: Scope, flags: number) => Result;
+  /** An answer that is no error although it is negative. */
+  readonly success?: number | undefined;
+  /** Files that the operation is about; a slot among them makes it use registered files. */
+  readonly file?: File | undefined;
+}
+
+/**
+ * Something to ask of the kernel. Made by the functions of `op`; it can be run any number of times.
+ */
+export class Operation<Result> {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
+
+  /** @internal */
+  constructor(
+    /** Its kernel name. */
+    readonly name: OpcodeName,
+    options: RunOptions,
+    /** @internal */
+    readonly recipe: Recipe<Result>,
+  ) {
+    checkSignal('options.signal', options.signal);
+    this.signal = options.signal;
+    this.timeoutMs = options.timeoutMs;
+    if (this.timeoutMs !== undefined && !(this.timeoutMs >= 0 && this.timeoutMs <= Number.MAX_SAFE_INTEGER)) {
+      throw outOfRange('options.timeoutMs', '>= 0 && <= 2 ** 53 - 1', this.timeoutMs);
+    }
+  }
+
+  /** The error of an answer. @internal */
+  error(res: number): Error {
+    return new UringError(res, this.name.toLowerCase());
+  }
+}
+
+/** Checks an operation's options: its own names, and those that all have. */
+export function checkRunOptions(options: unknown, ...own: string[]): void {
+  checkOptions(options, [...own, ...RUN_OPTIONS]);
+}
+
+/** The number that stands in the SQE for a file. */
+export function fdOf(file: File): number {
+  if (typeof file === 'number') return file;
+  const fd = typeof file === 'object' && file !== null ? ('slot' in file ? file.slot : file.fd) : file;
+  checkInteger('file', fd, 0, 0x7fff_ffff);
+  return fd as number;
+}
+
+/** Whether it is a slot. */
+export function isDirect(file: File | undefined): boolean {
+  return typeof file === 'object' && file !== null && 'slot' in file;
+}
+
+/** Told when an operation of a chain is over. */
+export interface Outcome<Result> {
+  done(value: Result): void;
+  failed(error: Error, res: number): void;
+}
+
+/** What the engine needs for an operation. */
+export interface Engine {
+  readonly core: Core;
+  readonly buffers: BufferPool;
+  /** Ids of buffer groups. */
+  readonly groups: { take(): number; give(id: number): void };
+  readonly recordsCallSites: boolean;
+}
+
+/** An operation in flight. */
+export class OperationRequest<Result> extends Request implements Abortable {
+  private readonly scope: Scope;
+  private aborted: { readonly reason: unknown } | undefined;
+  /** The result, when a notification is still to come (zero-copy sends). */
+  private early: { readonly res: number; readonly flags: number } | undefined;
+  private site: string | undefined;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly operation: Operation<Result>,
+    private readonly outcome: Outcome<Result>,
+  ) {
+    super();
+    this.scope = new Scope(engine.core, engine.buffers);
+    if (engine.recordsCallSites) this.site = callSite();
+  }
+
+  override get callSite(): string | undefined {
+    return this.site;
+  }
+
+  /**
+   * Puts the operation into the queue.
+   *
+   * @param link `SqeFlag`s that tie it to the next.
+   * @param inChain there is room for it already, with those before and after it.
+   * @throws what the encoder throws; then nothing has happened.
+   */
+  start(link = 0, inChain = false): void {
+    const { core } = this.engine;
+    const { operation, scope } = this;
+    const { timeoutMs, signal, recipe } = operation;
+    const timed = timeoutMs !== undefined;
+    if (timed && !inChain) core.beginTogether(2);
+    const sqe = core.begin();
+    try {
+      recipe.encode(sqe, scope);
+    } catch (error) {
+      scope.release();
+      throw error;
+    }
+    const flags = (isDirect(recipe.file) ? SqeFlag.FIXED_FILE : 0) | (timed ? SqeFlag.IO_LINK : link);
+    if (typeof recipe.file === 'object') scope.keep(recipe.file);
+    sqe.setFlags(sqe.flags | flags);
+    core.commit(this);
+    if (timed) {
+      const timeout = core.begin();
+      prepLinkTimeout(timeout, scope.timespec(timeoutMs));
+      timeout.setFlags(link);
+      core.commitIgnored();
+    }
+    if (signal !== undefined) listen(signal, this);
+  }
+
+  /** How many SQEs {@link start} takes. */
+  get size(): number {
+    return this.operation.timeoutMs === undefined ? 1 : 2;
+  }
+
+  abort(reason: unknown): void {
+    this.aborted ??= { reason };
+    this.engine.core.cancel(this);
+  }
+
+  /** Asks once more, if it was aborted. */
+  cancelAgain(): void {
+    if (this.aborted !== undefined) this.engine.core.cancel(this);
+  }
+
+  complete(res: number, flags: number): void {
+    if (flags & CqeFlag.MORE) {
+      this.early = { res, flags };
+      return;
+    }
+    const { operation, scope } = this;
+    if (operation.signal !== undefined) unlisten(operation.signal, this);
+    const result = this.early?.res ?? res;
+    if (result < 0 && result !== operation.recipe.success) {
+      this.outcome.failed(this.errorOf(result), result);
+    } else {
+      try {
+        this.outcome.done(operation.recipe.decode(result, scope, this.early?.flags ?? flags));
+      } catch (error) {
+        this.outcome.failed(error as Error, result);
+      }
+    }
+    scope.release();
+  }
+
+  abandon(error: Error): void {
+    if (this.operation.signal !== undefined) unlisten(this.operation.signal, this);
+    this.outcome.failed(error, -Errno.ECANCELED);
+  }
+
+  private errorOf(res: number): Error {
+    const { operation } = this;
+    // A worker of the kernel's that is interrupted by the cancellation says so in its own way.
+    const cancelled = res === -Errno.ECANCELED || res === -Errno.EINTR || res === -ERESTARTSYS;
+    if (cancelled && this.aborted !== undefined) return new AbortError(this.aborted.reason);
+    if (cancelled && this.engine.core.closing) return this.engine.core.closingError();
+    if (res === -Errno.ECANCELED && operation.timeoutMs !== undefined) {
+      return new AbortError(new UringError(Errno.ETIME, operation.name.toLowerCase(), `${operation.timeoutMs} ms`));
+    }
+    return operation.error(res);
+  }
+}
+
+/** What the kernel's workers return for a system call that a signal interrupted. */
+const ERESTARTSYS = 512;
+
+class PromiseOutcome<Result> implements Outcome<Result> {
+  constructor(private readonly settle: Settle<Result>) {}
+
+  done(value: Result): void {
+    this.settle(value);
+  }
+
+  failed(error: Error): void {
+    this.settle(new Rejection(error));
+  }
+}
+
+/** Starts an operation. @returns what becomes of it. Never throws. */
+export function runOperation<Result>(engine: Engine, operation: Operation<Result>): Promise<Result> {
+  const { signal } = operation;
+  if (signal?.aborted) return Promise.reject(new AbortError(signal.reason));
+  const promise = pendingPromise<Result>();
+  const outcome = new PromiseOutcome(settleOfLast<Result>());
+  try {
+    new OperationRequest(engine, operation, outcome).start();
+  } catch (error) {
+    outcome.failed(error as Error);
+  }
+  return promise;
+}
+
+function callSite(): string | undefined {
+  const lines = new Error().stack?.split('\n').slice(1) ?? [];
+  // The first line that is not the engine's own.
+  return lines
+    .find((line) => !line.includes(ENGINE_FOLDER))
+    ?.trim()
+    .replace(/^at /, '');
+}
+
+const ENGINE_FOLDER = new URL('.', import.meta.url).pathname;

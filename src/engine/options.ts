@@ -1,0 +1,47 @@
+/**
+ * The options of `Uring.open`, checked.
+ *
+ * @module
+ */
+
+import { MAX_CQ_ENTRIES, MAX_ENTRIES } from '../ring/index.js';
+import { checkInteger, checkName, checkOptions, invalidArgType } from '../ring/validate.js';
+import { type DoorbellKind, linuxSyscalls, type Syscalls } from '../syscalls/index.js';
+import type { CoreOptions } from './core.js';
+
+/** How to open an engine. */
+export interface UringOptions {
+  /** Slots of the submission queue, 1 to 32,768: what one turn of the program sends in one call. More are sent in several. Default 256. */
+  readonly entries?: number | undefined;
+  /** Slots of the completion queue; what does not fit is kept by the kernel. Default 4,096. */
+  readonly cqEntries?: number | undefined;
+  /** Records where each operation was started, for `inspect()`. Costs microseconds each. Default false. */
+  readonly callSites?: boolean | undefined;
+  /**
+   * How completions wake Node's event loop: `'poll'` by its own polling, `'timer'` by looking every few milliseconds, for where the loop
+   * cannot be hooked. Default: the first that works.
+   */
+  readonly eventLoop?: DoorbellKind | undefined;
+  /** The system calls; default: Linux, through koffi. `uring/testing` has others. */
+  readonly syscalls?: Syscalls | undefined;
+}
+
+const OPTION_NAMES = [
+  'entries',
+  'cqEntries',
+  'callSites',
+  'eventLoop',
+  'syscalls',
+] as const satisfies readonly (keyof UringOptions)[];
+
+/** The options with their defaults. */
+export function checkUringOptions(options: UringOptions): CoreOptions & { readonly callSites: boolean } {
+  checkOptions(options, OPTION_NAMES);
+  const { entries = 256, callSites = false, eventLoop } = options;
+  checkInteger('options.entries', entries, 1, MAX_ENTRIES);
+  const { cqEntries = Math.min(MAX_CQ_ENTRIES, Math.max(4096, 2 * entries)) } = options;
+  checkInteger('options.cqEntries', cqEntries, entries, MAX_CQ_ENTRIES);
+  if (typeof callSites !== 'boolean') throw invalidArgType('options.callSites', 'of type boolean', callSites);
+  if (eventLoop !== undefined) checkName('options.eventLoop', eventLoop, ['poll', 'timer'], 'a way to wake the event loop');
+  return { entries, cqEntries, callSites, eventLoop, syscalls: options.syscalls ?? linuxSyscalls() };
+}

@@ -1,0 +1,210 @@
+/**
+ * The engine's memory: all that the kernel is given by the library itself (paths, iovecs, results, copies of the user's data) and the
+ * buffers that users ask for.
+ *
+ * It lies in regions, each a SharedArrayBuffer above malloc's largest mmap threshold: nobody can detach it, and when a worker is
+ * terminated its pages go back to the kernel instead of to the next `malloc` (see `ring/arena.ts`, which has the same reason, and a
+ * lock that one thread alone does not need).
+ *
+ * ```text
+ *   region  | slab of 1 MiB | slab | ...              | untouched |       slabs can be registered with the kernel, one by one
+ *   slab    | block of 4 KiB | block of 64 KiB | ...
+ *   chunk   64 KiB of a slab, cut into blocks of one small size
+ * ```
+ *
+ * Blocks are powers of two from 64 bytes, aligned to their size up to a page. What is given back is kept for the next of its size.
+ *
+ * @module
+ */
+
+import { PAGE_SIZE } from '../ring/arena.js';
+import { invalidState, outOfRange } from '../ring/validate.js';
+import type { Syscalls } from '../syscalls/index.js';
+
+/** Bytes of a region, of which only what is used takes memory. */
+const REGION_SIZE = 64 * 1024 * 1024;
+
+/** What is registered with the kernel at once. No block of this size or below lies in two of them. */
+export const SLAB_SIZE = 1024 * 1024;
+
+/** What small blocks are cut from. */
+const CHUNK_SIZE = 64 * 1024;
+
+const MIN_CLASS = 6;
+const MAX_CLASS = 30;
+
+/** One SharedArrayBuffer of the pool. */
+export interface Region {
+  readonly memory: SharedArrayBuffer;
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly data: DataView<SharedArrayBuffer>;
+  /** The same memory as an ordinary ArrayBuffer: V8 copies from and to shared memory word by word, three times as slowly. */
+  readonly plain: Buffer;
+  /** Address of byte 0. */
+  readonly base: number;
+  /** Number of its first slab. */
+  readonly firstSlab: number;
+  /** First byte that was never used. */
+  next: number;
+}
+
+/** A piece of the pool. */
+export class Block {
+  /** The next in the list of free ones. @internal */
+  link: Block | undefined;
+  /** @internal */
+  live = true;
+
+  constructor(
+    readonly region: Region,
+    /** Byte offset in the region. */
+    readonly offset: number,
+    /** Its size is two to the power of this. */
+    readonly sizeClass: number,
+  ) {}
+
+  /** For the kernel. */
+  get address(): number {
+    return this.region.base + this.offset;
+  }
+
+  get size(): number {
+    return 1 << this.sizeClass;
+  }
+
+  /** A number of bytes from `start`, as an ordinary Buffer: never to be seen by users, as it would outlive the pool. */
+  plain(start: number, length: number): Buffer {
+    const from = this.offset + start;
+    return this.region.plain.subarray(from, from + length) as Buffer;
+  }
+}
+
+/** An allocator over regions, for one thread. */
+export class Pool {
+  readonly regions: Region[] = [];
+  private readonly free: (Block | undefined)[] = [];
+  /** The chunk that blocks of each small class are cut from: place of the next, and how many are left. */
+  private readonly chunks: ({ region: Region; next: number; end: number } | undefined)[] = [];
+  private slabs = 0;
+  private used = 0;
+
+  constructor(
+    private readonly syscalls: Syscalls,
+    /** Told of every new region, which has to outlive whatever the kernel does. */
+    private readonly onRegion: (region: Region) => void,
+  ) {}
+
+  /** Bytes in blocks that are taken. */
+  get bytesInUse(): number {
+    return this.used;
+  }
+
+  /**
+   * Takes a block. Its contents are whatever was there.
+   *
+   * @param size bytes, 1 to 1 GiB.
+   */
+  take(size: number): Block {
+    const sizeClass = classOf(size);
+    this.used += 1 << sizeClass;
+    const block = this.free[sizeClass];
+    if (block === undefined) return this.carve(sizeClass);
+    this.free[sizeClass] = block.link;
+    block.link = undefined;
+    block.live = true;
+    return block;
+  }
+
+  /** Gives a block back. The kernel must be done with it. */
+  give(block: Block): void {
+    if (!block.live) throw invalidState('a block was given back twice');
+    block.live = false;
+    this.used -= 1 << block.sizeClass;
+    block.link = this.free[block.sizeClass];
+    this.free[block.sizeClass] = block;
+  }
+
+  /** The region that a view lies in, or `undefined` when its memory is not the pool's. */
+  regionOf(view: ArrayBufferView): Region | undefined {
+    for (const region of this.regions) if (region.memory === view.buffer) return region;
+    return undefined;
+  }
+
+  private carve(sizeClass: number): Block {
+    const size = 1 << sizeClass;
+    if (size >= CHUNK_SIZE) {
+      const region = this.room(size, Math.min(size, SLAB_SIZE));
+      const offset = region.next;
+      region.next += size;
+      return new Block(region, offset, sizeClass);
+    }
+    let chunk = this.chunks[sizeClass];
+    if (chunk === undefined || chunk.next === chunk.end) {
+      const region = this.room(CHUNK_SIZE, CHUNK_SIZE);
+      chunk = { region, next: region.next, end: region.next + CHUNK_SIZE };
+      region.next = chunk.end;
+      this.chunks[sizeClass] = chunk;
+    }
+    const block = new Block(chunk.region, chunk.next, sizeClass);
+    chunk.next += size;
+    return block;
+  }
+
+  /** A region with this much left, its `next` aligned as an offset from the first page. */
+  private room(size: number, alignment: number): Region {
+    const last = this.regions.at(-1);
+    if (last !== undefined && align(last, alignment, size)) return last;
+    const region = this.addRegion(size);
+    if (!align(region, alignment, size)) throw outOfRange('size', `<= ${2 ** MAX_CLASS}`, size);
+    return region;
+  }
+
+  private addRegion(size: number): Region {
+    const memory = new SharedArrayBuffer(Math.max(REGION_SIZE, size + PAGE_SIZE));
+    const bytes = new Uint8Array(memory);
+    const base = this.syscalls.addressOf(bytes);
+    const region: Region = {
+      memory,
+      bytes,
+      data: new DataView(memory),
+      plain: this.plainView(base, memory),
+      base,
+      firstSlab: this.slabs,
+      next: (PAGE_SIZE - (base % PAGE_SIZE)) % PAGE_SIZE,
+    };
+    this.slabs += Math.floor(memory.byteLength / SLAB_SIZE);
+    // Before anything of it is used: from here on the kernel may know it.
+    this.onRegion(region);
+    this.regions.push(region);
+    return region;
+  }
+
+  private plainView(base: number, memory: SharedArrayBuffer): Buffer {
+    try {
+      return Buffer.from(this.syscalls.viewOf(base, memory.byteLength));
+    } catch {
+      // The simulated kernel's addresses are no addresses.
+      return Buffer.from(memory);
+    }
+  }
+}
+
+/** Where slabs start in a region: at its first page. */
+export function slabOrigin(region: Region): number {
+  return (PAGE_SIZE - (region.base % PAGE_SIZE)) % PAGE_SIZE;
+}
+
+/** Moves `next` to the alignment. @returns whether `size` bytes are left there. */
+function align(region: Region, alignment: number, size: number): boolean {
+  const origin = slabOrigin(region);
+  const next = origin + Math.ceil((region.next - origin) / alignment) * alignment;
+  if (next + size > region.memory.byteLength) return false;
+  region.next = next;
+  return true;
+}
+
+/** The exponent of the smallest block that holds `size` bytes. */
+function classOf(size: number): number {
+  if (size > 2 ** MAX_CLASS) throw outOfRange('size', `<= ${2 ** MAX_CLASS}`, size);
+  return Math.max(MIN_CLASS, 32 - Math.clz32(size - 1));
+}

@@ -1,0 +1,81 @@
+/**
+ * Slots of the engine's registered files: files without a descriptor, for chains that open, use and close one.
+ *
+ * @module
+ */
+
+import { invalidState } from '../ring/validate.js';
+import { UringError } from '../syscalls/index.js';
+import type { Core } from './core.js';
+
+const TABLE_SIZE = 1024;
+
+/** A slot, until it is given back. */
+export class FileSlot {
+  private live = true;
+
+  /** @internal */
+  constructor(
+    /** Its number: what `slot` of an operation takes; the object itself can be given as a file. */
+    readonly slot: number,
+    private readonly giveBack: (slot: number) => void,
+  ) {}
+
+  /** Gives it back. It must be empty: closed, or never opened into. Idempotent. */
+  release(): void {
+    if (!this.live) return;
+    this.live = false;
+    this.giveBack(this.slot);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+/** `uring.files`: the slots. */
+export class FileSlots {
+  private readonly free: number[] = [];
+  private used = 0;
+  private usable: boolean | undefined;
+
+  /** @internal */
+  constructor(private readonly core: Core) {}
+
+  /**
+   * A free slot, for `op.openat(path, { slot: slot.slot })`, `op.read(slot, ...)` and `op.closeFile(slot)`.
+   *
+   * @throws Error ERR_INVALID_STATE when all 1,024 are in use, or the kernel has no tables (before 5.19).
+   */
+  allocate(): FileSlot {
+    const slot = this.take();
+    if (slot < 0) throw invalidState(this.usable ? 'all slots are in use' : 'the kernel has no sparse table of files');
+    return new FileSlot(slot, (number) => this.give(number));
+  }
+
+  /** A free slot's number, or -1. @internal */
+  take(): number {
+    const again = this.free.pop();
+    if (again !== undefined) return again;
+    if (this.used === TABLE_SIZE || !this.register()) return -1;
+    return this.used++;
+  }
+
+  /** @internal */
+  give(slot: number): void {
+    this.free.push(slot);
+  }
+
+  private register(): boolean {
+    if (this.usable === undefined) {
+      try {
+        this.core.ring.files.registerSparse(TABLE_SIZE);
+        this.usable = true;
+      } catch (error) {
+        if (!(error instanceof UringError)) throw error;
+        this.usable = false;
+      }
+    }
+    return this.usable;
+  }
+}

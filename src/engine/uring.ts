@@ -1,0 +1,312 @@
+/**
+ * `Uring`: promises over a ring.
+ *
+ * @module
+ */
+
+import type { RecordableHistogram } from 'node:perf_hooks';
+import { invalidArgType, invalidState } from '../ring/validate.js';
+import type { DoorbellKind } from '../syscalls/index.js';
+import { BufferPool } from './buffers.js';
+import { Core } from './core.js';
+import { type LinkOptions, type LinkResults, runLink } from './link.js';
+import type { MultishotIterator } from './multishot.js';
+import { nameOf, type UringCounters } from './observe.js';
+import { type Engine, type File, Operation, runOperation } from './operation.js';
+import * as op from './operations/index.js';
+import { checkUringOptions, type UringOptions } from './options.js';
+import { FileSlots } from './slots.js';
+import {
+  acceptMany,
+  type Chunk,
+  GroupIds,
+  type IntervalOptions,
+  type IteratorOptions,
+  interval,
+  pollMany,
+  type ReadManyOptions,
+  readMany,
+  recvMany,
+} from './streams.js';
+import { Transfers } from './transfer.js';
+
+/** An operation in flight, as {@link Uring.inspect} shows it. */
+export interface InFlight {
+  /** Its kernel name. */
+  readonly operation: string;
+  /** The file descriptor, or -1. */
+  readonly fd: number;
+  /** For how long the kernel has had it, in milliseconds; 0 when it has not been sent yet. */
+  readonly age: number;
+  /** Where it was started, with the option `callSites`. */
+  readonly callSite: string | undefined;
+}
+
+/** The functions of `op` as methods that run what they describe. */
+export type OperationMethods = {
+  [Name in keyof typeof op]: (typeof op)[Name] extends (...args: infer Args) => Operation<infer Result>
+    ? (...args: Args) => Promise<Result>
+    : never;
+};
+
+/** How long closing waits for what was cancelled, and how often it asks again: the end of one operation may start another. */
+const CLOSE_LIMIT_MS = 5000;
+const CLOSE_ROUND_MS = 10;
+
+/** The methods are put on the prototype below, one for each function of `op`. */
+export interface Uring extends OperationMethods {}
+
+/**
+ * An io_uring whose operations are promises.
+ *
+ * Every function of `op` is a method: `uring.read(fd, buffer, options)` runs `op.read(fd, buffer, options)`. What is started in one turn
+ * of the program goes to the kernel in one system call.
+ *
+ * @example
+ * ```ts
+ * import { Uring } from 'uring';
+ *
+ * await using uring = Uring.open();
+ * const fd = await uring.openat('/etc/hostname');
+ * using buffer = uring.buffers.allocate(4096);
+ * const count = await uring.read(fd, buffer.bytes, { offset: 0, signal: AbortSignal.timeout(1000) });
+ * await uring.closeFile(fd);
+ * ```
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see the interface.
+export class Uring {
+  /** Memory that the kernel works on without a copy. */
+  readonly buffers: BufferPool;
+  /** Slots for files without a descriptor. */
+  readonly files: FileSlots;
+  /** Reads and writes of open files. @internal */
+  readonly transfers: Transfers;
+  /** @internal */
+  readonly engine: Engine;
+  private closing: Promise<void> | undefined;
+
+  private constructor(options: UringOptions) {
+    const checked = checkUringOptions(options);
+    const core = new Core(checked);
+    this.buffers = new BufferPool(core);
+    this.files = new FileSlots(core);
+    this.transfers = new Transfers(core, this.buffers);
+    this.engine = { core, buffers: this.buffers, groups: new GroupIds(), recordsCallSites: checked.callSites };
+  }
+
+  /**
+   * Opens an engine, for this thread.
+   *
+   * @throws UringUnavailableError when there is no io_uring, with the reason and the remedy.
+   * @throws UringError ENOMEM, EMFILE, ENFILE.
+   * @throws TypeError, RangeError for options that make no sense.
+   */
+  static open(options: UringOptions = {}): Uring {
+    return new Uring(options);
+  }
+
+  /**
+   * The engine of this thread that everybody shares, opened on first use. It closes with the thread; closed by hand, the next use opens
+   * another.
+   *
+   * @throws as {@link Uring.open}, each time it is asked.
+   */
+  static default(): Uring {
+    if (shared === undefined || shared.closed) shared = new Uring({});
+    return shared;
+  }
+
+  /** Whether it was closed, or is about to be. */
+  get closed(): boolean {
+    return this.closing !== undefined || this.engine.core.broken !== undefined;
+  }
+
+  /** How completions wake the event loop. */
+  get eventLoop(): DoorbellKind {
+    return this.engine.core.eventLoop;
+  }
+
+  /**
+   * Runs an operation.
+   *
+   * @returns its result.
+   * @throws AbortError when it was aborted; UringError with the kernel's answer; Error ERR_INVALID_STATE when the engine is closed.
+   */
+  run<Result>(operation: Operation<Result>): Promise<Result> {
+    if (!(operation instanceof Operation)) {
+      return Promise.reject(invalidArgType('operation', 'an operation, made by a function of op', operation));
+    }
+    const closed = this.closedError();
+    return closed === undefined ? runOperation(this.engine, operation) : Promise.reject(closed);
+  }
+
+  /**
+   * Runs operations one after the other, from one submission: each when the one before succeeded.
+   *
+   * A failure cuts off the rest, and so does a read or write that moves less than it was asked to; with `hard`, neither does. IOSQE_IO_LINK,
+   * IOSQE_IO_HARDLINK. Since 5.3 and 5.5.
+   *
+   * @param operations 1 to as many as the submission queue has slots.
+   * @returns what became of each; it does not reject because an operation failed.
+   *
+   * @example
+   * ```ts
+   * const [written, synced] = await uring.link([op.write(fd, data, { offset: 0 }), op.fsync(fd)]);
+   * if (synced.status !== 'done') throw new Error('not on the disk');
+   * ```
+   */
+  link<const Operations extends readonly Operation<unknown>[]>(
+    operations: Operations,
+    options: LinkOptions = {},
+  ): Promise<LinkResults<Operations>> {
+    const closed = this.closedError();
+    return closed === undefined ? runLink(this.engine, operations, options) : Promise.reject(closed);
+  }
+
+  /**
+   * Watches a file for readiness: an iterator over the `PollEvent`s that are there. What comes while nobody asks is merged. Multishot
+   * since 5.13.
+   */
+  pollMany(file: File, events: number, options?: IteratorOptions): MultishotIterator<number> {
+    this.checkOpen();
+    return pollMany(this.engine, file, events, options);
+  }
+
+  /**
+   * Ticks of the kernel's clock: an iterator over how many have passed since the last one was taken. Multishot since 6.4.
+   *
+   * @param milliseconds fractions allowed.
+   */
+  interval(milliseconds: number, options?: IntervalOptions): MultishotIterator<number> {
+    this.checkOpen();
+    return interval(this.engine, milliseconds, options);
+  }
+
+  /**
+   * Reads what comes out of a pipe, a tty, or another file that can be polled: an iterator over pieces, each in a buffer that is the reader's
+   * until it asks for the next. Multishot since 6.7.
+   *
+   * @throws UringError EBADFD for a file that cannot be polled.
+   */
+  readMany(file: File, options?: ReadManyOptions): MultishotIterator<Chunk> {
+    this.checkOpen();
+    return readMany(this.engine, file, options);
+  }
+
+  /** Receives from a socket, as {@link readMany}. Multishot since 6.0. */
+  recvMany(file: File, options?: ReadManyOptions): MultishotIterator<Chunk> {
+    this.checkOpen();
+    return recvMany(this.engine, file, options);
+  }
+
+  /** Accepts connections: an iterator over descriptors. Multishot since 5.19. */
+  acceptMany(file: File, options?: IteratorOptions): MultishotIterator<number> {
+    this.checkOpen();
+    const close = (fd: number) => void runOperation(this.engine, op.closeFile(fd)).catch(() => undefined);
+    return acceptMany(this.engine, file, close, options);
+  }
+
+  /** Whether pending operations keep the process alive: they do, until {@link unref}. */
+  ref(): this {
+    this.engine.core.keepAlive(true);
+    return this;
+  }
+
+  /** Lets the process end although operations are pending. */
+  unref(): this {
+    this.engine.core.keepAlive(false);
+    return this;
+  }
+
+  /** What is in flight, the oldest first. */
+  inspect(): InFlight[] {
+    const now = performance.now();
+    const all: InFlight[] = [];
+    this.engine.core.visit((_slot, request, opcode, fd, since) => {
+      const age = since === 0 ? 0 : now - since;
+      all.push({ operation: nameOf(opcode), fd, age, callSite: request.callSite });
+    });
+    return all.sort((a, b) => b.age - a.age);
+  }
+
+  /** What the engine has done so far. */
+  get counters(): UringCounters {
+    const { observer, inFlight } = this.engine.core;
+    return {
+      submitted: observer.submittedCount,
+      completed: observer.completedCount,
+      failed: observer.failedCount,
+      enters: observer.enterCount,
+      inFlight,
+    };
+  }
+
+  /**
+   * How long operations take, in nanoseconds, from their start to their completion: a histogram of `node:perf_hooks`. Recorded from the first
+   * time it is asked for, which costs about 0.2 us for each operation.
+   */
+  get latency(): RecordableHistogram {
+    return this.engine.core.observer.latency;
+  }
+
+  /**
+   * Takes no more, cancels what is in flight, waits for its end, and releases everything. What was cancelled rejects with an `AbortError`.
+   * Idempotent.
+   */
+  close(): Promise<void> {
+    this.closing ??= this.closeNow();
+    return this.closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private async closeNow(): Promise<void> {
+    const { core } = this.engine;
+    core.closing = true;
+    const deadline = performance.now() + CLOSE_LIMIT_MS;
+    while (core.inFlight > 0 && core.broken === undefined && performance.now() < deadline) {
+      core.cancelAll();
+      const idle = core.idle();
+      let timer: NodeJS.Timeout | undefined;
+      await Promise.race([
+        idle,
+        new Promise((resolve) => {
+          timer = setTimeout(resolve, CLOSE_ROUND_MS);
+        }),
+      ]);
+      clearTimeout(timer);
+    }
+    core.close();
+    if (shared === this) shared = undefined;
+  }
+
+  private closedError(): Error | undefined {
+    const { broken } = this.engine.core;
+    if (broken !== undefined) return invalidState(`the ring has failed (${broken.message})`);
+    return this.closing === undefined ? undefined : invalidState('the engine is closed');
+  }
+
+  private checkOpen(): void {
+    const closed = this.closedError();
+    if (closed !== undefined) throw closed;
+  }
+}
+
+let shared: Uring | undefined;
+
+for (const [name, describe] of Object.entries(op)) {
+  if (typeof describe !== 'function') continue;
+  Object.defineProperty(Uring.prototype, name, {
+    configurable: true,
+    writable: true,
+    value: function run(this: Uring, ...args: never[]): Promise<unknown> {
+      try {
+        return this.run((describe as (...args: never[]) => Operation<unknown>)(...args));
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
+  });
+}
