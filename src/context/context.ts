@@ -32,6 +32,7 @@ import {
   type Sqe,
   SqRingFlag,
 } from '../ring/index.js';
+import { Errno, type Syscalls, UringError } from '../syscalls/index.js';
 import {
   checkBuffer,
   checkBuffers,
@@ -41,9 +42,7 @@ import {
   checkUint64,
   invalidArgType,
   invalidState,
-} from '../ring/validate.js';
-
-import { Errno, type Syscalls, UringError } from '../syscalls/index.js';
+} from '../validate.js';
 import { Completion } from './completion.js';
 import { NoSpaceError } from './errors.js';
 import { Holds } from './holds.js';

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { checkInteger, invalidState } from '../ring/validate.js';
 import { UringError } from '../syscalls/index.js';
+import { checkInteger, invalidState } from '../validate.js';
 import type { Core } from './core.js';
 import { type Block, type Region, SLAB_SIZE, slabOrigin } from './pool.js';
 

@@ -19,8 +19,8 @@
 
 import { prepCancel } from '../ops/index.js';
 import { type Cqe, CqeFlag, CqRingFlag, EnterFlag, Opcode, Ring, type Sqe, SqeFlag, SqRingFlag } from '../ring/index.js';
-import { invalidState, outOfRange } from '../ring/validate.js';
 import { type Doorbell, type DoorbellKind, Errno, type Syscalls, UringError } from '../syscalls/index.js';
+import { invalidState, outOfRange } from '../validate.js';
 import { Backlog } from './backlog.js';
 import { AbortError } from './errors.js';
 import { Observer } from './observe.js';

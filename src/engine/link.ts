@@ -8,8 +8,8 @@
  */
 
 import { SqeFlag } from '../ring/index.js';
-import { checkOptions, invalidArgType, outOfRange } from '../ring/validate.js';
 import { Errno } from '../syscalls/index.js';
+import { checkOptions, invalidArgType, outOfRange } from '../validate.js';
 import { AbortError } from './errors.js';
 import { type Engine, Operation, OperationRequest, type Outcome } from './operation.js';
 import { type Abortable, checkSignal, listen, unlisten } from './signals.js';

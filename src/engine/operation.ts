@@ -6,8 +6,8 @@
 
 import { prepLinkTimeout } from '../ops/index.js';
 import { CqeFlag, type OpcodeName, type Sqe, SqeFlag } from '../ring/index.js';
-import { checkInteger, checkOptions, outOfRange } from '../ring/validate.js';
 import { Errno, UringError } from '../syscalls/index.js';
+import { checkInteger, checkOptions, outOfRange } from '../validate.js';
 import type { BufferPool } from './buffers.js';
 import type { Core } from './core.js';
 import { AbortError, pendingPromise, Rejection, type Settle, settleOfLast } from './errors.js';
@@ -73,6 +73,12 @@ export class Operation<Result> {
   /** The error of an answer. @internal */
   error(res: number): Error {
     return new UringError(res, this.name.toLowerCase());
+  }
+
+  /** The same operation, whose errors are in somebody else's words. @internal */
+  withError(error: (res: number) => Error): this {
+    const copy = Object.create(this) as this;
+    return Object.assign(copy, { error });
   }
 }
 

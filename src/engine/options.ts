@@ -5,8 +5,8 @@
  */
 
 import { MAX_CQ_ENTRIES, MAX_ENTRIES } from '../ring/index.js';
-import { checkInteger, checkName, checkOptions, invalidArgType } from '../ring/validate.js';
 import { type DoorbellKind, linuxSyscalls, type Syscalls } from '../syscalls/index.js';
+import { checkInteger, checkName, checkOptions, invalidArgType } from '../validate.js';
 import type { CoreOptions } from './core.js';
 
 /** How to open an engine. */

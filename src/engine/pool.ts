@@ -18,8 +18,8 @@
  */
 
 import { PAGE_SIZE } from '../ring/arena.js';
-import { invalidState, outOfRange } from '../ring/validate.js';
 import type { Syscalls } from '../syscalls/index.js';
+import { invalidState, outOfRange } from '../validate.js';
 
 /** Bytes of a region, of which only what is used takes memory. */
 const REGION_SIZE = 64 * 1024 * 1024;

@@ -10,7 +10,7 @@
 
 import { isMainThread } from 'node:worker_threads';
 import { MIN_ARENA_SIZE } from '../ring/index.js';
-import { invalidState } from '../ring/validate.js';
+import { invalidState } from '../validate.js';
 import type { BufferPool } from './buffers.js';
 import type { Core } from './core.js';
 import type { Block } from './pool.js';

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { invalidArgType } from '../ring/validate.js';
+import { invalidArgType } from '../validate.js';
 
 /** Somebody who can be told to end. */
 export interface Abortable {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { invalidState } from '../ring/validate.js';
 import { UringError } from '../syscalls/index.js';
+import { invalidState } from '../validate.js';
 import type { Core } from './core.js';
 
 const TABLE_SIZE = 1024;

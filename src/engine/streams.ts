@@ -14,8 +14,8 @@ import {
   prepTimeout,
 } from '../ops/index.js';
 import { type BufferRing, CQE_BUFFER_SHIFT, CqeFlag, PollFlag, RecvSendFlag, type Sqe, TimeoutFlag } from '../ring/index.js';
-import { checkInteger, checkOptions, outOfRange } from '../ring/validate.js';
 import { Errno } from '../syscalls/index.js';
+import { checkInteger, checkOptions, outOfRange } from '../validate.js';
 import { MultishotIterator } from './multishot.js';
 import { type Engine, type File, fdOf, type RunOptions } from './operation.js';
 

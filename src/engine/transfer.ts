@@ -28,6 +28,9 @@ import { detachedError, outlivesThread } from './scope.js';
 
 const RWF_NOWAIT = 8;
 
+/** Most bytes that the kernel moves in one call. */
+const MAX_RW_COUNT = 0x7fff_f000;
+
 /** What goes through the pool at once. */
 const PIECE = 512 * 1024;
 
@@ -230,9 +233,10 @@ class ReadTransfer extends Transfer {
     }
   }
 
-  /** One call for `length` bytes at most, to the place in memory where the view starts (or the block). */
-  private issue(base: number, length: number, flags: number, usersOwn: boolean, sqeFlags = 0): void {
+  /** One call for `wanted` bytes at most, to the place in memory where the view starts (or the block). */
+  private issue(base: number, wanted: number, flags: number, usersOwn: boolean, sqeFlags = 0): void {
     const { core, step } = this;
+    const length = Math.min(wanted, MAX_RW_COUNT);
     const sqe = core.begin();
     const address = step === Step.PIECE ? base : base + this.offset + this.done;
     prepRead(sqe, this.file.fd, address, length, this.here, flags);
@@ -268,11 +272,10 @@ class ReadTransfer extends Transfer {
     this.done += res;
     // All of it; or the end; or as much as a pipe had.
     if (res === 0 || this.done === this.length || !this.isRegular()) this.finish();
-    // The kernel itself goes on as long as it can, unless it must not wait, or was asked for a piece only.
-    else if (this.step === Step.DIRECT || (this.step === Step.PIECE && res < this.asked)) this.finish();
-    else if (this.core.closing) this.finish();
-    else if (this.step === Step.TRY) this.first();
-    else this.piece();
+    // The kernel itself goes on to the end, unless it must not wait.
+    else if ((this.step !== Step.TRY && res < this.asked) || this.core.closing) this.finish();
+    else if (this.step === Step.PIECE) this.piece();
+    else this.again(0);
   }
 
   private failed(res: number): void {
@@ -353,7 +356,7 @@ class WriteTransfer extends Transfer {
     let { asked } = this;
     let address: number;
     if (base !== undefined) {
-      asked = this.length - this.done;
+      asked = Math.min(this.length - this.done, MAX_RW_COUNT);
       address = base + this.offset + this.done;
     } else if (fresh) {
       asked = Math.min(PIECE, this.length - this.done);

@@ -5,10 +5,12 @@
  */
 
 import type { RecordableHistogram } from 'node:perf_hooks';
-import { invalidArgType, invalidState } from '../ring/validate.js';
+import { Opcode, type OpcodeName, type OpcodeProbe } from '../ring/index.js';
 import type { DoorbellKind } from '../syscalls/index.js';
+import { invalidArgType, invalidState } from '../validate.js';
 import { BufferPool } from './buffers.js';
 import { Core } from './core.js';
+import { FileChains } from './file-chains.js';
 import { type LinkOptions, type LinkResults, runLink } from './link.js';
 import type { MultishotIterator } from './multishot.js';
 import { nameOf, type UringCounters } from './observe.js';
@@ -81,9 +83,12 @@ export class Uring {
   readonly files: FileSlots;
   /** Reads and writes of open files. @internal */
   readonly transfers: Transfers;
+  /** Whole small files. @internal */
+  readonly chains: FileChains;
   /** @internal */
   readonly engine: Engine;
   private closing: Promise<void> | undefined;
+  private probe: OpcodeProbe | undefined;
 
   private constructor(options: UringOptions) {
     const checked = checkUringOptions(options);
@@ -92,6 +97,7 @@ export class Uring {
     this.files = new FileSlots(core);
     this.transfers = new Transfers(core, this.buffers);
     this.engine = { core, buffers: this.buffers, groups: new GroupIds(), recordsCallSites: checked.callSites };
+    this.chains = new FileChains(this.engine, this.files);
   }
 
   /**
@@ -216,6 +222,12 @@ export class Uring {
   unref(): this {
     this.engine.core.keepAlive(false);
     return this;
+  }
+
+  /** Whether the kernel has an operation. Asked by probe, once. */
+  supports(name: OpcodeName): boolean {
+    this.probe ??= this.engine.core.ring.probe();
+    return this.probe.supports(Opcode[name]);
   }
 
   /** What is in flight, the oldest first. */

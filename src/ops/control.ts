@@ -5,7 +5,7 @@
  */
 
 import { CancelFlag, MsgRingCommand, NopFlag, type Sqe } from '../ring/index.js';
-import { invalidArgType } from '../ring/validate.js';
+import { invalidArgType } from '../validate.js';
 import {
   addSqeFlags,
   checkAddress,

@@ -9,7 +9,7 @@
  */
 
 import { FILE_INDEX_ALLOC, Opcode, type Sqe, SqeFlag, SqeWord } from '../ring/index.js';
-import { checkInteger, checkUint32 } from '../ring/validate.js';
+import { checkInteger, checkUint32 } from '../validate.js';
 
 export {
   checkAddress,
@@ -21,7 +21,7 @@ export {
   checkUint32,
   checkUint64,
   invalidArgValue,
-} from '../ring/validate.js';
+} from '../validate.js';
 
 /** AT_FDCWD: paths are relative to the working directory. */
 export const AT_FDCWD = -100;

@@ -22,8 +22,8 @@
  */
 
 import type { Syscalls } from '../syscalls/index.js';
+import { checkInteger, invalidState, outOfRange } from '../validate.js';
 import { SharedLock } from './lock.js';
-import { checkInteger, invalidState, outOfRange } from './validate.js';
 
 /** The page size that NO_MMAP's addresses are aligned to. */
 export const PAGE_SIZE = 4096;

@@ -18,12 +18,12 @@
  * @module
  */
 
+import { checkUint32, invalidState, outOfRange } from '../validate.js';
 import { CqeFlag, CqeWord } from './abi/cqe.js';
 import { SetupFlag } from './abi/setup.js';
 import { Cqe } from './cqe.js';
 import type { RingLayout } from './layout.js';
 import type { RingMemory } from './memory.js';
-import { checkUint32, invalidState, outOfRange } from './validate.js';
 
 /** The completion queue of a ring: `ring.cq`. `Ring` has the same functions with a look at the kernel where one is needed. */
 export class CompletionQueue {

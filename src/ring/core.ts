@@ -8,6 +8,7 @@
  */
 
 import type { Syscalls } from '../syscalls/index.js';
+import { invalidState } from '../validate.js';
 import { EnterFlag, GeteventsArg, SqRingFlag } from './abi/enter.js';
 import { USE_REGISTERED_RING } from './abi/register.js';
 import { Feature, SetupFlag } from './abi/setup.js';
@@ -20,7 +21,6 @@ import { closeRing, unregisterRingFd } from './setup.js';
 import { type DrainResult, drain } from './shutdown.js';
 import { SubmissionQueue } from './submission-queue.js';
 import { ThreadTable } from './threads.js';
-import { invalidState } from './validate.js';
 
 /** How a close is told what is in flight, by those who know it exactly. */
 export interface Accounting {

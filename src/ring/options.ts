@@ -5,10 +5,10 @@
  */
 
 import type { Syscalls } from '../syscalls/index.js';
+import { checkInteger, checkName, checkOptions, checkUint32, invalidArgType, invalidArgValue, outOfRange } from '../validate.js';
 import { MAX_CQ_ENTRIES, MAX_ENTRIES, SetupFlag, type SetupFlagName } from './abi/setup.js';
 import { DEFAULT_ARENA_SIZE } from './arena.js';
 import { powerOfTwo } from './layout.js';
-import { checkInteger, checkName, checkOptions, checkUint32, invalidArgType, invalidArgValue, outOfRange } from './validate.js';
 
 /** How to open a ring. */
 export interface RingOptions {

@@ -17,6 +17,18 @@
 import { types } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { Errno, linuxSyscalls, type Syscalls, UringError } from '../syscalls/index.js';
+import {
+  checkBuffer,
+  checkFunction,
+  checkInteger,
+  checkOptions,
+  checkTimeout,
+  checkUint32,
+  checkUint64,
+  invalidArgType,
+  invalidState,
+  outOfRange,
+} from '../validate.js';
 import { EnterFlag, RegWait } from './abi/enter.js';
 import { MsgRingCommand } from './abi/op-flags.js';
 import { Opcode } from './abi/opcodes.js';
@@ -43,18 +55,6 @@ import { openRing } from './setup.js';
 import { Sqe } from './sqe.js';
 import type { SubmissionQueue } from './submission-queue.js';
 import { ThreadTable } from './threads.js';
-import {
-  checkBuffer,
-  checkFunction,
-  checkInteger,
-  checkOptions,
-  checkTimeout,
-  checkUint32,
-  checkUint64,
-  invalidArgType,
-  invalidState,
-  outOfRange,
-} from './validate.js';
 
 /** What `ring.share()` gives: plain data that `postMessage` carries to another thread of the process. */
 export interface RingHandle {

@@ -7,8 +7,8 @@
  * @module
  */
 
+import { checkInteger, checkUint64 } from '../validate.js';
 import { SqeFlag, SqeWord } from './abi/sqe.js';
-import { checkInteger, checkUint64 } from './validate.js';
 
 const TWO_32 = 0x1_0000_0000;
 

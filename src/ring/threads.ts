@@ -9,8 +9,8 @@
  */
 
 import { Errno, type Syscalls } from '../syscalls/index.js';
+import { invalidState } from '../validate.js';
 import { type Arena, ArenaState, ArenaWord } from './arena.js';
-import { invalidState } from './validate.js';
 
 /** The table of a shared ring's threads. */
 export class ThreadTable {

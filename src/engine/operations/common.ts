@@ -5,12 +5,12 @@
  */
 
 import type { DirectSlot } from '../../ops/index.js';
-import { checkBuffer, checkCString, invalidArgType } from '../../ring/validate.js';
+import { checkBuffer, checkCString, invalidArgType } from '../../validate.js';
 import type { Memory } from '../scope.js';
 import { bytesOf } from '../scope.js';
 
 export { AT_FDCWD } from '../../ops/index.js';
-export { checkFd, checkInteger, checkOffset, checkUint32, checkUint64 } from '../../ring/validate.js';
+export { checkFd, checkInteger, checkOffset, checkUint32, checkUint64 } from '../../validate.js';
 export { checkRunOptions, type DirectFile, type File, fdOf, isDirect, Operation, type RunOptions } from '../operation.js';
 export { bytesOf, type Memory, type Scope } from '../scope.js';
 

@@ -5,7 +5,7 @@
  */
 
 import { isIP, isIPv4 } from 'node:net';
-import { checkInteger, invalidArgType, invalidArgValue, outOfRange } from '../../ring/validate.js';
+import { checkInteger, invalidArgType, invalidArgValue, outOfRange } from '../../validate.js';
 
 /** An address of a socket. */
 export type SocketAddress =

@@ -20,7 +20,7 @@ import {
   prepSocketCommand,
 } from '../../ops/index.js';
 import { SocketCommand } from '../../ring/index.js';
-import { invalidArgValue } from '../../ring/validate.js';
+import { invalidArgValue } from '../../validate.js';
 import {
   checkMemories,
   checkMemory,

@@ -19,8 +19,8 @@ import {
   prepWaitid,
 } from '../../ops/index.js';
 import type { PollEvent } from '../../ring/index.js';
-import { checkInteger, checkUint32, invalidArgType, invalidArgValue, outOfRange } from '../../ring/validate.js';
 import { Errno } from '../../syscalls/index.js';
+import { checkInteger, checkUint32, invalidArgType, invalidArgValue, outOfRange } from '../../validate.js';
 import { checkRunOptions, type DirectFile, type File, fdOf, Operation, type RunOptions, type Scope } from './common.js';
 
 /** `struct epoll_event`: packed on x86-64, not elsewhere. */

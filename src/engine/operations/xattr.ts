@@ -5,7 +5,7 @@
  */
 
 import { prepFgetxattr, prepFsetxattr, prepGetxattr, prepSetxattr } from '../../ops/index.js';
-import { checkInteger } from '../../ring/validate.js';
+import { checkInteger } from '../../validate.js';
 import {
   bytesOf,
   checkMemory,

@@ -11,12 +11,12 @@
  * @module
  */
 
+import { checkBuffer, checkInteger, checkName, checkOptions, invalidState, outOfRange } from '../../validate.js';
 import { BufReg, BufRingEntry, BufStatus } from '../abi/register.js';
 import { MmapOffset, SetupFlag } from '../abi/setup.js';
 import type { ArenaBlock } from '../arena.js';
 import type { RingCore } from '../core.js';
 import { mapPart } from '../memory.js';
-import { checkBuffer, checkInteger, checkName, checkOptions, invalidState, outOfRange } from '../validate.js';
 import { register, registerStruct, writeAddress } from './call.js';
 
 /** How to set up a buffer ring. */

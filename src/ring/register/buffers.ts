@@ -5,9 +5,9 @@
  * @module
  */
 
+import { checkBuffer, checkInteger, checkOptions, checkUint32, invalidArgType, outOfRange } from '../../validate.js';
 import { CloneBuffers, Iovec, RsrcRegister } from '../abi/register.js';
 import type { RingCore } from '../core.js';
-import { checkBuffer, checkInteger, checkOptions, checkUint32, invalidArgType, outOfRange } from '../validate.js';
 import { register, registerStruct, writeAddress } from './call.js';
 import { checkTags, registerResources, updateResources } from './files.js';
 

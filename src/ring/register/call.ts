@@ -5,9 +5,9 @@
  */
 
 import { UringError } from '../../syscalls/index.js';
+import { invalidState } from '../../validate.js';
 import { RegisterOp, type RegisterOpName } from '../abi/register.js';
 import type { RingCore } from '../core.js';
-import { invalidState } from '../validate.js';
 
 /** The error of everything that is done with a closed ring. */
 export function closedError(): Error {

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { checkInteger, checkUint32, checkUint64, invalidArgType, outOfRange } from '../../validate.js';
 import { FILES_SKIP, FileIndexRange, RsrcRegister, RsrcUpdate, RsrcUpdate2 } from '../abi/register.js';
 import type { RingCore } from '../core.js';
-import { checkInteger, checkUint32, checkUint64, invalidArgType, outOfRange } from '../validate.js';
 import { register, registerStruct, writeAddress, writeInts, writeTags } from './call.js';
 
 const MAX_FILES = 0x8000_0000;

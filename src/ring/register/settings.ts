@@ -6,6 +6,7 @@
  */
 
 import { UringError } from '../../syscalls/index.js';
+import { checkFd, checkInteger, checkName, checkOptions, checkTimeout, checkUint32, invalidState } from '../../validate.js';
 import { CQE_SIZE } from '../abi/cqe.js';
 import { RegWait } from '../abi/enter.js';
 import { OPCODE_NAMES, Opcode, type OpcodeName } from '../abi/opcodes.js';
@@ -24,7 +25,6 @@ import { type ArenaBlock, PAGE_SIZE } from '../arena.js';
 import type { RingCore } from '../core.js';
 import { powerOfTwo, type RingLayout, readLayout } from '../layout.js';
 import { allocateQueues, freeQueues, isShared, mapMemory, sharedMemory } from '../memory.js';
-import { checkFd, checkInteger, checkName, checkOptions, checkTimeout, checkUint32, invalidState } from '../validate.js';
 import { closedError, register, registerStruct, writeAddress, writeInts } from './call.js';
 
 /** What a restricted ring still allows. */

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { checkInteger, checkOptions, invalidArgType, outOfRange } from '../../validate.js';
 import type { RingCore } from '../core.js';
-import { checkInteger, checkOptions, invalidArgType, outOfRange } from '../validate.js';
 import { register, registerStruct } from './call.js';
 
 /** Limits of the two kinds of workers. */

@@ -5,10 +5,10 @@
  * @module
  */
 
+import { checkBuffer, checkInteger, checkOptions, checkUint32 } from '../../validate.js';
 import { RegionDesc, ZcrxAreaReg, ZcrxCtrl, ZcrxIfqReg } from '../abi/register.js';
 import type { ArenaBlock } from '../arena.js';
 import type { RingCore } from '../core.js';
-import { checkBuffer, checkInteger, checkOptions, checkUint32 } from '../validate.js';
 import { register, registerStruct, writeAddress } from './call.js';
 
 /** How to set up a zero-copy receive queue. */

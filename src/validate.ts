@@ -6,7 +6,9 @@
  */
 
 import { inspect } from 'node:util';
-import { MAX_RW_LENGTH } from './abi/sqe.js';
+
+/** Most bytes of one read or write, as the kernel counts them in 32 bits. */
+const MAX_RW_LENGTH = 0x7fff_ffff;
 
 const U32_MAX = 0xffff_ffff;
 const U64_MAX = 0xffff_ffff_ffff_ffffn;

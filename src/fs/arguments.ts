@@ -1,0 +1,113 @@
+/**
+ * Arguments as `node:fs` takes them. What is plain and right is brought into the kernel's form; for anything else the functions here
+ * answer `undefined`, and the call goes to Node's own function, whose verdict on odd and wrong arguments is the letter.
+ *
+ * @module
+ */
+
+import { constants, type OpenMode, type PathLike } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Path } from '../engine/index.js';
+
+const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants;
+
+const CREATE = O_CREAT | O_TRUNC;
+
+const FLAGS = new Map<string, number>([
+  ['r', O_RDONLY],
+  ['rs', O_RDONLY | O_SYNC],
+  ['r+', O_RDWR],
+  ['rs+', O_RDWR | O_SYNC],
+  ['w', CREATE | O_WRONLY],
+  ['wx', CREATE | O_WRONLY | O_EXCL],
+  ['w+', CREATE | O_RDWR],
+  ['wx+', CREATE | O_RDWR | O_EXCL],
+  ['a', O_APPEND | O_CREAT | O_WRONLY],
+  ['ax', O_APPEND | O_CREAT | O_WRONLY | O_EXCL],
+  ['as', O_APPEND | O_CREAT | O_WRONLY | O_SYNC],
+  ['a+', O_APPEND | O_CREAT | O_RDWR],
+  ['ax+', O_APPEND | O_CREAT | O_RDWR | O_EXCL],
+  ['as+', O_APPEND | O_CREAT | O_RDWR | O_SYNC],
+  // The letters may stand in either order.
+  ['sr', O_RDONLY | O_SYNC],
+  ['sr+', O_RDWR | O_SYNC],
+  ['xw', CREATE | O_WRONLY | O_EXCL],
+  ['xw+', CREATE | O_RDWR | O_EXCL],
+  ['xa', O_APPEND | O_CREAT | O_WRONLY | O_EXCL],
+  ['sa', O_APPEND | O_CREAT | O_WRONLY | O_SYNC],
+  ['xa+', O_APPEND | O_CREAT | O_RDWR | O_EXCL],
+  ['sa+', O_APPEND | O_CREAT | O_RDWR | O_SYNC],
+]);
+
+/** A path for the kernel. */
+export function plainPath(path: PathLike): Path | undefined {
+  if (typeof path === 'string') return path.includes('\0') ? undefined : path;
+  if (path instanceof Uint8Array) return path.includes(0) ? undefined : path;
+  if (!(path instanceof URL)) return undefined;
+  try {
+    const text = fileURLToPath(path);
+    return text.includes('\0') ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A path as it stands in an error. */
+export function pathText(path: Path): string {
+  return typeof path === 'string' ? path : Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString();
+}
+
+/** The flags of open(2). */
+export function plainFlags(flags: OpenMode | null | undefined): number | undefined {
+  if (flags === undefined || flags === null) return O_RDONLY;
+  if (typeof flags === 'string') return FLAGS.get(flags);
+  return typeof flags === 'number' && (flags | 0) === flags ? flags >>> 0 : undefined;
+}
+
+/** A file's mode. */
+export function plainMode(mode: number | string | null | undefined, otherwise: number): number | undefined {
+  if (mode === undefined || mode === null) return otherwise;
+  if (typeof mode === 'string') return /^[0-7]+$/.test(mode) ? plainMode(Number.parseInt(mode, 8), otherwise) : undefined;
+  return typeof mode === 'number' && mode >>> 0 === mode ? mode : undefined;
+}
+
+/** Whether options are none, or an object that has nothing but these names (with values that count). */
+export function hasOnly(options: unknown, ...names: string[]): boolean {
+  if (options === undefined || options === null) return true;
+  if (typeof options !== 'object') return false;
+  for (const name in options) {
+    if (!names.includes(name) && (options as Record<string, unknown>)[name] !== undefined) return false;
+  }
+  return true;
+}
+
+/** What the functions that read or write whole files can be told. */
+export interface FileOptions {
+  readonly encoding: BufferEncoding | undefined;
+  readonly flag: number;
+  readonly mode: number;
+  readonly flush: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The options of `readFile`, `writeFile` and `appendFile`. */
+export function plainFileOptions(options: unknown, defaultFlag: string): FileOptions | undefined {
+  const object = (typeof options === 'string' ? { encoding: options } : (options ?? {})) as Record<string, unknown>;
+  if (typeof options === 'function' || !hasOnly(object, 'encoding', 'flag', 'mode', 'flush', 'signal')) return undefined;
+  const { encoding, flush, signal } = object;
+  const named = encoding !== undefined && encoding !== null && encoding !== '';
+  // Node knows 'buffer' for readFile as no encoding at all, and refuses it elsewhere.
+  if (named && (typeof encoding !== 'string' || !Buffer.isEncoding(encoding))) return undefined;
+  if (flush !== undefined && flush !== null && typeof flush !== 'boolean') return undefined;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) return undefined;
+  const flag = plainFlags((object.flag || defaultFlag) as OpenMode);
+  const mode = plainMode(object.mode as number, 0o666);
+  if (flag === undefined || mode === undefined) return undefined;
+  return {
+    encoding: named ? (encoding as BufferEncoding) : undefined,
+    flag,
+    mode,
+    flush: flush === true,
+    signal,
+  };
+}

@@ -1,0 +1,75 @@
+/**
+ * What io_uring can do and `node:fs/promises` has no name for.
+ *
+ * @module
+ */
+
+import type { PathLike } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Memory, op, type Path, type Uring } from '../engine/index.js';
+import { invalidState } from '../validate.js';
+import { ring } from './backend.js';
+import { call } from './call.js';
+import type { FileHandle } from './handle.js';
+
+/** `POSIX_FADV_*`, for {@link fadvise}. */
+export const Advice = { NORMAL: 0, RANDOM: 1, SEQUENTIAL: 2, WILLNEED: 3, DONTNEED: 4, NOREUSE: 5 } as const;
+
+/** `FALLOC_FL_*`, for {@link fallocate}. */
+export const FallocateMode = {
+  KEEP_SIZE: 0x01,
+  PUNCH_HOLE: 0x02,
+  COLLAPSE_RANGE: 0x08,
+  ZERO_RANGE: 0x10,
+  INSERT_RANGE: 0x20,
+  UNSHARE_RANGE: 0x40,
+} as const;
+
+/**
+ * Reads an extended attribute. getxattr(2). Since Linux 5.19.
+ *
+ * @param target a path, or an open file.
+ * @throws Error ENODATA when there is none.
+ */
+export async function getxattr(target: PathLike | FileHandle, name: string): Promise<Uint8Array> {
+  return onTarget(target, 'getxattr', (uring, where, path) => call(uring, op.getxattr(where, name), 'getxattr', path));
+}
+
+/** Writes an extended attribute. setxattr(2). Since Linux 5.19. @param flags XATTR_CREATE (1), XATTR_REPLACE (2), or 0. */
+export async function setxattr(target: PathLike | FileHandle, name: string, value: Memory | string, flags = 0): Promise<void> {
+  return onTarget(target, 'setxattr', (uring, where, path) =>
+    call(uring, op.setxattr(where, name, value, { flags }), 'setxattr', path),
+  );
+}
+
+/**
+ * Allocates or frees space of an open file. fallocate(2). Since Linux 5.6.
+ *
+ * @param mode {@link FallocateMode}s; 0 allocates and extends.
+ */
+export async function fallocate(file: FileHandle, mode: number, offset: number, length: number): Promise<void> {
+  return onTarget(file, 'fallocate', (uring, fd) => call(uring, op.fallocate(fd as number, mode, offset, length), 'fallocate'));
+}
+
+/** Announces how an open file will be read. posix_fadvise(2). Since Linux 5.6. @param advice one of {@link Advice}. */
+export async function fadvise(file: FileHandle, offset: number, length: number, advice: number): Promise<void> {
+  return onTarget(file, 'fadvise', (uring, fd) => call(uring, op.fadvise(fd as number, offset, length, advice), 'fadvise'));
+}
+
+async function onTarget<T>(
+  target: PathLike | FileHandle,
+  syscall: string,
+  body: (uring: Uring, where: Path | number, path: Path | undefined) => Promise<T>,
+): Promise<T> {
+  const uring = ring();
+  if (uring === undefined) throw invalidState(`${syscall} needs io_uring`);
+  if (typeof target === 'string' || target instanceof Uint8Array) return body(uring, target, target);
+  if (target instanceof URL) return body(uring, fileURLToPath(target), fileURLToPath(target));
+  const handle = target as FileHandle;
+  handle.addUser();
+  try {
+    return await body(uring, handle.fd, undefined);
+  } finally {
+    handle.unref();
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The functions of `node:fs/promises` on paths that run on io_uring. Each takes what is plain and right, and leaves the rest to Node.
+ *
+ * @module
+ */
+
+import type { MakeDirectoryOptions, Mode, OpenMode, PathLike, RmDirOptions, RmOptions } from 'node:fs';
+import node from 'node:fs/promises';
+import { op, type Path } from '../engine/index.js';
+import { hasOnly, plainFlags, plainMode, plainPath } from './arguments.js';
+import { ring, ringFor } from './backend.js';
+import { call } from './call.js';
+import { FileHandle } from './handle.js';
+
+/** open(2), as a {@link FileHandle}. See `fsPromises.open`. */
+export async function open(path: PathLike, flags?: OpenMode | null, mode?: Mode | null): Promise<FileHandle> {
+  const uring = ring();
+  const name = plainPath(path);
+  const number = plainFlags(flags);
+  const bits = plainMode(mode, 0o666);
+  if (uring === undefined || name === undefined || number === undefined || bits === undefined) {
+    return (await node.open(path, flags as OpenMode, mode as Mode)) as unknown as FileHandle;
+  }
+  const fd = await call(uring, op.openat(name, { flags: number, mode: bits }), 'open', name);
+  return new FileHandle(fd, number);
+}
+
+/** stat(2). See `fsPromises.stat`. The kernel gives it to a worker of its own, so it is no faster than Node's. */
+export const stat = (async (path: PathLike, options?: { bigint?: boolean }) => {
+  return statWith('stat', path, options, false);
+}) as typeof node.stat;
+
+/** lstat(2). See `fsPromises.lstat`. */
+export const lstat = (async (path: PathLike, options?: { bigint?: boolean }) => {
+  return statWith('lstat', path, options, true);
+}) as typeof node.lstat;
+
+async function statWith(syscall: 'stat' | 'lstat', path: PathLike, options: { bigint?: boolean } | undefined, noFollow: boolean) {
+  const uring = ringFor('STATX');
+  const name = plainPath(path);
+  if (uring === undefined || name === undefined || options === null || !hasOnly(options, 'bigint'))
+    return node[syscall](path, options);
+  return call(uring, op.statx(name, { noFollow, bigint: Boolean(options?.bigint) }), syscall, name);
+}
+
+/** mkdir(2). See `fsPromises.mkdir`. With `recursive`, Node's own. */
+export const mkdir = (async (path: PathLike, options?: Mode | MakeDirectoryOptions | null) => {
+  const uring = ringFor('MKDIRAT');
+  const name = plainPath(path);
+  const given = typeof options === 'number' || typeof options === 'string' ? { mode: options } : options;
+  const mode = plainMode(given?.mode, 0o777);
+  const plain = hasOnly(given, 'mode', 'recursive') && (given?.recursive === undefined || given.recursive === false);
+  if (uring === undefined || name === undefined || mode === undefined || !plain)
+    return node.mkdir(path, options as MakeDirectoryOptions);
+  return call(uring, op.mkdirat(name, mode), 'mkdir', name);
+}) as typeof node.mkdir;
+
+/** rmdir(2). See `fsPromises.rmdir`. With `recursive`, Node's own. */
+export async function rmdir(path: PathLike, options?: RmDirOptions): Promise<void> {
+  const uring = ringFor('UNLINKAT');
+  const name = plainPath(path);
+  if (uring === undefined || name === undefined || options === null || !hasOnly(options)) return node.rmdir(path, options);
+  return call(uring, op.unlinkat(name, { removeDirectory: true }), 'rmdir', name);
+}
+
+/** unlink(2). See `fsPromises.unlink`. */
+export async function unlink(path: PathLike): Promise<void> {
+  const uring = ringFor('UNLINKAT');
+  const name = plainPath(path);
+  if (uring === undefined || name === undefined) return node.unlink(path);
+  return call(uring, op.unlinkat(name), 'unlink', name);
+}
+
+/**
+ * Removes files and directories. See `fsPromises.rm`. What is no directory is unlinked through the ring; directories, retries and all errors
+ * are Node's own.
+ */
+export async function rm(path: PathLike, options?: RmOptions): Promise<void> {
+  const uring = ringFor('UNLINKAT');
+  const name = plainPath(path);
+  if (uring === undefined || name === undefined || options === null || !hasOnly(options, 'force', 'recursive'))
+    return node.rm(path, options);
+  if ([options?.force, options?.recursive].some((value) => value !== undefined && typeof value !== 'boolean'))
+    return node.rm(path, options);
+  // A path that ends with a slash means a directory, or nothing.
+  try {
+    await uring.run(op.unlinkat(name));
+  } catch {
+    return node.rm(path, options);
+  }
+}
+
+/** rename(2). See `fsPromises.rename`. */
+export function rename(oldPath: PathLike, newPath: PathLike): Promise<void> {
+  return withTwoPaths('RENAMEAT', 'rename', op.renameat, node.rename, oldPath, newPath);
+}
+
+/** link(2). See `fsPromises.link`. */
+export function link(existingPath: PathLike, newPath: PathLike): Promise<void> {
+  return withTwoPaths('LINKAT', 'link', op.linkat, node.link, existingPath, newPath);
+}
+
+/** symlink(2). See `fsPromises.symlink`. The type means something on Windows only. */
+export async function symlink(target: PathLike, path: PathLike, type?: string | null): Promise<void> {
+  if (type !== undefined && type !== null && !['dir', 'file', 'junction'].includes(type)) return node.symlink(target, path, type);
+  return withTwoPaths('SYMLINKAT', 'symlink', op.symlinkat, node.symlink, target, path);
+}
+
+async function withTwoPaths(
+  opcode: 'RENAMEAT' | 'LINKAT' | 'SYMLINKAT',
+  syscall: string,
+  describe: (first: Path, second: Path) => ReturnType<typeof op.renameat>,
+  otherwise: (first: PathLike, second: PathLike) => Promise<void>,
+  first: PathLike,
+  second: PathLike,
+): Promise<void> {
+  const uring = ringFor(opcode);
+  const from = plainPath(first);
+  const to = plainPath(second);
+  if (uring === undefined || from === undefined || to === undefined) return otherwise(first, second);
+  return call(uring, describe(from, to), syscall, from, to);
+}
+
+/**
+ * Whether a file is there, or what may be done with it. See `fsPromises.access`. That it is there is asked through the ring; permissions,
+ * for which io_uring has no operation, through Node.
+ */
+export async function access(path: PathLike, mode?: number): Promise<void> {
+  const uring = ringFor('STATX');
+  const name = plainPath(path);
+  if (uring === undefined || name === undefined || (mode !== undefined && mode !== 0)) return node.access(path, mode);
+  await call(uring, op.statx(name), 'access', name);
+}
+
+/** Cuts or extends a file. See `fsPromises.truncate`. */
+export async function truncate(path: PathLike, length = 0): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.truncate(length);
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Reading whole files.
+ *
+ * A small one is a chain on a slot (see the engine's `file-chains.ts`). A larger regular file is read in several pieces at once, into memory
+ * of its exact size; whatever else goes on (fifos, ttys, files of /proc) piece by piece until it ends.
+ *
+ * @module
+ */
+
+import { closeSync, fstatSync, type PathLike, type Stats } from 'node:fs';
+import node from 'node:fs/promises';
+import { op, type Path, type TransferFile, type Uring } from '../engine/index.js';
+import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
+import { ringFor } from './backend.js';
+import { call } from './call.js';
+import { systemError } from './errors.js';
+import { FileHandle } from './handle.js';
+import { checkAborted, finish, MAX_SIZE, readHandle, tooLarge, UNKNOWN_PIECE } from './handle-io.js';
+import { open } from './paths.js';
+
+/** Pieces of a large file, and how many of them at once. */
+const PIECE = 1024 * 1024;
+const AT_ONCE = 4;
+
+const count = (bytes: number) => bytes;
+
+/** Reads a whole file. See `fsPromises.readFile`. */
+export const readFile = (async (path: PathLike | FileHandle, options?: unknown): Promise<Buffer | string> => {
+  if (path instanceof FileHandle) return path.readFile(options as never);
+  const uring = ringFor('OPENAT', 'READ', 'CLOSE');
+  const name = plainPath(path);
+  const plain = plainFileOptions(options, 'r');
+  if (uring === undefined || name === undefined || plain === undefined) return node.readFile(path, options as never);
+  checkAborted(plain.signal);
+  if (plain.signal === undefined) {
+    const slot = uring.files.take();
+    if (slot >= 0) return readSmall(uring, slot, name, plain);
+  }
+  const handle = await open(name as PathLike, plain.flag, 0o666);
+  try {
+    return await readHandle(handle, plain);
+  } finally {
+    await handle.close();
+  }
+}) as typeof node.readFile;
+
+async function readSmall(uring: Uring, slot: number, path: Path, options: FileOptions): Promise<Buffer | string> {
+  const make = (content: Buffer) => finish(content, options.encoding, true);
+  const chain = await uring.chains.read(slot, path, options.flag, make);
+  if (chain.error < 0) {
+    throw systemError(chain.error, chain.syscall as string, chain.syscall === 'open' ? pathText(path) : undefined);
+  }
+  if (chain.more === undefined) return chain.value as Buffer | string;
+  try {
+    return await readOn(uring, slot, chain.more, options);
+  } finally {
+    await uring.run(op.closeFile({ slot }));
+    uring.files.give(slot);
+  }
+}
+
+/** A file that is open in a slot, and larger than a chain can take. */
+async function readOn(uring: Uring, slot: number, start: Buffer, options: FileOptions): Promise<Buffer | string> {
+  if (uring.supports('FIXED_FD_INSTALL')) {
+    const fd = await uring.run(op.fixedFdInstall({ slot }));
+    try {
+      const stats = fstatSync(fd);
+      if (stats.isFile() && stats.size > start.length)
+        return finish(await readRegular(uring, fd, stats), options.encoding, false);
+    } finally {
+      closeSync(fd);
+    }
+  }
+  const piece = uring.buffers.allocate(UNKNOWN_PIECE);
+  const parts = [start];
+  try {
+    for (;;) {
+      const bytes = await call(uring, op.read({ slot }, piece.bytes), 'read');
+      if (bytes === 0) return finish(Buffer.concat(parts), options.encoding, false);
+      parts.push(Buffer.from(piece.bytes.subarray(0, bytes)));
+    }
+  } finally {
+    piece.release();
+  }
+}
+
+/** All of a regular file, from its start. */
+async function readRegular(uring: Uring, fd: number, stats: Stats): Promise<Buffer> {
+  if (stats.size > MAX_SIZE) throw tooLarge(stats.size);
+  const file: TransferFile = {
+    fd,
+    canTry: true,
+    regular: true,
+    nonBlocking: false,
+    error: (res) => systemError(res, 'read'),
+    unref: () => undefined,
+  };
+  const content = Buffer.allocUnsafeSlow(stats.size);
+  let next = 0;
+  let end = content.length;
+  const worker = async () => {
+    while (next < end) {
+      const at = next;
+      const length = Math.min(PIECE, content.length - at);
+      next += length;
+      const bytes = await uring.transfers.read(file, content, at, length, at, count);
+      // The file has become shorter meanwhile.
+      if (bytes < length) end = Math.min(end, at + bytes);
+    }
+  };
+  // All of them, even if one fails: the descriptor is theirs as long as they run.
+  const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  return end === content.length ? content : content.subarray(0, end);
+}

@@ -1,0 +1,70 @@
+/**
+ * Writing whole files.
+ *
+ * A small one is one chain of linked operations: open into a slot, write, close. It breaks where something fails or is short; then the
+ * rest is done step by step.
+ *
+ * @module
+ */
+
+import type { OpenMode, PathLike } from 'node:fs';
+import node from 'node:fs/promises';
+import type { FileChain, Path, Uring } from '../engine/index.js';
+import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
+import { ringFor } from './backend.js';
+import { systemError } from './errors.js';
+import { FileHandle } from './handle.js';
+import { checkAborted, MAX_CHUNK, type Writable, writableData, writeHandle } from './handle-io.js';
+import { open } from './paths.js';
+
+/** Writes a whole file. See `fsPromises.writeFile`. */
+export function writeFile(path: PathLike | FileHandle, data: Writable, options?: unknown): Promise<void> {
+  return writeWith(path, data, options, 'w', node.writeFile as never);
+}
+
+/** Writes at the end of a file. See `fsPromises.appendFile`. */
+export function appendFile(path: PathLike | FileHandle, data: Writable, options?: unknown): Promise<void> {
+  return writeWith(path, data, options, 'a', node.appendFile as never);
+}
+
+async function writeWith(
+  path: PathLike | FileHandle,
+  data: Writable,
+  options: unknown,
+  flag: string,
+  otherwise: (path: PathLike, data: Writable, options: unknown) => Promise<void>,
+): Promise<void> {
+  if (path instanceof FileHandle) return path.writeFile(data, options);
+  const uring = ringFor('OPENAT', 'WRITE', 'CLOSE');
+  const name = plainPath(path);
+  const plain = plainFileOptions(options, flag);
+  const isData = typeof data === 'string' || (typeof data === 'object' && data !== null);
+  if (uring === undefined || name === undefined || plain === undefined || !isData) return otherwise(path, data, options);
+  const bytes = writableData(data, plain.encoding);
+  checkAborted(plain.signal);
+  if (bytes instanceof Uint8Array && bytes.length <= MAX_CHUNK && plain.signal === undefined) {
+    const slot = uring.files.take();
+    if (slot >= 0) return writeSmall(uring.chains, slot, name, bytes, plain);
+  }
+  const handle = await open(name as PathLike, plain.flag as OpenMode, plain.mode);
+  try {
+    await writeHandle(handle, bytes, plain);
+    if (plain.flush) await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeSmall(
+  chains: Uring['chains'],
+  slot: number,
+  path: Path,
+  bytes: Uint8Array,
+  options: FileOptions,
+): Promise<void> {
+  const chain: FileChain = await chains.write(slot, path, options.flag, options.mode, bytes, options.flush);
+  if (chain.open < 0) throw systemError(chain.open, 'open', pathText(path));
+  if (chain.transfer < 0) throw systemError(chain.transfer, 'write');
+  if (chain.sync < 0) throw systemError(chain.sync, 'fsync');
+  if (chain.close < 0) throw systemError(chain.close, 'close');
+}
