@@ -38,15 +38,14 @@ export interface FileChain {
   readonly close: number;
 }
 
-/** A file that was read by a chain. */
-export interface ReadChain<T> {
-  /** The answer to what failed, or 0. */
-  readonly error: number;
-  readonly syscall: 'open' | 'read' | 'close' | undefined;
-  /** What was made of the content. */
-  readonly value: T | undefined;
-  /** There is more than this: the file is still open in its slot, which is the caller's now. */
-  readonly more: Buffer | undefined;
+/** Who wants to read a file by a chain, and what it makes of the outcome. */
+export interface ReadSink<T> {
+  /** The whole content: the first `length` bytes of a block that is used again afterwards. May throw. */
+  content(block: Block, length: number): T;
+  /** The error of a failed call. */
+  failed(res: number, syscall: 'open' | 'read' | 'close'): Error;
+  /** There is more than this: the file is still open in its slot, which is the sink's now. */
+  more(slot: number, start: Buffer): Promise<T>;
 }
 
 /** Runs chains; `uring.chains`. */
@@ -62,13 +61,12 @@ export class FileChains {
    * Reads a file of up to 64 KiB.
    *
    * @param slot a free one; the chain gives it back, unless there is more to read.
-   * @param make what to make of the content, which lies in memory that is used again afterwards.
    */
-  read<T>(slot: number, path: Path, flags: number, make: (content: Buffer) => T): Promise<ReadChain<T>> {
-    const promise = pendingPromise<ReadChain<T>>();
-    const settle = settleOfLast<ReadChain<T>>();
+  read<T>(slot: number, path: Path, flags: number, sink: ReadSink<T>): Promise<T> {
+    const promise = pendingPromise<T>();
+    const settle = settleOfLast<unknown>();
     const reader = this.idle.pop() ?? new Reader(this.engine.core, this.slots, this.idle);
-    reader.start(slot, path, flags, make, settle as Settle<unknown>);
+    reader.start(slot, path, flags, sink, settle);
     return promise;
   }
 
@@ -142,16 +140,21 @@ const CLOSE = 3;
 
 /** A chain that reads; used again and again. */
 class Reader {
-  private readonly steps = [OPEN, FIRST, SECOND, CLOSE].map((index) => new Step(this, index));
-  private readonly results = [0, 0, 0, 0];
+  private readonly openStep = new Step(this, OPEN);
+  private readonly firstStep = new Step(this, FIRST);
+  private readonly secondStep = new Step(this, SECOND);
+  private readonly closeStep = new Step(this, CLOSE);
   private readonly block: Block;
   private path: Block | undefined;
   private slot = -1;
   private left = 0;
-  private make: ((content: Buffer) => unknown) | undefined;
+  private opened = 0;
+  private first = 0;
+  private second = 0;
+  private sink: ReadSink<unknown> | undefined;
   private settle: Settle<unknown> | undefined;
-  private value: unknown;
-  private failure = 0;
+  /** What the promise becomes once the file is closed, and whether that still depends on it. */
+  private outcome: unknown;
 
   constructor(
     private readonly core: Core,
@@ -161,35 +164,37 @@ class Reader {
     this.block = core.pool.take(2 * HALF);
   }
 
-  start(slot: number, path: Path, flags: number, make: (content: Buffer) => unknown, settle: Settle<unknown>): void {
-    const { core, block, steps } = this;
+  start(slot: number, path: Path, flags: number, sink: ReadSink<unknown>, settle: Settle<unknown>): void {
+    const { core, block } = this;
     this.slot = slot;
-    this.make = make;
+    this.sink = sink;
     this.settle = settle;
-    this.failure = 0;
-    this.value = undefined;
     this.path = cString(core, path);
     this.left = 3;
     core.beginTogether(3);
     const open = core.begin();
     prepOpenat(open, AT_FDCWD, this.path.address, flags, 0o666, slot);
     open.setFlags(SqeFlag.IO_LINK);
-    core.commit(steps[OPEN] as Step);
+    core.commit(this.openStep);
     const first = core.begin();
     prepRead(first, slot, block.address, HALF, HERE);
     first.setFlags(SqeFlag.FIXED_FILE | SqeFlag.IO_HARDLINK);
-    core.commit(steps[FIRST] as Step);
+    core.commit(this.firstStep);
     const second = core.begin();
     prepRead(second, slot, block.address + HALF, HALF, HERE);
     second.setFlags(SqeFlag.FIXED_FILE);
-    core.commit(steps[SECOND] as Step);
+    core.commit(this.secondStep);
   }
 
   stepDone(index: number, res: number): void {
-    this.results[index] = res;
-    if (--this.left > 0) return;
-    if (index === CLOSE) this.closed(res);
-    else this.readBoth();
+    if (index === CLOSE) {
+      this.closed(res);
+      return;
+    }
+    if (index === OPEN) this.opened = res;
+    else if (index === FIRST) this.first = res;
+    else this.second = res;
+    if (--this.left === 0) this.readBoth();
   }
 
   stepAbandoned(error: Error): void {
@@ -198,53 +203,47 @@ class Reader {
   }
 
   private readBoth(): void {
-    const [open = 0, first = 0, second = 0] = this.results;
-    if (this.path !== undefined) this.core.pool.give(this.path);
+    const { core, opened, first, second, block, slot } = this;
+    const sink = this.sink as ReadSink<unknown>;
+    core.pool.give(this.path as Block);
     this.path = undefined;
-    if (open < 0) {
-      this.slots.give(this.slot);
-      this.end({ error: open, syscall: 'open', value: undefined, more: undefined });
-    } else if (this.core.closing) {
-      this.stepAbandoned(this.core.closingError());
-    } else if (first < 0 || second < 0) {
-      this.failure = first < 0 ? first : second;
-      this.closeSlot();
+    if (opened < 0) {
+      this.slots.give(slot);
+      this.end(new Rejection(sink.failed(opened, 'open')));
+    } else if (core.closing) {
+      this.stepAbandoned(core.closingError());
     } else if (second > 0) {
-      const content = Buffer.concat([this.block.plain(0, first), this.block.plain(HALF, second)]);
-      this.end({ error: 0, syscall: undefined, value: undefined, more: content });
+      this.end(sink.more(slot, Buffer.concat([block.plain(0, first), block.plain(HALF, second)])));
     } else {
-      try {
-        this.value = this.make?.(this.block.plain(0, first));
-      } catch (error) {
-        this.value = new Rejection(error as Error);
-      }
-      this.closeSlot();
+      this.outcome = this.outcomeOf(first < 0 ? first : second);
+      prepCloseDirect(core.begin(), slot);
+      core.commit(this.closeStep);
     }
   }
 
-  private closeSlot(): void {
-    const { core } = this;
-    this.left = 1;
-    prepCloseDirect(core.begin(), this.slot);
-    core.commit(this.steps[CLOSE] as Step);
+  private outcomeOf(res: number): unknown {
+    const sink = this.sink as ReadSink<unknown>;
+    try {
+      return res < 0 ? new Rejection(sink.failed(res, 'read')) : sink.content(this.block, this.first);
+    } catch (error) {
+      return new Rejection(error as Error);
+    }
   }
 
   private closed(res: number): void {
     this.slots.give(this.slot);
-    const { failure, value } = this;
-    if (failure < 0) this.end({ error: failure, syscall: 'read', value: undefined, more: undefined });
-    else if (res < 0) this.end({ error: res, syscall: 'close', value: undefined, more: undefined });
-    else if (value instanceof Rejection) this.end(value);
-    else this.end({ error: 0, syscall: undefined, value, more: undefined });
+    const { outcome, sink } = this;
+    const failed = res < 0 && !(outcome instanceof Rejection);
+    this.end(failed ? new Rejection((sink as ReadSink<unknown>).failed(res, 'close')) : outcome);
   }
 
-  private end(result: ReadChain<unknown> | Rejection): void {
+  private end(outcome: unknown): void {
     const { settle } = this;
     this.settle = undefined;
-    this.make = undefined;
-    this.value = undefined;
+    this.sink = undefined;
+    this.outcome = undefined;
     this.idle.push(this);
-    settle?.(result);
+    settle?.(outcome);
   }
 }
 
@@ -303,12 +302,17 @@ class Writer {
 }
 
 function cString(core: Core, text: Path): Block {
+  if (typeof text !== 'string') {
+    const block = core.pool.take(text.length + 1);
+    const { plain } = block.region;
+    plain.set(text, block.offset);
+    plain[block.offset + text.length] = 0;
+    return block;
+  }
   // No character takes more than three bytes for each of its UTF-16 units.
-  const most = typeof text === 'string' ? 3 * text.length : text.length;
+  const most = 3 * text.length;
   const block = core.pool.take(most + 1);
-  const target = block.plain(0, most + 1);
-  const length = typeof text === 'string' ? target.write(text, 'utf8') : text.length;
-  if (typeof text !== 'string') target.set(text);
-  target[length] = 0;
+  const { plain } = block.region;
+  plain[block.offset + plain.write(text, block.offset, most, 'utf8')] = 0;
   return block;
 }

@@ -40,6 +40,7 @@ export interface Region {
   readonly data: DataView<SharedArrayBuffer>;
   /** The same memory as an ordinary ArrayBuffer: V8 copies from and to shared memory word by word, three times as slowly. */
   readonly plain: Buffer;
+  readonly plainBytes: Uint8Array;
   /** Address of byte 0. */
   readonly base: number;
   /** Number of its first slab. */
@@ -70,6 +71,12 @@ export class Block {
 
   get size(): number {
     return 1 << this.sizeClass;
+  }
+
+  /** Copies the first bytes to an array. */
+  copyTo(target: Uint8Array, length: number): void {
+    // Of the array, not of the Buffer: a Buffer's subarray takes several times as long to make.
+    target.set(this.region.plainBytes.subarray(this.offset, this.offset + length));
   }
 
   /** A number of bytes from `start`, as an ordinary Buffer: never to be seen by users, as it would outlive the pool. */
@@ -163,11 +170,13 @@ export class Pool {
     const memory = new SharedArrayBuffer(Math.max(REGION_SIZE, size + PAGE_SIZE));
     const bytes = new Uint8Array(memory);
     const base = this.syscalls.addressOf(bytes);
+    const plain = this.plainView(base, memory);
     const region: Region = {
       memory,
       bytes,
       data: new DataView(memory),
-      plain: this.plainView(base, memory),
+      plain,
+      plainBytes: new Uint8Array(plain.buffer, plain.byteOffset, plain.length),
       base,
       firstSlab: this.slabs,
       next: (PAGE_SIZE - (base % PAGE_SIZE)) % PAGE_SIZE,

@@ -267,7 +267,7 @@ class ReadTransfer extends Transfer {
       if (!this.memoryIsIntact()) throw detachedError(`the ${res} bytes that were read are lost`);
       const { view, block } = this;
       const target = new Uint8Array(view.buffer, view.byteOffset + this.offset + this.done, res);
-      target.set((block as Block).plain(0, res));
+      (block as Block).copyTo(target, res);
     }
     this.done += res;
     // All of it; or the end; or as much as a pipe had.

@@ -60,8 +60,28 @@ export function ring(): Uring | undefined {
   }
 }
 
-/** The engine, if the kernel has these operations. */
-export function ringFor(...operations: OpcodeName[]): Uring | undefined {
+/** What functions need of the kernel, by what they do. */
+const NEEDS = {
+  wholeFiles: ['OPENAT', 'READ', 'WRITE', 'FSYNC', 'CLOSE'],
+  stat: ['STATX'],
+  mkdir: ['MKDIRAT'],
+  unlink: ['UNLINKAT'],
+  rename: ['RENAMEAT'],
+  link: ['LINKAT'],
+  symlink: ['SYMLINKAT'],
+} as const satisfies Record<string, readonly OpcodeName[]>;
+
+/** What was found out of this kernel; it does not change. */
+const can: Partial<Record<keyof typeof NEEDS, boolean>> = {};
+
+/**
+ * The engine, if the kernel has the operations for it; else Node is to be used.
+ *
+ * @throws as {@link ring}.
+ */
+export function ringFor(need: keyof typeof NEEDS): Uring | undefined {
   const uring = ring();
-  return uring !== undefined && operations.every((name) => uring.supports(name)) ? uring : undefined;
+  if (uring === undefined) return undefined;
+  can[need] ??= NEEDS[need].every((name) => uring.supports(name));
+  return can[need] ? uring : undefined;
 }

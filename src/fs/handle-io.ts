@@ -90,16 +90,12 @@ export async function readHandle(handle: FileHandle, options: FileOptions): Prom
     if (bytesRead === 0 || total === size) break;
   }
   const content = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-  return finish(content, encoding, false);
+  return finish(content, encoding);
 }
 
-/** The content as the caller wants it. @param borrowed the memory is somebody else's. */
-export function finish(content: Buffer, encoding: BufferEncoding | undefined, borrowed: boolean): Buffer | string {
-  if (encoding !== undefined) return content.toString(encoding);
-  if (!borrowed) return content;
-  const own = Buffer.allocUnsafeSlow(content.length);
-  own.set(content);
-  return own;
+/** The content as the caller wants it. */
+export function finish(content: Buffer, encoding: BufferEncoding | undefined): Buffer | string {
+  return encoding === undefined ? content : content.toString(encoding);
 }
 
 /** The error of a file that does not fit into a Buffer. */

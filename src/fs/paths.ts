@@ -36,7 +36,7 @@ export const lstat = (async (path: PathLike, options?: { bigint?: boolean }) => 
 }) as typeof node.lstat;
 
 async function statWith(syscall: 'stat' | 'lstat', path: PathLike, options: { bigint?: boolean } | undefined, noFollow: boolean) {
-  const uring = ringFor('STATX');
+  const uring = ringFor('stat');
   const name = plainPath(path);
   if (uring === undefined || name === undefined || options === null || !hasOnly(options, 'bigint'))
     return node[syscall](path, options);
@@ -45,7 +45,7 @@ async function statWith(syscall: 'stat' | 'lstat', path: PathLike, options: { bi
 
 /** mkdir(2). See `fsPromises.mkdir`. With `recursive`, Node's own. */
 export const mkdir = (async (path: PathLike, options?: Mode | MakeDirectoryOptions | null) => {
-  const uring = ringFor('MKDIRAT');
+  const uring = ringFor('mkdir');
   const name = plainPath(path);
   const given = typeof options === 'number' || typeof options === 'string' ? { mode: options } : options;
   const mode = plainMode(given?.mode, 0o777);
@@ -57,7 +57,7 @@ export const mkdir = (async (path: PathLike, options?: Mode | MakeDirectoryOptio
 
 /** rmdir(2). See `fsPromises.rmdir`. With `recursive`, Node's own. */
 export async function rmdir(path: PathLike, options?: RmDirOptions): Promise<void> {
-  const uring = ringFor('UNLINKAT');
+  const uring = ringFor('unlink');
   const name = plainPath(path);
   if (uring === undefined || name === undefined || options === null || !hasOnly(options)) return node.rmdir(path, options);
   return call(uring, op.unlinkat(name, { removeDirectory: true }), 'rmdir', name);
@@ -65,7 +65,7 @@ export async function rmdir(path: PathLike, options?: RmDirOptions): Promise<voi
 
 /** unlink(2). See `fsPromises.unlink`. */
 export async function unlink(path: PathLike): Promise<void> {
-  const uring = ringFor('UNLINKAT');
+  const uring = ringFor('unlink');
   const name = plainPath(path);
   if (uring === undefined || name === undefined) return node.unlink(path);
   return call(uring, op.unlinkat(name), 'unlink', name);
@@ -76,7 +76,7 @@ export async function unlink(path: PathLike): Promise<void> {
  * are Node's own.
  */
 export async function rm(path: PathLike, options?: RmOptions): Promise<void> {
-  const uring = ringFor('UNLINKAT');
+  const uring = ringFor('unlink');
   const name = plainPath(path);
   if (uring === undefined || name === undefined || options === null || !hasOnly(options, 'force', 'recursive'))
     return node.rm(path, options);
@@ -92,29 +92,28 @@ export async function rm(path: PathLike, options?: RmOptions): Promise<void> {
 
 /** rename(2). See `fsPromises.rename`. */
 export function rename(oldPath: PathLike, newPath: PathLike): Promise<void> {
-  return withTwoPaths('RENAMEAT', 'rename', op.renameat, node.rename, oldPath, newPath);
+  return withTwoPaths('rename', op.renameat, node.rename, oldPath, newPath);
 }
 
 /** link(2). See `fsPromises.link`. */
 export function link(existingPath: PathLike, newPath: PathLike): Promise<void> {
-  return withTwoPaths('LINKAT', 'link', op.linkat, node.link, existingPath, newPath);
+  return withTwoPaths('link', op.linkat, node.link, existingPath, newPath);
 }
 
 /** symlink(2). See `fsPromises.symlink`. The type means something on Windows only. */
 export async function symlink(target: PathLike, path: PathLike, type?: string | null): Promise<void> {
   if (type !== undefined && type !== null && !['dir', 'file', 'junction'].includes(type)) return node.symlink(target, path, type);
-  return withTwoPaths('SYMLINKAT', 'symlink', op.symlinkat, node.symlink, target, path);
+  return withTwoPaths('symlink', op.symlinkat, node.symlink, target, path);
 }
 
 async function withTwoPaths(
-  opcode: 'RENAMEAT' | 'LINKAT' | 'SYMLINKAT',
-  syscall: string,
+  syscall: 'rename' | 'link' | 'symlink',
   describe: (first: Path, second: Path) => ReturnType<typeof op.renameat>,
   otherwise: (first: PathLike, second: PathLike) => Promise<void>,
   first: PathLike,
   second: PathLike,
 ): Promise<void> {
-  const uring = ringFor(opcode);
+  const uring = ringFor(syscall);
   const from = plainPath(first);
   const to = plainPath(second);
   if (uring === undefined || from === undefined || to === undefined) return otherwise(first, second);
@@ -126,7 +125,7 @@ async function withTwoPaths(
  * for which io_uring has no operation, through Node.
  */
 export async function access(path: PathLike, mode?: number): Promise<void> {
-  const uring = ringFor('STATX');
+  const uring = ringFor('stat');
   const name = plainPath(path);
   if (uring === undefined || name === undefined || (mode !== undefined && mode !== 0)) return node.access(path, mode);
   await call(uring, op.statx(name), 'access', name);

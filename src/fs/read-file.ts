@@ -9,7 +9,7 @@
 
 import { closeSync, fstatSync, type PathLike, type Stats } from 'node:fs';
 import node from 'node:fs/promises';
-import { op, type Path, type TransferFile, type Uring } from '../engine/index.js';
+import { type Block, op, type Path, type ReadSink, type TransferFile, type Uring } from '../engine/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
 import { ringFor } from './backend.js';
 import { call } from './call.js';
@@ -25,37 +25,65 @@ const AT_ONCE = 4;
 const count = (bytes: number) => bytes;
 
 /** Reads a whole file. See `fsPromises.readFile`. */
-export const readFile = (async (path: PathLike | FileHandle, options?: unknown): Promise<Buffer | string> => {
+export const readFile = ((path: PathLike | FileHandle, options?: unknown): Promise<Buffer | string> => {
   if (path instanceof FileHandle) return path.readFile(options as never);
-  const uring = ringFor('OPENAT', 'READ', 'CLOSE');
-  const name = plainPath(path);
-  const plain = plainFileOptions(options, 'r');
-  if (uring === undefined || name === undefined || plain === undefined) return node.readFile(path, options as never);
-  checkAborted(plain.signal);
-  if (plain.signal === undefined) {
-    const slot = uring.files.take();
-    if (slot >= 0) return readSmall(uring, slot, name, plain);
-  }
-  const handle = await open(name as PathLike, plain.flag, 0o666);
+  let uring: Uring | undefined;
   try {
-    return await readHandle(handle, plain);
+    uring = ringFor('wholeFiles');
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  const name = plainPath(path);
+  const plain = options === undefined ? DEFAULTS : plainFileOptions(options, 'r');
+  if (uring === undefined || name === undefined || plain === undefined) return node.readFile(path, options as never);
+  if (plain.signal !== undefined) return readByHandle(name, plain);
+  const slot = uring.files.take();
+  if (slot < 0) return readByHandle(name, plain);
+  // One promise for a file, from here to the caller.
+  return uring.chains.read(slot, name, plain.flag, new SmallFile(uring, name, plain));
+}) as typeof node.readFile;
+
+const DEFAULTS = plainFileOptions(undefined, 'r') as FileOptions;
+
+async function readByHandle(path: Path, options: FileOptions): Promise<Buffer | string> {
+  checkAborted(options.signal);
+  const handle = await open(path as PathLike, options.flag, 0o666);
+  try {
+    return await readHandle(handle, options);
   } finally {
     await handle.close();
   }
-}) as typeof node.readFile;
+}
 
-async function readSmall(uring: Uring, slot: number, path: Path, options: FileOptions): Promise<Buffer | string> {
-  const make = (content: Buffer) => finish(content, options.encoding, true);
-  const chain = await uring.chains.read(slot, path, options.flag, make);
-  if (chain.error < 0) {
-    throw systemError(chain.error, chain.syscall as string, chain.syscall === 'open' ? pathText(path) : undefined);
+/** A file that is read by a chain. */
+class SmallFile implements ReadSink<Buffer | string> {
+  constructor(
+    private readonly uring: Uring,
+    private readonly path: Path,
+    private readonly options: FileOptions,
+  ) {}
+
+  content(block: Block, length: number): Buffer | string {
+    const { encoding } = this.options;
+    if (encoding !== undefined) return block.plain(0, length).toString(encoding);
+    // Not from Node's common pool: the memory is the caller's alone, as with Node.
+    const own = Buffer.allocUnsafeSlow(length);
+    block.copyTo(own, length);
+    return own;
   }
-  if (chain.more === undefined) return chain.value as Buffer | string;
-  try {
-    return await readOn(uring, slot, chain.more, options);
-  } finally {
-    await uring.run(op.closeFile({ slot }));
-    uring.files.give(slot);
+
+  failed(res: number, syscall: 'open' | 'read' | 'close'): Error {
+    return systemError(res, syscall, syscall === 'open' ? pathText(this.path) : undefined);
+  }
+
+  async more(slot: number, start: Buffer): Promise<Buffer | string> {
+    const { uring, options } = this;
+    try {
+      return await readOn(uring, slot, start, options);
+    } finally {
+      await uring.run(op.closeFile({ slot }));
+      uring.files.give(slot);
+    }
   }
 }
 
@@ -66,7 +94,7 @@ async function readOn(uring: Uring, slot: number, start: Buffer, options: FileOp
     try {
       const stats = fstatSync(fd);
       if (stats.isFile() && stats.size > start.length)
-        return finish(await readRegular(uring, fd, stats), options.encoding, false);
+        return finish(await readRegular(uring, fd, stats), options.encoding);
     } finally {
       closeSync(fd);
     }
@@ -76,7 +104,7 @@ async function readOn(uring: Uring, slot: number, start: Buffer, options: FileOp
   try {
     for (;;) {
       const bytes = await call(uring, op.read({ slot }, piece.bytes), 'read');
-      if (bytes === 0) return finish(Buffer.concat(parts), options.encoding, false);
+      if (bytes === 0) return finish(Buffer.concat(parts), options.encoding);
       parts.push(Buffer.from(piece.bytes.subarray(0, bytes)));
     }
   } finally {
@@ -84,8 +112,8 @@ async function readOn(uring: Uring, slot: number, start: Buffer, options: FileOp
   }
 }
 
-/** All of a regular file, from its start. */
-async function readRegular(uring: Uring, fd: number, stats: Stats): Promise<Buffer> {
+/** All of a regular file, whose start has been read. */
+async function readRegular(uring: Uring, fd: number, stats: Stats, start: Buffer): Promise<Buffer> {
   if (stats.size > MAX_SIZE) throw tooLarge(stats.size);
   const file: TransferFile = {
     fd,
@@ -96,7 +124,8 @@ async function readRegular(uring: Uring, fd: number, stats: Stats): Promise<Buff
     unref: () => undefined,
   };
   const content = Buffer.allocUnsafeSlow(stats.size);
-  let next = 0;
+  content.set(start);
+  let next = start.length;
   let end = content.length;
   const worker = async () => {
     while (next < end) {

@@ -35,7 +35,7 @@ async function writeWith(
   otherwise: (path: PathLike, data: Writable, options: unknown) => Promise<void>,
 ): Promise<void> {
   if (path instanceof FileHandle) return path.writeFile(data, options);
-  const uring = ringFor('OPENAT', 'WRITE', 'CLOSE');
+  const uring = ringFor('wholeFiles');
   const name = plainPath(path);
   const plain = plainFileOptions(options, flag);
   const isData = typeof data === 'string' || (typeof data === 'object' && data !== null);
