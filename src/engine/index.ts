@@ -9,9 +9,9 @@ export { type DirectFile, type File, Operation, type RunOptions } from './operat
 export type * from './operations/index.js';
 export * as op from './operations/index.js';
 export type { UringOptions } from './options.js';
+export type { Block } from './pool.js';
 export type { Memory } from './scope.js';
 export type { FileSlot, FileSlots } from './slots.js';
 export type { Chunk, IntervalOptions, IteratorOptions, ReadManyOptions } from './streams.js';
-export type { Block } from './pool.js';
 export type { TransferFile, Transfers } from './transfer.js';
 export { type InFlight, type OperationMethods, Uring } from './uring.js';

@@ -20,7 +20,7 @@ export type WriteStreamOptions = Omit<Exclude<Parameters<typeof fs.createWriteSt
   fd?: number | FileHandle | null | undefined;
 };
 
-/** A stream from a file. See `fs.createReadStream`; `fd` can be a {@link FileHandle}. Default `highWaterMark`: 128 KiB. */
+/** A stream from a file. See `fs.createReadStream`; `fd` can be a {@link FileHandle}. */
 export function createReadStream(path: PathLike, options?: BufferEncoding | ReadStreamOptions): ReadStream {
   return streamOf('read', path, options) as ReadStream;
 }

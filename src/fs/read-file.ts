@@ -94,7 +94,7 @@ async function readOn(uring: Uring, slot: number, start: Buffer, options: FileOp
     try {
       const stats = fstatSync(fd);
       if (stats.isFile() && stats.size > start.length)
-        return finish(await readRegular(uring, fd, stats), options.encoding);
+        return finish(await readRegular(uring, fd, stats, start), options.encoding);
     } finally {
       closeSync(fd);
     }

@@ -15,9 +15,6 @@ const READ_AHEAD = 2;
 /** How much may be on its way behind the writer. */
 const WRITE_BEHIND = 4;
 
-/** Default highWaterMark of a read stream. Node's is 64 KiB; what a chunk costs besides copying is shared by more bytes here. */
-const READ_SIZE = 128 * 1024;
-
 type Done = (error?: Error | null) => void;
 
 type Callback<Result> = (error: Error | null, ...results: Result[]) => void;
@@ -137,8 +134,7 @@ export class FileReadStream extends NodeReadStream {
   private readonly ahead: Ahead[] = [];
   private next: number | undefined;
 
-  constructor(path: PathLike | undefined, given: StreamOptions, file: StreamFile) {
-    const options = { highWaterMark: READ_SIZE, ...given };
+  constructor(path: PathLike | undefined, options: StreamOptions, file: StreamFile) {
     super(path, { ...options, fd: file.handle?.fd ?? null, fs: file.calls });
     this.file = file;
     this.chunk = this.readableHighWaterMark;
