@@ -66,6 +66,10 @@ export interface SubmittedOperation {
   readonly opcode: number;
   readonly fd: number;
   readonly userData: bigint;
+  /** The SQE's length field. */
+  readonly len: number;
+  /** The operation's own flag word. */
+  readonly opFlags: number;
 }
 
 const all = (flags: Readonly<Record<string, number>>) => Object.values(flags).reduce((mask, flag) => mask | flag, 0);

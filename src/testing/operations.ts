@@ -26,6 +26,9 @@ import type { SimulatedFile } from './files.js';
 import { PENDING, type Request } from './request.js';
 import type { SimulatedRing } from './simulated-ring.js';
 
+/** A transfer that must not wait. */
+const RWF_NOWAIT = 8;
+
 type Result = number | typeof PENDING;
 type Operation = (ring: SimulatedRing, request: Request) => Result;
 
@@ -239,6 +242,7 @@ function moveBytes(
 function waitFor(ring: SimulatedRing, request: Request, file: SimulatedFile, attempt: () => number): Result {
   const first = attempt();
   if (first !== -Errno.EAGAIN) return request.done ? PENDING : first;
+  if (request.opFlags & RWF_NOWAIT) return first;
   const watcher = () => {
     const result = attempt();
     if (result === -Errno.EAGAIN) return;

@@ -1,0 +1,656 @@
+/** The engine on both kernels: promises, batches, cancellation, chains, memory. */
+
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { AbortError, type OperationEvent, op, PollEvent, Uring, UringError } from '../../src/index.js';
+import { Opcode } from '../../src/ring/index.js';
+import { Errno } from '../../src/syscalls/index.js';
+import { SimulatedKernel } from '../../src/testing/index.js';
+import { describeOnBothKernels } from '../helpers/kernels.js';
+
+const engines: Uring[] = [];
+const keep = (uring: Uring) => {
+  engines.push(uring);
+  return uring;
+};
+afterEach(async () => {
+  for (const uring of engines.splice(0)) await uring.close();
+});
+
+/** Another turn of the event loop. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+const reasonOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => undefined,
+    (error) => error,
+  );
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+describeOnBothKernels('the engine', (kernel) => {
+  const open = (options = {}) => keep(Uring.open({ ...options, syscalls: kernel().syscalls }));
+
+  describe('results', () => {
+    test('a read is what pread(2) gives, into every kind of memory', async () => {
+      const uring = open();
+      const fd = kernel().file(bytes('hello, ring'));
+      const plain = new Uint8Array(8);
+      expect(await uring.read(fd, plain, { offset: 0 })).toBe(8);
+      expect(Buffer.from(plain).toString()).toBe('hello, r');
+      const words = new Uint16Array(2);
+      expect(await uring.read(fd, words, { offset: 2 })).toBe(4);
+      expect(Buffer.from(words.buffer).toString()).toBe('llo,');
+      const whole = new ArrayBuffer(4);
+      expect(await uring.read(fd, whole, { offset: 7 })).toBe(4);
+      expect(Buffer.from(whole).toString()).toBe('ring');
+      const view = new DataView(new ArrayBuffer(10), 3, 4);
+      expect(await uring.read(fd, view, { offset: 7 })).toBe(4);
+      expect(Buffer.from(view.buffer).toString()).toBe('\0\0\0ring\0\0\0');
+      const shared = new SharedArrayBuffer(5);
+      expect(await uring.read(fd, shared, { offset: 0 })).toBe(5);
+      expect(Buffer.from(shared).toString()).toBe('hello');
+      const pooled = uring.buffers.allocate(5);
+      expect(await uring.read(fd, pooled.bytes, { offset: 0 })).toBe(5);
+      expect(Buffer.from(pooled.bytes).toString()).toBe('hello');
+      pooled.release();
+      expect(await uring.read(fd, plain, { offset: 100 })).toBe(0);
+      kernel().close(fd);
+    });
+
+    test('without an offset, the file keeps the position', async () => {
+      const uring = open();
+      const fd = kernel().file(bytes('abcdef'));
+      const buffer = new Uint8Array(3);
+      const seen = [];
+      for (let i = 0; i < 3; i++) seen.push([await uring.read(fd, buffer), Buffer.from(buffer).toString()]);
+      expect(seen).toEqual([
+        [3, 'abc'],
+        [3, 'def'],
+        [0, 'def'],
+      ]);
+    });
+
+    test('vectors, in their order', async () => {
+      const uring = open();
+      const fd = kernel().file();
+      expect(await uring.writev(fd, [bytes('one,'), bytes('two,'), bytes('three')], { offset: 0 })).toBe(13);
+      expect(Buffer.from(kernel().contentOf(fd)).toString()).toBe('one,two,three');
+      const parts = [new Uint8Array(3), new Uint8Array(5), new Uint8Array(20)];
+      expect(await uring.readv(fd, parts, { offset: 0 })).toBe(13);
+      expect(parts.map((part) => Buffer.from(part).toString().replaceAll('\0', ''))).toEqual(['one', ',two,', 'three']);
+    });
+
+    test('an error is the kernel’s, with the operation’s name', async () => {
+      const uring = open();
+      const error = await reasonOf(uring.read(1_000_000, new Uint8Array(1)));
+      expect(error).toBeInstanceOf(UringError);
+      expect(error).toMatchObject({ code: 'EBADF', errno: -9, syscall: 'read' });
+    });
+
+    test('what is wrong is a rejection, and the ring does not see it', async () => {
+      const uring = open();
+      const before = uring.counters.submitted;
+      for (const [promise, code] of [
+        [uring.read(-1, new Uint8Array(1)), 'ERR_OUT_OF_RANGE'],
+        [uring.read('x' as never, new Uint8Array(1)), 'ERR_INVALID_ARG_TYPE'],
+        [uring.read(0, {} as never), 'ERR_INVALID_ARG_TYPE'],
+        [uring.read(0, new Uint8Array(1), { ofset: 1 } as never), 'ERR_INVALID_ARG_VALUE'],
+        [uring.read(0, new Uint8Array(1), { offset: -2 }), 'ERR_OUT_OF_RANGE'],
+        [uring.read(0, new Uint8Array(1), { signal: {} as never }), 'ERR_INVALID_ARG_TYPE'],
+        [uring.nop({ timeoutMs: -1 }), 'ERR_OUT_OF_RANGE'],
+        [uring.timeout(Number.NaN), 'ERR_OUT_OF_RANGE'],
+        [uring.openat('a\0b'), 'ERR_INVALID_ARG_VALUE'],
+        [uring.run({} as never), 'ERR_INVALID_ARG_TYPE'],
+        [uring.link([]), 'ERR_OUT_OF_RANGE'],
+        [uring.link([{} as never]), 'ERR_INVALID_ARG_TYPE'],
+      ] as const) {
+        expect(await reasonOf(promise as Promise<unknown>)).toMatchObject({ code });
+      }
+      expect(uring.counters.submitted).toBe(before);
+      expect(await uring.nop()).toBeUndefined();
+    });
+
+    test('a misspelled option suggests the right one', async () => {
+      const uring = open();
+      const error = await reasonOf(uring.nop({ timeoutMS: 1 } as never));
+      expect((error as Error).message).toContain('did you mean "timeoutMs"?');
+    });
+  });
+
+  describe('batches', () => {
+    test('what is started in one turn goes to the kernel in one call', async () => {
+      const uring = open();
+      await uring.nop();
+      const before = uring.counters.enters;
+      await Promise.all(Array.from({ length: 100 }, () => uring.nop()));
+      expect(uring.counters.enters - before).toBe(1);
+    });
+
+    test('what completes at once needs no turn of the event loop', async () => {
+      const uring = open();
+      await uring.nop();
+      let turned = false;
+      setImmediate(() => {
+        turned = true;
+      });
+      for (let i = 0; i < 10; i++) await uring.nop();
+      expect(turned).toBe(false);
+    });
+
+    test.each([1, 2, 4])('a submission queue of %d takes any number, in order', async (entries) => {
+      const uring = open({ entries });
+      const order: number[] = [];
+      await Promise.all(Array.from({ length: 100 }, (_, index) => uring.nop().then(() => order.push(index))));
+      expect(order).toEqual(Array.from({ length: 100 }, (_, index) => index));
+      expect(uring.counters).toMatchObject({ inFlight: 0, failed: 0 });
+    });
+
+    test('a completion queue that overflows loses nothing', async () => {
+      const uring = open({ entries: 4, cqEntries: 4 });
+      const [reader, writer] = kernel().pipe();
+      const polls = Array.from({ length: 50 }, () => uring.poll(reader, PollEvent.IN));
+      await turn();
+      kernel().write(writer, bytes('x'));
+      expect(await Promise.all(polls)).toEqual(new Array(50).fill(PollEvent.IN));
+    });
+
+    test('thousands in flight, and none is lost', async () => {
+      const uring = open();
+      const [reader, writer] = kernel().pipe();
+      const polls = Array.from({ length: 3000 }, () => uring.poll(reader, PollEvent.IN));
+      await turn();
+      expect(uring.counters.inFlight).toBe(3000);
+      kernel().write(writer, bytes('x'));
+      expect(new Set(await Promise.all(polls))).toEqual(new Set([PollEvent.IN]));
+      expect(uring.counters.inFlight).toBe(0);
+    });
+  });
+
+  describe('cancellation', () => {
+    test('aborted before: nothing is started', async () => {
+      const uring = open();
+      const before = uring.counters.submitted;
+      const error = await reasonOf(uring.nop({ signal: AbortSignal.abort('no') }));
+      expect(error).toBeInstanceOf(AbortError);
+      expect(error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: 'no', message: 'The operation was aborted' });
+      expect(uring.counters.submitted).toBe(before);
+    });
+
+    test('aborted while it waits to be sent: the kernel never sees it', async () => {
+      const uring = open();
+      const fd = kernel().file(bytes('data'));
+      const buffer = new Uint8Array(4);
+      const controller = new AbortController();
+      const promise = uring.read(fd, buffer, { offset: 0, signal: controller.signal });
+      controller.abort();
+      expect(await reasonOf(promise)).toBeInstanceOf(AbortError);
+      expect([...buffer]).toEqual([0, 0, 0, 0]);
+    });
+
+    test('aborted while it waits outside the ring', async () => {
+      const uring = open({ entries: 1 });
+      const [reader] = kernel().pipe();
+      const controller = new AbortController();
+      const { signal } = controller;
+      const promises = Array.from({ length: 5 }, () => uring.poll(reader, PollEvent.IN, { signal }));
+      controller.abort();
+      for (const promise of promises) expect(await reasonOf(promise)).toBeInstanceOf(AbortError);
+      expect(uring.counters.inFlight).toBe(0);
+    });
+
+    test('aborted in flight: settles when the kernel has let go', async () => {
+      const uring = open();
+      const [reader] = kernel().pipe();
+      const controller = new AbortController();
+      const promise = uring.read(reader, new Uint8Array(4), { signal: controller.signal });
+      await turn();
+      expect(uring.inspect()).toMatchObject([{ operation: 'READ', fd: reader }]);
+      const why = new Error('enough');
+      controller.abort(why);
+      const error = await reasonOf(promise);
+      expect(error).toBeInstanceOf(AbortError);
+      expect((error as Error).cause).toBe(why);
+      expect(uring.counters.inFlight).toBe(0);
+    });
+
+    test('aborted after it has completed: the result', async () => {
+      const uring = open();
+      const fd = kernel().file(bytes('data'));
+      const controller = new AbortController();
+      const promise = uring.read(fd, new Uint8Array(4), { offset: 0, signal: controller.signal });
+      expect(await promise).toBe(4);
+      controller.abort();
+      expect(await promise).toBe(4);
+    });
+
+    test('one signal for many operations is listened to once, and let go of', async () => {
+      const uring = open();
+      const [reader] = kernel().pipe();
+      const controller = new AbortController();
+      const { signal } = controller;
+      let listeners = 0;
+      const add = signal.addEventListener.bind(signal);
+      const remove = signal.removeEventListener.bind(signal);
+      signal.addEventListener = (...args: Parameters<typeof add>) => {
+        listeners++;
+        add(...args);
+      };
+      signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+        listeners--;
+        remove(...args);
+      };
+      const promises = Array.from({ length: 20 }, () => uring.poll(reader, PollEvent.IN, { signal }));
+      await turn();
+      expect(listeners).toBe(1);
+      controller.abort();
+      for (const promise of promises) expect(await reasonOf(promise)).toBeInstanceOf(AbortError);
+      expect(listeners).toBe(0);
+    });
+
+    test('closing cancels, and takes no more', async () => {
+      const uring = open();
+      const [reader] = kernel().pipe();
+      const pending = [uring.poll(reader, PollEvent.IN), uring.read(reader, new Uint8Array(1))].map(reasonOf);
+      await turn();
+      const closing = uring.close();
+      expect(await reasonOf(uring.nop())).toMatchObject({ code: 'ERR_INVALID_STATE' });
+      await closing;
+      for (const error of await Promise.all(pending)) {
+        expect(error).toBeInstanceOf(AbortError);
+        expect((error as Error & { cause: Error }).cause.message).toContain('closed');
+      }
+      expect(uring.close()).toBe(closing);
+      expect(uring.closed).toBe(true);
+    });
+
+    test('closing right after starting', async () => {
+      const uring = open();
+      const [reader] = kernel().pipe();
+      const fd = kernel().file(bytes('x'));
+      const pending = [uring.poll(reader, PollEvent.IN), uring.read(fd, new Uint8Array(1), { offset: 0 })].map(reasonOf);
+      await uring.close();
+      const [first, second] = await Promise.all(pending);
+      expect(first).toBeInstanceOf(AbortError);
+      expect(second).toBeInstanceOf(AbortError);
+    });
+  });
+
+  describe('chains', () => {
+    test('run in order, and tell each result', async () => {
+      const uring = open();
+      const fd = kernel().file();
+      const buffer = new Uint8Array(5);
+      const results = await uring.link([
+        op.write(fd, bytes('chain'), { offset: 0 }),
+        op.fsync(fd),
+        op.read(fd, buffer, { offset: 0 }),
+      ]);
+      expect(results).toEqual([
+        { status: 'done', value: 5 },
+        { status: 'done', value: undefined },
+        { status: 'done', value: 5 },
+      ]);
+      expect(Buffer.from(buffer).toString()).toBe('chain');
+    });
+
+    test('a failure cuts off the rest, which is told apart', async () => {
+      const uring = open();
+      const results = await uring.link([op.nop(), op.read(1_000_000, new Uint8Array(1)), op.nop(), op.nop()]);
+      expect(results.map(({ status }) => status)).toEqual(['done', 'failed', 'cut', 'cut']);
+      expect(results[1]).toMatchObject({ error: { code: 'EBADF' } });
+      expect(results[3]).toEqual({ status: 'cut', by: 1 });
+    });
+
+    test('a short read cuts off the rest', async () => {
+      const uring = open();
+      const fd = kernel().file(bytes('abc'));
+      const results = await uring.link([op.read(fd, new Uint8Array(10), { offset: 0 }), op.nop()]);
+      expect(results).toEqual([
+        { status: 'done', value: 3 },
+        { status: 'cut', by: 0 },
+      ]);
+    });
+
+    test('a hard chain goes on', async () => {
+      const uring = open();
+      const results = await uring.link([op.read(1_000_000, new Uint8Array(1)), op.nop()], { hard: true });
+      expect(results.map(({ status }) => status)).toEqual(['failed', 'done']);
+    });
+
+    test('an operation that cannot be encoded leaves nothing behind', async () => {
+      const uring = open();
+      const fd = kernel().file();
+      const error = await reasonOf(uring.link([op.write(fd, bytes('x'), { offset: 0 }), op.poll(-5, 1)]));
+      expect(error).toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+      // The next operation is not tied to the one that was taken back.
+      expect(await uring.nop()).toBeUndefined();
+      expect(kernel().contentOf(fd)).toHaveLength(0);
+      expect(uring.counters.inFlight).toBe(0);
+    });
+
+    test('whole chains wait when the queue is full', async () => {
+      const uring = open({ entries: 4 });
+      const chains = Array.from({ length: 20 }, () => uring.link([op.nop(), op.nop(), op.nop()]));
+      for (const results of await Promise.all(chains)) {
+        expect(results.map(({ status }) => status)).toEqual(['done', 'done', 'done']);
+      }
+      expect(await reasonOf(uring.link(Array.from({ length: 5 }, () => op.nop())))).toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+    });
+
+    test('aborted: what runs fails, what was to come is cut off or aborted', async () => {
+      const uring = open();
+      const [reader] = kernel().pipe();
+      const controller = new AbortController();
+      const promise = uring.link([op.nop(), op.poll(reader, PollEvent.IN), op.nop()], { signal: controller.signal });
+      await turn();
+      controller.abort('stop');
+      const results = await promise;
+      expect(results[0]).toEqual({ status: 'done', value: undefined });
+      expect(results[1]).toMatchObject({ status: 'failed', error: { name: 'AbortError', cause: 'stop' } });
+      expect(['cut', 'failed']).toContain(results[2].status);
+      expect(uring.counters.inFlight).toBe(0);
+    });
+
+    test('aborted before it was sent', async () => {
+      const uring = open();
+      const fd = kernel().file();
+      const controller = new AbortController();
+      const promise = uring.link([op.write(fd, bytes('x'), { offset: 0 }), op.nop()], { signal: controller.signal });
+      controller.abort();
+      for (const result of await promise) expect(result.status).toBe('failed');
+      expect(kernel().contentOf(fd)).toHaveLength(0);
+    });
+  });
+
+  describe('memory', () => {
+    test('a buffer that is detached before the kernel is entered', async () => {
+      const uring = open();
+      const fd = kernel().file(bytes('secret'));
+      const file = { ...transferFile(fd), canTry: true };
+      const buffer = new Uint8Array(6);
+      const promise = uring.transfers.read(file, buffer, 0, 6, 0, (count) => count);
+      const moved = structuredClone(buffer, { transfer: [buffer.buffer] });
+      expect(await reasonOf(promise)).toMatchObject({ code: 'ERR_INVALID_STATE' });
+      // Whoever owns the memory now does not find the data in it.
+      expect([...moved]).toEqual([0, 0, 0, 0, 0, 0]);
+    });
+
+    test('a buffer that is detached in flight: a clear error, and nobody’s memory is written', async () => {
+      const uring = open();
+      const [reader, writer] = kernel().pipe();
+      const buffer = new Uint8Array(6);
+      const viaOperation = uring.read(reader, buffer);
+      await turn();
+      const moved = structuredClone(buffer, { transfer: [buffer.buffer] });
+      kernel().write(writer, bytes('secret'));
+      expect(await reasonOf(viaOperation)).toMatchObject({ code: 'ERR_INVALID_STATE' });
+      expect([...moved]).toEqual([0, 0, 0, 0, 0, 0]);
+
+      const other = new Uint8Array(6);
+      const viaTransfer = uring.transfers.read(transferFile(reader), other, 0, 6, -1, (count) => count);
+      await turn();
+      const movedToo = structuredClone(other, { transfer: [other.buffer] });
+      kernel().write(writer, bytes('secret'));
+      expect(await reasonOf(viaTransfer)).toMatchObject({ code: 'ERR_INVALID_STATE' });
+      expect([...movedToo]).toEqual([0, 0, 0, 0, 0, 0]);
+    });
+
+    test('a pooled buffer that is given back in flight is not used again before the end', async () => {
+      const uring = open();
+      const [reader, writer] = kernel().pipe();
+      const buffer = uring.buffers.allocate(4096);
+      const place = buffer.bytes.byteOffset;
+      const promise = uring.read(reader, buffer.bytes);
+      buffer.release();
+      const second = uring.buffers.allocate(4096);
+      expect(second.bytes.byteOffset).not.toBe(place);
+      kernel().write(writer, bytes('x'));
+      expect(await promise).toBe(1);
+      const third = uring.buffers.allocate(4096);
+      expect(third.bytes.byteOffset).toBe(place);
+      second.release();
+      third.release();
+      expect(uring.buffers.usage.buffers).toBe(0);
+          });
+
+    test('a pooled buffer that was given back is refused', async () => {
+      const uring = open();
+      const fd = kernel().file(bytes('x'));
+      const buffer = uring.buffers.allocate(10);
+      const wide = new Uint8Array(buffer.bytes.buffer, buffer.bytes.byteOffset, 11);
+      expect(await reasonOf(uring.read(fd, wide, { offset: 0 }))).toMatchObject({ code: 'ERR_INVALID_STATE' });
+      buffer.release();
+      buffer.release();
+      expect(await reasonOf(uring.read(fd, buffer.bytes, { offset: 0 }))).toMatchObject({ code: 'ERR_INVALID_STATE' });
+      expect(uring.counters.inFlight).toBe(0);
+    });
+
+    test('buffers are aligned to pages, and of any size', () => {
+      const uring = open();
+      for (const size of [1, 4096, 5000, 65_536, 1_048_576, 3_000_000, 70_000_000]) {
+        const buffer = uring.buffers.allocate(size);
+        expect(buffer.bytes).toHaveLength(size);
+        expect(kernel().syscalls.addressOf(buffer.bytes) % 4096).toBe(0);
+        buffer.release();
+      }
+      for (const size of [0, -1, 1.5, 2 ** 31]) expect(() => uring.buffers.allocate(size)).toThrow(RangeError);
+    });
+
+    test('everything goes back to the pool', async () => {
+      const uring = open();
+      const fd = kernel().file(bytes('some data'));
+      await uring.nop();
+      const { bytes: before } = uring.buffers.usage;
+      const all = Promise.allSettled([
+        uring.read(fd, new Uint8Array(100), { offset: 0 }),
+        uring.readv(fd, [new Uint8Array(3), new Uint8Array(3)], { offset: 0 }),
+        uring.write(fd, new Uint8Array(100), { offset: 0 }),
+        uring.read(1_000_000, new Uint8Array(100)),
+        uring.read(-1, new Uint8Array(100)),
+        uring.openat('/no/such/file'),
+        uring.timeout(0),
+        uring.link([op.read(1_000_000, new Uint8Array(100)), op.write(fd, new Uint8Array(5))]),
+        uring.link([op.write(fd, new Uint8Array(5)), op.poll(-1, 1)]),
+      ]);
+      await turn();
+      kernel().simulated?.advance(1);
+      await all;
+      expect(uring.buffers.usage.bytes).toBe(before);
+    });
+  });
+
+  describe('looking at it', () => {
+    test('what is in flight, with its age and where it was started', async () => {
+      const uring = open({ callSites: true });
+      const [reader] = kernel().pipe();
+      const controller = new AbortController();
+      const promise = reasonOf(uring.poll(reader, PollEvent.IN, { signal: controller.signal }));
+      expect(uring.inspect()).toMatchObject([{ operation: 'POLL_ADD', fd: reader, age: 0 }]);
+      await turn();
+      const [first] = uring.inspect();
+      expect(first?.age).toBeGreaterThan(0);
+      expect(first?.callSite).toContain('engine.test');
+      controller.abort();
+      await promise;
+      expect(uring.inspect()).toEqual([]);
+    });
+
+    test('events of the diagnostics channels', async () => {
+      const uring = open();
+      const events: [string, OperationEvent][] = [];
+      const onSubmit = (event: unknown) => events.push(['submit', event as OperationEvent]);
+      const onComplete = (event: unknown) => events.push(['complete', event as OperationEvent]);
+      subscribe('uring:submit', onSubmit);
+      subscribe('uring:complete', onComplete);
+      await uring.nop();
+      await reasonOf(uring.read(1_000_000, new Uint8Array(1)));
+      unsubscribe('uring:submit', onSubmit);
+      unsubscribe('uring:complete', onComplete);
+      await uring.nop();
+      expect(events.map(([kind, { operation, result, code }]) => [kind, operation, result, code])).toEqual([
+        ['submit', 'NOP', undefined, undefined],
+        ['complete', 'NOP', 0, undefined],
+        ['submit', 'READ', undefined, undefined],
+        ['complete', 'READ', -Errno.EBADF, 'EBADF'],
+      ]);
+    });
+
+    test('counters and latencies', async () => {
+      const uring = open();
+      await uring.nop();
+      const { latency } = uring;
+      await uring.nop();
+      await reasonOf(uring.read(1_000_000, new Uint8Array(1)));
+      expect(uring.counters).toMatchObject({ submitted: 3, completed: 3, failed: 1, inFlight: 0 });
+      expect(latency.count).toBe(2);
+      expect(latency.min).toBeGreaterThan(0);
+    });
+  });
+});
+
+function transferFile(fd: number): Parameters<Uring['transfers']['read']>[0] {
+  return {
+    fd,
+    canTry: false,
+    regular: undefined,
+    nonBlocking: false,
+    error: (res: number, syscall: string) => new UringError(res, syscall),
+    unref: () => undefined,
+  };
+}
+
+describe('reads and writes finish their job (simulated)', () => {
+  const start = () => {
+    const kernel = new SimulatedKernel();
+    const uring = keep(Uring.open({ syscalls: kernel }));
+    return { kernel, uring };
+  };
+  const content = bytes('0123456789');
+  const count = (done: number) => done;
+
+  test('what is not in the cache comes by way of the pool', async () => {
+    const { kernel, uring } = start();
+    const fd = kernel.createFile(content);
+    const lengths: number[] = [];
+    kernel.interceptOperations(({ opcode, opFlags, len }) => {
+      if (opcode === Opcode.READ) lengths.push(opFlags === 0 ? len : -len);
+      return opFlags === 0 ? undefined : -Errno.EAGAIN;
+    });
+    const buffer = new Uint8Array(10);
+    const file = { ...transferFile(fd), canTry: true };
+    expect(await uring.transfers.read(file, buffer, 0, 10, 0, count)).toBe(10);
+    expect(buffer).toEqual(content);
+    expect(lengths).toEqual([-10, 10]);
+  });
+
+  test('a file system that cannot tell is not asked again', async () => {
+    const { kernel, uring } = start();
+    const fd = kernel.createFile(content);
+    let asked = 0;
+    kernel.interceptOperations(({ opFlags }) => {
+      if (opFlags === 0) return undefined;
+      asked++;
+      return -Errno.EOPNOTSUPP;
+    });
+    const file = { ...transferFile(fd), canTry: true };
+    for (let i = 0; i < 3; i++) expect(await uring.transfers.read(file, new Uint8Array(10), 0, 10, 0, count)).toBe(10);
+    expect(asked).toBe(1);
+  });
+
+  test.each(['read', 'write'] as const)('EINTR and EAGAIN of a %s are tried again', async (way) => {
+    const { kernel, uring } = start();
+    const fd = kernel.createFile(content);
+    const answers = [-Errno.EINTR, -Errno.EINTR, -Errno.EAGAIN];
+    kernel.interceptOperations(({ opcode }) => (opcode === Opcode.READ || opcode === Opcode.WRITE ? answers.shift() : undefined));
+    expect(await uring.transfers[way](transferFile(fd), new Uint8Array(10), 0, 10, 0, count)).toBe(10);
+    expect(answers).toEqual([]);
+  });
+
+  test('EAGAIN of a non-blocking file is an answer', async () => {
+    const { kernel, uring } = start();
+    const fd = kernel.createFile(content);
+    kernel.interceptOperations(({ opcode }) => (opcode === Opcode.READ ? -Errno.EAGAIN : undefined));
+    const file = { ...transferFile(fd), nonBlocking: true };
+    expect(await reasonOf(uring.transfers.read(file, new Uint8Array(10), 0, 10, 0, count))).toMatchObject({ code: 'EAGAIN' });
+  });
+
+  test('a short write goes on where it stopped', async () => {
+    const { kernel, uring } = start();
+    const fd = kernel.createFile();
+    const lengths: number[] = [];
+    kernel.interceptOperations(({ opcode, len }) => {
+      if (opcode !== Opcode.WRITE) return undefined;
+      lengths.push(len);
+      // The first is taken for written up to its middle.
+      return lengths.length === 1 ? 4 : undefined;
+    });
+    expect(await uring.transfers.write(transferFile(fd), content, 0, 10, 0, count)).toBe(10);
+    expect(lengths).toEqual([10, 6]);
+    expect(Buffer.from(kernel.contentOf(fd)).toString()).toBe('\0\0\0\x00456789');
+  });
+
+  test('an error after a part: the part', async () => {
+    const { kernel, uring } = start();
+    const fd = kernel.createFile();
+    const answers = [4, -Errno.ENOSPC];
+    kernel.interceptOperations(({ opcode }) => (opcode === Opcode.WRITE ? answers.shift() : undefined));
+    expect(await uring.transfers.write(transferFile(fd), content, 0, 10, 0, count)).toBe(4);
+  });
+});
+
+describe('faults of the kernel (simulated)', () => {
+  const errnos = Object.entries(Errno).filter(([, number]) => number > 0);
+
+  /** Operations of several kinds, some of which end only when they are cancelled. */
+  const busy = (kernel: SimulatedKernel, uring: Uring): Promise<unknown>[] => {
+    const fd = kernel.createFile(bytes('x'));
+    const [reader] = kernel.createPipe();
+    return [
+      uring.nop(),
+      uring.read(fd, new Uint8Array(1), { offset: 0 }),
+      uring.poll(reader, PollEvent.IN, { signal: AbortSignal.timeout(5) }),
+      uring.link([op.nop(), op.nop()]),
+      uring.transfers.read({ ...transferFile(fd), canTry: true }, new Uint8Array(1), 0, 1, 0, (count) => count),
+      uring.transfers.write(transferFile(fd), new Uint8Array(1), 0, 1, 0, (count) => count),
+    ];
+  };
+
+  test.each(errnos)('enter answers %s: every promise is settled', async (_name, errno) => {
+    const kernel = new SimulatedKernel();
+    const uring = Uring.open({ syscalls: kernel });
+    kernel.fail('enter', errno);
+    const outcomes = await Promise.allSettled(busy(kernel, uring));
+    expect(outcomes).toHaveLength(6);
+    expect(uring.counters.inFlight).toBe(0);
+    const transient = [Errno.EINTR, Errno.EAGAIN, Errno.EBUSY, Errno.ENOMEM].includes(errno as never);
+    // What passes is tried again, and succeeds; all else ends the ring, and says why.
+    const rejected = outcomes.filter(({ status }) => status === 'rejected').length;
+    // A chain tells its members' failures as its result.
+    expect(rejected).toBe(transient ? 1 : 5);
+    expect(uring.closed).toBe(!transient);
+    if (!transient) expect(await reasonOf(uring.nop())).toMatchObject({ code: 'ERR_INVALID_STATE' });
+    await uring.close();
+  });
+
+  test.each(errnos)('every operation answers %s: every promise is settled', async (_name, errno) => {
+    const kernel = new SimulatedKernel();
+    const uring = keep(Uring.open({ syscalls: kernel }));
+    kernel.interceptOperations(({ opcode }) => (opcode === Opcode.ASYNC_CANCEL ? undefined : -errno));
+    // A kernel that only ever says "again" would be asked for ever.
+    let answers = 0;
+    if (errno === Errno.EINTR) kernel.interceptOperations(() => (answers++ < 50 ? -errno : undefined));
+    const outcomes = await Promise.allSettled(busy(kernel, uring));
+    expect(outcomes).toHaveLength(6);
+    expect(uring.counters.inFlight).toBe(0);
+  });
+
+  test.each(errnos)('what opening needs answers %s: the error, and nothing is left', (_name, errno) => {
+    for (const call of ['setup', 'eventfd', 'register'] as const) {
+      const kernel = new SimulatedKernel();
+      kernel.fail(call, ...new Array(1000).fill(errno));
+      expect(() => Uring.open({ syscalls: kernel })).toThrow();
+      expect(kernel.openDescriptors).toEqual([]);
+    }
+  });
+});
