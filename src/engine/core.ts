@@ -49,6 +49,12 @@ export interface CoreOptions {
   readonly eventLoop: DoorbellKind | undefined;
 }
 
+/** Engines with something in flight. All others can be collected when nobody refers to them. */
+const busy = new Set<Core>();
+
+/** An engine that was collected has a ring, which closes itself with a warning, and a doorbell. */
+const collected = new FinalizationRegistry<Doorbell>((doorbell) => doorbell.close());
+
 /** Cancellations and timeouts: what becomes of them shows in what they are about. */
 class IgnoredRequest extends Request {
   complete(): void {}
@@ -114,7 +120,7 @@ export class Core {
       this.sq = this.ring.sq;
       this.cq = this.ring.cq;
       this.pool = new Pool(syscalls, (region) => this.ring.holdUntilRest(region));
-      this.doorbell = syscalls.openDoorbell(this.onDoorbell, options.eventLoop);
+      this.doorbell = syscalls.openDoorbell(flushOf(new WeakRef(this)), options.eventLoop);
       try {
         // Off until the program has nothing else to do but to wait for the kernel.
         this.cq.flags = CqRingFlag.EVENTFD_DISABLED;
@@ -128,6 +134,7 @@ export class Core {
       throw error;
     }
     for (let slot = FIRST_SLOTS - 1; slot >= 0; slot--) this.freeSlots[this.freeCount++] = slot;
+    collected.register(this, this.doorbell, this);
   }
 
   /** How the event loop is woken. */
@@ -268,10 +275,6 @@ export class Core {
     this.inBurst = false;
   };
 
-  private readonly onDoorbell = () => {
-    this.flush();
-  };
-
   /** Shows the kernel what was committed, and settles what is complete. */
   readonly flush = (): void => {
     this.scheduled = false;
@@ -350,6 +353,7 @@ export class Core {
   /** Leaves the loop with a way to be woken, if anything is to come; else lets the process end. */
   private settle(): void {
     if (this.inFlight === 0) {
+      busy.delete(this);
       if (this.referenced) {
         this.referenced = false;
         this.doorbell.unref();
@@ -358,6 +362,7 @@ export class Core {
       return;
     }
     if (this.scheduled || this.ring.closed) return;
+    busy.add(this);
     // First the eventfd, then the last look: what the kernel does in between is seen by one of the two.
     this.armed = true;
     this.cq.flags = 0;
@@ -470,6 +475,8 @@ export class Core {
       idle: () => this.inFlight === 0,
     });
     this.doorbell.close();
+    collected.unregister(this);
+    busy.delete(this);
     if (this.inFlight > 0) this.abandonAll(invalidState('the engine was closed, and the operation would not end'));
   }
 
@@ -496,4 +503,9 @@ export class Core {
 
 function tokenOf(slot: number, generation: number): bigint {
   return (BigInt(generation >>> 0) << 32n) | BigInt(slot);
+}
+
+/** Outside the constructor, where a closure would hold on to what the others there refer to. */
+function flushOf(core: WeakRef<Core>): () => void {
+  return () => core.deref()?.flush();
 }

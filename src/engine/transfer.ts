@@ -126,6 +126,8 @@ abstract class Transfer extends Request {
     this.hold = undefined;
     this.settle = undefined;
     this.view = NOTHING;
+    // The object is kept for the next transfer; the file is not to be kept with it.
+    this.file = NO_FILE;
     this.retried = false;
     this.recycle();
     file.unref();
@@ -137,6 +139,15 @@ abstract class Transfer extends Request {
 }
 
 const NOTHING = new Uint8Array(0);
+
+const NO_FILE: TransferFile = {
+  fd: -1,
+  canTry: false,
+  regular: undefined,
+  nonBlocking: false,
+  error: () => new Error('no file'),
+  unref: () => undefined,
+};
 
 /** Reads and writes of one engine. */
 export class Transfers {

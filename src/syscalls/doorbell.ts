@@ -11,7 +11,7 @@
 import { readFileSync } from 'node:fs';
 import { UringError } from './errors.js';
 import type { Koffi, KoffiLibrary, PollHandle } from './koffi.js';
-import type { Doorbell, DoorbellKind } from './types.js';
+import type { Doorbell, DoorbellKind, Syscalls } from './types.js';
 
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
@@ -30,13 +30,22 @@ interface Calls {
   /** @returns whether it had been signalled. */
   readonly reset: (fd: number) => boolean;
   readonly close: (fd: number) => void;
+  readonly closeAtThreadEnd: Syscalls['closeAtThreadEnd'];
 }
 
 /** Doorbells in use: a handle that nobody refers to stops ringing. */
 const open = new Set<Doorbell>();
 
-/** Makes doorbells for this thread. */
-export function doorbells(koffi: Koffi, libc: KoffiLibrary): (onRing: () => void, kind?: DoorbellKind) => Doorbell {
+/**
+ * Makes doorbells for this thread.
+ *
+ * @param closeAtThreadEnd has a descriptor closed even when the thread is terminated.
+ */
+export function doorbells(
+  koffi: Koffi,
+  libc: KoffiLibrary,
+  closeAtThreadEnd: Syscalls['closeAtThreadEnd'],
+): Syscalls['openDoorbell'] {
   const eventfd = libc.func('eventfd', 'int', ['uint32_t', 'int']);
   const read = libc.func('read', 'intptr_t', ['int', 'void *', 'size_t']);
   const close = libc.func('close', 'int', ['int']);
@@ -49,6 +58,7 @@ export function doorbells(koffi: Koffi, libc: KoffiLibrary): (onRing: () => void
     },
     reset: (fd) => read(fd, counter, counter.length) === counter.length,
     close: (fd) => void close(fd),
+    closeAtThreadEnd,
   };
   let pinned = false;
   return (onRing, kind) => {
@@ -67,12 +77,14 @@ abstract class EventDoorbell implements Doorbell {
   readonly fd: number;
   protected closed = false;
   private announced = false;
+  private readonly cancelThreadEnd: () => void;
 
   constructor(
     private readonly calls: Calls,
     private readonly onRing: () => void,
   ) {
     this.fd = calls.create();
+    this.cancelThreadEnd = calls.closeAtThreadEnd(this.fd);
     open.add(this);
   }
 
@@ -99,6 +111,7 @@ abstract class EventDoorbell implements Doorbell {
     this.closed = true;
     open.delete(this);
     this.stop();
+    this.cancelThreadEnd();
     this.calls.close(this.fd);
   }
 

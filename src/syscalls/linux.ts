@@ -62,7 +62,7 @@ function createLinuxSyscalls(): Syscalls {
   const eventfd = call('eventfd', 'int', ['uint32_t', 'int']);
   const fcntl = call('fcntl', 'int', ['int', 'int', 'int']);
   const addHook = threadEndHooks(libc);
-  const openDoorbell = doorbells(koffi, libc);
+  const openDoorbell = doorbells(koffi, libc, addHook);
 
   return {
     name: 'linux',

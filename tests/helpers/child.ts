@@ -6,9 +6,26 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
+const fileOf = (script: string) => fileURLToPath(new URL(`../children/${script}`, import.meta.url));
+
 /** @returns the JSON that the script prints last. */
-export async function runChild<T>(script: string, args: string[] = [], nodeArgs: string[] = []): Promise<T> {
-  const file = fileURLToPath(new URL(`../children/${script}`, import.meta.url));
-  const { stdout } = await run(process.execPath, [...nodeArgs, file, ...args], { timeout: 150_000 });
+export async function runChild<T>(
+  script: string,
+  args: string[] = [],
+  nodeArgs: string[] = [],
+  env: Record<string, string> = {},
+): Promise<T> {
+  const options = { timeout: 280_000, env: { ...process.env, ...env } };
+  const { stdout } = await run(process.execPath, [...nodeArgs, fileOf(script), ...args], options);
   return JSON.parse(stdout.trim().split('\n').at(-1) as string) as T;
+}
+
+/** How a script ends that does not end well. */
+export async function endOfChild(script: string, args: string[] = []): Promise<{ code: number; stdout: string; stderr: string }> {
+  try {
+    const { stdout, stderr } = await run(process.execPath, [fileOf(script), ...args], { timeout: 150_000 });
+    return { code: 0, stdout, stderr };
+  } catch (error) {
+    return error as { code: number; stdout: string; stderr: string };
+  }
 }

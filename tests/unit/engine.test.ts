@@ -412,7 +412,7 @@ describeOnBothKernels('the engine', (kernel) => {
       second.release();
       third.release();
       expect(uring.buffers.usage.buffers).toBe(0);
-          });
+    });
 
     test('a pooled buffer that was given back is refused', async () => {
       const uring = open();

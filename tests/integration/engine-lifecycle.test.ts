@@ -1,0 +1,91 @@
+/** How an engine lives with its process: what keeps it alive, how it ends, what is left. From outside, in child processes. */
+
+import { describe, expect, jest, test } from '@jest/globals';
+import { endOfChild, runChild } from '../helpers/child.js';
+import { whyNoRing } from '../helpers/linux.js';
+
+const reason = whyNoRing();
+const onLinux = reason === undefined ? describe : describe.skip;
+
+onLinux(`the life of an engine${reason ? ` (skipped: ${reason})` : ''}`, () => {
+  jest.setTimeout(300_000);
+
+  describe.each(['poll', 'timer'])('woken by %s', (eventLoop) => {
+    test('an idle engine lets the process end', async () => {
+      expect(await runChild('engine.mjs', ['idle', eventLoop])).toEqual({ idle: true });
+    });
+
+    test('an operation in flight keeps it alive', async () => {
+      expect(await runChild('engine.mjs', ['pending', eventLoop])).toEqual({ completed: true, eventLoop });
+    });
+  });
+
+  test('an engine that is not referenced lets the process end', async () => {
+    expect(await runChild('engine.mjs', ['unreferenced'])).toEqual({ completed: false });
+  });
+
+  test('what a continuation throws is an uncaught exception, and nothing else is disturbed', async () => {
+    expect(await runChild('engine.mjs', ['uncaught'])).toEqual({
+      seen: ['thrown after a wait', 'thrown in a continuation', 'thrown in an immediate'],
+    });
+  });
+
+  test('process.exit with everything in flight', async () => {
+    const { code, stdout } = await endOfChild('engine.mjs', ['exit', 'exit']);
+    expect(code).toBe(7);
+    expect(stdout).toContain('"ending":true');
+  });
+
+  test('an uncaught exception with everything in flight', async () => {
+    const { code, stderr } = await endOfChild('engine.mjs', ['exit', 'throw']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('Error: on purpose');
+  });
+
+  test('workers terminated in mid-flight 200 times: no memory is corrupted, no descriptor and no memory is left', async () => {
+    const result = await runChild<{ changed: number; fds: number; growth: number }>('engine.mjs', ['terminate', '200']);
+    expect(result.changed).toBe(0);
+    expect(result.fds).toBeLessThanOrEqual(0);
+    // Each round's regions alone would be more than 100 MiB.
+    expect(result.growth).toBeLessThan(150 * 1024 * 1024);
+  });
+
+  test('workers are woken by their own event loops', async () => {
+    const { answers } = await runChild<{ answers: { eventLoop: string; waited: number; content: string }[] }>('engine.mjs', [
+      'workers',
+    ]);
+    expect(answers).toHaveLength(4);
+    for (const { eventLoop, waited, content } of answers) {
+      expect(eventLoop).toBe('poll');
+      expect(waited).toBeGreaterThanOrEqual(19);
+      expect(content).toBe('content');
+    }
+  });
+
+  test('10,000 engines leave no descriptor and no memory', async () => {
+    const result = await runChild<{ left: number; growth: number }>('engine.mjs', ['many', '10000'], ['--expose-gc']);
+    expect(result.left).toBe(0);
+    expect(result.growth).toBeLessThan(64 * 1024 * 1024);
+  });
+
+  test('a child spawned in mid-flight has no ring, and disturbs none', async () => {
+    expect(await runChild('engine.mjs', ['spawn'])).toEqual({ code: 0, ringsInChild: 0, count: 5, text: 'hello' });
+  });
+
+  test('with every reference dropped, what is in flight ends, and what is forgotten is closed with a warning', async () => {
+    const result = await runChild('engine.mjs', ['collected'], ['--expose-gc']);
+    expect(result).toEqual({
+      results: [7, 7, 7, 7, 7, 'timeout', 'timeout', 'timeout', 'timeout', 'timeout'],
+      engines: 0,
+      files: 0,
+      warnings: ['DEP0137', 'URING_NOT_CLOSED', 'Warning'],
+    });
+  });
+
+  test('a 10 ms timer keeps its time while 128 readers run', async () => {
+    const result = await runChild<{ reads: number; median: number }>('engine.mjs', ['fairness']);
+    expect(result.reads).toBeGreaterThan(1000);
+    // Of thirty timers, one in the middle: a single late one may be the machine's.
+    expect(result.median).toBeLessThan(30);
+  });
+});
