@@ -40,7 +40,9 @@ export function outOfRange(name: string, range: string, actual: unknown): RangeE
 
 /** `TypeError` ERR_INVALID_ARG_VALUE: a value that makes no sense here. */
 export function invalidArgValue(name: string, actual: unknown, reason: string): TypeError & { code: string } {
-  return withCode(new TypeError(`The argument "${name}" ${reason}. Received ${inspect(actual)}`), 'ERR_INVALID_ARG_VALUE');
+  // Node's own words, with its own quotation marks.
+  const kind = name.includes('.') ? 'property' : 'argument';
+  return withCode(new TypeError(`The ${kind} '${name}' ${reason}. Received ${inspect(actual)}`), 'ERR_INVALID_ARG_VALUE');
 }
 
 /** `Error` ERR_INVALID_STATE: the object cannot do this now. */
@@ -136,6 +138,17 @@ export function checkBuffer(name: string, value: unknown): asserts value is Arra
     throw invalidArgValue(name, value, 'must not be empty');
   }
   if (value.byteLength > MAX_RW_LENGTH) throw outOfRange(`${name}.byteLength`, `<= ${MAX_RW_LENGTH}`, value.byteLength);
+}
+
+/** Whether an ArrayBuffer is detached. (One that is empty on purpose is not.) */
+export function isDetached(buffer: ArrayBufferLike): boolean {
+  if (buffer.byteLength > 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** An array of views, as {@link checkBuffer}; at most `max` of them, and at most 2 GiB - 1 together. */

@@ -41,8 +41,6 @@ export interface TransferFile {
   canTry: boolean;
   /** Whether it is a regular file; `undefined` until somebody asks. */
   regular: boolean | undefined;
-  /** Opened with O_NONBLOCK: EAGAIN is an answer. */
-  readonly nonBlocking: boolean;
   /** The error of a failed call, in the words of whoever opened the file. */
   error(res: number, syscall: 'read' | 'write'): Error;
   /** The transfer is over. */
@@ -144,7 +142,6 @@ const NO_FILE: TransferFile = {
   fd: -1,
   canTry: false,
   regular: undefined,
-  nonBlocking: false,
   error: () => new Error('no file'),
   unref: () => undefined,
 };
@@ -300,7 +297,7 @@ class ReadTransfer extends Transfer {
       this.piece();
     } else if (step === Step.TRY && res === -Errno.ECANCELED && !this.memoryIsIntact()) {
       this.finish(detachedError('nothing was read'));
-    } else if (res === -Errno.EAGAIN && !file.nonBlocking && !this.retried) {
+    } else if (res === -Errno.EAGAIN && !this.retried) {
       // A file that cannot be waited for in the usual way: a worker of the kernel's does.
       this.retried = true;
       this.again(SqeFlag.ASYNC);
@@ -407,7 +404,7 @@ class WriteTransfer extends Transfer {
       this.finish(core.closingError());
     } else if (res === -Errno.EINTR) {
       this.next(false);
-    } else if (res === -Errno.EAGAIN && !file.nonBlocking && !this.retried) {
+    } else if (res === -Errno.EAGAIN && !this.retried) {
       this.retried = true;
       this.next(false, SqeFlag.ASYNC);
     } else {

@@ -14,6 +14,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { ReadableStream } from 'node:stream/web';
 import { promisify } from 'node:util';
 import { op, type TransferFile, type Uring } from '../engine/index.js';
+import { Errno } from '../syscalls/index.js';
 import { checkInteger, invalidArgType, invalidArgValue, invalidState, outOfRange } from '../validate.js';
 import { plainFileOptions } from './arguments.js';
 import { ring } from './backend.js';
@@ -72,8 +73,8 @@ export class FileHandle extends EventEmitter implements TransferFile {
   canTry: boolean;
   /** @internal */
   regular: boolean | undefined;
-  /** @internal */
-  readonly nonBlocking: boolean;
+  /** O_NONBLOCK, where it means something: io_uring would wait all the same, so reads and writes are Node's. */
+  private readonly nonBlocking: boolean;
   private number: number;
   private users = 1;
   private closed: Promise<void> | undefined;
@@ -91,7 +92,7 @@ export class FileHandle extends EventEmitter implements TransferFile {
     this.number = fd;
     // What goes past the page cache does not end within the call.
     this.canTry = (flags & constants.O_DIRECT) === 0;
-    this.nonBlocking = (flags & constants.O_NONBLOCK) !== 0;
+    this.nonBlocking = (flags & constants.O_NONBLOCK) !== 0 && !this.isRegular();
     if (owned) collected.register(this, fd, this);
   }
 
@@ -134,7 +135,8 @@ export class FileHandle extends EventEmitter implements TransferFile {
       (position === null ||
         position === undefined ||
         (typeof position === 'number' && Number.isSafeInteger(position) && position >= 0)) &&
-      this.number >= 0
+      this.number >= 0 &&
+      !this.nonBlocking
     ) {
       const uring = ring();
       if (uring !== undefined) {
@@ -173,9 +175,14 @@ export class FileHandle extends EventEmitter implements TransferFile {
     const count = length as number;
     if (count < 0) throw outOfRange('length', '>= 0', count);
     if (!(from + count <= buffer.byteLength)) throw outOfRange('length', `<= ${buffer.byteLength - from}`, count);
-    this.users++;
     const where = typeof at === 'bigint' ? at : at < 0 ? -1 : at;
-    const transfers = this.uring().transfers;
+    const { transfers } = this.uring();
+    this.users++;
+    if (this.nonBlocking) {
+      const node = promisify(fs.read) as (...args: unknown[]) => Promise<{ bytesRead: number }>;
+      const { bytesRead } = await node(this.number, buffer, from, count, where).finally(() => this.unref());
+      return readResult(bytesRead, buffer) as unknown as ReadResult<ArrayBufferView>;
+    }
     return transfers.read(this, buffer, from, count, where, readResult) as unknown as Promise<ReadResult<ArrayBufferView>>;
   }
 
@@ -222,8 +229,13 @@ export class FileHandle extends EventEmitter implements TransferFile {
     // A string is answered with the string.
     const shape = (written: number) => ({ __proto__: null, bytesWritten: written, buffer: data });
     if (count === 0) return shape(0) as never;
+    const { transfers } = this.uring();
     this.users++;
-    return this.uring().transfers.write(this, view, from, count, at, shape) as never;
+    if (this.nonBlocking) {
+      const node = promisify(fs.write) as (...args: unknown[]) => Promise<{ bytesWritten: number }>;
+      return shape((await node(this.number, view, from, count, at).finally(() => this.unref())).bytesWritten) as never;
+    }
+    return transfers.write(this, view, from, count, at, shape) as never;
   }
 
   /** Reads into several buffers. See `filehandle.readv()`. */
@@ -233,6 +245,8 @@ export class FileHandle extends EventEmitter implements TransferFile {
   ): Promise<{ bytesRead: number; buffers: T }> {
     this.checkOpen('readv');
     checkBuffers(buffers);
+    // preadv(2) refuses an empty vector; the ring does not.
+    if (buffers.length === 0) throw systemError(-Errno.EINVAL, 'read');
     const offset = typeof position === 'number' && position >= 0 ? position : -1;
     const bytesRead = await this.use((uring) => call(uring, op.readv(this.number, buffers, { offset }), 'read'));
     return { __proto__: null, bytesRead, buffers } as { bytesRead: number; buffers: T };
@@ -485,15 +499,13 @@ function checkPosition(position: unknown, length: unknown): number | bigint {
 
 function checkBuffers(buffers: unknown): asserts buffers is readonly ArrayBufferView[] {
   if (!Array.isArray(buffers) || !buffers.every((item) => ArrayBuffer.isView(item))) {
-    throw invalidArgType('buffers', 'an instance of ArrayBufferView[]', buffers);
+    throw invalidArgType('buffers', 'an ArrayBufferView[]', buffers);
   }
 }
 
 function textBytes(text: string, encoding: unknown): Buffer {
-  if (encoding !== undefined && encoding !== null && encoding !== '' && !Buffer.isEncoding(encoding as string)) {
-    throw Object.assign(new TypeError(`Unknown encoding: ${encoding}`), { code: 'ERR_UNKNOWN_ENCODING' });
-  }
-  const name = (encoding || 'utf8') as BufferEncoding;
+  // Node takes an encoding that it does not know for UTF-8 here.
+  const name = Buffer.isEncoding(encoding as string) ? (encoding as BufferEncoding) : 'utf8';
   if (name.toLowerCase() === 'hex' && text.length % 2 !== 0) {
     throw invalidArgValue('encoding', encoding, `is invalid for data of length ${text.length}`);
   }

@@ -119,7 +119,6 @@ async function readRegular(uring: Uring, fd: number, stats: Stats, start: Buffer
     fd,
     canTry: true,
     regular: true,
-    nonBlocking: false,
     error: (res) => systemError(res, 'read'),
     unref: () => undefined,
   };

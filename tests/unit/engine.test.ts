@@ -514,7 +514,6 @@ function transferFile(fd: number): Parameters<Uring['transfers']['read']>[0] {
     fd,
     canTry: false,
     regular: undefined,
-    nonBlocking: false,
     error: (res: number, syscall: string) => new UringError(res, syscall),
     unref: () => undefined,
   };
@@ -567,12 +566,14 @@ describe('reads and writes finish their job (simulated)', () => {
     expect(answers).toEqual([]);
   });
 
-  test('EAGAIN of a non-blocking file is an answer', async () => {
+  test('EAGAIN again is an answer', async () => {
     const { kernel, uring } = start();
     const fd = kernel.createFile(content);
-    kernel.interceptOperations(({ opcode }) => (opcode === Opcode.READ ? -Errno.EAGAIN : undefined));
-    const file = { ...transferFile(fd), nonBlocking: true };
-    expect(await reasonOf(uring.transfers.read(file, new Uint8Array(10), 0, 10, 0, count))).toMatchObject({ code: 'EAGAIN' });
+    kernel.interceptOperations(({ opcode }) => (opcode === Opcode.READ || opcode === Opcode.WRITE ? -Errno.EAGAIN : undefined));
+    for (const way of ['read', 'write'] as const) {
+      const error = await reasonOf(uring.transfers[way](transferFile(fd), new Uint8Array(10), 0, 10, 0, count));
+      expect(error).toMatchObject({ code: 'EAGAIN' });
+    }
   });
 
   test('a short write goes on where it stopped', async () => {

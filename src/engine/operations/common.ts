@@ -5,7 +5,7 @@
  */
 
 import type { DirectSlot } from '../../ops/index.js';
-import { checkBuffer, checkCString, invalidArgType } from '../../validate.js';
+import { checkCString, invalidArgType, invalidArgValue, isDetached } from '../../validate.js';
 import type { Memory } from '../scope.js';
 import { bytesOf } from '../scope.js';
 
@@ -36,7 +36,7 @@ export function checkMemory(name: string, value: unknown): Uint8Array {
     throw invalidArgType(name, 'an instance of Buffer, TypedArray, DataView, ArrayBuffer or SharedArrayBuffer', value);
   }
   // A detached one is told apart from one that is empty on purpose.
-  if (value.byteLength === 0 && value.buffer.byteLength === 0) checkBuffer(name, value);
+  if (value.byteLength === 0 && isDetached(value.buffer)) throw invalidArgValue(name, value, 'is detached');
   return bytesOf(value as ArrayBufferView as Memory);
 }
 

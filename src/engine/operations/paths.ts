@@ -89,7 +89,7 @@ export function openat(path: Path, options: OpenOptions = {}): Operation<number>
   checkPath('path', path);
   const { directory = AT_FDCWD, flags = 0, mode = 0o666, slot } = options;
   // A slot is no descriptor, and the kernel refuses the flag for one.
-  const all = slot === undefined ? flags | O_CLOEXEC : flags;
+  const all = slot === undefined ? (flags | O_CLOEXEC) >>> 0 : flags;
   return new Operation('OPENAT', options, {
     encode: (sqe, scope) => prepOpenat(sqe, directory, scope.cString(path), all, mode, slot),
     decode: (res) => res,
