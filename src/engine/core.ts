@@ -17,8 +17,8 @@
  * @module
  */
 
-import { prepCancel } from '../ops/index.js';
-import { type Cqe, CqeFlag, CqRingFlag, EnterFlag, Opcode, Ring, type Sqe, SqeFlag, SqRingFlag } from '../ring/index.js';
+import { prepCancel, prepNop } from '../ops/index.js';
+import { type Cqe, CqeFlag, CqRingFlag, EnterFlag, Ring, type Sqe, SqeFlag, SqRingFlag } from '../ring/index.js';
 import { type Doorbell, type DoorbellKind, Errno, type Syscalls, UringError } from '../syscalls/index.js';
 import { invalidState, outOfRange } from '../validate.js';
 import { Backlog } from './backlog.js';
@@ -38,6 +38,13 @@ const RETRY_MS = 1;
 
 const FIRST_SLOTS = 256;
 
+/** How soon a cancellation that found nothing is tried again, at first and at last. */
+const FIRST_CANCEL_RETRY_MS = 1;
+const LAST_CANCEL_RETRY_MS = 100;
+
+/** No operation has this user data: slots end far below it. */
+const NOBODY = 0xffff_ffff_ffff_ffffn;
+
 /** What a slot's operation is about, for those who look: opcode, file, and what became of it before the kernel saw it. */
 const WITHDRAWN = 1;
 const USER_MEMORY = 2;
@@ -55,9 +62,15 @@ const busy = new Set<Core>();
 /** An engine that was collected has a ring, which closes itself with a warning, and a doorbell. */
 const collected = new FinalizationRegistry<Doorbell>((doorbell) => doorbell.close());
 
-/** Cancellations and timeouts: what becomes of them shows in what they are about. */
-class IgnoredRequest extends Request {
-  complete(): void {}
+/** A cancellation in flight. */
+class CancelRequest extends Request {
+  constructor(private readonly answered: (res: number) => void) {
+    super();
+  }
+
+  complete(res: number): void {
+    this.answered(res);
+  }
 
   abandon(): void {}
 }
@@ -69,6 +82,8 @@ export class Core {
   readonly observer = new Observer();
   /** Nothing new may be started: neither by users nor to finish what is incomplete. */
   closing = false;
+  /** Called when the ring has failed for good. */
+  onBroken: ((error: Error) => void) | undefined;
   /** Set when the ring has failed for good. */
   broken: Error | undefined;
   private readonly syscalls: Syscalls;
@@ -76,11 +91,11 @@ export class Core {
   private readonly cq: Ring['cq'];
   private readonly doorbell: Doorbell;
   private readonly backlog = new Backlog();
-  private readonly ignored = new IgnoredRequest();
 
   // The table of what is in flight, in columns: reference and numbers apart, so that a slot costs no object.
   private requests: (Request | undefined)[] = new Array(FIRST_SLOTS).fill(undefined);
-  private generations = new Int32Array(FIRST_SLOTS);
+  /** From 1 on: whatever else posts completions here, with small numbers as user data, meets no operation. */
+  private generations = new Int32Array(FIRST_SLOTS).fill(1);
   private opcodes = new Uint8Array(FIRST_SLOTS);
   private marks = new Uint8Array(FIRST_SLOTS);
   private fds = new Int32Array(FIRST_SLOTS);
@@ -92,14 +107,20 @@ export class Core {
   inFlight = 0;
   /** Slots committed since the last flush, of which the kernel has not seen anything. */
   private batch: number[] = [];
-  private userMemoryInBatch = 0;
+  /** Those of them that the kernel has not been shown, and that it was given memory of the user's own for. */
+  private untried: number[] = [];
   private queued: Sqe | null = null;
   private inBacklog = false;
+  /** Of a chain that is being started, how many are still to come. */
+  private together = 0;
+  /** Started, and the listeners do not know it yet. */
+  private readonly unannounced: number[] = [];
   /** A chain that finds no room is being started. */
   private roomIsShort = false;
   private scheduled = false;
   private armed = false;
-  private referenced = false;
+  /** The doorbell knows that something is awaited. */
+  private watched = false;
   private wantsReference = true;
   private burstStart = 0;
   private inBurst = false;
@@ -137,6 +158,11 @@ export class Core {
     collected.register(this, this.doorbell, this);
   }
 
+  /** Nothing gets to the kernel any more. */
+  private get isDead(): boolean {
+    return this.ring.closed || this.broken !== undefined;
+  }
+
   /** How the event loop is woken. */
   get eventLoop(): DoorbellKind {
     return this.doorbell.kind;
@@ -145,6 +171,11 @@ export class Core {
   /** Whether a descriptor is a regular file's. */
   isRegularFile(fd: number): boolean {
     return this.syscalls.isRegularFile(fd);
+  }
+
+  /** close(2), at once: for descriptors that the ring has made, which Node knows nothing of. */
+  closeDescriptor(fd: number): void {
+    this.syscalls.close(fd);
   }
 
   /** Why operations end that were in flight when the engine was closed. */
@@ -159,7 +190,7 @@ export class Core {
    * outside of it.
    */
   begin(): Sqe {
-    if (this.backlog.length === 0 && !this.roomIsShort) {
+    if (this.backlog.length === 0 && !this.roomIsShort && !this.isDead) {
       const sqe = this.sq.next() ?? this.makeRoom();
       if (sqe !== null) {
         this.inBacklog = false;
@@ -176,7 +207,8 @@ export class Core {
   beginTogether(count: number): void {
     if (count > this.sq.entries)
       throw outOfRange('operations.length', `<= ${this.sq.entries}, the submission queue's size`, count);
-    if (this.backlog.length > 0 || this.sq.spaceLeft >= count) return;
+    this.together = count;
+    if (this.backlog.length > 0 || this.isDead || this.sq.spaceLeft >= count) return;
     this.submit();
     // Without room even so, they wait in the backlog, from which a chain moves as a whole.
     this.roomIsShort = this.sq.spaceLeft < count;
@@ -186,8 +218,9 @@ export class Core {
    * Puts the SQE that {@link begin} gave into the queue.
    *
    * @param usesUserMemory the kernel is given memory that the user could take away before it is shown the SQE.
+   * @returns its slot.
    */
-  commit(request: Request, usesUserMemory = false): void {
+  commit(request: Request, usesUserMemory = false): number {
     const sqe = this.queued as Sqe;
     if (this.freeCount === 0) this.growTable();
     const slot = this.freeSlots[--this.freeCount];
@@ -198,50 +231,60 @@ export class Core {
     this.fds[slot] = sqe.fd;
     this.marks[slot] = usesUserMemory ? USER_MEMORY : 0;
     this.startTimes[slot] = this.observer.timed ? performance.now() : 0;
-    if (usesUserMemory) this.userMemoryInBatch++;
+    if (usesUserMemory) this.untried.push(slot);
     this.batch.push(slot);
     if (this.inBacklog) this.backlog.commit();
     else this.sq.commit();
     this.inFlight++;
-    this.observer.submitted(slot, sqe.opcode, sqe.fd);
+    this.observer.submittedCount++;
+    if (this.together > 0) this.together--;
     if (!this.scheduled) this.schedule();
-  }
-
-  /** As {@link commit}, for what nobody wants to know the end of. */
-  commitIgnored(): void {
-    this.commit(this.ignored);
+    if (this.observer.hasListeners) {
+      this.unannounced.push(slot);
+      if (this.together === 0) this.announce();
+    }
+    return slot;
   }
 
   /** Cancels an operation: before the kernel has seen it, for certain; afterwards, by asking. Its end comes as a completion. */
   cancel(request: Request): void {
     const { slot } = request;
     if (slot < 0 || this.requests[slot] !== request || this.broken !== undefined) return;
-    const generation = this.generations[slot];
-    const waiting = this.sq.findUntaken(slot, generation) ?? this.backlog.find(slot, generation);
-    if (waiting !== null) {
-      this.withdraw(slot, waiting);
-      return;
-    }
+    const waiting = this.findUntaken(slot);
+    if (waiting !== null) this.withdraw(slot, waiting);
+    else this.askToCancel(request, slot, this.generations[slot], FIRST_CANCEL_RETRY_MS);
+  }
+
+  private askToCancel(request: Request, slot: number, generation: number, retryMs: number): void {
+    const again = (res: number) => {
+      // Not found although it is in flight: between two of the kernel's lists, on its way to start. Or it is running, and does not
+      // hear. Then it is asked again.
+      if (res !== -Errno.ENOENT && res !== -Errno.EALREADY) return;
+      setTimeout(() => {
+        if (this.requests[slot] !== request || this.generations[slot] !== generation || this.ring.closed) return;
+        this.askToCancel(request, slot, generation, Math.min(2 * retryMs, LAST_CANCEL_RETRY_MS));
+      }, retryMs);
+    };
     prepCancel(this.begin(), tokenOf(slot, generation));
-    this.commitIgnored();
+    this.commit(new CancelRequest(again));
   }
 
   /** Takes back operations of a chain that could not be completed; the kernel has seen none of them. */
-  retract(requests: readonly Request[]): void {
-    for (const { slot } of requests) {
-      if (slot < 0) continue;
-      const generation = this.generations[slot];
-      const sqe = this.sq.findUntaken(slot, generation) ?? this.backlog.find(slot, generation);
+  retract(slots: readonly number[]): void {
+    for (const slot of slots) {
+      const sqe = this.findUntaken(slot);
       if (sqe === null) continue;
       this.withdraw(slot, sqe);
       sqe.setFlags(0);
     }
   }
 
-  /** Makes a NOP of an SQE, which keeps its place in a chain, and ends as cancelled. */
+  /** Makes something that is harmless of an SQE. It keeps its place in a chain, ends as cancelled, and breaks a soft chain. */
   private withdraw(slot: number, sqe: Sqe): void {
     const links = sqe.flags & (SqeFlag.IO_LINK | SqeFlag.IO_HARDLINK);
-    sqe.prepare(Opcode.NOP, -1, 0, 0, 0, 0);
+    // Cancelling what nobody is fails.
+    if (links & SqeFlag.IO_LINK) prepCancel(sqe, NOBODY);
+    else prepNop(sqe);
     sqe.setFlags(links);
     sqe.setToken(slot, this.generations[slot]);
     this.marks[slot] = WITHDRAWN;
@@ -278,8 +321,13 @@ export class Core {
   /** Shows the kernel what was committed, and settles what is complete. */
   readonly flush = (): void => {
     this.scheduled = false;
-    if (this.ring.closed || this.broken !== undefined) return;
+    if (this.isDead) {
+      this.abandonAll(this.closingError());
+      return;
+    }
     if (!this.inBurst) this.startBurst();
+    this.together = 0;
+    if (this.unannounced.length > 0) this.announce();
     if (this.armed) {
       this.armed = false;
       this.cq.flags = CqRingFlag.EVENTFD_DISABLED;
@@ -293,11 +341,16 @@ export class Core {
     this.settle();
   };
 
+  /** Tells of what was started. Not in the middle of a chain, as listeners may start operations themselves. */
+  private announce(): void {
+    for (const slot of this.unannounced.splice(0)) this.observer.submitted(slot, this.opcodes[slot], this.fds[slot]);
+  }
+
   /** One `enter` for everything that fits into the ring. */
   private submit(): void {
     if (this.backlog.length > 0) this.backlog.moveTo(this.sq);
     this.roomIsShort = false;
-    if (this.userMemoryInBatch > 0) this.checkUserMemory();
+    if (this.untried.length > 0) this.checkUserMemory();
     const { sq, ring } = this;
     for (;;) {
       const pending = sq.publish();
@@ -307,7 +360,8 @@ export class Core {
       this.observer.entered();
       if (result >= 0) {
         // The kernel stops early when it is short of memory.
-        if (result < pending) this.retryLater();
+        if (result < pending) this.stoppedEarly();
+        else if (this.backlog.length === 0) this.untried.length = 0;
         return;
       }
       if (result === -Errno.EINTR) continue;
@@ -354,10 +408,8 @@ export class Core {
   private settle(): void {
     if (this.inFlight === 0) {
       busy.delete(this);
-      if (this.referenced) {
-        this.referenced = false;
-        this.doorbell.unref();
-      }
+      if (this.watched) this.doorbell.rest();
+      this.watched = false;
       for (const done of this.idleWaiters.splice(0)) done();
       return;
     }
@@ -366,11 +418,18 @@ export class Core {
     // First the eventfd, then the last look: what the kernel does in between is seen by one of the two.
     this.armed = true;
     this.cq.flags = 0;
-    if (!this.referenced && this.wantsReference) {
-      this.referenced = true;
-      this.doorbell.ref();
-    }
+    if (!this.watched) this.doorbell.watch(this.wantsReference);
+    this.watched = true;
     if (this.cq.ready > 0 || this.sq.flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW)) this.schedule();
+  }
+
+  /** The kernel has taken a part only. What it took ends a chain for it; what is left of that chain must not run on its own. */
+  private stoppedEarly(): void {
+    for (const sqe of this.sq.restOfCutChain()) {
+      const slot = sqe.tokenLow;
+      if (this.requests[slot] !== undefined) this.withdraw(slot, sqe);
+    }
+    this.retryLater();
   }
 
   private retryLater(): void {
@@ -383,25 +442,27 @@ export class Core {
   /** Whether pending operations keep the process alive. */
   keepAlive(wanted: boolean): void {
     this.wantsReference = wanted;
-    if (wanted && this.inFlight > 0 && !this.referenced && this.armed) {
-      this.referenced = true;
-      this.doorbell.ref();
-    } else if (!wanted && this.referenced) {
-      this.referenced = false;
-      this.doorbell.unref();
-    }
+    if (this.watched) this.doorbell.watch(wanted);
   }
 
-  /** Takes back what was committed with memory that is gone by now. */
+  /** Takes back what was committed with memory that is gone by now. Before every `enter`: the kernel may not have taken all of it. */
   private checkUserMemory(): void {
-    this.userMemoryInBatch = 0;
-    for (const slot of this.batch) {
+    if (this.untried.every((slot) => this.requests[slot]?.memoryIsIntact() !== false)) return;
+    this.untried = this.untried.filter((slot) => {
       const request = this.requests[slot];
-      if (!(this.marks[slot] & USER_MEMORY) || request === undefined || request.memoryIsIntact()) continue;
-      const generation = this.generations[slot];
-      const sqe = this.sq.findUntaken(slot, generation) ?? this.backlog.find(slot, generation);
-      if (sqe !== null) this.withdraw(slot, sqe);
-    }
+      if (!(this.marks[slot] & USER_MEMORY) || request === undefined) return false;
+      const sqe = this.findUntaken(slot);
+      if (sqe === null) return false;
+      if (request.memoryIsIntact()) return true;
+      this.withdraw(slot, sqe);
+      return false;
+    });
+  }
+
+  /** The SQE of an operation that the kernel has not taken, or `null`. */
+  private findUntaken(slot: number): Sqe | null {
+    const generation = this.generations[slot];
+    return this.sq.findUntaken(slot, generation) ?? this.backlog.find(slot, generation);
   }
 
   /** What is still in flight after the flush gets its time, which what completed at once never needed. */
@@ -433,6 +494,7 @@ export class Core {
     this.fds = grow(this.fds);
     this.startTimes = grow(this.startTimes);
     this.freeSlots = grow(this.freeSlots);
+    this.generations.fill(1, size);
     for (let slot = 2 * size - 1; slot >= size; slot--) {
       this.requests[slot] = undefined;
       this.freeSlots[this.freeCount++] = slot;
@@ -459,7 +521,7 @@ export class Core {
   cancelAll(): void {
     const all: Request[] = [];
     this.visit((_slot, request) => {
-      if (request !== this.ignored) all.push(request);
+      if (!(request instanceof CancelRequest)) all.push(request);
     });
     for (const request of all) this.cancel(request);
   }
@@ -470,10 +532,17 @@ export class Core {
     this.closing = true;
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.ring.closeWith({
-      completed: (cqe) => this.onCqe(cqe),
-      idle: () => this.inFlight === 0,
-    });
+    if (this.broken === undefined) {
+      // What was never shown to the kernel is not to be shown to it now.
+      this.cancelAll();
+      this.ring.closeWith({
+        completed: (cqe) => this.onCqe(cqe),
+        idle: () => this.inFlight === 0,
+      });
+    } else {
+      // The accounts are void since the failure: the ring proves itself that it is at rest, or its memory is kept.
+      this.ring.closeWith(undefined);
+    }
     this.doorbell.close();
     collected.unregister(this);
     busy.delete(this);
@@ -484,6 +553,7 @@ export class Core {
   private fail(error: Error): void {
     this.broken = error;
     this.abandonAll(error);
+    this.onBroken?.(error);
   }
 
   private abandonAll(error: Error): void {

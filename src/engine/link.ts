@@ -80,7 +80,7 @@ class Chain implements Abortable {
       try {
         member.start(index < members.length - 1 ? link : 0, true);
       } catch (error) {
-        this.engine.core.retract(members.slice(0, index));
+        this.engine.core.retract(members.slice(0, index).flatMap(({ slots }) => slots));
         this.left = Number.POSITIVE_INFINITY;
         throw error;
       }
@@ -104,14 +104,11 @@ class Chain implements Abortable {
 
   private settle(index: number, result: LinkResult<unknown>): void {
     this.results[index] = result;
-    if (--this.left > 0) {
-      // Whoever was cancelled before its turn has not heard of it: the kernel knows only what is running.
-      for (const member of this.members) member.cancelAgain();
-      return;
-    }
+    if (--this.left > 0) return;
     const { signal } = this.options;
     if (signal !== undefined) unlisten(signal, this);
-    let breaker = -1;
+    // The kernel may refuse one before it starts any: then those before it are cut off by one that comes later.
+    let breaker = this.results.findIndex(({ status }) => status === 'failed');
     this.resolve(
       this.results.map((each, at) => {
         if (each.status === 'cut') return { status: 'cut', by: breaker };

@@ -38,6 +38,8 @@ export interface MultishotRecipe<T> {
   merge?(waiting: T, next: T): T;
   /** The consumer is done with a value: it asked for the next, or stopped. */
   taken?(value: T): void;
+  /** A completion that failed has taken a buffer all the same. */
+  unused?(flags: number): void;
   /** Nobody took the value. */
   dropped?(value: T): void;
   /** Whether there is a buffer for the kernel. */
@@ -56,7 +58,8 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
   private readonly queue: T[] = [];
   private readonly waiting: { resolve(result: IteratorResult<T>): void; reject(error: unknown): void }[] = [];
   private readonly closers: (() => void)[] = [];
-  private current: { readonly value: T } | undefined;
+  /** Values that the consumer has, until it asks for the next. */
+  private readonly delivered: T[] = [];
   private state: State = 'idle';
   private error: Error | undefined;
   private finished = false;
@@ -72,6 +75,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     super();
     checkSignal('options.signal', options.signal);
     this.scope = new Scope(engine.core, engine.buffers);
+    engine.iterators.add(this);
     const { signal } = options;
     if (signal?.aborted) this.finish(new AbortError(signal.reason));
     else if (signal !== undefined) listen(signal, this);
@@ -105,6 +109,12 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     await this.return();
   }
 
+  /** The engine is closing, or has failed. @internal */
+  close(error: Error): void {
+    this.finish(error);
+    this.dropQueue();
+  }
+
   abort(reason: unknown): void {
     this.finish(new AbortError(reason));
     this.dropQueue();
@@ -121,8 +131,12 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
   complete(res: number, flags: number): void {
     const more = (flags & CqeFlag.MORE) !== 0;
     if (!more) this.state = 'idle';
-    if (res < 0 && res !== this.recipe.success) this.failed(res);
-    else this.received(res, flags);
+    if (res < 0 && res !== this.recipe.success) {
+      this.recipe.unused?.(flags);
+      this.failed(res);
+    } else {
+      this.received(res, flags);
+    }
     if (this.state !== 'idle') return;
     if (this.finished) this.end();
     // Over in the kernel, and wanted on.
@@ -131,6 +145,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
 
   abandon(error: Error): void {
     this.state = 'ended';
+    this.engine.iterators.delete(this);
     this.finish(error);
     for (const close of this.closers.splice(0)) close();
   }
@@ -165,7 +180,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
   private deliver(value: T): void {
     const waiter = this.waiting.shift();
     if (waiter !== undefined) {
-      this.current = { value };
+      this.delivered.push(value);
       waiter.resolve({ done: false, value });
       return;
     }
@@ -183,9 +198,10 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
   /** The oldest value in the queue. */
   private shift(): { readonly value: T } | undefined {
     if (this.queue.length === 0) return undefined;
-    this.current = { value: this.queue.shift() as T };
+    const value = this.queue.shift() as T;
+    this.delivered.push(value);
     if (this.queue.length === 0 && !this.finished) this.arm();
-    return this.current;
+    return { value };
   }
 
   private dropQueue(): void {
@@ -197,11 +213,9 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     this.recipe.dropped?.(value);
   }
 
-  /** The consumer is done with the value before. */
+  /** The consumer is done with the values before. */
   private giveBack(): void {
-    const { current } = this;
-    this.current = undefined;
-    if (current !== undefined) this.recipe.taken?.(current.value);
+    for (const value of this.delivered.splice(0)) this.recipe.taken?.(value);
   }
 
   private arm(): void {
@@ -209,6 +223,8 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     const { core } = this.engine;
     try {
       if (core.broken !== undefined || core.closing) throw core.closingError();
+      // What the one before had is the kernel's no more.
+      this.scope.release();
       const sqe = core.begin();
       this.recipe.encode(sqe, this.scope, this.single);
       if (isDirect(this.recipe.file)) sqe.setFlags(sqe.flags | SqeFlag.FIXED_FILE);
@@ -249,6 +265,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
   private end(): void {
     if (this.state === 'ended') return;
     this.state = 'ended';
+    this.engine.iterators.delete(this);
     this.scope.release();
     this.recipe.release?.();
     for (const close of this.closers.splice(0)) close();

@@ -28,7 +28,10 @@ export type File = number | { readonly fd: number } | DirectFile;
 export interface RunOptions {
   /** Cancels the operation: the promise rejects with an `AbortError`, unless the kernel had finished. */
   readonly signal?: AbortSignal | undefined;
-  /** Cancels the operation after so many milliseconds, by a timeout of the kernel's that is linked to it. Since 5.5. */
+  /**
+   * Cancels the operation after so many milliseconds, by a timeout of the kernel's that is linked to it. Since 5.5. (One that blocks in a
+   * worker of the kernel's, such as opening a fifo, does not hear it; it does hear `signal`.)
+   */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -65,8 +68,9 @@ export class Operation<Result> {
     checkSignal('options.signal', options.signal);
     this.signal = options.signal;
     this.timeoutMs = options.timeoutMs;
-    if (this.timeoutMs !== undefined && !(this.timeoutMs >= 0 && this.timeoutMs <= Number.MAX_SAFE_INTEGER)) {
-      throw outOfRange('options.timeoutMs', '>= 0 && <= 2 ** 53 - 1', this.timeoutMs);
+    const { timeoutMs } = this;
+    if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= Number.MAX_SAFE_INTEGER)) {
+      throw outOfRange('options.timeoutMs', '>= 0 && <= 2 ** 53 - 1', timeoutMs);
     }
   }
 
@@ -112,15 +116,37 @@ export interface Engine {
   readonly buffers: BufferPool;
   /** Ids of buffer groups. */
   readonly groups: { take(): number; give(id: number): void };
+  /** Iterators that are not over, whether or not the kernel knows of them. */
+  readonly iterators: Set<{ close(error: Error): void }>;
   readonly recordsCallSites: boolean;
+}
+
+/** A timeout that is linked to an operation. */
+class LinkTimeout extends Request {
+  /** Its own result: -ETIME when it has cancelled the operation. */
+  result: number | undefined;
+
+  constructor(private readonly over: () => void) {
+    super();
+  }
+
+  complete(res: number): void {
+    this.result = res;
+    this.over();
+  }
+
+  abandon(): void {}
 }
 
 /** An operation in flight. */
 export class OperationRequest<Result> extends Request implements Abortable {
+  /** The slots that it has taken: its own, and its timeout's. */
+  readonly slots: number[] = [];
   private readonly scope: Scope;
   private aborted: { readonly reason: unknown } | undefined;
-  /** The result, when a notification is still to come (zero-copy sends). */
+  /** The result, when something is still to come: a notification (zero-copy sends), or the timeout's own end. */
   private early: { readonly res: number; readonly flags: number } | undefined;
+  private timeout: LinkTimeout | undefined;
   private site: string | undefined;
 
   constructor(
@@ -157,15 +183,16 @@ export class OperationRequest<Result> extends Request implements Abortable {
       scope.release();
       throw error;
     }
-    const flags = (isDirect(recipe.file) ? SqeFlag.FIXED_FILE : 0) | (timed ? SqeFlag.IO_LINK : link);
+    const direct = isDirect(recipe.file) ? SqeFlag.FIXED_FILE : 0;
     if (typeof recipe.file === 'object') scope.keep(recipe.file);
-    sqe.setFlags(sqe.flags | flags);
-    core.commit(this);
+    sqe.setFlags(sqe.flags | direct | (timed ? link || SqeFlag.IO_LINK : link));
+    this.slots.push(core.commit(this));
     if (timed) {
+      this.timeout = new LinkTimeout(() => this.settleIfOver());
       const timeout = core.begin();
       prepLinkTimeout(timeout, scope.timespec(timeoutMs));
       timeout.setFlags(link);
-      core.commitIgnored();
+      this.slots.push(core.commit(this.timeout));
     }
     if (signal !== undefined) listen(signal, this);
   }
@@ -180,29 +207,10 @@ export class OperationRequest<Result> extends Request implements Abortable {
     this.engine.core.cancel(this);
   }
 
-  /** Asks once more, if it was aborted. */
-  cancelAgain(): void {
-    if (this.aborted !== undefined) this.engine.core.cancel(this);
-  }
-
   complete(res: number, flags: number): void {
-    if (flags & CqeFlag.MORE) {
-      this.early = { res, flags };
-      return;
-    }
-    const { operation, scope } = this;
-    if (operation.signal !== undefined) unlisten(operation.signal, this);
-    const result = this.early?.res ?? res;
-    if (result < 0 && result !== operation.recipe.success) {
-      this.outcome.failed(this.errorOf(result), result);
-    } else {
-      try {
-        this.outcome.done(operation.recipe.decode(result, scope, this.early?.flags ?? flags));
-      } catch (error) {
-        this.outcome.failed(error as Error, result);
-      }
-    }
-    scope.release();
+    // A notification of a zero-copy send comes after the result, and says nothing more.
+    this.early ??= { res, flags };
+    if ((flags & CqeFlag.MORE) === 0) this.settleIfOver();
   }
 
   abandon(error: Error): void {
@@ -210,13 +218,30 @@ export class OperationRequest<Result> extends Request implements Abortable {
     this.outcome.failed(error, -Errno.ECANCELED);
   }
 
+  private settleIfOver(): void {
+    const { operation, scope, early, timeout } = this;
+    if (this.slot >= 0 || early === undefined || (timeout !== undefined && timeout.slot >= 0)) return;
+    if (operation.signal !== undefined) unlisten(operation.signal, this);
+    const { res, flags } = early;
+    if (res < 0 && res !== operation.recipe.success) {
+      this.outcome.failed(this.errorOf(res), res);
+    } else {
+      try {
+        this.outcome.done(operation.recipe.decode(res, scope, flags));
+      } catch (error) {
+        this.outcome.failed(error as Error, res);
+      }
+    }
+    scope.release();
+  }
+
   private errorOf(res: number): Error {
-    const { operation } = this;
+    const { operation, timeout, engine } = this;
     // A worker of the kernel's that is interrupted by the cancellation says so in its own way.
     const cancelled = res === -Errno.ECANCELED || res === -Errno.EINTR || res === -ERESTARTSYS;
     if (cancelled && this.aborted !== undefined) return new AbortError(this.aborted.reason);
-    if (cancelled && this.engine.core.closing) return this.engine.core.closingError();
-    if (res === -Errno.ECANCELED && operation.timeoutMs !== undefined) {
+    if (cancelled && engine.core.closing) return engine.core.closingError();
+    if (cancelled && timeout?.result === -Errno.ETIME) {
       return new AbortError(new UringError(Errno.ETIME, operation.name.toLowerCase(), `${operation.timeoutMs} ms`));
     }
     return operation.error(res);

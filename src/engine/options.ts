@@ -11,7 +11,10 @@ import type { CoreOptions } from './core.js';
 
 /** How to open an engine. */
 export interface UringOptions {
-  /** Slots of the submission queue, 1 to 32,768: what one turn of the program sends in one call. More are sent in several. Default 256. */
+  /**
+   * Slots of the submission queue, 1 to 32,768 (and at least 4, which a chain takes): what one turn of the program sends in one call.
+   * More are sent in several. Default 256.
+   */
   readonly entries?: number | undefined;
   /** Slots of the completion queue; what does not fit is kept by the kernel. Default 4,096. */
   readonly cqEntries?: number | undefined;
@@ -34,14 +37,24 @@ const OPTION_NAMES = [
   'syscalls',
 ] as const satisfies readonly (keyof UringOptions)[];
 
+/** The longest chain of the library's own. */
+const LEAST_ENTRIES = 4;
+
 /** The options with their defaults. */
 export function checkUringOptions(options: UringOptions): CoreOptions & { readonly callSites: boolean } {
   checkOptions(options, OPTION_NAMES);
   const { entries = 256, callSites = false, eventLoop } = options;
   checkInteger('options.entries', entries, 1, MAX_ENTRIES);
+  const slots = Math.max(LEAST_ENTRIES, entries);
   const { cqEntries = Math.min(MAX_CQ_ENTRIES, Math.max(4096, 2 * entries)) } = options;
-  checkInteger('options.cqEntries', cqEntries, entries, MAX_CQ_ENTRIES);
+  checkInteger('options.cqEntries', cqEntries, 1, MAX_CQ_ENTRIES);
   if (typeof callSites !== 'boolean') throw invalidArgType('options.callSites', 'of type boolean', callSites);
   if (eventLoop !== undefined) checkName('options.eventLoop', eventLoop, ['poll', 'timer'], 'a way to wake the event loop');
-  return { entries, cqEntries, callSites, eventLoop, syscalls: options.syscalls ?? linuxSyscalls() };
+  return {
+    entries: slots,
+    cqEntries: Math.max(slots, cqEntries),
+    callSites,
+    eventLoop,
+    syscalls: options.syscalls ?? linuxSyscalls(),
+  };
 }

@@ -10,7 +10,7 @@
 
 import { isMainThread } from 'node:worker_threads';
 import { MIN_ARENA_SIZE } from '../ring/index.js';
-import { invalidState } from '../validate.js';
+import { invalidState, isDetached } from '../validate.js';
 import type { BufferPool } from './buffers.js';
 import type { Core } from './core.js';
 import type { Block } from './pool.js';
@@ -161,7 +161,10 @@ export class Scope {
   }
 
   private inPlace(view: Uint8Array): number | undefined {
-    if (view.length === 0) return this.block(1).address;
+    if (view.length === 0) {
+      if (isDetached(view.buffer)) throw detachedError('nothing was done');
+      return this.block(1).address;
+    }
     const owned = this.buffers.hold(view);
     if (owned !== undefined) {
       this.onRelease(owned.release);

@@ -18,8 +18,13 @@ import { Errno } from '../syscalls/index.js';
 import { checkInteger, checkOptions, outOfRange } from '../validate.js';
 import { MultishotIterator } from './multishot.js';
 import { type Engine, type File, fdOf, type RunOptions } from './operation.js';
+import type { Block } from './pool.js';
 
 const SOCK_CLOEXEC = 0o2000000;
+
+/** Most bytes of a buffer: 1 GiB. And most buffers of a group. */
+const MAX_BUFFER_SIZE = 0x4000_0000;
+const MAX_BUFFERS = 32_768;
 
 /** Options of iterators: `signal` ends them. */
 export type IteratorOptions = Pick<RunOptions, 'signal'>;
@@ -148,48 +153,112 @@ function withBuffers(
 ): MultishotIterator<Chunk> {
   checkOptions(options, ['bufferSize', 'buffers', 'signal']);
   const { bufferSize = 16_384, buffers = 16 } = options;
-  const { ring } = engine.core;
-  let group: BufferRing | undefined;
-  /** Buffers that the consumer has, or that wait for it. */
-  let lent = 0;
+  checkInteger('options.bufferSize', bufferSize, 1, MAX_BUFFER_SIZE);
+  checkInteger('options.buffers', buffers, 1, MAX_BUFFERS);
+  if ((buffers & (buffers - 1)) !== 0) throw outOfRange('options.buffers', 'a power of two', buffers);
+  let group: BufferGroup | undefined;
+  const idOf = (flags: number) => (flags & CqeFlag.BUFFER ? flags >>> CQE_BUFFER_SHIFT : -1);
   const iterator = new MultishotIterator<Chunk>(
     engine,
     {
       name,
       file,
       encode(sqe, _scope, single) {
-        group ??= ring.bufferRings.create({ group: engine.groups.take(), entries: buffers, bufferSize });
-        encode(sqe, group.group, single);
+        group ??= new BufferGroup(engine, buffers, bufferSize, () => iterator.replenished());
+        encode(sqe, group.id, single);
       },
       decode(res, flags) {
-        const id = flags & CqeFlag.BUFFER ? flags >>> CQE_BUFFER_SHIFT : -1;
-        const giveBack = () => {
-          if (id < 0 || group === undefined) return;
-          lent--;
-          group.recycle(id);
-          iterator.replenished();
-        };
-        if (id >= 0) lent++;
+        const id = idOf(flags);
+        const from = group as BufferGroup;
+        if (id >= 0) from.lend(id);
         if (res === 0) {
-          giveBack();
+          if (id >= 0) from.giveBack(id);
           return 'end';
         }
-        const view = group?.buffer(id) as Uint8Array;
-        return { value: new Chunk(view.subarray(0, res), giveBack) };
+        return { value: new Chunk(from.bytes(id, res), () => from.giveBack(id)) };
+      },
+      unused(flags) {
+        const id = idOf(flags);
+        if (id < 0) return;
+        group?.lend(id);
+        group?.giveBack(id);
       },
       taken: (chunk) => chunk.release(),
-      hasBuffers: () => lent < buffers,
+      hasBuffers: () => group?.hasFree === true,
       release() {
-        if (group === undefined) return;
-        const { group: id } = group;
-        if (!ring.closed) group.release();
+        group?.end();
         group = undefined;
-        engine.groups.give(id);
       },
     },
     options,
   );
   return iterator;
+}
+
+/** The buffers of one iterator, and the group that the kernel knows them by. */
+class BufferGroup {
+  readonly id: number;
+  private readonly ring: BufferRing;
+  private readonly blocks: Block[];
+  /** Those that the consumer has. */
+  private readonly out = new Set<number>();
+  private ended = false;
+
+  constructor(
+    private readonly engine: Engine,
+    count: number,
+    private readonly size: number,
+    private readonly replenished: () => void,
+  ) {
+    const { core, groups } = engine;
+    this.id = groups.take();
+    try {
+      this.ring = core.ring.bufferRings.create({ group: this.id, entries: count });
+    } catch (error) {
+      groups.give(this.id);
+      throw error;
+    }
+    this.blocks = Array.from({ length: count }, () => core.pool.take(size));
+    for (let id = 0; id < count; id++) this.ring.add(this.bytes(id, size), id, id);
+    this.ring.advance(count);
+  }
+
+  /** Whether the kernel has one. */
+  get hasFree(): boolean {
+    return this.out.size < this.blocks.length;
+  }
+
+  bytes(id: number, length: number): Uint8Array {
+    const { region, offset } = this.blocks[id] as Block;
+    return region.bytes.subarray(offset, offset + length);
+  }
+
+  /** One is the consumer's. */
+  lend(id: number): void {
+    this.out.add(id);
+  }
+
+  /** One is free again: for the kernel, or after the end for the pool. */
+  giveBack(id: number): void {
+    this.out.delete(id);
+    if (this.ended) {
+      this.engine.core.pool.give(this.blocks[id] as Block);
+      return;
+    }
+    this.ring.provide(this.bytes(id, this.size), id);
+    this.replenished();
+  }
+
+  /** The kernel is done with the group. What the consumer still has stays its own. */
+  end(): void {
+    const { engine } = this;
+    this.ended = true;
+    if (!engine.core.ring.closed) this.ring.release();
+    engine.groups.give(this.id);
+    this.blocks.forEach((block, id) => {
+      if (!this.out.has(id)) engine.core.pool.give(block);
+    });
+  }
 }
 
 /** Ids of buffer groups, one for each iterator. */

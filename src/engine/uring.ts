@@ -96,7 +96,15 @@ export class Uring {
     this.buffers = new BufferPool(core);
     this.files = new FileSlots(core);
     this.transfers = new Transfers(core, this.buffers);
-    this.engine = { core, buffers: this.buffers, groups: new GroupIds(), recordsCallSites: checked.callSites };
+    this.engine = {
+      core,
+      buffers: this.buffers,
+      groups: new GroupIds(),
+      iterators: new Set(),
+      recordsCallSites: checked.callSites,
+    };
+    const { iterators } = this.engine;
+    core.onBroken = (error) => closeAll(iterators, error);
     this.chains = new FileChains(this.engine, this.files);
   }
 
@@ -208,8 +216,7 @@ export class Uring {
   /** Accepts connections: an iterator over descriptors. Multishot since 5.19. */
   acceptMany(file: File, options?: IteratorOptions): MultishotIterator<number> {
     this.checkOpen();
-    const close = (fd: number) => void runOperation(this.engine, op.closeFile(fd)).catch(() => undefined);
-    return acceptMany(this.engine, file, close, options);
+    return acceptMany(this.engine, file, (fd) => this.engine.core.closeDescriptor(fd), options);
   }
 
   /** Whether pending operations keep the process alive: they do, until {@link unref}. */
@@ -277,6 +284,7 @@ export class Uring {
   private async closeNow(): Promise<void> {
     const { core } = this.engine;
     core.closing = true;
+    closeAll(this.engine.iterators, core.closingError());
     const deadline = performance.now() + CLOSE_LIMIT_MS;
     while (core.inFlight > 0 && core.broken === undefined && performance.now() < deadline) {
       core.cancelAll();
@@ -321,4 +329,8 @@ for (const [name, describe] of Object.entries(op)) {
       }
     },
   });
+}
+
+function closeAll(iterators: Engine['iterators'], error: Error): void {
+  for (const iterator of [...iterators]) iterator.close(error);
 }

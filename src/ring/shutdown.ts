@@ -13,7 +13,7 @@ import { EnterFlag } from './abi/enter.js';
 import { CancelFlag } from './abi/op-flags.js';
 import { Opcode } from './abi/opcodes.js';
 import { RegisterOp, SyncCancel } from './abi/register.js';
-import { Feature } from './abi/setup.js';
+import { Feature, SetupFlag } from './abi/setup.js';
 import { SqeFlag } from './abi/sqe.js';
 import type { Accounting, RingCore } from './core.js';
 
@@ -53,7 +53,7 @@ export function drain(core: RingCore, accounting?: Accounting): DrainResult {
     // This thread may not use the ring (SINGLE_ISSUER, and collected elsewhere), or it is no ring any more.
     if (result === -Errno.EEXIST || result === -Errno.EBADF || result === -Errno.EOWNERDEAD) return 'busy';
     // Not enabled yet: it has never taken anything.
-    if (result === -Errno.EBADFD) return 'rest';
+    if (result === -Errno.EBADFD) return core.layout.setupFlags & SetupFlag.R_DISABLED ? 'rest' : 'busy';
     quietRounds = completions > 0 ? 0 : quietRounds + 1;
     if (marker?.refused && quietRounds >= QUIET_ROUNDS) return 'quiet';
     if (performance.now() > deadline) return 'busy';

@@ -163,6 +163,11 @@ export class Sqe {
     this.words[this.base + SqeWord.USER_DATA + 1] = high;
   }
 
+  /** The lower half of the user data. @internal */
+  get tokenLow(): number {
+    return this.words[this.base + SqeWord.USER_DATA];
+  }
+
   /** Whether it carries this user data. @internal */
   isFor(low: number, high: number): boolean {
     return this.words[this.base + SqeWord.USER_DATA] === low && this.words[this.base + SqeWord.USER_DATA + 1] === high;

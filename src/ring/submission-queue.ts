@@ -22,6 +22,7 @@
  */
 
 import { SetupFlag } from './abi/setup.js';
+import { SqeFlag } from './abi/sqe.js';
 import type { RingLayout } from './layout.js';
 import type { RingMemory } from './memory.js';
 import { Sqe } from './sqe.js';
@@ -107,6 +108,20 @@ export class SubmissionQueue {
     if (reserved === this.limit && !this.extend()) return null;
     this.reserved = (reserved + 1) | 0;
     return this.slot(reserved);
+  }
+
+  /**
+   * What is left of a chain of which the kernel has taken the beginning only. Each SQE is valid until the next one is asked for.
+   *
+   * @internal
+   */
+  *restOfCutChain(): Generator<Sqe> {
+    const links = SqeFlag.IO_LINK | SqeFlag.IO_HARDLINK;
+    const head = this.ring[this.headIndex];
+    for (let counter = head; counter !== this.reserved; counter = (counter + 1) | 0) {
+      if ((this.slot((counter - 1) | 0).flags & links) === 0) return;
+      yield this.slot(counter);
+    }
   }
 
   private slot(counter: number): Sqe {

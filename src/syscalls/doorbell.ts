@@ -1,40 +1,36 @@
 /**
  * The way from the kernel to Node's event loop: an eventfd that the loop watches.
  *
- * koffi offers libuv's poll handle. Its rules, learnt the hard way: it must stay referenced, or it is collected and rings no more;
- * nothing may be called on it once it is closed, or the process crashes; what its callback throws is swallowed; and promises settled
- * in the callback do not go on by themselves on every version of Node, which is why the listener runs in an immediate.
+ * Nothing in Node watches an eventfd, but its sockets watch pipes; so a socket is made over a pipe's end, and then the eventfd is put in
+ * that descriptor's place (dup3(2)). From there on it is all Node's own: the callback runs as every callback of a socket, and the end of
+ * a worker closes it as it closes every socket. (koffi has a poll handle, too. It calls into JavaScript when the loop of a terminated
+ * worker runs for the last time, and aborts the process.)
  *
  * @module
  */
 
-import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { UringError } from './errors.js';
-import type { Koffi, KoffiLibrary, PollHandle } from './koffi.js';
+import type { Koffi, KoffiLibrary } from './koffi.js';
 import type { Doorbell, DoorbellKind, Syscalls } from './types.js';
 
-const EFD_CLOEXEC = 0o2000000;
-const EFD_NONBLOCK = 0o4000;
-
-const RTLD_NOW = 2;
-const RTLD_NOLOAD = 4;
-const RTLD_NODELETE = 0x1000;
+const O_CLOEXEC = 0o2000000;
+const O_NONBLOCK = 0o4000;
 
 /** The timer's first and last interval. */
 const SOONEST_MS = 1;
 const LATEST_MS = 16;
 
-/** What doorbells need of libc. */
+/** What doorbells need of libc. Results that are negative are `-errno`. */
 interface Calls {
-  readonly create: () => number;
-  /** @returns whether it had been signalled. */
-  readonly reset: (fd: number) => boolean;
-  readonly close: (fd: number) => void;
+  eventfd(): number;
+  pipe(ends: Int32Array): number;
+  /** Puts the file of `fd` in the place of `target`'s. */
+  replace(fd: number, target: number): number;
+  read(fd: number, buffer: Uint8Array): number;
+  close(fd: number): void;
   readonly closeAtThreadEnd: Syscalls['closeAtThreadEnd'];
 }
-
-/** Doorbells in use: a handle that nobody refers to stops ringing. */
-const open = new Set<Doorbell>();
 
 /**
  * Makes doorbells for this thread.
@@ -46,146 +42,152 @@ export function doorbells(
   libc: KoffiLibrary,
   closeAtThreadEnd: Syscalls['closeAtThreadEnd'],
 ): Syscalls['openDoorbell'] {
-  const eventfd = libc.func('eventfd', 'int', ['uint32_t', 'int']);
-  const read = libc.func('read', 'intptr_t', ['int', 'void *', 'size_t']);
-  const close = libc.func('close', 'int', ['int']);
-  const counter = new Uint8Array(8);
+  const call = (name: string, result: string, parameters: string[]) => {
+    const fn = libc.func(name, result, parameters);
+    return (...args: unknown[]) => {
+      const answer = fn(...args) as number;
+      return answer < 0 ? -koffi.errno() : answer;
+    };
+  };
+  const eventfd = call('eventfd', 'int', ['uint32_t', 'int']);
+  const pipe2 = call('pipe2', 'int', ['void *', 'int']);
+  const dup3 = call('dup3', 'int', ['int', 'int', 'int']);
+  const read = call('read', 'intptr_t', ['int', 'void *', 'size_t']);
+  const close = call('close', 'int', ['int']);
   const calls: Calls = {
-    create() {
-      const fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) as number;
-      if (fd < 0) throw new UringError(koffi.errno(), 'eventfd');
-      return fd;
-    },
-    reset: (fd) => read(fd, counter, counter.length) === counter.length,
+    eventfd: () => eventfd(0, O_CLOEXEC | O_NONBLOCK),
+    pipe: (ends) => pipe2(ends, O_CLOEXEC | O_NONBLOCK),
+    replace: (fd, target) => dup3(fd, target, O_CLOEXEC),
+    read: (fd, buffer) => read(fd, buffer, buffer.length),
     close: (fd) => void close(fd),
     closeAtThreadEnd,
   };
-  let pinned = false;
-  return (onRing, kind) => {
-    if (kind !== 'timer' && koffi.node?.poll !== undefined) {
-      if (!pinned) pinKoffi(libc);
-      pinned = true;
-      return new PolledDoorbell(koffi.node.poll, calls, onRing);
-    }
-    return new TimedDoorbell(calls, onRing);
-  };
+  return (onRing, kind) => (kind === 'timer' ? new TimedDoorbell(calls, onRing) : openPolled(calls, onRing, kind));
 }
 
-/** What both kinds share: one immediate for however many signals. */
-abstract class EventDoorbell implements Doorbell {
-  abstract readonly kind: DoorbellKind;
+function openPolled(calls: Calls, onRing: () => void, kind: DoorbellKind | undefined): Doorbell {
+  try {
+    return new PolledDoorbell(calls, onRing);
+  } catch (error) {
+    // Too many descriptors are so for either kind.
+    if (kind === 'poll' || error instanceof UringError) throw error;
+    return new TimedDoorbell(calls, onRing);
+  }
+}
+
+function openEventfd(calls: Calls): number {
+  const fd = calls.eventfd();
+  if (fd < 0) throw new UringError(fd, 'eventfd');
+  return fd;
+}
+
+/** Watched by the loop itself. */
+class PolledDoorbell implements Doorbell {
+  readonly kind: DoorbellKind = 'poll';
   readonly fd: number;
-  protected closed = false;
-  private announced = false;
+  private readonly socket: Socket;
+
+  constructor(calls: Calls, onRing: () => void) {
+    const eventfd = openEventfd(calls);
+    const ends = new Int32Array(2);
+    const made = calls.pipe(ends);
+    if (made < 0) {
+      calls.close(eventfd);
+      throw new UringError(made, 'pipe2');
+    }
+    const [reader = -1, writer = -1] = ends;
+    let socket: Socket;
+    try {
+      // Eight bytes: what an eventfd has to say, which reading resets.
+      const onread = { buffer: new Uint8Array(8), callback: () => (onRing(), true) };
+      const options = { fd: reader, readable: true, writable: false, manualStart: true, onread };
+      socket = new Socket(options as ConstructorParameters<typeof Socket>[0]);
+    } catch (error) {
+      calls.close(reader);
+      throw error;
+    } finally {
+      calls.close(writer);
+    }
+    const replaced = calls.replace(eventfd, reader);
+    calls.close(eventfd);
+    if (replaced < 0) {
+      socket.destroy();
+      throw new UringError(replaced, 'dup3');
+    }
+    this.fd = reader;
+    this.socket = socket;
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.unref();
+  }
+
+  watch(keepAlive: boolean): void {
+    if (keepAlive) this.socket.ref();
+    else this.socket.unref();
+  }
+
+  rest(): void {
+    this.socket.unref();
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+}
+
+/** Where the loop cannot be hooked: looks every millisecond while something is awaited, then less and less often. */
+class TimedDoorbell implements Doorbell {
+  readonly kind: DoorbellKind = 'timer';
+  readonly fd: number;
+  private readonly counter = new Uint8Array(8);
   private readonly cancelThreadEnd: () => void;
+  private timer: NodeJS.Timeout | undefined;
+  private interval = SOONEST_MS;
+  private keepAlive = false;
+  private closed = false;
 
   constructor(
     private readonly calls: Calls,
     private readonly onRing: () => void,
   ) {
-    this.fd = calls.create();
+    this.fd = openEventfd(calls);
     this.cancelThreadEnd = calls.closeAtThreadEnd(this.fd);
-    open.add(this);
   }
 
-  abstract ref(): void;
-  abstract unref(): void;
-
-  /** Looks at the eventfd. @returns whether it had been signalled. */
-  protected look(): boolean {
-    if (this.closed || !this.calls.reset(this.fd)) return false;
-    if (!this.announced) {
-      this.announced = true;
-      setImmediate(this.announce);
-    }
-    return true;
-  }
-
-  private readonly announce = () => {
-    this.announced = false;
-    if (!this.closed) this.onRing();
-  };
-
-  close(): void {
+  watch(keepAlive: boolean): void {
+    this.keepAlive = keepAlive;
     if (this.closed) return;
-    this.closed = true;
-    open.delete(this);
-    this.stop();
-    this.cancelThreadEnd();
-    this.calls.close(this.fd);
-  }
-
-  protected abstract stop(): void;
-}
-
-/** Watched by the loop itself. */
-class PolledDoorbell extends EventDoorbell {
-  readonly kind = 'poll';
-  private readonly handle: PollHandle;
-
-  constructor(poll: (fd: number, callback: () => void) => PollHandle, calls: Calls, onRing: () => void) {
-    super(calls, onRing);
-    try {
-      this.handle = poll(this.fd, () => void this.look());
-    } catch (error) {
-      this.handle = undefined as unknown as PollHandle;
-      this.close();
-      throw error;
+    if (this.timer === undefined) {
+      this.interval = SOONEST_MS;
+      this.start();
+    } else if (keepAlive) {
+      this.timer.ref();
+    } else {
+      this.timer.unref();
     }
-    this.handle.unref();
   }
 
-  ref(): void {
-    if (!this.closed) this.handle.ref();
-  }
-
-  unref(): void {
-    if (!this.closed) this.handle.unref();
-  }
-
-  protected stop(): void {
-    this.handle?.close();
-  }
-}
-
-/** Where the loop cannot be hooked: looks every millisecond while somebody waits, then less and less often. */
-class TimedDoorbell extends EventDoorbell {
-  readonly kind = 'timer';
-  private timer: NodeJS.Timeout | undefined;
-  private interval = SOONEST_MS;
-
-  ref(): void {
-    if (this.closed || this.timer) return;
-    this.interval = SOONEST_MS;
-    this.start();
-  }
-
-  unref(): void {
-    this.stop();
-  }
-
-  protected stop(): void {
+  rest(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
   }
 
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.rest();
+    this.cancelThreadEnd();
+    this.calls.close(this.fd);
+  }
+
   private start(): void {
     this.timer = setTimeout(() => {
-      this.interval = this.look() ? SOONEST_MS : Math.min(LATEST_MS, 2 * this.interval);
-      if (this.timer) this.start();
+      const rung = this.calls.read(this.fd, this.counter) === this.counter.length;
+      this.interval = rung ? SOONEST_MS : Math.min(LATEST_MS, 2 * this.interval);
+      // Before the listener, which may find that there is nothing to wait for.
+      this.start();
+      if (rung) this.onRing();
     }, this.interval);
-  }
-}
-
-/**
- * Node unloads koffi's code when the last thread that loaded it ends, though a poll handle may have an event pending then; so it is
- * loaded for good.
- */
-function pinKoffi(libc: KoffiLibrary): void {
-  try {
-    const file = readFileSync('/proc/self/maps', 'utf8').match(/\/\S*koffi\S*\.node$/m)?.[0];
-    if (file !== undefined) libc.func('dlopen', 'uintptr_t', ['str', 'int'])(file, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-  } catch {
-    // Without /proc or dlopen it is as safe as koffi itself.
+    if (!this.keepAlive) this.timer.unref();
   }
 }

@@ -14,15 +14,6 @@ export interface Koffi {
   address(view: ArrayBufferView): bigint;
   view(address: bigint, length: number): ArrayBuffer;
   errno(): number;
-  /** Undocumented, and absent from koffi before 2.14. */
-  readonly node?: { readonly poll?: (fd: number, callback: () => void) => PollHandle };
-}
-
-/** A `uv_poll_t`. Nothing may be called on it after `close()`. */
-export interface PollHandle {
-  ref(): void;
-  unref(): void;
-  close(): void;
 }
 
 /** A loaded library: functions by name and prototype, symbols by name. */

@@ -32,10 +32,10 @@ export interface Doorbell {
   /** The eventfd: whoever writes to it rings. */
   readonly fd: number;
   readonly kind: DoorbellKind;
-  /** Keeps the process alive from now on. A new doorbell does not. */
-  ref(): void;
-  /** Takes {@link Doorbell.ref} back. */
-  unref(): void;
+  /** Something is awaited. @param keepAlive keeps the process alive meanwhile. */
+  watch(keepAlive: boolean): void;
+  /** Nothing is awaited: the process may end. A new doorbell is at rest. */
+  rest(): void;
   /** Rings no more, and closes the eventfd. Idempotent. */
   close(): void;
 }
@@ -99,7 +99,7 @@ export interface Syscalls {
   /**
    * An eventfd that Node's event loop watches.
    *
-   * @param onRing called in a turn of its own (so that promises settled in it go on at once) after the eventfd was signalled, and
+   * @param onRing called as Node's own callbacks are (promises settled in it go on at once) after the eventfd was signalled, and
    *   reset; once, however often it was signalled.
    * @param kind how; `undefined` for the best there is.
    * @throws UringError EMFILE, ENFILE, ENOMEM.

@@ -341,8 +341,8 @@ export class SimulatedKernel implements Syscalls {
     return {
       fd,
       kind: 'poll',
-      ref: () => undefined,
-      unref: () => undefined,
+      watch: () => undefined,
+      rest: () => undefined,
       close: () => {
         if (file.watchers.delete(look)) this.close(fd);
       },

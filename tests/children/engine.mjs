@@ -49,6 +49,17 @@ const roles = {
     for (;;) await Promise.all([handle.read(buffer, 0, BLOCK, 0), fs.readFile(file), uring.nop()]);
   },
 
+  /** Is woken by its engine all the time. */
+  async wake() {
+    const uring = Uring.open();
+    for (let i = 0; i < 4; i++)
+      (async () => {
+        for await (const _ of uring.interval(1));
+      })();
+    await uring.timeout(3);
+    parentPort.postMessage('awake');
+  },
+
   /** Says what a worker's engine does. */
   async work({ file }) {
     const uring = Uring.open();
@@ -164,6 +175,25 @@ const scenarios = {
       }
       say({ changed, fds: descriptors() - fdsBefore, growth: process.memoryUsage().rss - rssBefore });
     });
+  },
+
+  /** Workers are terminated while their event loops are being woken. */
+  async awake(rounds) {
+    for (let round = 0; round < Number(rounds); round++) {
+      const worker = await startWorker('wake', {});
+      if (round % 2) await sleep(round % 5);
+      await worker.terminate();
+    }
+    say({ terminated: Number(rounds) });
+  },
+
+  /** An engine that does not keep the process alive works as long as it lives. */
+  async unreferencedButAlive(eventLoop) {
+    const uring = Uring.open({ eventLoop }).unref();
+    const other = setTimeout(() => say({ completed: false }), 10_000);
+    await uring.timeout(20);
+    clearTimeout(other);
+    say({ completed: true });
   },
 
   /** Engines in workers: woken by their own event loops. */

@@ -211,7 +211,10 @@ export function splice(source: File, target: File, length: number, options: Spli
   const fixed = isDirect(source) ? SpliceFlag.FD_IN_FIXED : 0;
   return new Operation('SPLICE', options, {
     file: target,
-    encode: (sqe) => prepSplice(sqe, fdOf(source), offsetIn, fdOf(target), offsetOut, length, (flags | fixed) >>> 0),
+    encode(sqe, scope) {
+      if (typeof source === 'object') scope.keep(source);
+      prepSplice(sqe, fdOf(source), offsetIn, fdOf(target), offsetOut, length, (flags | fixed) >>> 0);
+    },
     decode: (res) => res,
   });
 }
