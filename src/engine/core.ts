@@ -173,6 +173,16 @@ export class Core {
     return this.syscalls.isRegularFile(fd);
   }
 
+  /** lseek(2), at once. */
+  seek(fd: number, offset: number, whence: number): number {
+    return this.syscalls.seek(fd, offset, whence);
+  }
+
+  /** Has a descriptor closed when this thread ends, even if it is terminated. @returns takes that back. */
+  closeAtThreadEnd(fd: number): () => void {
+    return this.syscalls.closeAtThreadEnd(fd);
+  }
+
   /** close(2), at once: for descriptors that the ring has made, which Node knows nothing of. */
   closeDescriptor(fd: number): void {
     this.syscalls.close(fd);

@@ -103,8 +103,9 @@ export class FileChains {
         return (error as { errno?: number }).errno ?? -Errno.EIO;
       }
     };
-    while ((transfer >= 0 && done < bytes.length) || transfer === -Errno.EINTR || transfer === -Errno.EAGAIN) {
-      transfer = await answer(runOperation(this.engine, write(file, bytes.subarray(done))));
+    while ((transfer >= 0 && done < bytes.length) || transfer === -Errno.EINTR) {
+      // Not at the file's position, which the kernel forgets to move when a write stops halfway.
+      transfer = await answer(runOperation(this.engine, write(file, bytes.subarray(done), { offset: done })));
       if (transfer === 0) transfer = -Errno.EIO;
       done += Math.max(0, transfer);
     }
@@ -148,6 +149,8 @@ class Reader {
   private path: Block | undefined;
   private slot = -1;
   private left = 0;
+  /** Counts the files that this object has read. */
+  private run = 0;
   private opened = 0;
   private first = 0;
   private second = 0;
@@ -171,6 +174,7 @@ class Reader {
     this.settle = settle;
     this.path = cString(core, path);
     this.left = 3;
+    this.run++;
     core.beginTogether(3);
     const open = core.begin();
     prepOpenat(open, AT_FDCWD, this.path.address, flags, 0o666, slot);
@@ -192,9 +196,20 @@ class Reader {
       return;
     }
     if (index === OPEN) this.opened = res;
-    else if (index === FIRST) this.first = res;
+    else if (index === FIRST) this.firstDone(res);
     else this.second = res;
     if (--this.left === 0) this.readBoth();
+  }
+
+  /** The end is the end: a terminal, asked again, would want to be told twice. */
+  private firstDone(res: number): void {
+    this.first = res;
+    if (res !== 0) return;
+    const { run } = this;
+    // Of what ends at once, the second read has ended by then, too; and this object may be at another file.
+    setImmediate(() => {
+      if (this.run === run && this.left === 1) this.core.cancel(this.secondStep);
+    });
   }
 
   stepAbandoned(error: Error): void {
@@ -212,10 +227,10 @@ class Reader {
       this.end(new Rejection(sink.failed(opened, 'open')));
     } else if (core.closing) {
       this.stepAbandoned(core.closingError());
-    } else if (second > 0) {
+    } else if (first > 0 && second > 0) {
       this.end(sink.more(slot, Buffer.concat([block.plain(0, first), block.plain(HALF, second)])));
     } else {
-      this.outcome = this.outcomeOf(first < 0 ? first : second);
+      this.outcome = this.outcomeOf(first <= 0 ? first : second);
       prepCloseDirect(core.begin(), slot);
       core.commit(this.closeStep);
     }
@@ -275,7 +290,8 @@ class Writer {
       this.blocks.push(block);
       block.plain(0, bytes.length).set(bytes);
       const sqe = core.begin();
-      prepWrite(sqe, slot, block.address, bytes.length, HERE);
+      // From the start; where there is no start, or O_APPEND, the kernel ignores it.
+      prepWrite(sqe, slot, block.address, bytes.length, 0);
       sqe.setFlags(SqeFlag.FIXED_FILE | SqeFlag.IO_LINK);
       core.commit(new Step(this, 1));
     }

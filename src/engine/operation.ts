@@ -79,6 +79,15 @@ export class Operation<Result> {
     return new UringError(res, this.name.toLowerCase());
   }
 
+  /** `SqeFlag`s of its own. @internal */
+  readonly sqeFlags: number = 0;
+
+  /** The same operation, given to a worker of the kernel's at once: where the first attempt, inline, would mean something else. @internal */
+  inWorker(): this {
+    const copy = Object.create(this) as this;
+    return Object.assign(copy, { sqeFlags: SqeFlag.ASYNC });
+  }
+
   /** The same operation, whose errors are in somebody else's words. @internal */
   withError(error: (res: number) => Error): this {
     const copy = Object.create(this) as this;
@@ -185,7 +194,7 @@ export class OperationRequest<Result> extends Request implements Abortable {
     }
     const direct = isDirect(recipe.file) ? SqeFlag.FIXED_FILE : 0;
     if (typeof recipe.file === 'object') scope.keep(recipe.file);
-    sqe.setFlags(sqe.flags | direct | (timed ? link || SqeFlag.IO_LINK : link));
+    sqe.setFlags(sqe.flags | operation.sqeFlags | direct | (timed ? link || SqeFlag.IO_LINK : link));
     this.slots.push(core.commit(this));
     if (timed) {
       this.timeout = new LinkTimeout(() => this.settleIfOver());

@@ -39,13 +39,20 @@ interface Shape {
   readonly prototype: object;
   /** The version of Node has the dates as properties of their own. */
   readonly ownDates: boolean;
+  /** What newer versions keep of the nanoseconds, under symbols: in the order of {@link TIMES}. */
+  readonly nanoseconds: readonly (symbol | undefined)[];
 }
 
 let plainShape: Shape | undefined;
 let bigShape: Shape | undefined;
 
 function shapeOf(template: object): Shape {
-  return { prototype: Object.getPrototypeOf(template) as object, ownDates: Object.hasOwn(template, 'atime') };
+  const symbols = Object.getOwnPropertySymbols(template);
+  return {
+    prototype: Object.getPrototypeOf(template) as object,
+    ownDates: Object.hasOwn(template, 'atime'),
+    nanoseconds: TIMES.map((name) => symbols.find(({ description }) => description?.toLowerCase().includes(`partial${name}`))),
+  };
 }
 
 /** The stat object of a `struct statx`. */
@@ -71,6 +78,9 @@ export function statsOf(block: Block): Stats {
     mtimeMs: ms[1],
     ctimeMs: ms[2],
     birthtimeMs: ms[3],
+  });
+  plainShape.nanoseconds.forEach((symbol, index) => {
+    if (symbol !== undefined) stats[symbol] = u32((TIME_OFFSETS[index] as number) + 8);
   });
   if (plainShape.ownDates) for (const name of TIMES) stats[name] = date(stats[`${name}Ms`]);
   return stats;

@@ -50,6 +50,9 @@ export interface TransferFile {
 /** How a transfer's promise is settled: with what, in the words of its caller. */
 export type Shape<Result> = (count: number, view: ArrayBufferView) => Result;
 
+/** What goes through the pool at once when the order of pieces is not ours to keep: a file's own position, appending. */
+const WHOLE_PIECE = 64 * 1024 * 1024;
+
 /** Steps of a read. */
 const Step = { TRY: 0, DIRECT: 1, PIECE: 2 } as const;
 
@@ -367,11 +370,12 @@ class WriteTransfer extends Transfer {
       asked = Math.min(this.length - this.done, MAX_RW_COUNT);
       address = base + this.offset + this.done;
     } else if (fresh) {
-      asked = Math.min(PIECE, this.length - this.done);
-      this.block ??= core.pool.take(asked);
+      // In one call, if at all possible: two writers would find their pieces mixed.
+      asked = Math.min(this.position === CURRENT_POSITION ? WHOLE_PIECE : PIECE, this.length - this.done);
+      this.block ??= core.pool.take(Math.max(1, asked));
       const { view } = this;
       if (!this.memoryIsIntact()) throw detachedError(`${this.done} bytes were written`);
-      this.block.plain(0, asked).set(new Uint8Array(view.buffer, view.byteOffset + this.offset + this.done, asked));
+      if (asked > 0) this.block.plain(0, asked).set(new Uint8Array(view.buffer, view.byteOffset + this.offset + this.done, asked));
       address = this.block.address;
     } else {
       address = (this.block as Block).address;

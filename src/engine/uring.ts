@@ -237,6 +237,21 @@ export class Uring {
     return this.probe.supports(Opcode[name]);
   }
 
+  /** lseek(2), at once. @internal */
+  seek(fd: number, offset: number, whence: number): number {
+    return this.engine.core.seek(fd, offset, whence);
+  }
+
+  /** close(2), at once, of a descriptor that the ring has made. @internal */
+  closeDescriptor(fd: number): void {
+    this.engine.core.closeDescriptor(fd);
+  }
+
+  /** Has a descriptor closed when this thread ends. @returns takes that back. @internal */
+  closeAtThreadEnd(fd: number): () => void {
+    return this.engine.core.closeAtThreadEnd(fd);
+  }
+
   /** What is in flight, the oldest first. */
   inspect(): InFlight[] {
     const now = performance.now();

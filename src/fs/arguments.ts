@@ -6,6 +6,7 @@
  */
 
 import { constants, type OpenMode, type PathLike } from 'node:fs';
+import node from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Path } from '../engine/index.js';
 
@@ -71,13 +72,11 @@ export function plainMode(mode: number | string | null | undefined, otherwise: n
   return typeof mode === 'number' && mode >>> 0 === mode ? mode : undefined;
 }
 
-/** Whether options are none, or an object that has nothing but these names (with values that count). */
+/** Whether options are none, or an object that has nothing but these names. */
 export function hasOnly(options: unknown, ...names: string[]): boolean {
   if (options === undefined || options === null) return true;
-  if (typeof options !== 'object') return false;
-  for (const name in options) {
-    if (!names.includes(name) && (options as Record<string, unknown>)[name] !== undefined) return false;
-  }
+  if (typeof options !== 'object' || Array.isArray(options)) return false;
+  for (const name in options) if (!names.includes(name)) return false;
   return true;
 }
 
@@ -109,5 +108,34 @@ export function plainFileOptions(options: unknown, defaultFlag: string): FileOpt
     mode,
     flush: flush === true,
     signal,
+  };
+}
+
+/** A path that is none, for asking Node what it thinks of the other arguments. */
+const NO_PATH = new URL('none:');
+
+/**
+ * The options of a handle's `readFile` and `writeFile`, of which only encoding and signal mean anything. Odd and wrong ones are shown to Node.
+ *
+ * @throws what Node throws.
+ */
+export async function optionsOfHandle(name: 'readFile' | 'writeFile', data: unknown, options: unknown): Promise<FileOptions> {
+  const plain = plainFileOptions(options, 'r');
+  if (plain !== undefined) return plain;
+  const call =
+    name === 'readFile' ? node.readFile(NO_PATH, options as never) : node.writeFile(NO_PATH, data as never, options as never);
+  try {
+    await call;
+  } catch (error) {
+    // The path, which comes last, is all that is wrong.
+    if ((error as { code?: unknown }).code !== 'ERR_INVALID_URL_SCHEME') throw error;
+  }
+  const { encoding, signal } = options as { encoding?: unknown; signal?: unknown };
+  return {
+    encoding: Buffer.isEncoding(encoding as string) ? (encoding as BufferEncoding) : undefined,
+    flag: O_RDONLY,
+    mode: 0,
+    flush: false,
+    signal: (signal ?? undefined) as AbortSignal | undefined,
   };
 }

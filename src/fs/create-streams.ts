@@ -7,7 +7,8 @@
 import fs, { constants, type PathLike, type ReadStream, readFileSync, type WriteStream } from 'node:fs';
 import { ring } from './backend.js';
 import { FileHandle } from './handle.js';
-import { open } from './paths.js';
+import { OpenFile } from './open-file.js';
+import { openFile } from './paths.js';
 import { FileReadStream, FileWriteStream, StreamFile, type StreamOptions, streamOfHandle } from './streams.js';
 
 /** Options of {@link createReadStream}: Node's; `fd` can be a {@link FileHandle}. */
@@ -35,18 +36,23 @@ function streamOf(
   path: PathLike,
   given: BufferEncoding | ReadStreamOptions | WriteStreamOptions | undefined,
 ): object {
-  const options = (typeof given === 'string' ? { encoding: given } : { ...given }) as StreamOptions;
+  const options: StreamOptions = {};
+  if (typeof given === 'string') options.encoding = given;
+  // Inherited ones count, too.
+  else for (const name in given) options[name] = (given as StreamOptions)[name];
   const { fd } = options;
   // Operations of the user's own, something that is no descriptor, or no ring: Node's streams as they are.
-  const plain =
-    options.fs === undefined && (fd === undefined || fd === null || fd instanceof FileHandle || typeof fd === 'number');
-  if (!plain || ring() === undefined) {
-    return direction === 'read' ? fs.createReadStream(path, options as never) : fs.createWriteStream(path, options as never);
+  const isPlain =
+    (given === undefined || given === null || typeof given === 'string' || typeof given === 'object') &&
+    options.fs === undefined &&
+    (fd === undefined || fd === null || fd instanceof FileHandle || typeof fd === 'number');
+  if (!isPlain || ring() === undefined) {
+    return direction === 'read' ? fs.createReadStream(path, given as never) : fs.createWriteStream(path, given as never);
   }
-  if (fd instanceof FileHandle) return streamOfHandle(fd, direction, options);
-  const handle = typeof fd === 'number' && fd >= 0 ? FileHandle.adopt(fd, flagsOf(fd)) : undefined;
+  if (fd instanceof FileHandle) return streamOfHandle(fd, FileHandle.fileOf(fd), direction, options);
+  const file = typeof fd === 'number' && fd >= 0 ? new OpenFile(fd, flagsOf(fd), false) : undefined;
   const Stream = direction === 'read' ? FileReadStream : FileWriteStream;
-  return new Stream(path, options, new StreamFile(handle, false, open));
+  return new Stream(path, options, new StreamFile(file, openFile));
 }
 
 /** How a descriptor of somebody else's was opened. */

@@ -10,7 +10,7 @@ import { type Memory, op, type Path, type Uring } from '../engine/index.js';
 import { invalidState } from '../validate.js';
 import { ring } from './backend.js';
 import { call } from './call.js';
-import type { FileHandle } from './handle.js';
+import { FileHandle } from './handle.js';
 
 /** `POSIX_FADV_*`, for {@link fadvise}. */
 export const Advice = { NORMAL: 0, RANDOM: 1, SEQUENTIAL: 2, WILLNEED: 3, DONTNEED: 4, NOREUSE: 5 } as const;
@@ -65,11 +65,11 @@ async function onTarget<T>(
   if (uring === undefined) throw invalidState(`${syscall} needs io_uring`);
   if (typeof target === 'string' || target instanceof Uint8Array) return body(uring, target, target);
   if (target instanceof URL) return body(uring, fileURLToPath(target), fileURLToPath(target));
-  const handle = target as FileHandle;
-  handle.addUser();
+  const file = FileHandle.fileOf(target as FileHandle);
+  file.addUser();
   try {
-    return await body(uring, handle.fd, undefined);
+    return await body(uring, file.fd, undefined);
   } finally {
-    handle.unref();
+    file.unref();
   }
 }

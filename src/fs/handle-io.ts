@@ -48,10 +48,8 @@ export async function writeHandle(handle: FileHandle, data: Uint8Array | Pieces,
   if (data instanceof Uint8Array) return writeAll(handle, data, signal);
   for await (const piece of data) {
     checkAborted(signal);
-    const bytes = typeof piece === 'string' ? Buffer.from(piece, encoding ?? 'utf8') : piece;
-    if (!ArrayBuffer.isView(bytes)) {
-      throw invalidArgType('data', 'of type string or an instance of Buffer, TypedArray, or DataView', piece);
-    }
+    // As Node does it: whatever Buffer.from takes.
+    const bytes = ArrayBuffer.isView(piece) ? piece : Buffer.from(piece as string, encoding ?? 'utf8');
     await writeAll(handle, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), signal);
     checkAborted(signal);
   }

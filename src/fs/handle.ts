@@ -1,26 +1,23 @@
 /**
  * `FileHandle`: Node's, over io_uring.
  *
- * A handle counts who uses it: itself, until `close()`, and every call in flight. The descriptor is closed when the count comes to nothing,
- * so it can never be somebody else's while the kernel works on it.
- *
  * @module
  */
 
 import { EventEmitter } from 'node:events';
-import fs, { type BigIntStats, constants, type ReadStream, type Stats, type WriteStream } from 'node:fs';
+import fs, { type BigIntStats, type ReadStream, type Stats, type WriteStream } from 'node:fs';
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
 import { createInterface, type Interface } from 'node:readline';
 import { ReadableStream } from 'node:stream/web';
 import { promisify } from 'node:util';
-import { op, type TransferFile, type Uring } from '../engine/index.js';
-import { Errno } from '../syscalls/index.js';
+import { op } from '../engine/index.js';
 import { checkInteger, invalidArgType, invalidArgValue, invalidState, outOfRange } from '../validate.js';
-import { plainFileOptions } from './arguments.js';
+import { optionsOfHandle } from './arguments.js';
 import { ring } from './backend.js';
 import { call } from './call.js';
-import { closedHandleError, systemError } from './errors.js';
+import { closedHandleError } from './errors.js';
 import { readHandle, type Writable, writableData, writeHandle } from './handle-io.js';
+import type { OpenFile } from './open-file.js';
 import { streamOfHandle } from './streams.js';
 
 /** `fchmod` and its like have no operation of io_uring's. */
@@ -53,57 +50,36 @@ export interface ReadOptions {
 const readResult = (count: number, view: ArrayBufferView) => ({ __proto__: null, bytesRead: count, buffer: view });
 const writeResult = (count: number, view: ArrayBufferView) => ({ __proto__: null, bytesWritten: count, buffer: view });
 
-const collected = new FinalizationRegistry<number>((fd) => {
-  process.emitWarning(`Closing file descriptor ${fd} on garbage collection`);
+const collected = new FinalizationRegistry<OpenFile>((file) => {
+  process.emitWarning(`Closing file descriptor ${file.fd} on garbage collection`);
   process.emitWarning(
     'Closing a FileHandle object on garbage collection is deprecated. Please close FileHandle objects explicitly using FileHandle.prototype.close(). In the future, an error will be thrown if a file descriptor is closed during garbage collection.',
     'DeprecationWarning',
     'DEP0137',
   );
-  try {
-    fs.closeSync(fd);
-  } catch {
-    // Somebody else has closed it.
-  }
+  file.forget();
 });
 
 /** An open file. See `FileHandle` of `node:fs/promises`. */
-export class FileHandle extends EventEmitter implements TransferFile {
-  /** @internal */
-  canTry: boolean;
-  /** @internal */
-  regular: boolean | undefined;
-  /** O_NONBLOCK, where it means something: io_uring would wait all the same, so reads and writes are Node's. */
-  private readonly nonBlocking: boolean;
-  private number: number;
-  private users = 1;
-  private closed: Promise<void> | undefined;
-  private onClosed: { resolve(): void; reject(error: unknown): void } | undefined;
-  private locked = false;
+export class FileHandle extends EventEmitter {
+  readonly #file: OpenFile;
+  #locked = false;
 
   /** @internal */
-  constructor(
-    fd: number,
-    /** As of open(2). @internal */
-    readonly flags: number,
-    owned = true,
-  ) {
+  constructor(file: OpenFile) {
     super();
-    this.number = fd;
-    // What goes past the page cache does not end within the call.
-    this.canTry = (flags & constants.O_DIRECT) === 0;
-    this.nonBlocking = (flags & constants.O_NONBLOCK) !== 0 && !this.isRegular();
-    if (owned) collected.register(this, fd, this);
+    this.#file = file;
+    collected.register(this, file, this);
   }
 
-  /** A handle for a descriptor of somebody else's, which stays open unless it is closed. @internal */
-  static adopt(fd: number, flags: number): FileHandle {
-    return new FileHandle(fd, flags, false);
+  /** A handle's file. @internal */
+  static fileOf(handle: FileHandle): OpenFile {
+    return handle.#file;
   }
 
   /** The descriptor; -1 once it is closed. */
   get fd(): number {
-    return this.number;
+    return this.#file.fd;
   }
 
   /** Node's handles are async resources; this one is none, and answers 0. */
@@ -135,22 +111,24 @@ export class FileHandle extends EventEmitter implements TransferFile {
       (position === null ||
         position === undefined ||
         (typeof position === 'number' && Number.isSafeInteger(position) && position >= 0)) &&
-      this.number >= 0 &&
-      !this.nonBlocking
+      this.#file.fd >= 0 &&
+      this.#file.canTry &&
+      !this.#file.nonBlocking
     ) {
       const uring = ring();
       if (uring !== undefined) {
-        this.users++;
-        return uring.transfers.read(this, buffer, offset, length, (position ?? -1) as number, readResult) as Promise<
+        this.#file.addUser();
+        const at = (position ?? -1) as number;
+        return uring.transfers.read(this.#file, buffer, offset, length, at, readResult) as unknown as Promise<
           ReadResult<ArrayBufferView>
         >;
       }
     }
-    return this.readAny(buffer, offset, length, position);
+    return this.#readAny(buffer, offset, length, position);
   }
 
-  private async readAny(first: unknown, second: unknown, third: unknown, fourth: unknown): Promise<ReadResult<ArrayBufferView>> {
-    this.checkOpen('read');
+  async #readAny(first: unknown, second: unknown, third: unknown, fourth: unknown): Promise<ReadResult<ArrayBufferView>> {
+    this.#checkOpen('read');
     let buffer = first as ArrayBufferView;
     let [offset, length, position] = [second, third, fourth];
     if (!ArrayBuffer.isView(first)) {
@@ -158,7 +136,7 @@ export class FileHandle extends EventEmitter implements TransferFile {
         throw invalidArgType('options', 'of type object', first);
       }
       const options = (first ?? {}) as ReadOptions & { buffer?: ArrayBufferView };
-      buffer = options.buffer ?? Buffer.alloc(DEFAULT_READ_SIZE);
+      buffer = options.buffer === undefined ? Buffer.alloc(DEFAULT_READ_SIZE) : options.buffer;
       if (!ArrayBuffer.isView(buffer)) throw invalidArgType('buffer', 'an instance of Buffer, TypedArray, or DataView', buffer);
       ({ offset = 0, length = buffer.byteLength - Number(offset), position = null } = options as Record<string, unknown>);
     }
@@ -176,14 +154,8 @@ export class FileHandle extends EventEmitter implements TransferFile {
     if (count < 0) throw outOfRange('length', '>= 0', count);
     if (!(from + count <= buffer.byteLength)) throw outOfRange('length', `<= ${buffer.byteLength - from}`, count);
     const where = typeof at === 'bigint' ? at : at < 0 ? -1 : at;
-    const { transfers } = this.uring();
-    this.users++;
-    if (this.nonBlocking) {
-      const node = promisify(fs.read) as (...args: unknown[]) => Promise<{ bytesRead: number }>;
-      const { bytesRead } = await node(this.number, buffer, from, count, where).finally(() => this.unref());
-      return readResult(bytesRead, buffer) as unknown as ReadResult<ArrayBufferView>;
-    }
-    return transfers.read(this, buffer, from, count, where, readResult) as unknown as Promise<ReadResult<ArrayBufferView>>;
+    const bytesRead = await this.#file.read(buffer, from, count, where);
+    return readResult(bytesRead, buffer) as unknown as ReadResult<ArrayBufferView>;
   }
 
   /** Writes all of a buffer, of a part of it, or of a string. See `filehandle.write()`; all its forms. */
@@ -203,7 +175,7 @@ export class FileHandle extends EventEmitter implements TransferFile {
     encoding?: BufferEncoding | null,
   ): Promise<{ bytesWritten: number; buffer: string }>;
   async write(data: unknown, second?: unknown, third?: unknown, fourth?: unknown): Promise<never> {
-    this.checkOpen('write');
+    this.#checkOpen('write');
     if ((data as ArrayBufferView | undefined)?.byteLength === 0) return writeResult(0, data as ArrayBufferView) as never;
     let [offset, length, position] = [second, third, fourth];
     let view = data as ArrayBufferView;
@@ -228,14 +200,8 @@ export class FileHandle extends EventEmitter implements TransferFile {
     const at = typeof position === 'number' && Number.isSafeInteger(position) && position >= 0 ? position : -1;
     // A string is answered with the string.
     const shape = (written: number) => ({ __proto__: null, bytesWritten: written, buffer: data });
-    if (count === 0) return shape(0) as never;
-    const { transfers } = this.uring();
-    this.users++;
-    if (this.nonBlocking) {
-      const node = promisify(fs.write) as (...args: unknown[]) => Promise<{ bytesWritten: number }>;
-      return shape((await node(this.number, view, from, count, at).finally(() => this.unref())).bytesWritten) as never;
-    }
-    return transfers.write(this, view, from, count, at, shape) as never;
+    const bytesWritten = await this.#file.write(view, from, count, at);
+    return shape(bytesWritten) as never;
   }
 
   /** Reads into several buffers. See `filehandle.readv()`. */
@@ -243,12 +209,9 @@ export class FileHandle extends EventEmitter implements TransferFile {
     buffers: T,
     position?: number | null,
   ): Promise<{ bytesRead: number; buffers: T }> {
-    this.checkOpen('readv');
+    this.#checkOpen('readv');
     checkBuffers(buffers);
-    // preadv(2) refuses an empty vector; the ring does not.
-    if (buffers.length === 0) throw systemError(-Errno.EINVAL, 'read');
-    const offset = typeof position === 'number' && position >= 0 ? position : -1;
-    const bytesRead = await this.use((uring) => call(uring, op.readv(this.number, buffers, { offset }), 'read'));
+    const bytesRead = await this.#file.readv(buffers, typeof position === 'number' && position >= 0 ? position : -1);
     return { __proto__: null, bytesRead, buffers } as { bytesRead: number; buffers: T };
   }
 
@@ -257,38 +220,25 @@ export class FileHandle extends EventEmitter implements TransferFile {
     buffers: T,
     position?: number | null,
   ): Promise<{ bytesWritten: number; buffers: T }> {
-    this.checkOpen('writev');
+    this.#checkOpen('writev');
     checkBuffers(buffers);
-    const result = (bytesWritten: number) => ({ __proto__: null, bytesWritten, buffers }) as { bytesWritten: number; buffers: T };
-    const total = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    if (total === 0) return result(0);
-    const offset = typeof position === 'number' && position >= 0 ? position : -1;
-    let written = await this.use((uring) => call(uring, op.writev(this.number, buffers, { offset }), 'write'));
-    // A short write is rare, and goes on as one piece.
-    if (written > 0 && written < total) {
-      const rest = Buffer.concat(buffers.map((view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength))).subarray(
-        written,
-      );
-      written += (await this.write(rest, 0, rest.length, offset < 0 ? null : offset + written)).bytesWritten;
-    }
-    return result(written);
+    const bytesWritten = await this.#file.writev(buffers, typeof position === 'number' && position >= 0 ? position : -1);
+    return { __proto__: null, bytesWritten, buffers } as { bytesWritten: number; buffers: T };
   }
 
   /** Reads from the current position to the end. See `filehandle.readFile()`. */
   readFile: NodeFileHandle['readFile'] = (async (options?: unknown) => {
-    this.checkOpen('readFile');
-    const plain = plainFileOptions(options, 'r');
-    if (plain === undefined) throw invalidArgValue('options', options, 'is invalid');
-    return this.use(() => readHandle(this, plain));
+    this.#checkOpen('readFile');
+    const checked = await optionsOfHandle('readFile', undefined, options);
+    return this.#file.use(() => readHandle(this, checked));
   }) as NodeFileHandle['readFile'];
 
   /** Writes at the current position. See `filehandle.writeFile()`. */
   async writeFile(data: Writable, options?: unknown): Promise<void> {
-    this.checkOpen('writeFile');
-    const plain = plainFileOptions(options, 'w');
-    if (plain === undefined) throw invalidArgValue('options', options, 'is invalid');
-    const checked = writableData(data, plain.encoding);
-    return this.use(() => writeHandle(this, checked, plain));
+    this.#checkOpen('writeFile');
+    const checked = await optionsOfHandle('writeFile', data, options);
+    const bytes = writableData(data, checked.encoding);
+    return this.#file.use(() => writeHandle(this, bytes, checked));
   }
 
   /** As {@link writeFile}. See `filehandle.appendFile()`. */
@@ -303,61 +253,63 @@ export class FileHandle extends EventEmitter implements TransferFile {
   stat(options: { bigint: true }): Promise<BigIntStats>;
   stat(options: { bigint?: boolean | undefined }): Promise<Stats | BigIntStats>;
   async stat(options: { bigint?: boolean | undefined } = {}): Promise<Stats | BigIntStats> {
-    this.checkOpen('fstat');
-    const bigint = Boolean(options.bigint);
-    return this.use((uring) => call<Stats | BigIntStats>(uring, op.statx(this.number, { bigint }), 'fstat'));
+    this.#checkOpen('fstat');
+    const bigint = options.bigint === true;
+    return this.#file.use((uring) => call<Stats | BigIntStats>(uring, op.statx(this.#file.fd, { bigint }), 'fstat'));
   }
 
   /** ftruncate(2). See `filehandle.truncate()`. */
   async truncate(length = 0): Promise<void> {
-    this.checkOpen('ftruncate');
+    this.#checkOpen('ftruncate');
     checkInteger('len', length, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     const size = Math.max(0, length);
-    return this.use((uring) =>
-      uring.supports('FTRUNCATE') ? call(uring, op.ftruncate(this.number, size), 'ftruncate') : node.ftruncate(this.number, size),
+    return this.#file.use((uring) =>
+      uring.supports('FTRUNCATE')
+        ? call(uring, op.ftruncate(this.#file.fd, size), 'ftruncate')
+        : node.ftruncate(this.#file.fd, size),
     );
   }
 
   /** fsync(2). See `filehandle.sync()`. */
   async sync(): Promise<void> {
-    this.checkOpen('fsync');
-    return this.use((uring) => call(uring, op.fsync(this.number), 'fsync'));
+    this.#checkOpen('fsync');
+    return this.#file.use((uring) => call(uring, op.fsync(this.#file.fd), 'fsync'));
   }
 
   /** fdatasync(2). See `filehandle.datasync()`. */
   async datasync(): Promise<void> {
-    this.checkOpen('fdatasync');
-    return this.use((uring) => call(uring, op.fsync(this.number, { datasync: true }), 'fdatasync'));
+    this.#checkOpen('fdatasync');
+    return this.#file.use((uring) => call(uring, op.fsync(this.#file.fd, { datasync: true }), 'fdatasync'));
   }
 
   /** fchmod(2). Node's own. */
   async chmod(mode: fs.Mode): Promise<void> {
-    this.checkOpen('fchmod');
-    return this.use(() => node.fchmod(this.number, mode));
+    this.#checkOpen('fchmod');
+    return this.#file.use(() => node.fchmod(this.#file.fd, mode));
   }
 
   /** fchown(2). Node's own. */
   async chown(uid: number, gid: number): Promise<void> {
-    this.checkOpen('fchown');
-    return this.use(() => node.fchown(this.number, uid, gid));
+    this.#checkOpen('fchown');
+    return this.#file.use(() => node.fchown(this.#file.fd, uid, gid));
   }
 
   /** futimes(3). Node's own. */
   async utimes(atime: fs.TimeLike, mtime: fs.TimeLike): Promise<void> {
-    this.checkOpen('futimes');
-    return this.use(() => node.futimes(this.number, atime, mtime));
+    this.#checkOpen('futimes');
+    return this.#file.use(() => node.futimes(this.#file.fd, atime, mtime));
   }
 
   // Streams
 
   /** A stream from the file. See `filehandle.createReadStream()`. */
   createReadStream(options?: Parameters<NodeFileHandle['createReadStream']>[0]): ReadStream {
-    return streamOfHandle(this, 'read', options) as unknown as ReadStream;
+    return streamOfHandle(this, this.#file, 'read', options) as unknown as ReadStream;
   }
 
   /** A stream to the file. See `filehandle.createWriteStream()`. */
   createWriteStream(options?: Parameters<NodeFileHandle['createWriteStream']>[0]): WriteStream {
-    return streamOfHandle(this, 'write', options) as unknown as WriteStream;
+    return streamOfHandle(this, this.#file, 'write', options) as unknown as WriteStream;
   }
 
   /** The file line by line. See `filehandle.readLines()`. */
@@ -367,21 +319,23 @@ export class FileHandle extends EventEmitter implements TransferFile {
 
   /** A web stream of bytes from the file, one at a time. See `filehandle.readableWebStream()`. */
   readableWebStream(
-    options: { readonly type?: string | undefined; readonly autoClose?: boolean | undefined } = {},
+    options: { readonly type?: string | null | undefined; readonly autoClose?: boolean | undefined } = {},
   ): ReadableStream {
-    if (this.number < 0) throw invalidState('The FileHandle is closed');
-    if (this.closed) throw invalidState('The FileHandle is closing');
-    if (this.locked) throw invalidState('The FileHandle is locked');
+    const file = this.#file;
+    if (file.fd < 0) throw invalidState('The FileHandle is closed');
+    if (file.ending) throw invalidState('The FileHandle is closing');
+    if (this.#locked) throw invalidState('The FileHandle is locked');
     const { type, autoClose = false } = options;
-    if (type !== undefined && typeof type !== 'string') throw invalidArgType('options.type', 'of type string', type);
+    if (type !== undefined && type !== null && typeof type !== 'string')
+      throw invalidArgType('options.type', 'of type string', type);
     if (typeof autoClose !== 'boolean') throw invalidArgType('options.autoClose', 'of type boolean', autoClose);
-    this.locked = true;
-    this.users++;
+    this.#locked = true;
+    file.addUser();
     let over = false;
     const end = async () => {
       if (over) return;
       over = true;
-      this.unref();
+      file.unref();
       if (autoClose) await this.close();
     };
     let stop: (() => void) | undefined;
@@ -389,9 +343,7 @@ export class FileHandle extends EventEmitter implements TransferFile {
       type: 'bytes',
       autoAllocateChunkSize: DEFAULT_READ_SIZE,
       start: (controller) => {
-        stop = () => {
-          if (!over) controller.close();
-        };
+        stop = () => controller.close();
       },
       pull: async (controller) => {
         const request = controller.byobRequest;
@@ -406,7 +358,11 @@ export class FileHandle extends EventEmitter implements TransferFile {
       cancel: end,
     });
     this.once('close', () => {
-      stop?.();
+      try {
+        if (!over) stop?.();
+      } catch {
+        // It has failed already.
+      }
       void end();
     });
     return stream;
@@ -418,71 +374,21 @@ export class FileHandle extends EventEmitter implements TransferFile {
    * Closes the file, when all that is in flight on it is over. See `filehandle.close()`. Idempotent.
    */
   readonly close = (): Promise<void> => {
-    if (this.number < 0) return this.closed ?? Promise.resolve();
-    if (this.closed) return this.closed;
-    this.closed = new Promise<void>((resolve, reject) => {
-      this.onClosed = { resolve, reject };
-    }).finally(() => {
-      this.closed = undefined;
-    });
-    this.unref();
+    const file = this.#file;
+    if (file.ending) return file.close();
+    collected.unregister(this);
+    const closed = file.close();
     this.emit('close');
-    return this.closed ?? Promise.resolve();
+    return closed;
   };
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  /** One more who uses it. @internal */
-  addUser(): void {
-    this.users++;
+  #checkOpen(syscall: string): void {
+    if (this.#file.fd < 0) throw closedHandleError(syscall);
   }
-
-  /** One less. @internal */
-  unref(): void {
-    if (--this.users > 0) return;
-    const fd = this.number;
-    this.number = -1;
-    collected.unregister(this);
-    closeDescriptor(fd).then(this.onClosed?.resolve, this.onClosed?.reject);
-  }
-
-  /** @internal */
-  error(res: number, syscall: 'read' | 'write'): Error {
-    return systemError(res, syscall);
-  }
-
-  /** @internal */
-  isRegular(): boolean {
-    this.regular ??= fs.fstatSync(this.number).isFile();
-    return this.regular;
-  }
-
-  private async use<T>(body: (uring: Uring) => Promise<T>): Promise<T> {
-    this.users++;
-    try {
-      return await body(this.uring());
-    } finally {
-      this.unref();
-    }
-  }
-
-  private uring(): Uring {
-    const uring = ring();
-    if (uring === undefined) throw invalidState('the file was opened through io_uring, which is not available any more');
-    return uring;
-  }
-
-  private checkOpen(syscall: string): void {
-    if (this.number < 0) throw closedHandleError(syscall);
-  }
-}
-
-async function closeDescriptor(fd: number): Promise<void> {
-  const uring = ring();
-  if (uring === undefined) fs.closeSync(fd);
-  else await uring.run(op.closeFile(fd).withError((res) => systemError(res, 'close')));
 }
 
 function checkPosition(position: unknown, length: unknown): number | bigint {

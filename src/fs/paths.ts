@@ -4,25 +4,60 @@
  * @module
  */
 
-import type { MakeDirectoryOptions, Mode, OpenMode, PathLike, RmDirOptions, RmOptions } from 'node:fs';
+import {
+  constants,
+  type MakeDirectoryOptions,
+  type Mode,
+  type OpenMode,
+  type PathLike,
+  type RmDirOptions,
+  type RmOptions,
+} from 'node:fs';
 import node from 'node:fs/promises';
-import { op, type Path } from '../engine/index.js';
+import { op, type Path, type Uring } from '../engine/index.js';
+import { invalidArgValue } from '../validate.js';
 import { hasOnly, plainFlags, plainMode, plainPath } from './arguments.js';
 import { ring, ringFor } from './backend.js';
 import { call } from './call.js';
 import { FileHandle } from './handle.js';
+import { OpenFile } from './open-file.js';
 
 /** open(2), as a {@link FileHandle}. See `fsPromises.open`. */
 export async function open(path: PathLike, flags?: OpenMode | null, mode?: Mode | null): Promise<FileHandle> {
+  const file = await openPlain(path, flags, mode);
+  if (file !== undefined) return new FileHandle(file);
+  return (await node.open(path, flags as OpenMode, mode as Mode)) as unknown as FileHandle;
+}
+
+/** open(2), for a stream. */
+export async function openFile(path: PathLike, flags: OpenMode, mode: Mode): Promise<OpenFile> {
+  const file = await openPlain(path, flags, mode);
+  if (file !== undefined) return file;
+  // Node's handle would close the descriptor as its own: so it is asked what is wrong, which is all that can be.
+  await (await node.open(path, flags, mode)).close();
+  throw invalidArgValue('flags', flags, 'is invalid');
+}
+
+/** @returns `undefined` for what is Node's affair. */
+async function openPlain(path: PathLike, flags?: OpenMode | null, mode?: Mode | null): Promise<OpenFile | undefined> {
   const uring = ring();
   const name = plainPath(path);
   const number = plainFlags(flags);
   const bits = plainMode(mode, 0o666);
-  if (uring === undefined || name === undefined || number === undefined || bits === undefined) {
-    return (await node.open(path, flags as OpenMode, mode as Mode)) as unknown as FileHandle;
+  if (uring === undefined || name === undefined || number === undefined || bits === undefined) return undefined;
+  return new OpenFile(await openDescriptor(uring, name, number, bits), number, true);
+}
+
+/** open(2). @returns the descriptor. */
+async function openDescriptor(uring: Uring, path: Path, flags: number, mode: number): Promise<number> {
+  const operation = op.openat(path, { flags, mode });
+  try {
+    return await call(uring, operation, 'open', path);
+  } catch (error) {
+    // The ring's first attempt does not wait, and a fifo that nobody reads says so. Its workers wait.
+    if ((error as { code?: unknown }).code !== 'ENXIO' || flags & constants.O_NONBLOCK) throw error;
+    return call(uring, operation.inWorker(), 'open', path);
   }
-  const fd = await call(uring, op.openat(name, { flags: number, mode: bits }), 'open', name);
-  return new FileHandle(fd, number);
 }
 
 /** stat(2). See `fsPromises.stat`. The kernel gives it to a worker of its own, so it is no faster than Node's. */
@@ -40,7 +75,7 @@ async function statWith(syscall: 'stat' | 'lstat', path: PathLike, options: { bi
   const name = plainPath(path);
   if (uring === undefined || name === undefined || options === null || !hasOnly(options, 'bigint'))
     return node[syscall](path, options);
-  return call(uring, op.statx(name, { noFollow, bigint: Boolean(options?.bigint) }), syscall, name);
+  return call(uring, op.statx(name, { noFollow, bigint: options?.bigint === true }), syscall, name);
 }
 
 /** mkdir(2). See `fsPromises.mkdir`. With `recursive`, Node's own. */
@@ -80,8 +115,7 @@ export async function rm(path: PathLike, options?: RmOptions): Promise<void> {
   const name = plainPath(path);
   if (uring === undefined || name === undefined || options === null || !hasOnly(options, 'force', 'recursive'))
     return node.rm(path, options);
-  if ([options?.force, options?.recursive].some((value) => value !== undefined && typeof value !== 'boolean'))
-    return node.rm(path, options);
+  if (Object.values(options ?? {}).some((value) => typeof value !== 'boolean')) return node.rm(path, options);
   // A path that ends with a slash means a directory, or nothing.
   try {
     await uring.run(op.unlinkat(name));

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { closeSync, fstatSync, type PathLike, type Stats } from 'node:fs';
+import { constants, fstatSync, type PathLike, type Stats } from 'node:fs';
 import node from 'node:fs/promises';
 import { type Block, op, type Path, type ReadSink, type TransferFile, type Uring } from '../engine/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
@@ -17,6 +17,12 @@ import { systemError } from './errors.js';
 import { FileHandle } from './handle.js';
 import { checkAborted, finish, MAX_SIZE, readHandle, tooLarge, UNKNOWN_PIECE } from './handle-io.js';
 import { open } from './paths.js';
+
+/** A slot is no descriptor, and takes no such flag. */
+const O_CLOEXEC = 0o2000000;
+
+/** From Node 26 on, an error after the opening names the path, too. */
+const NAMES_PATH = Number.parseInt(process.versions.node, 10) >= 26;
 
 /** Pieces of a large file, and how many of them at once. */
 const PIECE = 1024 * 1024;
@@ -36,11 +42,12 @@ export const readFile = ((path: PathLike | FileHandle, options?: unknown): Promi
   const name = plainPath(path);
   const plain = options === undefined ? DEFAULTS : plainFileOptions(options, 'r');
   if (uring === undefined || name === undefined || plain === undefined) return node.readFile(path, options as never);
-  if (plain.signal !== undefined) return readByHandle(name, plain);
+  // With O_NONBLOCK a chain would wait where it must not.
+  if (plain.signal !== undefined || plain.flag & constants.O_NONBLOCK) return readByHandle(name, plain);
   const slot = uring.files.take();
   if (slot < 0) return readByHandle(name, plain);
   // One promise for a file, from here to the caller.
-  return uring.chains.read(slot, name, plain.flag, new SmallFile(uring, name, plain));
+  return uring.chains.read(slot, name, plain.flag & ~O_CLOEXEC, new SmallFile(uring, name, plain));
 }) as typeof node.readFile;
 
 const DEFAULTS = plainFileOptions(undefined, 'r') as FileOptions;
@@ -73,7 +80,7 @@ class SmallFile implements ReadSink<Buffer | string> {
   }
 
   failed(res: number, syscall: 'open' | 'read' | 'close'): Error {
-    return systemError(res, syscall, syscall === 'open' ? pathText(this.path) : undefined);
+    return systemError(res, syscall, syscall === 'open' || NAMES_PATH ? pathText(this.path) : undefined);
   }
 
   async more(slot: number, start: Buffer): Promise<Buffer | string> {
@@ -96,7 +103,8 @@ async function readOn(uring: Uring, slot: number, start: Buffer, options: FileOp
       if (stats.isFile() && stats.size > start.length)
         return finish(await readRegular(uring, fd, stats, start), options.encoding);
     } finally {
-      closeSync(fd);
+      // As it was made: Node knows nothing of it.
+      uring.closeDescriptor(fd);
     }
   }
   const piece = uring.buffers.allocate(UNKNOWN_PIECE);

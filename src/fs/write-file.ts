@@ -7,15 +7,19 @@
  * @module
  */
 
-import type { OpenMode, PathLike } from 'node:fs';
+import { constants, type OpenMode, type PathLike } from 'node:fs';
 import node from 'node:fs/promises';
 import type { FileChain, Path, Uring } from '../engine/index.js';
+import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
 import { ringFor } from './backend.js';
 import { systemError } from './errors.js';
 import { FileHandle } from './handle.js';
 import { checkAborted, MAX_CHUNK, type Writable, writableData, writeHandle } from './handle-io.js';
 import { open } from './paths.js';
+
+/** A slot is no descriptor, and takes no such flag. */
+const O_CLOEXEC = 0o2000000;
 
 /** Writes a whole file. See `fsPromises.writeFile`. */
 export function writeFile(path: PathLike | FileHandle, data: Writable, options?: unknown): Promise<void> {
@@ -42,9 +46,10 @@ async function writeWith(
   if (uring === undefined || name === undefined || plain === undefined || !isData) return otherwise(path, data, options);
   const bytes = writableData(data, plain.encoding);
   checkAborted(plain.signal);
-  if (bytes instanceof Uint8Array && bytes.length <= MAX_CHUNK && plain.signal === undefined) {
+  const mayWait = (plain.flag & constants.O_NONBLOCK) === 0;
+  if (bytes instanceof Uint8Array && bytes.length <= MAX_CHUNK && plain.signal === undefined && mayWait) {
     const slot = uring.files.take();
-    if (slot >= 0) return writeSmall(uring.chains, slot, name, bytes, plain);
+    if (slot >= 0 && (await writeSmall(uring.chains, slot, name, bytes, plain))) return;
   }
   const handle = await open(name as PathLike, plain.flag as OpenMode, plain.mode);
   try {
@@ -55,16 +60,19 @@ async function writeWith(
   }
 }
 
+/** @returns whether it was written; not so a fifo that nobody reads yet, which is to be waited for. */
 async function writeSmall(
   chains: Uring['chains'],
   slot: number,
   path: Path,
   bytes: Uint8Array,
   options: FileOptions,
-): Promise<void> {
-  const chain: FileChain = await chains.write(slot, path, options.flag, options.mode, bytes, options.flush);
+): Promise<boolean> {
+  const chain: FileChain = await chains.write(slot, path, options.flag & ~O_CLOEXEC, options.mode, bytes, options.flush);
+  if (chain.open === -Errno.ENXIO) return false;
   if (chain.open < 0) throw systemError(chain.open, 'open', pathText(path));
   if (chain.transfer < 0) throw systemError(chain.transfer, 'write');
   if (chain.sync < 0) throw systemError(chain.sync, 'fsync');
   if (chain.close < 0) throw systemError(chain.close, 'close');
+  return true;
 }

@@ -99,7 +99,11 @@ class PolledDoorbell implements Doorbell {
     let socket: Socket;
     try {
       // Eight bytes: what an eventfd has to say, which reading resets.
-      const onread = { buffer: new Uint8Array(8), callback: () => (onRing(), true) };
+      const callback = () => {
+        onRing();
+        return true;
+      };
+      const onread = { buffer: new Uint8Array(8), callback };
       const options = { fd: reader, readable: true, writable: false, manualStart: true, onread };
       socket = new Socket(options as ConstructorParameters<typeof Socket>[0]);
     } catch (error) {

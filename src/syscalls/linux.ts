@@ -60,6 +60,7 @@ function createLinuxSyscalls(): Syscalls {
   const munmap = call('munmap', 'int', ['uintptr_t', 'size_t']);
   const close = call('close', 'int', ['int']);
   const eventfd = call('eventfd', 'int', ['uint32_t', 'int']);
+  const lseek = call('lseek', 'int64_t', ['int', 'int64_t', 'int']);
   const fcntl = call('fcntl', 'int', ['int', 'int', 'int']);
   const addHook = threadEndHooks(libc);
   const openDoorbell = doorbells(koffi, libc, addHook);
@@ -111,6 +112,11 @@ function createLinuxSyscalls(): Syscalls {
     },
 
     openDoorbell,
+
+    seek(fd, offset, whence) {
+      const result = lseek(fd, offset, whence);
+      return result < 0 ? -errno() : result;
+    },
 
     isRegularFile: (fd) => fstatSync(fd).isFile(),
 

@@ -106,6 +106,9 @@ export interface Syscalls {
    */
   openDoorbell(onRing: () => void, kind?: DoorbellKind): Doorbell;
 
+  /** lseek(2). @returns the position, or `-errno`. */
+  seek(fd: number, offset: number, whence: number): number;
+
   /** Whether a descriptor is a regular file's: then a short read means that more can be read, or that the file ends. */
   isRegularFile(fd: number): boolean;
 

@@ -349,6 +349,10 @@ export class SimulatedKernel implements Syscalls {
     };
   }
 
+  seek(): number {
+    return -Errno.ESPIPE;
+  }
+
   isRegularFile(fd: number): boolean {
     return this.file(fd)?.kind === 'file';
   }

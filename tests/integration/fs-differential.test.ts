@@ -248,27 +248,37 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
 const plain = (value: unknown, root: string): unknown =>
   JSON.parse(JSON.stringify(value ?? null, (_key, item) => (typeof item === 'string' ? item.replaceAll(root, '<root>') : item)));
 
+/** How long a step may take before it counts as hanging. */
+const STEP_LIMIT_MS = 10_000;
+
 async function outcomeOf(step: Step, state: State): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise((resolve) => {
+    timer = setTimeout(resolve, STEP_LIMIT_MS, 'hangs');
+  });
   try {
-    return plain(await step(state), state.root);
+    return plain(await Promise.race([step(state), limit]), state.root);
   } catch (error) {
     const { name, message } = error as Error;
     return plain({ name, message, fields: { ...(error as Error) } }, state.root);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-/** Everything in a tree. */
-function treeOf(root: string): unknown {
+/** Everything in a tree. (Not by `readdirSync`'s own recursion, which follows links, in circles.) */
+function treeOf(root: string, below = ''): Record<string, unknown> {
   const entries: Record<string, unknown> = {};
-  for (const name of (fs.readdirSync(root, { recursive: true }) as string[]).sort()) {
-    const file = path.join(root, name);
+  for (const name of fs.readdirSync(path.join(root, below)).sort()) {
+    const file = path.join(root, below, name);
     const stats = fs.lstatSync(file);
     const kind = stats.isDirectory()
       ? 'directory'
       : stats.isSymbolicLink()
         ? fs.readlinkSync(file)
         : [stats.size, hashOf(file, stats.size)];
-    entries[name] = [kind, stats.mode, stats.isDirectory() ? 0 : stats.nlink];
+    entries[path.join(below, name)] = [kind, stats.mode, stats.isDirectory() ? 0 : stats.nlink];
+    if (stats.isDirectory()) Object.assign(entries, treeOf(root, path.join(below, name)));
   }
   return entries;
 }

@@ -255,7 +255,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
     test.each([10, 50_000, 300_000])('a fifo with %d bytes, written bit by bit', async (size) => {
       const name = `${directory.path}/fifo-${size}`;
       mkfifo(name);
-      const content = 'x'.repeat(size - 1) + 'y';
+      const content = `${'x'.repeat(size - 1)}y`;
       const writer = spawn('sh', ['-c', `(head -c 3; sleep 0.05; cat) > "${name}"`], { stdio: ['pipe', 'ignore', 'inherit'] });
       writer.stdin?.end(content);
       expect(await uringFs.readFile(name, 'utf8')).toBe(content);
