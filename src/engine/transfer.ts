@@ -375,7 +375,8 @@ class WriteTransfer extends Transfer {
       this.block ??= core.pool.take(Math.max(1, asked));
       const { view } = this;
       if (!this.memoryIsIntact()) throw detachedError(`${this.done} bytes were written`);
-      if (asked > 0) this.block.plain(0, asked).set(new Uint8Array(view.buffer, view.byteOffset + this.offset + this.done, asked));
+      if (asked > 0)
+        this.block.plain(0, asked).set(new Uint8Array(view.buffer, view.byteOffset + this.offset + this.done, asked));
       address = this.block.address;
     } else {
       address = (this.block as Block).address;

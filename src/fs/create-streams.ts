@@ -45,12 +45,12 @@ function streamOf(
   const isPlain =
     (given === undefined || given === null || typeof given === 'string' || typeof given === 'object') &&
     options.fs === undefined &&
-    (fd === undefined || fd === null || fd instanceof FileHandle || typeof fd === 'number');
+    (fd === undefined || fd === null || fd instanceof FileHandle || (typeof fd === 'number' && fd >= 0));
   if (!isPlain || ring() === undefined) {
     return direction === 'read' ? fs.createReadStream(path, given as never) : fs.createWriteStream(path, given as never);
   }
   if (fd instanceof FileHandle) return streamOfHandle(fd, FileHandle.fileOf(fd), direction, options);
-  const file = typeof fd === 'number' && fd >= 0 ? new OpenFile(fd, flagsOf(fd), false) : undefined;
+  const file = typeof fd === 'number' ? new OpenFile(fd, flagsOf(fd), false) : undefined;
   const Stream = direction === 'read' ? FileReadStream : FileWriteStream;
   return new Stream(path, options, new StreamFile(file, openFile));
 }

@@ -82,7 +82,7 @@ export class StreamFile {
       position: number | null,
       done: Callback<number | Buffer>,
     ) => {
-      this.used.read(buffer, offset, length, position ?? -1).then(
+      this.used.read(buffer, offset, length, positionOf(position)).then(
         (bytes) => done(null, bytes, buffer),
         (error) => done(error, 0, buffer),
       );
@@ -95,13 +95,13 @@ export class StreamFile {
       position: number | null,
       done: Callback<number | Buffer>,
     ) => {
-      this.used.write(buffer, offset, length, position ?? -1).then(
+      this.used.write(buffer, offset, length, positionOf(position)).then(
         (bytes) => done(null, bytes, buffer),
         (error) => done(error, 0, buffer),
       );
     },
     writev: (_fd: number, buffers: Buffer[], position: number | null, done: Callback<number | Buffer[]>) => {
-      this.used.writev(buffers, position ?? -1).then(
+      this.used.writev(buffers, positionOf(position)).then(
         (bytes) => done(null, bytes, buffers),
         (error) => done(error, 0, buffers),
       );
@@ -111,6 +111,11 @@ export class StreamFile {
   private get used(): OpenFile {
     return this.file as OpenFile;
   }
+}
+
+/** Node's streams count on from `undefined` to NaN, which stands for the file's own position. */
+function positionOf(position: unknown): number {
+  return typeof position === 'number' && position >= 0 ? position : -1;
 }
 
 interface Ahead {

@@ -1,0 +1,45 @@
+/** What a worker that used `uring/fs` leaves behind. Prints JSON. */
+
+import fs from 'node:fs';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import * as uringFs from 'uring/fs';
+
+const warnings = [];
+process.on('warning', (warning) => warnings.push(String(warning.message)));
+
+const openFiles = () =>
+  fs.readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return fs.readlinkSync(`/proc/self/fd/${fd}`) === '/etc/passwd';
+    } catch {
+      return false;
+    }
+  }).length;
+
+if (isMainThread) {
+  const before = openFiles();
+  for (let round = 0; round < 5; round++) {
+    const worker = new Worker(new URL(import.meta.url));
+    const { number } = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    // With luck, of the number that the worker's stream has closed.
+    const own = Array.from({ length: 20 }, () => fs.openSync('/etc/passwd'));
+    const ended = new Promise((resolve) => worker.once('exit', resolve));
+    worker.postMessage('end');
+    await ended;
+    for (const fd of own) {
+      fs.fstatSync(fd);
+      fs.closeSync(fd);
+    }
+    void number;
+  }
+  console.log(JSON.stringify({ left: openFiles() - before, closedForOthers: 0, warnings }));
+} else {
+  const fd = fs.openSync('/etc/passwd');
+  for await (const _ of uringFs.createReadStream('', { fd }));
+  // Larger than a chain takes.
+  await uringFs.readFile(process.execPath);
+  globalThis.kept = [];
+  for (let i = 0; i < 10; i++) globalThis.kept.push(await uringFs.open('/etc/passwd'));
+  parentPort.once('message', () => process.exit());
+  parentPort.postMessage({ number: fd });
+}
