@@ -397,7 +397,7 @@ function checkPosition(position: unknown, length: unknown): number | bigint {
     checkInteger('position', position, -1, Number.MAX_SAFE_INTEGER);
     return position;
   }
-  if (typeof position !== 'bigint') throw invalidArgType('position', 'of type integer or bigint', position);
+  if (typeof position !== 'bigint') throw invalidArgType('position', 'of type bigint or integer', position);
   const most = 2n ** 63n - 1n - BigInt(length as number);
   if (position < -1n || position > most) throw outOfRange('position', `>= -1 && <= ${most}`, position);
   return position;
