@@ -11,6 +11,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { Presets, SingleBar } from 'cli-progress';
 import { Command, InvalidArgumentError } from 'commander';
 import { UringUnavailableError } from '../syscalls/index.js';
+import { type BenchName, bench } from './bench/bench.js';
+import { renderOutcomes } from './bench/report.js';
 import { type Comparison, compare, type Progress } from './compare/compare.js';
 import { renderComparison } from './compare/report.js';
 import { type Diagnosis, diagnose, renderDiagnosis } from './doctor.js';
@@ -49,6 +51,28 @@ program
   .action(async (path: string, options: { json?: true; rounds: number }) => {
     const comparison = await runCompare(path, options.rounds);
     if (comparison) print(options.json ? json(comparison) : render(comparison));
+  });
+
+program
+  .command('bench')
+  .description('measure what the library is worth on this machine: files against Node, or what a NOP costs')
+  .argument('<what>', 'files, or nop', benchName)
+  .option('--json', 'print JSON')
+  .option('--rounds <n>', 'timed rounds', positiveInteger, 9)
+  .option('--only <id>', 'only the works whose id starts so: read, write, direct, stream, ...')
+  .option('--directory <path>', "where files are made; default: the system's temporary directory")
+  .option('--short', 'less of everything, to see whether it works')
+  .action(async (what: BenchName, options: { json?: true; rounds: number; only?: string; directory?: string; short?: true }) => {
+    const rounds = options.short ? Math.min(3, options.rounds) : options.rounds;
+    try {
+      const outcomes = await bench(what, { ...options, rounds, progress: progressBar() });
+      print(
+        options.json ? json({ node: process.version, rounds, outcomes }) : renderOutcomes(outcomes, rounds, process.stdout.isTTY),
+      );
+    } catch (error) {
+      process.exitCode = 1;
+      process.stderr.write(`uring bench: ${(error as Error).message}\n`);
+    }
   });
 
 program
@@ -114,6 +138,11 @@ function json(value: Diagnosis | object): string {
 
 function print(text: string): void {
   process.stdout.write(`${process.stdout.isTTY ? text : stripVTControlCharacters(text)}\n`);
+}
+
+function benchName(text: string): BenchName {
+  if (text !== 'files' && text !== 'nop') throw new InvalidArgumentError('It must be "files" or "nop".');
+  return text;
 }
 
 function positiveInteger(text: string): number {

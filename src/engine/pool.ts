@@ -133,7 +133,8 @@ export class Pool {
 
   /** The region that a view lies in, or `undefined` when its memory is not the pool's. */
   regionOf(view: ArrayBufferView): Region | undefined {
-    for (const region of this.regions) if (region.memory === view.buffer) return region;
+    const { buffer } = view;
+    for (const region of this.regions) if (region.memory === buffer) return region;
     return undefined;
   }
 

@@ -1,10 +1,12 @@
 /**
- * `uring compare`: the same files read in three ways. First a round with digests, which proves that all three see the same bytes
+ * `uring compare`: the same files read in four ways. First a round with digests, which proves that all see the same bytes
  * (and warms the cache for all alike); then rounds against the clock, interleaved, of which the medians count.
  *
  * @module
  */
 
+import type node from 'node:fs/promises';
+import * as uringFs from '../../fs/index.js';
 import { CountingSink, DigestSink } from './digest.js';
 import { findLarge, PromisesReader, SyncReader } from './node-readers.js';
 import type { Reader } from './reader.js';
@@ -55,6 +57,10 @@ interface Sample {
   readonly bytes: number;
 }
 
+/** `uring/fs` in the place of `node:fs/promises`. */
+const uringFsReader = (large: ReadonlySet<number>) =>
+  new PromisesReader(large, 'uring/fs readFile', uringFs as unknown as typeof node);
+
 /** Compares. Never throws for a file; for `path` itself it does. */
 export async function compare(
   path: string,
@@ -63,7 +69,7 @@ export async function compare(
   const { rounds, progress, signal } = options;
   const tree = walk(path);
   const large = await findLarge(tree.files);
-  const readers: Reader[] = [new RingReader(), new PromisesReader(large), new SyncReader(large)];
+  const readers: Reader[] = [new RingReader(), uringFsReader(large), new PromisesReader(large), new SyncReader(large)];
   progress.start(tree.files.length * readers.length * (rounds + 1));
   try {
     const seen = new Map<Reader, DigestSink>();

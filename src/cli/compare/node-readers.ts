@@ -5,7 +5,7 @@
  */
 
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { open, readFile, stat } from 'node:fs/promises';
+import node from 'node:fs/promises';
 import { IN_FLIGHT, PIECE_SIZE, type Reader, type Sink } from './reader.js';
 
 /** Above this, `readFile` is not the way to read a file: it takes no more than 2 GiB, and memory for all of it. */
@@ -25,12 +25,14 @@ function deliver(sink: Sink, index: number, content: Uint8Array): void {
   sink.done(index);
 }
 
-/** `fs.promises.readFile`. */
+/** `readFile` of `node:fs/promises`, or of something that has its shape. */
 export class PromisesReader implements Reader {
-  readonly name = 'fs.promises.readFile';
-
   /** @param large indexes of files that are too large to be read whole. */
-  constructor(private readonly large: ReadonlySet<number>) {}
+  constructor(
+    private readonly large: ReadonlySet<number>,
+    readonly name = 'fs.promises.readFile',
+    private readonly module: Pick<typeof node, 'open' | 'readFile'> = node,
+  ) {}
 
   async read(paths: readonly string[], sink: Sink, signal: AbortSignal): Promise<void> {
     let next = 0;
@@ -40,7 +42,7 @@ export class PromisesReader implements Reader {
         const path = paths[index] as string;
         try {
           if (this.large.has(index)) await this.readPieces(path, index, sink, signal);
-          else deliver(sink, index, await readFile(path));
+          else deliver(sink, index, await this.module.readFile(path));
         } catch (error) {
           sink.failed(index, codeOf(error));
         }
@@ -50,7 +52,7 @@ export class PromisesReader implements Reader {
   }
 
   private async readPieces(path: string, index: number, sink: Sink, signal: AbortSignal): Promise<void> {
-    const handle = await open(path);
+    const handle = await this.module.open(path);
     const piece = Buffer.allocUnsafe(PIECE_SIZE);
     try {
       for (let offset = 0; !signal.aborted; offset += PIECE_SIZE) {
@@ -120,7 +122,7 @@ export async function findLarge(paths: readonly string[]): Promise<Set<number>> 
   const large = new Set<number>();
   for (let start = 0; start < paths.length; start += 256) {
     const sizes = await Promise.all(
-      paths.slice(start, start + 256).map(async (path) => (await stat(path).catch(() => undefined))?.size ?? 0),
+      paths.slice(start, start + 256).map(async (path) => (await node.stat(path).catch(() => undefined))?.size ?? 0),
     );
     sizes.forEach((size, index) => {
       if (size > WHOLE_LIMIT) large.add(start + index);

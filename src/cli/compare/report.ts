@@ -46,7 +46,7 @@ export function renderComparison(comparison: Comparison, colors: boolean): strin
     lines.push('', `Medians of ${comparison.rounds} interleaved rounds, files in cache.`);
   }
   if (comparison.interrupted) lines.push('Interrupted.');
-  else if (comparison.identical) lines.push(`All three saw the same bytes: digest ${comparison.digest.slice(0, 16)}.`);
+  else if (comparison.identical) lines.push(`All saw the same bytes: digest ${comparison.digest.slice(0, 16)}.`);
   else lines.push(`${comparison.changed.length} files changed while they were read:`, ...listed(comparison.changed));
   if (comparison.unreadable.length > 0) {
     lines.push(`${comparison.unreadable.length} could not be read:`);

@@ -1,0 +1,45 @@
+/**
+ * `uring bench`: what the library is worth on this machine.
+ *
+ * @module
+ */
+
+import { Uring } from '../../engine/index.js';
+import { filesWorks } from './files.js';
+import { type BenchProgress, measure, type Outcome } from './measure.js';
+import { nopWorks } from './nop.js';
+
+/** What can be measured. */
+export type BenchName = 'files' | 'nop';
+
+/** How to measure. */
+export interface BenchOptions {
+  readonly rounds: number;
+  readonly short?: boolean | undefined;
+  readonly directory?: string | undefined;
+  /** Only the works whose id starts so. */
+  readonly only?: string | undefined;
+  readonly progress: BenchProgress;
+}
+
+/** Measures. */
+export async function bench(name: BenchName, options: BenchOptions): Promise<Outcome[]> {
+  const { rounds, progress, only = '' } = options;
+  const short = options.short === true;
+  const { works, remove } = name === 'files' ? await filesWorks(options) : { works: nopWorks(short), remove: () => undefined };
+  const outcomes: Outcome[] = [];
+  try {
+    const wanted = works.filter(({ id }) => id.startsWith(only));
+    const roundsOf = (own: number | undefined) => (own === undefined ? rounds : Math.min(own, rounds));
+    progress.start(wanted.reduce((total, { sides, rounds: own }) => total + sides.length * roundsOf(own), 0));
+    for (const work of wanted) {
+      outcomes.push(await measure(work, roundsOf(work.rounds), (what) => progress.step(1, what)));
+    }
+    return outcomes;
+  } finally {
+    progress.stop();
+    for (const work of works) await work.close?.();
+    remove();
+    if (name === 'files') await Uring.default().close();
+  }
+}
