@@ -1,0 +1,33 @@
+/** Follows a file as it grows, until it has seen a line that says "end": `node examples/tail.mjs FILE`. */
+
+import { watch } from 'node:fs/promises';
+import { open } from 'uring/fs';
+
+const handle = await open(process.argv[2]);
+const controller = new AbortController();
+const buffer = Buffer.alloc(65_536);
+let rest = '';
+
+/** Reads on from where the last read stopped. */
+async function readOn() {
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
+    if (bytesRead === 0) return;
+    const lines = (rest + buffer.toString('utf8', 0, bytesRead)).split('\n');
+    rest = lines.pop();
+    for (const line of lines) {
+      console.log(line);
+      if (line === 'end') controller.abort();
+    }
+  }
+}
+
+const changes = watch(process.argv[2], { signal: controller.signal });
+await readOn();
+try {
+  for await (const _ of changes) await readOn();
+} catch (error) {
+  if (error.name !== 'AbortError') throw error;
+} finally {
+  await handle.close();
+}
