@@ -9,7 +9,10 @@ const files = entries.filter((entry) => entry.isFile()).map((entry) => `${entry.
 let lines = 0;
 const queue = files.values();
 const worker = async () => {
-  for (const file of queue) lines += (await readFile(file, 'utf8')).split('\n').length;
+  for (const file of queue) {
+    const text = await readFile(file, 'utf8');
+    lines += text.split('\n').length;
+  }
 };
 await Promise.all(Array.from({ length: 64 }, worker));
 console.log(`${files.length} files, ${lines} lines`);

@@ -22,10 +22,13 @@ async function readOn() {
   }
 }
 
-const changes = watch(process.argv[2], { signal: controller.signal });
-await readOn();
+const changes = watch(process.argv[2], { signal: controller.signal })[Symbol.asyncIterator]();
 try {
-  for await (const _ of changes) await readOn();
+  // Watched before it is read, so that no change falls between the two.
+  for (let change = changes.next(); ; change = changes.next()) {
+    await readOn();
+    await change;
+  }
 } catch (error) {
   if (error.name !== 'AbortError') throw error;
 } finally {

@@ -11,7 +11,8 @@ const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
 
 const fileOf = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
-const run = async (name: string, ...args: string[]) => (await promisify(execFile)(process.execPath, [fileOf(name), ...args])).stdout;
+const run = async (name: string, ...args: string[]) =>
+  (await promisify(execFile)(process.execPath, [fileOf(name), ...args])).stdout;
 
 onLinux(`examples${reason ? ` (skipped: ${reason})` : ''}`, () => {
   const directory = temporaryDirectory();

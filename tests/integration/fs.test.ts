@@ -208,7 +208,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
     };
     for (const [name, call] of Object.entries(calls)) test(name, () => same(call) as Promise<never>);
 
-    test.each([0, 1, 4095, 32_767, 32_768, 32_769, 65_535, 65_536, 65_537, 200_000, 3_000_001])(
+    test.each([0, 1, 4095, 61_439, 61_440, 61_441, 65_535, 65_536, 65_537, 200_000, 3_000_001])(
       '%d bytes, there and back',
       async (size) => {
         const name = `${directory.path}/size-${size}`;
