@@ -1,9 +1,10 @@
 /**
- * `npm run bench -- nop [--json] [--short]`.
+ * `npm run bench -- nop | files [--json] [--short]`.
  */
 
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { files } from './files.mjs';
 import { nop } from './nop.mjs';
 
 const { values, positionals } = parseArgs({
@@ -11,29 +12,60 @@ const { values, positionals } = parseArgs({
   options: { json: { type: 'boolean', default: false }, short: { type: 'boolean', default: false } },
 });
 
-if (positionals.length !== 1 || positionals[0] !== 'nop') {
-  console.error('usage: npm run bench -- nop [--json] [--short]');
+const machine = `${os.cpus()[0].model}, ${os.cpus().length} CPUs, Linux ${os.release()}, Node ${process.version}`;
+
+const reports = {
+  nop(result) {
+    console.log(`${machine}; ${result.flags.join(' | ')}`);
+    console.log(`medians of ${result.pairs} interleaved pairs`);
+    console.table(
+      Object.fromEntries(
+        Object.entries(result.nop).map(([batch, { uring, liburing, ratio, ratioOfBest }]) => [
+          `batch ${batch}`,
+          {
+            'uring M/s': (uring / 1e6).toFixed(2),
+            'liburing M/s': (liburing / 1e6).toFixed(2),
+            ratio,
+            'ratio of best slices': ratioOfBest,
+          },
+        ]),
+      ),
+    );
+    console.log(`heap growth per operation: ${result.heapBytesPerOperation} bytes`);
+  },
+
+  files({ outcomes, rounds, direct, memory }) {
+    console.log(`${machine}; medians of ${rounds} interleaved rounds`);
+    const rows = outcomes.flatMap(({ title, figures, ratios, cpuRatios, targets }) =>
+      figures.map(({ name, perSecond }, index) => ({
+        work: index === 0 ? title : '',
+        side: name,
+        'per second': Math.round(perSecond),
+        ratio: ratios[name]?.toFixed(2) ?? '',
+        CPU: cpuRatios[name]?.toFixed(2) ?? '',
+        'at least': targets[name] ?? '',
+      })),
+    );
+    rows.push({
+      work: 'O_DIRECT reads, 32 at once',
+      side: 'uring/fs',
+      'per second': direct.uring,
+      ratio: '',
+      CPU: '',
+      'at least': '',
+    });
+    rows.push({ work: '', side: 'fio', 'per second': direct.fio, ratio: direct.ratio, CPU: '', 'at least': 0.95 });
+    console.table(rows);
+    console.log(`heap of an operation in flight: ${memory.heapBytesPerOperationInFlight} bytes`);
+    console.log(`after ${memory.operations} reads: heap ${memory.heapGrowth} bytes more, RSS ${memory.rssGrowth}`);
+  },
+};
+
+const [name] = positionals;
+if (positionals.length !== 1 || !(name in reports)) {
+  console.error('usage: npm run bench -- nop | files [--json] [--short]');
   process.exit(2);
 }
-
-const result = await nop({ short: values.short });
-if (values.json) {
-  console.log(JSON.stringify(result, undefined, 2));
-} else {
-  console.log(`${os.cpus()[0].model}, Linux ${os.release()}, Node ${process.version}; ${result.flags.join(' | ')}`);
-  console.log(`medians of ${result.pairs} interleaved pairs`);
-  console.table(
-    Object.fromEntries(
-      Object.entries(result.nop).map(([batch, { uring, liburing, ratio, ratioOfBest }]) => [
-        `batch ${batch}`,
-        {
-          'uring M/s': (uring / 1e6).toFixed(2),
-          'liburing M/s': (liburing / 1e6).toFixed(2),
-          ratio,
-          'ratio of best slices': ratioOfBest,
-        },
-      ]),
-    ),
-  );
-  console.log(`heap growth per operation: ${result.heapBytesPerOperation} bytes`);
-}
+const result = await { nop, files }[name]({ short: values.short });
+if (values.json) console.log(JSON.stringify(result, undefined, 2));
+else reports[name](result);

@@ -14,7 +14,8 @@ await pipeline(
     for await (const chunk of chunks) {
       copied += chunk.length;
       const percent = Math.floor((100 * copied) / size);
-      if (percent !== shown) process.stderr.write(`\r${(shown = percent)} %`);
+      if (percent !== shown) process.stderr.write(`\r${percent} %`);
+      shown = percent;
       yield chunk;
     }
   },
