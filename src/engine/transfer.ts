@@ -16,7 +16,7 @@
  * @module
  */
 
-import { CURRENT_POSITION, prepRead, prepWrite } from '../ops/index.js';
+import { CURRENT_POSITION, prepRead, prepReadFixed, prepWrite } from '../ops/index.js';
 import { SqeFlag } from '../ring/index.js';
 import { Errno } from '../syscalls/index.js';
 import type { BufferPool } from './buffers.js';
@@ -250,7 +250,9 @@ class ReadTransfer extends Transfer {
     const length = Math.min(wanted, MAX_RW_COUNT);
     const sqe = core.begin();
     const address = step === Step.PIECE ? base : base + this.offset + this.done;
-    prepRead(sqe, this.file.fd, address, length, this.here, flags);
+    const index = step === Step.DIRECT ? this.buffers.registeredIndex(this.view as Uint8Array) : -1;
+    if (index < 0) prepRead(sqe, this.file.fd, address, length, this.here, flags);
+    else prepReadFixed(sqe, this.file.fd, address, length, this.here, index, flags);
     if (sqeFlags !== 0) sqe.setFlags(sqeFlags);
     this.asked = length;
     core.commit(this, usersOwn);

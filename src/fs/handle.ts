@@ -112,7 +112,7 @@ export class FileHandle extends EventEmitter {
         position === undefined ||
         (typeof position === 'number' && Number.isSafeInteger(position) && position >= 0)) &&
       this.#file.fd >= 0 &&
-      this.#file.canTry &&
+      (this.#file.canTry || typeof position === 'number') &&
       !this.#file.nonBlocking
     ) {
       const uring = ring();
