@@ -234,7 +234,7 @@ export class FileHandle extends EventEmitter {
   }) as NodeFileHandle['readFile'];
 
   /** Writes at the current position. See `filehandle.writeFile()`. */
-  async writeFile(data: Writable, options?: unknown): Promise<void> {
+  async writeFile(data: Writable, options?: Parameters<NodeFileHandle['writeFile']>[1]): Promise<void> {
     this.#checkOpen('writeFile');
     const checked = await optionsOfHandle('writeFile', data, options);
     const bytes = writableData(data, checked.encoding);
@@ -242,7 +242,7 @@ export class FileHandle extends EventEmitter {
   }
 
   /** As {@link writeFile}. See `filehandle.appendFile()`. */
-  appendFile(data: Writable, options?: unknown): Promise<void> {
+  appendFile(data: Writable, options?: Parameters<NodeFileHandle['writeFile']>[1]): Promise<void> {
     return this.writeFile(data, options);
   }
 

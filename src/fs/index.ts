@@ -18,8 +18,8 @@ export { Advice, FallocateMode, fadvise, fallocate, getxattr, setxattr } from '.
 export { FileHandle, type ReadOptions, type ReadResult } from './handle.js';
 export type { Writable } from './handle-io.js';
 export { access, link, lstat, mkdir, open, rename, rm, rmdir, stat, symlink, truncate, unlink } from './paths.js';
-export { readFile } from './read-file.js';
-export { appendFile, writeFile } from './write-file.js';
+export { type ReadFile, type ReadFileOptions, readFile } from './read-file.js';
+export { appendFile, type WriteFileOptions, writeFile } from './write-file.js';
 
 // Node's own: io_uring has no operation for these, or none that is better.
 export const {

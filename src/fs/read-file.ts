@@ -7,7 +7,7 @@
  * @module
  */
 
-import { constants, fstatSync, type PathLike, type Stats } from 'node:fs';
+import { constants, fstatSync, type OpenMode, type PathLike, type Stats } from 'node:fs';
 import node from 'node:fs/promises';
 import { type Block, op, type Path, type ReadSink, type TransferFile, type Uring } from '../engine/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
@@ -30,6 +30,20 @@ const AT_ONCE = 4;
 
 const count = (bytes: number) => bytes;
 
+/** What {@link readFile} can be told. */
+export interface ReadFileOptions {
+  encoding?: BufferEncoding | null | undefined;
+  flag?: OpenMode | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** The forms of {@link readFile}. */
+export interface ReadFile {
+  (path: PathLike | FileHandle, options?: (ReadFileOptions & { encoding?: null | undefined }) | null): Promise<Buffer>;
+  (path: PathLike | FileHandle, options: BufferEncoding | (ReadFileOptions & { encoding: BufferEncoding })): Promise<string>;
+  (path: PathLike | FileHandle, options?: BufferEncoding | ReadFileOptions | null): Promise<string | Buffer>;
+}
+
 /** Reads a whole file. See `fsPromises.readFile`. */
 export const readFile = ((path: PathLike | FileHandle, options?: unknown): Promise<Buffer | string> => {
   if (path instanceof FileHandle) return path.readFile(options as never);
@@ -48,7 +62,7 @@ export const readFile = ((path: PathLike | FileHandle, options?: unknown): Promi
   if (slot < 0) return readByHandle(name, plain);
   // One promise for a file, from here to the caller.
   return uring.chains.read(slot, name, plain.flag & ~O_CLOEXEC, new SmallFile(uring, name, plain));
-}) as typeof node.readFile;
+}) as ReadFile;
 
 const DEFAULTS = plainFileOptions(undefined, 'r') as FileOptions;
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { constants, type OpenMode, type PathLike } from 'node:fs';
+import { constants, type Mode, type OpenMode, type PathLike } from 'node:fs';
 import node from 'node:fs/promises';
 import type { FileChain, Path, Uring } from '../engine/index.js';
 import { Errno } from '../syscalls/index.js';
@@ -21,13 +21,25 @@ import { open } from './paths.js';
 /** A slot is no descriptor, and takes no such flag. */
 const O_CLOEXEC = 0o2000000;
 
+/** What {@link writeFile} and {@link appendFile} can be told: an encoding, or several things. */
+export type WriteFileOptions =
+  | BufferEncoding
+  | {
+      encoding?: BufferEncoding | null | undefined;
+      mode?: Mode | undefined;
+      flag?: OpenMode | undefined;
+      flush?: boolean | null | undefined;
+      signal?: AbortSignal | undefined;
+    }
+  | null;
+
 /** Writes a whole file. See `fsPromises.writeFile`. */
-export function writeFile(path: PathLike | FileHandle, data: Writable, options?: unknown): Promise<void> {
+export function writeFile(path: PathLike | FileHandle, data: Writable, options?: WriteFileOptions): Promise<void> {
   return writeWith(path, data, options, 'w', node.writeFile as never);
 }
 
 /** Writes at the end of a file. See `fsPromises.appendFile`. */
-export function appendFile(path: PathLike | FileHandle, data: Writable, options?: unknown): Promise<void> {
+export function appendFile(path: PathLike | FileHandle, data: Writable, options?: WriteFileOptions): Promise<void> {
   return writeWith(path, data, options, 'a', node.appendFile as never);
 }
 
@@ -38,7 +50,7 @@ async function writeWith(
   flag: string,
   otherwise: (path: PathLike, data: Writable, options: unknown) => Promise<void>,
 ): Promise<void> {
-  if (path instanceof FileHandle) return path.writeFile(data, options);
+  if (path instanceof FileHandle) return path.writeFile(data, options as WriteFileOptions);
   const uring = ringFor('wholeFiles');
   const name = plainPath(path);
   const plain = plainFileOptions(options, flag);

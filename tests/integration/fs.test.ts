@@ -588,6 +588,16 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
     });
   });
 
+  test('the functions take handles for paths, in types too', async () => {
+    const handle: uringFs.FileHandle = await uringFs.open(`${directory.path}/typed`, 'w+');
+    await uringFs.writeFile(handle, 'typed', { encoding: 'utf8' });
+    await uringFs.appendFile(handle, '!', 'utf8');
+    const text: string = await uringFs.readFile(`${directory.path}/typed`, 'utf8');
+    const bytes: Buffer = await uringFs.readFile(handle);
+    expect([text, bytes.length]).toEqual(['typed!', 0]);
+    await handle.close();
+  });
+
   test('what the kernel has and Node has no name for', async () => {
     const handle = await uringFs.open(`${directory.path}/extras`, 'w+');
     await uringFs.fallocate(handle, 0, 0, 8192);
