@@ -75,9 +75,38 @@ abstract class Transfer extends Request {
   constructor(
     protected readonly core: Core,
     protected readonly buffers: BufferPool,
+    /** Where it waits for its next use. */
+    private readonly idle: Transfer[],
   ) {
     super();
   }
+
+  start(
+    settle: Settle<unknown>,
+    file: TransferFile,
+    view: ArrayBufferView,
+    offset: number,
+    length: number,
+    position: number | bigint,
+    shape: Shape<unknown>,
+  ): void {
+    this.settle = settle;
+    this.file = file;
+    this.view = view;
+    this.offset = offset;
+    this.length = length;
+    this.done = 0;
+    this.position = position;
+    this.shape = shape;
+    try {
+      this.begin();
+    } catch (error) {
+      this.finish(error as Error);
+    }
+  }
+
+  /** The first call. May throw: then nothing has happened. */
+  protected abstract begin(): void;
 
   override memoryIsIntact(): boolean {
     return this.offset + this.length <= this.view.byteLength;
@@ -130,13 +159,10 @@ abstract class Transfer extends Request {
     // The object is kept for the next transfer; the file is not to be kept with it.
     this.file = NO_FILE;
     this.retried = false;
-    this.recycle();
+    this.idle.push(this);
     file.unref();
     settle?.(value);
   }
-
-  /** The object can be used for the next transfer. */
-  protected abstract recycle(): void;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -151,8 +177,8 @@ const NO_FILE: TransferFile = {
 
 /** Reads and writes of one engine. */
 export class Transfers {
-  private readonly reads: ReadTransfer[] = [];
-  private readonly writes: WriteTransfer[] = [];
+  private readonly reads: Transfer[] = [];
+  private readonly writes: Transfer[] = [];
 
   constructor(
     private readonly core: Core,
@@ -198,49 +224,17 @@ class ReadTransfer extends Transfer {
   /** Bytes asked for by the call in flight. */
   private asked = 0;
 
-  constructor(
-    core: Core,
-    buffers: BufferPool,
-    private readonly pool: ReadTransfer[],
-  ) {
-    super(core, buffers);
-  }
-
-  start(
-    settle: Settle<unknown>,
-    file: TransferFile,
-    view: ArrayBufferView,
-    offset: number,
-    length: number,
-    position: number | bigint,
-    shape: Shape<unknown>,
-  ): void {
-    this.settle = settle;
-    this.file = file;
-    this.view = view;
-    this.offset = offset;
-    this.length = length;
-    this.done = 0;
-    this.position = position;
-    this.shape = shape;
-    this.first();
-  }
-
-  private first(): void {
-    try {
-      const { core, view } = this;
-      const inPlace = this.inPlace();
-      if (inPlace !== undefined) {
-        this.step = Step.DIRECT;
-        this.issue(inPlace, this.length, 0, false);
-      } else if (this.file.canTry) {
-        this.step = Step.TRY;
-        this.issue(core.ring.addressOf(view), this.length - this.done, RWF_NOWAIT, true);
-      } else {
-        this.piece();
-      }
-    } catch (error) {
-      this.finish(error as Error);
+  protected begin(): void {
+    const { core, view } = this;
+    const inPlace = this.inPlace();
+    if (inPlace !== undefined) {
+      this.step = Step.DIRECT;
+      this.issue(inPlace, this.length, 0, false);
+    } else if (this.file.canTry) {
+      this.step = Step.TRY;
+      this.issue(core.ring.addressOf(view), this.length, RWF_NOWAIT, true);
+    } else {
+      this.piece();
     }
   }
 
@@ -320,47 +314,15 @@ class ReadTransfer extends Transfer {
       this.issue(base, this.length - this.done, usersOwn ? RWF_NOWAIT : 0, usersOwn, sqeFlags);
     }
   }
-
-  protected recycle(): void {
-    this.pool.push(this);
-  }
 }
 
 class WriteTransfer extends Transfer {
-  constructor(
-    core: Core,
-    buffers: BufferPool,
-    private readonly pool: WriteTransfer[],
-  ) {
-    super(core, buffers);
-  }
-
   private base: number | undefined;
   private asked = 0;
 
-  start(
-    settle: Settle<unknown>,
-    file: TransferFile,
-    view: ArrayBufferView,
-    offset: number,
-    length: number,
-    position: number | bigint,
-    shape: Shape<unknown>,
-  ): void {
-    this.settle = settle;
-    this.file = file;
-    this.view = view;
-    this.offset = offset;
-    this.length = length;
-    this.done = 0;
-    this.position = position;
-    this.shape = shape;
-    try {
-      this.base = this.inPlace();
-      this.next(true);
-    } catch (error) {
-      this.finish(error as Error);
-    }
+  protected begin(): void {
+    this.base = this.inPlace();
+    this.next(true);
   }
 
   /** Writes what is left, or the next piece of it. */
@@ -417,10 +379,5 @@ class WriteTransfer extends Transfer {
     } else {
       this.finish(file.error(res, 'write'));
     }
-  }
-
-  protected recycle(): void {
-    this.base = undefined;
-    this.pool.push(this);
   }
 }
