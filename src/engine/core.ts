@@ -125,6 +125,9 @@ export class Core {
   private burstStart = 0;
   private inBurst = false;
   private unlookedCompletions = 0;
+  /** Completions of the last flush, and whether the engine looks once more before it goes to rest. */
+  private reaped = 0;
+  private lingering = false;
   private timer: NodeJS.Timeout | undefined;
   private readonly idleWaiters: (() => void)[] = [];
 
@@ -342,6 +345,7 @@ export class Core {
       this.armed = false;
       this.cq.flags = CqRingFlag.EVENTFD_DISABLED;
     }
+    this.reaped = 0;
     do {
       this.submit();
       this.reap();
@@ -393,6 +397,7 @@ export class Core {
   private reap(): void {
     const count = this.cq.forEach(this.onCqe);
     this.unlookedCompletions += count;
+    this.reaped += count;
   }
 
   private readonly onCqe = (cqe: Cqe): void => {
@@ -425,6 +430,12 @@ export class Core {
     }
     if (this.scheduled || this.ring.closed) return;
     busy.add(this);
+    // Where something has come, more may come at once: a turn of the loop is cheaper than being woken. Only one.
+    if (this.reaped > 0) {
+      if (!this.lingering) setImmediate(this.linger);
+      this.lingering = true;
+      return;
+    }
     // First the eventfd, then the last look: what the kernel does in between is seen by one of the two.
     this.armed = true;
     this.cq.flags = 0;
@@ -432,6 +443,11 @@ export class Core {
     this.watched = true;
     if (this.cq.ready > 0 || this.sq.flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW)) this.schedule();
   }
+
+  private readonly linger = () => {
+    this.lingering = false;
+    if (!this.scheduled) this.flush();
+  };
 
   /** The kernel has taken a part only. What it took ends a chain for it; what is left of that chain must not run on its own. */
   private stoppedEarly(): void {
