@@ -183,6 +183,30 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(code).toBe(130);
     expect(JSON.parse(output).interrupted).toBe(true);
   });
+
+  test('bench nop and bench files measure, and leave nothing behind', () => {
+    const directory = mkdtempSync(path.join(os.tmpdir(), 'uring-bench-test-'));
+    try {
+      const nop = uring(['bench', 'nop', '--short', '--json', '--rounds', '1']);
+      expect(nop.stderr).toBe('');
+      expect(JSON.parse(nop.stdout).outcomes.map(({ id }: { id: string }) => id)).toEqual([
+        'nop-1',
+        'nop-8',
+        'nop-32',
+        'nop-128',
+      ]);
+      const files = uring(['bench', 'files', '--short', '--json', '--rounds', '1', '--directory', directory]);
+      expect(files.stderr).toBe('');
+      const { outcomes } = JSON.parse(files.stdout);
+      expect(outcomes).toHaveLength(7);
+      for (const { figures } of outcomes) for (const { perSecond } of figures) expect(perSecond).toBeGreaterThan(0);
+      expect(readdirSync(directory)).toEqual([]);
+      expect(uring(['bench', 'nop', '--short', '--rounds', '1']).stdout).toContain('NOPs, 128 a call');
+      expect(uring(['bench', 'everything']).stderr).toContain('It must be "files" or "nop".');
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
 });
 
 /** Whether a process has opened a ring. */
