@@ -285,7 +285,8 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
     const buffer = new Uint8Array(6);
     const file = { fd, canTry: true, regular: true, error: () => new Error('failed'), unref: () => undefined };
     const promise = engine.transfers.read(file, buffer, 0, 6, 0, (count) => count);
-    await turn();
+    // Right after the kernel was entered for the first time, in the same turn: before the timer that tries again.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
     const moved = structuredClone(buffer, { transfer: [buffer.buffer] });
     expect(await reasonOf(promise)).toMatchObject({ code: 'ERR_INVALID_STATE' });
     expect([...moved]).toEqual([0, 0, 0, 0, 0, 0]);
