@@ -1,5 +1,5 @@
 /**
- * AbortSignals: one listener for each signal, however many operations it is given to. (A listener for each costs a microsecond, and
+ * AbortSignals: one listener for each signal, however many operations it is given to. (A listener for each costs 0.2 us, and
  * Node warns of a leak from the eleventh on.)
  *
  * @module

@@ -245,6 +245,8 @@ class BufferGroup {
       this.engine.core.pool.give(this.blocks[id] as Block);
       return;
     }
+    // A ring that has failed was closed without its iterators having come to an end.
+    if (this.engine.core.ring.closed) return;
     this.ring.provide(this.bytes(id, this.size), id);
     this.replenished();
   }

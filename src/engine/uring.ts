@@ -277,7 +277,7 @@ export class Uring {
 
   /**
    * How long operations take, in nanoseconds, from their start to their completion: a histogram of `node:perf_hooks`. Recorded from the first
-   * time it is asked for, which costs about 0.2 us for each operation.
+   * time it is asked for, which costs about 0.4 us for each operation.
    */
   get latency(): RecordableHistogram {
     return this.engine.core.observer.latency;

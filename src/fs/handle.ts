@@ -115,7 +115,7 @@ export class FileHandle extends EventEmitter {
       (this.#file.canTry || typeof position === 'number') &&
       !this.#file.nonBlocking
     ) {
-      const uring = ring();
+      const uring = ringOrNone();
       if (uring !== undefined) {
         this.#file.addUser();
         const at = (position ?? -1) as number;
@@ -388,6 +388,15 @@ export class FileHandle extends EventEmitter {
 
   #checkOpen(syscall: string): void {
     if (this.#file.fd < 0) throw closedHandleError(syscall);
+  }
+}
+
+/** The engine; none, where it cannot be had: then the slow way tells why, as a rejection. */
+function ringOrNone(): ReturnType<typeof ring> {
+  try {
+    return ring();
+  } catch {
+    return undefined;
   }
 }
 

@@ -205,9 +205,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
     testOf('GETXATTR', 'extended attributes', async () => {
       const name = directory.file('x');
       const fd = own(fs.openSync(name, 'r+'));
-      const first = await reasonOf(uring.setxattr(name, 'user.one', 'value'));
-      if ((first as { code?: string } | undefined)?.code === 'EOPNOTSUPP') return; // a file system without
-      expect(first).toBeUndefined();
+      await uring.setxattr(name, 'user.one', 'value');
       await uring.setxattr(fd, 'user.two', Buffer.from([1, 2, 3]));
       expect(text(await uring.getxattr(fd, 'user.one'))).toBe('value');
       expect([...(await uring.getxattr(name, 'user.two'))]).toEqual([1, 2, 3]);
@@ -306,13 +304,12 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(uring.counters.inFlight).toBe(0);
     });
 
-    test('socket options', async () => {
+    // READ_MULTISHOT came with the same version as the command, which cannot be probed for.
+    testOf('READ_MULTISHOT', 'socket options', async () => {
       const fd = own(await uring.socket('IPv4'));
       const SOL_SOCKET = 1;
       const SO_KEEPALIVE = 9;
-      const error = await reasonOf(uring.setSocketOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1));
-      if ((error as { code?: string } | undefined)?.code === 'EOPNOTSUPP') return; // before 6.7
-      expect(error).toBeUndefined();
+      await uring.setSocketOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
       expect([...(await uring.getSocketOption(fd, SOL_SOCKET, SO_KEEPALIVE))]).toEqual([1, 0, 0, 0]);
     });
 
@@ -527,8 +524,12 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(ticks).toBe(5);
       const iterator = uring.interval(1);
       await iterator.next();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      expect((await iterator.next()).value).toBeGreaterThan(1);
+      // Whoever comes late finds several in one, however busy the machine: at the latest after a few turns.
+      let merged = 0;
+      while (merged <= 1) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        merged = (await iterator.next()).value;
+      }
       await iterator.return();
       expect(uring.counters.inFlight).toBe(0);
     });

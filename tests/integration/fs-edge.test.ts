@@ -57,7 +57,8 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
     afterAll(() => {
       if (mounted) execFileSync('umount', ['-l', root]);
     });
-    const onTmpfs = mounted ? test : test.skip;
+    const onTmpfs = (title: string, body: () => Promise<void>) =>
+      mounted ? test(title, body) : test.skip(`${title} (skipped: no tmpfs can be mounted)`, body);
     const much = Buffer.alloc(100_000, 7);
     const empty = () => {
       for (const file of fs.readdirSync(root)) fs.rmSync(`${root}/${file}`);
@@ -348,6 +349,6 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
   });
 
   test('a worker leaves no file open, and closes nobody else’s', async () => {
-    expect(await runChild('fs-worker.mjs')).toEqual({ left: 0, closedForOthers: 0, warnings: [] });
+    expect(await runChild('fs-worker.mjs')).toEqual({ left: 0, closedForOthers: 0, sameNumber: true, warnings: [] });
   });
 });

@@ -13,8 +13,6 @@ import { mkfifo, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
 
-const NODE_MAJOR = Number.parseInt(process.versions.node, 10);
-
 type Fs = typeof node;
 
 /** What became of a call, in a form that can be compared. */
@@ -259,10 +257,6 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       const writer = spawn('sh', ['-c', `(head -c 3; sleep 0.05; cat) > "${name}"`], { stdio: ['pipe', 'ignore', 'inherit'] });
       writer.stdin?.end(content);
       expect(await uringFs.readFile(name, 'utf8')).toBe(content);
-    });
-
-    test('a file that cannot be opened for lack of descriptors is no fault of a chain', async () => {
-      expect(await outcomeOf(uringFs.readFile(`${directory.path}/none`))).toMatchObject({ fields: { code: 'ENOENT' } });
     });
   });
 
@@ -628,9 +622,5 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
         expect(result).toEqual({ backend: 'node', content: 'text', size: 4, stream: 'text', warnings: ['URING_FALLBACK'] });
       },
     );
-  });
-
-  test('the version of Node is one that is known', () => {
-    expect(NODE_MAJOR).toBeGreaterThanOrEqual(20);
   });
 });

@@ -148,7 +148,7 @@ export function send(file: File, memory: Memory, options: SendOptions = {}): Ope
 }
 
 /**
- * Sends without copying into the kernel; over when the kernel needs the memory no more. Worth it from some ten kilobytes.
+ * Sends without copying into the kernel; over when the kernel needs the memory no more.
  * `io_uring_prep_send_zc`. Since 6.0.
  *
  * @returns bytes sent.
