@@ -153,7 +153,7 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
       child.stdout.on('data', (chunk) => {
         output += chunk;
       });
-      const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+      const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
       let done = false;
       void ended.then(() => {
         done = true;
@@ -179,7 +179,7 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
     // Once it has a ring, its handler stands; before that, the signal would end it as it ends any process.
     while (!hasRing(child.pid as number)) await new Promise((resolve) => setTimeout(resolve, 5));
     child.kill('SIGINT');
-    const code = await new Promise((resolve) => child.once('exit', resolve));
+    const code = await new Promise((resolve) => child.once('close', resolve));
     expect(code).toBe(130);
     expect(JSON.parse(output).interrupted).toBe(true);
   });

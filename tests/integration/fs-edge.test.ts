@@ -182,6 +182,8 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
       reader.stdout.on('data', (data) => {
         text += data;
       });
+      // Listened to from the start: the reader may be gone before our own close has been reported.
+      const readerGone = new Promise((resolve) => reader.on('close', resolve));
       if (how === 'open') {
         const handle = await module.open(fifo, constants.O_WRONLY);
         await handle.write('through');
@@ -189,7 +191,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
       } else {
         await module.writeFile(fifo, 'through', { flag: constants.O_WRONLY } as never);
       }
-      await new Promise((resolve) => reader.on('close', resolve));
+      await readerGone;
       expect(text).toBe('through');
     });
   });
