@@ -18,9 +18,12 @@ const PAGE = 4096;
 
 /** The simulated program's memory. */
 export class AddressSpace {
+  /** In the order of their addresses, as these only grow. */
   private readonly regions: Region[] = [];
-  private readonly byBuffer = new Map<ArrayBufferLike, Region>();
+  private readonly byBuffer = new WeakMap<ArrayBufferLike, Region>();
   private next = 0x5500_0000_0000;
+  /** Where the last address lay: the next lies there, too, as a rule. */
+  private recent: Region | undefined;
 
   /** The address of a view's first byte. */
   addressOf(view: ArrayBufferView): number {
@@ -34,14 +37,15 @@ export class AddressSpace {
 
   /** The buffer that starts at an address. */
   bufferAt(address: number): ArrayBufferLike | undefined {
-    return this.regions.find((region) => region.start === address)?.buffer;
+    const region = this.find(address);
+    return region?.start === address ? region.buffer : undefined;
   }
 
   /** `length` bytes at an address; `undefined` where the program has no memory: EFAULT. */
   bytes(address: number, length: number): Uint8Array | undefined {
-    const region = this.regions.find(({ start, end }) => address >= start && address + length <= end);
+    const region = this.find(address);
     // A detached buffer has no memory any more.
-    if (!region || region.buffer.byteLength === 0) return undefined;
+    if (region === undefined || address + length > region.end || region.buffer.byteLength === 0) return undefined;
     return new Uint8Array(region.buffer, address - region.start, length);
   }
 
@@ -49,6 +53,31 @@ export class AddressSpace {
   data(address: number, length: number): DataView | undefined {
     const bytes = this.bytes(address, length);
     return bytes && new DataView(bytes.buffer, bytes.byteOffset, length);
+  }
+
+  /** A C string; `undefined` where the memory ends before it does. */
+  string(address: number): string | undefined {
+    const region = this.find(address);
+    if (region === undefined) return undefined;
+    const rest = this.bytes(address, region.end - address);
+    const length = rest?.indexOf(0) ?? -1;
+    return rest === undefined || length < 0 ? undefined : Buffer.from(rest.subarray(0, length)).toString('utf8');
+  }
+
+  private find(address: number): Region | undefined {
+    const { recent, regions } = this;
+    if (recent !== undefined && address >= recent.start && address <= recent.end) return recent;
+    let low = 0;
+    let high = regions.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((regions[middle] as Region).start <= address) low = middle + 1;
+      else high = middle;
+    }
+    const region = regions[low - 1];
+    if (region === undefined || address > region.end) return undefined;
+    this.recent = region;
+    return region;
   }
 
   private place(buffer: ArrayBufferLike, misalignment: number): Region {

@@ -4,6 +4,9 @@
  * @module
  */
 
+export type { ChaosOptions } from './chaos.js';
 export { type FallibleCall, LINUX_6_1, SimulatedKernel, type SimulatedKernelOptions, type SubmittedOperation } from './kernel.js';
-export { canExecute } from './operations.js';
+export { canExecute } from './operations/index.js';
+export { Ownership } from './ownership.js';
+export { Random } from './random.js';
 export { canRegister } from './registrations.js';

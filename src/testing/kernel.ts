@@ -1,23 +1,25 @@
 /**
  * The simulated kernel: an implementation of `Syscalls` that owns rings as Linux does, in memory, on a virtual clock, and
- * entirely by its caller's leave. Deterministic: the same calls give the same results.
+ * entirely by its caller's leave. Deterministic: the same calls give the same results, and the same seed the same chaos.
  *
  * ```text
- *   Ring / URingContext
+ *   Ring / URingContext / Uring
  *        | Syscalls
  *   SimulatedKernel      descriptors, faults, waiting          (this file)
  *     setup              what io_uring_setup makes             setup.ts
  *     SimulatedRing      queues, links, drains, overflow       simulated-ring.ts
- *       operations       what an opcode does                   operations.ts
+ *       operations       what an opcode does                   operations/
  *       registrations    what a register operation does        registrations.ts
- *     files, clock, address space
+ *     files              pipes, sockets, a file system         files/
+ *     ownership          who may touch which memory            ownership.ts
+ *     chaos              what rarely happens, by a seed        chaos.ts
+ *     clock, address space
  * ```
  *
  * @module
  */
 
 import {
-  BufRingEntry,
   EnterFlag,
   Feature,
   GeteventsArg,
@@ -30,9 +32,20 @@ import {
 } from '../ring/abi/index.js';
 import { type Doorbell, Errno, type HostFacts, type Syscalls, UringError } from '../syscalls/index.js';
 import { AddressSpace } from './address-space.js';
+import { BufferRingGroup } from './buffer-groups.js';
+import { Chaos, type ChaosOptions } from './chaos.js';
 import { VirtualClock } from './clock.js';
-import { createPipe, EventFile, FileContent, RegularFile, type SimulatedFile } from './files.js';
-import { armLinkTimeout } from './operations.js';
+import { EpollFile } from './files/epoll.js';
+import { EventFile } from './files/event-file.js';
+import type { SimulatedFile } from './files/file.js';
+import { FileSystem } from './files/file-system.js';
+import { FileInode } from './files/inode.js';
+import { OpenFlag } from './files/open-flags.js';
+import { createPipe } from './files/pipe.js';
+import { RegularFile } from './files/regular.js';
+import { Network, portOf, SimulatedSocket } from './files/sockets.js';
+import { Children, Futexes } from './operations/waiting.js';
+import { Ownership, POISON } from './ownership.js';
 import { registerWith, registerWithout } from './registrations.js';
 import type { Request } from './request.js';
 import { createRing } from './setup.js';
@@ -57,6 +70,8 @@ export interface SimulatedKernelOptions {
   readonly dropOnOverflow: boolean;
   /** Kernels from 5.5 to 5.18 refuse submissions (EBUSY) while completions wait for room. Default: false. */
   readonly busyOnOverflow: boolean;
+  /** What rarely happens, happening often: see {@link ChaosOptions}. Default: none of it. */
+  readonly chaos: (Partial<ChaosOptions> & { readonly seed: number }) | undefined;
   /** Facts about the machine, for the explanation of refusals. */
   readonly host: Partial<HostFacts>;
 }
@@ -82,6 +97,7 @@ const DEFAULTS: SimulatedKernelOptions = {
   counterStart: 0,
   dropOnOverflow: false,
   busyOnOverflow: false,
+  chaos: undefined,
   host: {},
 };
 
@@ -104,9 +120,6 @@ const HOST: HostFacts = {
 
 const ALL_ENTER_FLAGS = all(EnterFlag);
 
-const O_CREAT = 0o100;
-const O_TRUNC = 0o1000;
-
 interface Descriptor {
   readonly file: SimulatedFile | undefined;
   readonly ring: SimulatedRing | undefined;
@@ -128,6 +141,18 @@ export class SimulatedKernel implements Syscalls {
   readonly name = 'simulated';
   readonly clock = new VirtualClock();
   readonly memory = new AddressSpace();
+  /** Who may touch which memory, and what was done against it. */
+  readonly ownership = new Ownership(this.memory);
+  /** Names and what is behind them. @internal */
+  readonly files = new FileSystem(() => this.clock.now);
+  /** @internal */
+  readonly network = new Network(this.files, () => this.clock.now);
+  /** @internal */
+  readonly futexes = new Futexes();
+  /** @internal */
+  readonly children = new Children();
+  /** @internal */
+  readonly chaos: Chaos | undefined;
   readonly options: SimulatedKernelOptions;
   /** Called with each SQE taken and each CQE posted, for traces. */
   trace: ((kind: 'sqe' | 'cqe', what: unknown) => void) | undefined;
@@ -135,8 +160,6 @@ export class SimulatedKernel implements Syscalls {
   currentThread = 1;
   private readonly descriptors = new Map<number, Descriptor>();
   private readonly references = new Map<SimulatedFile | SimulatedRing, number>();
-  private readonly paths = new Map<string, FileContent>();
-  private readonly positions = new Map<SimulatedFile, number>();
   private readonly registered: (SimulatedRing | undefined)[] = new Array(16).fill(undefined);
   private readonly faults = new Map<FallibleCall, number[]>();
   private readonly counters = new Map<SimulatedRing, Set<{ left: number; done: () => void }>>();
@@ -144,11 +167,13 @@ export class SimulatedKernel implements Syscalls {
   private interceptor: ((operation: SubmittedOperation) => number | undefined) | undefined;
   private submitBound = Number.POSITIVE_INFINITY;
   private woken = false;
+  private pumping = false;
   /** How often each call was made. */
   readonly calls = { setup: 0, enter: 0, register: 0, mmap: 0, munmap: 0, close: 0, duplicate: 0, eventfd: 0 };
 
   constructor(options: Partial<SimulatedKernelOptions> = {}) {
     this.options = { ...DEFAULTS, ...options };
+    this.chaos = this.options.chaos && new Chaos(this.options.chaos);
   }
 
   get lastOpcode(): number {
@@ -161,32 +186,84 @@ export class SimulatedKernel implements Syscalls {
 
   // For tests: files, faults, time
 
-  /** A regular file with this content. @returns its fd. */
+  /** A regular file without a name, open for reading and writing. @returns its fd. */
   createFile(bytes: Uint8Array = new Uint8Array(0)): number {
-    return this.install({ file: new RegularFile(new FileContent(bytes)), ring: undefined });
+    const inode = new FileInode(0o600, this.clock.now, bytes);
+    return this.install(new RegularFile(inode, OpenFlag.RDWR, this.files.disk));
   }
 
-  /** A regular file under a path, for OPENAT. */
+  /** A regular file under a path, with the directories that lead to it. */
   putFile(path: string, bytes: Uint8Array): void {
-    this.paths.set(path, new FileContent(bytes));
+    this.files.put(path, bytes);
+  }
+
+  /** The content of the file under a path; `undefined` when there is none. */
+  fileAt(path: string): Uint8Array | undefined {
+    const inode = this.files.find(this.files.root, path, true);
+    return inode instanceof FileInode ? inode.bytes.slice() : undefined;
+  }
+
+  /** How many bytes files may have, all together: more is ENOSPC. */
+  limitDisk(bytes: number): void {
+    this.files.disk.capacity = bytes;
+  }
+
+  /** Whether the file system can be written to: else EROFS. */
+  setReadOnly(readOnly: boolean): void {
+    this.files.disk.readOnly = readOnly;
   }
 
   /** A pipe. @returns the fds of its read end and its write end. */
   createPipe(): [reader: number, writer: number] {
-    const { reader, writer } = createPipe();
-    return [this.install({ file: reader, ring: undefined }), this.install({ file: writer, ring: undefined })];
+    const { reader, writer } = createPipe(this.clock.now);
+    return [this.install(reader), this.install(writer)];
   }
 
-  /** write(2), for what another process would do. */
+  /** Two stream sockets that are connected: socketpair(2). @returns their fds. */
+  createSocketPair(): [one: number, other: number] {
+    const sockets = [0, 1].map(() => new SimulatedSocket(this.network, 1, 1)) as [SimulatedSocket, SimulatedSocket];
+    sockets[0].pair(sockets[1]);
+    return [this.install(sockets[0]), this.install(sockets[1])];
+  }
+
+  /** The port of an internet socket that has one. */
+  portOf(fd: number): number | undefined {
+    const file = this.file(fd);
+    return file instanceof SimulatedSocket && file.address !== undefined ? portOf(file.address) : undefined;
+  }
+
+  /** An epoll instance. @returns its fd. */
+  createEpoll(): number {
+    return this.install(new EpollFile());
+  }
+
+  /** A child process that does nothing, for WAITID. @returns its pid. */
+  createChild(): number {
+    return this.children.spawn();
+  }
+
+  /** A child process ends. @param status the exit code, or the signal's number if it was `killed`. */
+  endChild(pid: number, status: number, killed = false): void {
+    this.children.exit(pid, status, killed);
+  }
+
+  /** write(2), for what another process would do. @returns bytes, or `-errno`. */
   writeFile(fd: number, bytes: Uint8Array): number {
     return this.file(fd)?.write(bytes, 0) ?? -Errno.EBADF;
+  }
+
+  /** read(2), for what another process would do. @returns the bytes, or `-errno`. */
+  readFile(fd: number, length: number): Uint8Array | number {
+    const target = new Uint8Array(length);
+    const result = this.file(fd)?.read(target, 0) ?? -Errno.EBADF;
+    return result < 0 ? result : target.slice(0, result);
   }
 
   /** The content of a regular file. */
   contentOf(fd: number): Uint8Array {
     const file = this.file(fd);
     if (!(file instanceof RegularFile)) throw new Error(`fd ${fd} is no regular file`);
-    return file.content.bytes.slice();
+    return file.inode.bytes.slice();
   }
 
   /** Lets the next calls of a kind fail, with these errnos in turn. */
@@ -208,6 +285,46 @@ export class SimulatedKernel implements Syscalls {
   advance(milliseconds: number): void {
     this.clock.advanceTo(this.clock.now + milliseconds * 1e6);
     this.runSqThreads();
+  }
+
+  /**
+   * With chaos: a moment in which the program does nothing, and workers, SQPOLL threads and bad luck do something. Such moments come by
+   * themselves, too: within system calls, and while the event loop turns.
+   */
+  progress(): void {
+    const { chaos } = this;
+    if (chaos === undefined) return;
+    const { random, options } = chaos;
+    for (let steps = random.below(4); steps > 0; steps--) chaos.step();
+    if (random.chance(options.poison)) this.poison();
+    if (random.chance(0.5)) this.runSqThreads();
+    if (random.chance(options.spurious)) for (const ring of this.rings()) ring.eventfd?.file.signal();
+  }
+
+  private poison(): void {
+    const random = this.chaos?.random;
+    if (random === undefined) return;
+    this.ownership.poison((count) => random.below(count));
+    for (const ring of this.rings()) {
+      for (const group of ring.bufferGroups.values()) {
+        if (!(group instanceof BufferRingGroup)) continue;
+        const owned = group.owned();
+        if (owned.length === 0) continue;
+        const { address, length } = random.pick(owned);
+        this.memory.bytes(address, length)?.fill(POISON);
+      }
+    }
+  }
+
+  /** Something is under way: the loop gives it its moments. @internal */
+  pump(): void {
+    if (this.pumping) return;
+    this.pumping = true;
+    setImmediate(() => {
+      this.pumping = false;
+      this.progress();
+      if (this.chaos?.hasWork) this.pump();
+    });
   }
 
   /** Lets the SQPOLL threads look once. */
@@ -232,7 +349,7 @@ export class SimulatedKernel implements Syscalls {
       const ring = createRing(this, entries, new DataView(params.buffer, params.byteOffset, params.byteLength));
       if (typeof ring === 'number') return ring;
       if (ring.hasFlag(SetupFlag.SINGLE_ISSUER) && !ring.disabled) ring.owner = this.currentThread;
-      if (!ring.hasFlag(SetupFlag.REGISTERED_FD_ONLY)) return this.install({ file: undefined, ring });
+      if (!ring.hasFlag(SetupFlag.REGISTERED_FD_ONLY)) return this.installDescriptor({ file: undefined, ring });
       this.references.set(ring, 1);
       return this.addRegistered(ring);
     });
@@ -246,6 +363,9 @@ export class SimulatedKernel implements Syscalls {
       if (ring.disabled) return -Errno.EBADFD;
       const wait = this.waitLimit(ring, flags, arg, argSize);
       if (wait < 0) return wait;
+      const unlucky = this.enterFailure(ring, toSubmit, flags);
+      if (unlucky !== 0) return unlucky;
+      this.progress();
       let submitted = 0;
       if (ring.hasFlag(SetupFlag.SQPOLL)) {
         if (flags & EnterFlag.SQ_WAKEUP) ring.wakeSqThread();
@@ -312,13 +432,13 @@ export class SimulatedKernel implements Syscalls {
   duplicate(fd: number): number {
     return this.call('duplicate', () => {
       const descriptor = this.descriptors.get(fd);
-      return descriptor ? this.install(descriptor) : -Errno.EBADF;
+      return descriptor ? this.installDescriptor(descriptor) : -Errno.EBADF;
     });
   }
 
   eventfd(initial: number): number {
     return this.call('eventfd', () => {
-      return this.install({ file: new EventFile(initial), ring: undefined });
+      return this.install(new EventFile(initial));
     });
   }
 
@@ -349,8 +469,14 @@ export class SimulatedKernel implements Syscalls {
     };
   }
 
-  seek(): number {
-    return -Errno.ESPIPE;
+  seek(fd: number, offset: number, whence: number): number {
+    const file = this.file(fd);
+    if (!file) return -Errno.EBADF;
+    if (!file.seekable) return -Errno.ESPIPE;
+    const from = whence === 1 ? file.position : whence === 2 ? file.inode.size : 0;
+    if (whence > 2 || from + offset < 0) return -Errno.EINVAL;
+    file.position = from + offset;
+    return file.position;
   }
 
   isRegularFile(fd: number): boolean {
@@ -395,18 +521,6 @@ export class SimulatedKernel implements Syscalls {
     return this.descriptors.get(fd)?.ring;
   }
 
-  /** open(2). @internal */
-  open(path: string, flags: number): number {
-    let content = this.paths.get(path);
-    if (!content) {
-      if (!(flags & O_CREAT)) return -Errno.ENOENT;
-      content = new FileContent();
-      this.paths.set(path, content);
-    }
-    if (flags & O_TRUNC) content.resize(0);
-    return this.install({ file: new RegularFile(content), ring: undefined });
-  }
-
   /** One more has the file open. @internal */
   retainFile(file: SimulatedFile): void {
     this.references.set(file, (this.references.get(file) ?? 0) + 1);
@@ -415,47 +529,6 @@ export class SimulatedKernel implements Syscalls {
   /** One fewer has. @internal */
   releaseFile(file: SimulatedFile): void {
     this.release({ file, ring: undefined });
-  }
-
-  /** A C string. @internal */
-  readString(address: number): string | undefined {
-    let text = '';
-    for (let at = address; ; at++) {
-      const byte = this.memory.bytes(at, 1)?.[0];
-      if (byte === undefined) return undefined;
-      if (byte === 0) return Buffer.from(text, 'latin1').toString('utf8');
-      text += String.fromCharCode(byte);
-    }
-  }
-
-  /** Takes the next buffer of a group. @internal */
-  selectBuffer(
-    ring: SimulatedRing,
-    groupId: number,
-    length: number,
-  ): { address: number; length: number; id: number } | undefined {
-    const group = ring.bufferGroups.get(groupId);
-    const data = group && this.memory.data(group.address, group.entries * BufRingEntry.SIZE);
-    if (!group || !data || data.getUint16(BufRingEntry.TAIL, true) === group.head) return undefined;
-    const at = (group.head & (group.entries - 1)) * BufRingEntry.SIZE;
-    group.head = (group.head + 1) & 0xffff;
-    const size = data.getUint32(at + BufRingEntry.LEN, true);
-    return {
-      address: Number(data.getBigUint64(at + BufRingEntry.ADDR, true)),
-      length: length === 0 ? size : Math.min(length, size),
-      id: data.getUint16(at + BufRingEntry.BID, true),
-    };
-  }
-
-  /** Where a transfer starts. @internal */
-  positionOf(request: Request, file: SimulatedFile): number {
-    return request.off === 0xffff_ffff_ffff_ffffn ? (this.positions.get(file) ?? 0) : Number(request.off);
-  }
-
-  /** A transfer at the current position has moved it. @internal */
-  movePosition(request: Request, file: SimulatedFile, bytes: number): void {
-    if (request.off !== 0xffff_ffff_ffff_ffffn || !file.seekable) return;
-    this.positions.set(file, (this.positions.get(file) ?? 0) + bytes);
   }
 
   /** Whom a timeout with a count waits for. @internal */
@@ -488,13 +561,15 @@ export class SimulatedKernel implements Syscalls {
   }
 
   /** How many SQEs one `enter` takes. @internal */
-  submitLimit(): number {
+  submitLimit(wanted: number): number {
+    const { chaos } = this;
+    if (wanted > 1 && chaos?.random.chance(chaos.options.partialSubmission)) return chaos.random.between(1, wanted);
     return this.submitBound;
   }
 
-  /** @internal */
-  armLinkTimeout(ring: SimulatedRing, target: Request, timeout: Request): void {
-    armLinkTimeout(ring, target, timeout);
+  /** Gives a file a descriptor: the lowest that is free. @internal */
+  install(file: SimulatedFile): number {
+    return this.installDescriptor({ file, ring: undefined });
   }
 
   /** RING_FDS. @internal */
@@ -520,6 +595,14 @@ export class SimulatedKernel implements Syscalls {
     if (index < 0) return -Errno.EBUSY;
     this.registered[index] = ring;
     return index;
+  }
+
+  /** The errors that `enter` has for no fault of the program's. */
+  private enterFailure(ring: SimulatedRing, toSubmit: number, flags: number): number {
+    const { chaos } = this;
+    if (!chaos?.random.chance(chaos.options.enterFails)) return 0;
+    if (toSubmit > 0) return ring.hasFlag(SetupFlag.SQPOLL) ? 0 : -chaos.random.pick([Errno.EAGAIN, Errno.EBUSY]);
+    return flags & EnterFlag.GETEVENTS ? -Errno.EINTR : 0;
   }
 
   /** The wait's time limit as an absolute time; Infinity for none. */
@@ -550,6 +633,10 @@ export class SimulatedKernel implements Syscalls {
       ring.flushOverflow();
       if (ring.cqReady >= minComplete || ring.hasOverflow) return 0;
       if (this.woken && ring.cqReady > 0) return 0;
+      if (this.chaos?.hasWork) {
+        this.chaos.step();
+        continue;
+      }
       const next = this.clock.next;
       if (next === undefined && limit === Number.POSITIVE_INFINITY) {
         throw new Error('the simulated kernel would wait for ever: nothing that is pending can complete');
@@ -569,7 +656,7 @@ export class SimulatedKernel implements Syscalls {
     return fault === undefined ? body() : -fault;
   }
 
-  private install(descriptor: Descriptor): number {
+  private installDescriptor(descriptor: Descriptor): number {
     let fd = 3;
     while (this.descriptors.has(fd)) fd++;
     this.descriptors.set(fd, descriptor);

@@ -6,8 +6,8 @@
 
 import {
   BufReg,
+  BufRingEntry,
   BufStatus,
-  CancelFlag,
   FILES_SKIP,
   Opcode,
   Probe,
@@ -21,9 +21,11 @@ import {
   SyncCancel,
 } from '../ring/abi/index.js';
 import { Errno } from '../syscalls/index.js';
-import type { EventFile } from './files.js';
+import { BufferRingGroup } from './buffer-groups.js';
+import type { EventFile } from './files/event-file.js';
 import type { SimulatedKernel } from './kernel.js';
-import { cancel, canExecute } from './operations.js';
+import { cancel } from './operations/cancel.js';
+import { canExecute } from './operations/index.js';
 import { Request } from './request.js';
 import type { SimulatedRing } from './simulated-ring.js';
 
@@ -176,9 +178,14 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
     withData(kernel, address, BufReg.SIZE, (data) => {
       const group = data.getUint16(BufReg.BGID, true);
       if (ring.bufferGroups.has(group)) return -Errno.EEXIST;
-      if (data.getUint16(BufReg.FLAGS, true) !== 0) return -Errno.EINVAL;
+      const flags = data.getUint16(BufReg.FLAGS, true);
+      if (flags & ~BufReg.FLAG_INC) return -Errno.EINVAL;
       const entries = data.getUint32(BufReg.RING_ENTRIES, true);
-      ring.bufferGroups.set(group, { address: pointer(data, BufReg.RING_ADDR), entries, head: 0 });
+      if (entries === 0 || (entries & (entries - 1)) !== 0 || entries >= 65536) return -Errno.EINVAL;
+      const start = pointer(data, BufReg.RING_ADDR);
+      if (start % 4096 !== 0) return -Errno.EINVAL;
+      if (!kernel.memory.bytes(start, entries * BufRingEntry.SIZE)) return -Errno.EFAULT;
+      ring.bufferGroups.set(group, new BufferRingGroup(kernel.memory, start, entries, flags !== 0));
       return 0;
     }),
   [RegisterOp.UNREGISTER_PBUF_RING]: (ring, address, _count, kernel) =>
@@ -189,20 +196,22 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
     withData(kernel, address, BufStatus.SIZE, (data) => {
       const group = ring.bufferGroups.get(data.getUint32(BufStatus.GROUP, true));
       if (!group) return -Errno.ENOENT;
+      if (!(group instanceof BufferRingGroup)) return -Errno.EINVAL;
       data.setUint32(BufStatus.HEAD, group.head, true);
       return 0;
     }),
   [RegisterOp.SYNC_CANCEL]: (ring, address, _count, kernel) =>
     withData(kernel, address, SyncCancel.SIZE, (data) => {
       const flags = data.getUint32(SyncCancel.FLAGS, true);
-      const found = cancel(ring, {
+      const result = cancel(ring, {
         userData: data.getBigUint64(SyncCancel.ADDR, true),
         fd: data.getInt32(SyncCancel.FD, true),
         flags,
         opcode: data.getUint8(SyncCancel.OPCODE),
       });
-      const all = flags & (CancelFlag.ALL | CancelFlag.ANY);
-      return all ? found : found === 0 ? -Errno.ENOENT : 0;
+      // It waits for those that are running.
+      while (ring.hasRunning && kernel.chaos?.hasWork) kernel.chaos.step();
+      return result === -Errno.EALREADY ? 0 : result;
     }),
   [RegisterOp.FILE_ALLOC_RANGE]: (ring) => (ring.files ? 0 : -Errno.EINVAL),
 };

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { SQE_SIZE, SqeFlag } from '../ring/abi/index.js';
-import type { SimulatedFile } from './files.js';
+import { OPCODE_NAMES, SQE_SIZE, SqeFlag } from '../ring/abi/index.js';
+import type { SimulatedFile } from './files/file.js';
 
 /** The operation has not completed; it will call `complete` later. */
 export const PENDING = Symbol('pending');
@@ -21,7 +21,8 @@ export class Request {
   readonly addr64: bigint;
   readonly len: number;
   readonly opFlags: number;
-  readonly userData: bigint;
+  /** Changed by POLL_REMOVE. */
+  userData: bigint;
   readonly bufIndex: number;
   readonly personality: number;
   readonly fileIndex: number;
@@ -38,7 +39,13 @@ export class Request {
   multishot = false;
   /** Bytes asked for, of reads and writes: fewer break a link. */
   expected: number | undefined;
+  /** An answer that is no failure although it is negative. */
+  success: number | undefined;
+  /** Of a zero-copy send: what its second CQE says, when its memory is free again. */
+  notification: number | undefined;
   started = false;
+  /** A worker is at it, and does not hear of a cancellation. */
+  running = false;
   done = false;
 
   constructor(bytes: Uint8Array) {
@@ -61,6 +68,28 @@ export class Request {
 
   has(flag: number): boolean {
     return (this.flags & flag) !== 0;
+  }
+
+  /** Whether its file is a registered one. */
+  get fixed(): boolean {
+    return this.has(SqeFlag.FIXED_FILE);
+  }
+
+  /** For traces. */
+  toString(): string {
+    const flags = Object.entries(SqeFlag).flatMap(([name, flag]) => (this.flags & flag ? [name] : []));
+    const fields = [
+      `fd ${this.fd}`,
+      this.off === 0n ? '' : `off ${this.off === 0xffff_ffff_ffff_ffffn ? -1 : this.off}`,
+      this.addr === 0 ? '' : `addr 0x${this.addr.toString(16)}`,
+      this.len === 0 ? '' : `len ${this.len}`,
+      this.opFlags === 0 ? '' : `op_flags 0x${this.opFlags.toString(16)}`,
+      this.fileIndex === 0 ? '' : `file_index ${this.fileIndex}`,
+      this.bufIndex === 0 ? '' : `buf ${this.bufIndex}`,
+      ...flags,
+    ];
+    const name = OPCODE_NAMES[this.opcode] ?? `opcode ${this.opcode}`;
+    return `${name}[0x${this.userData.toString(16)}] ${fields.filter((field) => field !== '').join(' ')}`;
   }
 
   /** Whether another request follows in the chain. */

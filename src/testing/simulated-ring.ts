@@ -8,9 +8,12 @@
 import { CqeFlag, MAX_ENTRIES, Opcode, SetupFlag, SqeFlag, SqRingFlag } from '../ring/abi/index.js';
 import { type RingLayout, sqRingSize } from '../ring/layout.js';
 import { Errno } from '../syscalls/index.js';
-import type { EventFile, SimulatedFile } from './files.js';
+import type { BufferGroup } from './buffer-groups.js';
+import type { EventFile } from './files/event-file.js';
+import type { SimulatedFile } from './files/file.js';
 import type { SimulatedKernel } from './kernel.js';
-import { execute } from './operations.js';
+import { execute } from './operations/index.js';
+import { armLinkTimeout } from './operations/timeout.js';
 import { PENDING, Request } from './request.js';
 
 /** Kernel-side memory of the queues. */
@@ -47,7 +50,7 @@ export class SimulatedRing {
   buffers: ({ address: number; length: number } | undefined)[] | undefined;
   bufferTags: bigint[] = [];
   readonly personalities = new Set<number>();
-  readonly bufferGroups = new Map<number, { address: number; entries: number; head: number }>();
+  readonly bufferGroups = new Map<number, BufferGroup>();
   nextPersonality = 1;
   eventfd: { readonly file: EventFile; readonly asyncOnly: boolean } | undefined;
   waitRegion: number | undefined;
@@ -56,6 +59,8 @@ export class SimulatedRing {
   readonly live = new Set<Request>();
   private readonly overflow: Completion[] = [];
   private readonly deferred: Request[] = [];
+  /** Zero-copy sends that are over, and whose memory is not free yet. */
+  private readonly unreleased = new Set<Request>();
   private taskWork: (() => void)[] = [];
   private skipUsed = false;
   private inSubmission = false;
@@ -101,7 +106,7 @@ export class SimulatedRing {
 
   /** Takes up to `count` SQEs. @returns how many were taken. */
   submit(count: number): number {
-    const available = Math.min(count, this.sqPending, this.kernel.submitLimit());
+    const available = Math.min(count, this.sqPending, this.kernel.submitLimit(count));
     let taken = 0;
     this.inSubmission = true;
     while (taken < available) {
@@ -211,10 +216,46 @@ export class SimulatedRing {
       request.linkTimeout = timeout;
       timeout.started = true;
     }
-    const injected = this.kernel.injectResult(request);
-    const result = injected ?? execute(this, request);
+    const { chaos } = this.kernel;
+    const injected = this.kernel.injectResult(request) ?? chaos?.failureOf(request);
+    if (injected !== undefined) {
+      this.complete(request, injected);
+      return;
+    }
+    if (!this.mustBeInline(request) && (request.has(SqeFlag.ASYNC) ? chaos : chaos?.defers(request))) this.defer(request);
+    else this.run(request);
+    if (request.linkTimeout && !request.done && !request.linkTimeout.done) armLinkTimeout(this, request, request.linkTimeout);
+  }
+
+  private run(request: Request): void {
+    const result = execute(this, request);
     if (result !== PENDING) this.complete(request, result);
-    else if (request.linkTimeout && !request.done) this.kernel.armLinkTimeout(this, request, request.linkTimeout);
+  }
+
+  /** A transfer that must not wait is done within `enter`, or not at all. */
+  private mustBeInline(request: Request): boolean {
+    return TRANSFERS.has(request.opcode) && (request.opFlags & RWF_NOWAIT) !== 0;
+  }
+
+  /** Leaves a request to a worker: first it can be cancelled, then it cannot. */
+  private defer(request: Request): void {
+    const { chaos } = this.kernel;
+    const work = {
+      step: (): boolean => {
+        if (request.done) return false;
+        if (!request.running) {
+          request.running = true;
+          request.cancel = undefined;
+          return true;
+        }
+        request.running = false;
+        this.run(request);
+        return false;
+      },
+    };
+    request.cancel = () => chaos?.remove(work);
+    chaos?.add(work);
+    this.kernel.pump();
   }
 
   // Completion
@@ -230,6 +271,33 @@ export class SimulatedRing {
   progress(request: Request, res: number, flags = 0): void {
     if (request.done) return;
     this.later(this.inSubmission, () => this.post(request.userData, res, flags | CqeFlag.MORE, !this.inSubmission));
+  }
+
+  /** The result of a zero-copy send; a second CQE tells when its memory is free again. */
+  completeWithNotification(request: Request, res: number, usage: number): void {
+    request.notification = usage;
+    this.complete(request, res, CqeFlag.MORE);
+  }
+
+  private notifyOfRelease(request: Request, usage: number): void {
+    const { chaos, ownership } = this.kernel;
+    this.unreleased.add(request);
+    const release = () => {
+      this.unreleased.delete(request);
+      ownership.giveBack(request);
+      this.post(request.userData, usage | 0, CqeFlag.NOTIF, true);
+    };
+    if (chaos === undefined) {
+      this.later(false, release);
+      return;
+    }
+    chaos.add({
+      step: () => {
+        if (this.unreleased.has(request)) this.later(false, release);
+        return false;
+      },
+    });
+    this.kernel.pump();
   }
 
   /** A CQE that is nobody's of this ring: a message, a tag. */
@@ -261,8 +329,10 @@ export class SimulatedRing {
   private finish(request: Request, res: number, flags: number, asynchronous: boolean, extra?: readonly [bigint, bigint]): void {
     if (request.done) return;
     this.settle(request);
-    const failed = res < 0 || (request.expected !== undefined && res < request.expected);
-    if (res < 0 || !request.has(SqeFlag.CQE_SKIP_SUCCESS)) this.post(request.userData, res, flags, asynchronous, extra);
+    const negative = res < 0 && res !== request.success;
+    const failed = negative || (request.expected !== undefined && res >= 0 && res < request.expected);
+    if (failed || !request.has(SqeFlag.CQE_SKIP_SUCCESS)) this.post(request.userData, res, flags, asynchronous, extra);
+    if (request.notification !== undefined) this.notifyOfRelease(request, request.notification);
     this.continueChain(request, failed && request.opcode !== Opcode.LINK_TIMEOUT);
     this.startDeferred();
   }
@@ -302,8 +372,14 @@ export class SimulatedRing {
     request.done = true;
     request.cancel = undefined;
     this.live.delete(request);
+    if (request.notification === undefined) this.kernel.ownership.giveBack(request);
     // Until now it has kept its file open, whoever has closed the descriptor.
     if (request.file) this.kernel.releaseFile(request.file);
+  }
+
+  /** The first slot without a file, or -1. */
+  freeSlot(): number {
+    return this.files?.indexOf(undefined) ?? -1;
   }
 
   /** A slot of the registered files; each keeps its file open. */
@@ -409,9 +485,25 @@ export class SimulatedRing {
 
   // The rest
 
-  /** Every request that waits, those behind a drain included. */
-  *waiting(): Generator<Request> {
-    yield* [...this.live].filter((request) => request.started && !request.done && request.cancel);
+  /** Every request that waits for something. */
+  waiting(): Request[] {
+    return [...this.live].filter((request) => request.started && !request.done && request.cancel);
+  }
+
+  /** Those that a cancellation finds, although it may come too late. */
+  cancellable(): Request[] {
+    return [...this.live].filter((request) => request.started && !request.done && (request.cancel || request.running));
+  }
+
+  /** Whether workers are at something. */
+  get hasRunning(): boolean {
+    return [...this.live].some((request) => request.running);
+  }
+
+  /** Ends a request that waits. */
+  cancelNow(request: Request): void {
+    request.cancel?.();
+    this.complete(request, -Errno.ECANCELED);
   }
 
   /** The memory behind a part of a ring that the kernel itself has allocated. */
@@ -427,6 +519,11 @@ export class SimulatedRing {
       request.cancel?.();
       this.settle(request);
     }
+    for (const head of this.deferred.splice(0)) {
+      for (let request: Request | undefined = head; request; request = request.next) this.settle(request);
+    }
+    for (const request of this.unreleased) this.kernel.ownership.giveBack(request);
+    this.unreleased.clear();
     this.clearFiles();
   }
 
@@ -443,5 +540,17 @@ export class SimulatedRing {
     this.rings.setUint32(offset, value >>> 0, true);
   }
 }
+
+/** A transfer that must not wait. */
+const RWF_NOWAIT = 8;
+
+const TRANSFERS = new Set<number>([
+  Opcode.READ,
+  Opcode.WRITE,
+  Opcode.READV,
+  Opcode.WRITEV,
+  Opcode.READ_FIXED,
+  Opcode.WRITE_FIXED,
+]);
 
 const SELECTS_BUFFER = new Set<number>([Opcode.READ, Opcode.READV, Opcode.RECV, Opcode.RECVMSG, Opcode.READ_MULTISHOT]);

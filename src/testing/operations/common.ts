@@ -1,0 +1,164 @@
+/**
+ * What operations have in common: their file, their memory, their waiting.
+ *
+ * @module
+ */
+
+import { CQE_BUFFER_SHIFT, CqeFlag, FILE_INDEX_ALLOC, SqeFlag } from '../../ring/abi/index.js';
+import { Errno } from '../../syscalls/index.js';
+import type { SelectedBuffer } from '../buffer-groups.js';
+import type { SimulatedFile } from '../files/file.js';
+import { PENDING, type Request } from '../request.js';
+import type { SimulatedRing } from '../simulated-ring.js';
+
+/** Bytes or 0, `-errno`, or {@link PENDING}. */
+export type Result = number | typeof PENDING;
+
+/** What an opcode does. */
+export type Operation = (ring: SimulatedRing, request: Request) => Result;
+
+/** Operations by opcode. */
+export type OperationTable = { readonly [opcode: number]: Operation };
+
+/** Memory of a transfer. */
+export interface Piece {
+  readonly address: number;
+  readonly length: number;
+}
+
+/** Finds the file that an SQE names, and keeps it open until the operation is over. */
+export function withFile(ring: SimulatedRing, request: Request, body: (file: SimulatedFile) => Result): Result {
+  const file = request.file ?? fileAt(ring, request.fd, request.has(SqeFlag.FIXED_FILE));
+  if (!file) return -Errno.EBADF;
+  if (request.file === undefined) {
+    request.file = file;
+    ring.kernel.retainFile(file);
+  }
+  return body(file);
+}
+
+/** A file by its descriptor, or by its slot. */
+export function fileAt(ring: SimulatedRing, fd: number, fixed: boolean): SimulatedFile | undefined {
+  return fixed ? ring.files?.[fd] : ring.kernel.file(fd);
+}
+
+/** Runs `attempt` now, or whenever one of the files may be ready, until it answers other than EAGAIN. */
+export function waitFor(
+  ring: SimulatedRing,
+  request: Request,
+  files: readonly SimulatedFile[],
+  attempt: () => number,
+  mayWait = true,
+): Result {
+  const first = attempt();
+  if (first !== -Errno.EAGAIN) return request.done ? PENDING : first;
+  if (!mayWait) return first;
+  const stop = () => {
+    for (const file of files) file.watchers.delete(watcher);
+  };
+  const watcher = () => {
+    const result = request.done ? -Errno.EAGAIN : attempt();
+    if (result === -Errno.EAGAIN) return;
+    stop();
+    ring.complete(request, result);
+  };
+  for (const file of files) file.watchers.add(watcher);
+  request.cancel = stop;
+  return PENDING;
+}
+
+/** Goes on for as long as there is something: `attempt` posts, and answers whether there may be more. */
+export function waitAgain(
+  ring: SimulatedRing,
+  request: Request,
+  file: SimulatedFile,
+  attempt: () => 'more' | 'wait' | { readonly last: number; readonly flags?: number },
+): Result {
+  request.multishot = true;
+  let running = false;
+  const watcher = () => {
+    // What it takes away tells the watchers, this one among them.
+    if (running) return;
+    running = true;
+    while (!request.done) {
+      const outcome = attempt();
+      if (outcome === 'more') continue;
+      if (outcome === 'wait') break;
+      file.watchers.delete(watcher);
+      ring.complete(request, outcome.last, outcome.flags ?? 0);
+    }
+    running = false;
+  };
+  file.watchers.add(watcher);
+  request.cancel = () => file.watchers.delete(watcher);
+  watcher();
+  return PENDING;
+}
+
+/** The one piece that `addr` and `len` name. */
+export function single(request: Request): Piece[] {
+  return [{ address: request.addr, length: request.len }];
+}
+
+/** The pieces of an array of `struct iovec`. @returns them, or `-errno`. */
+export function vector(ring: SimulatedRing, request: Request, address: number, count: number): Piece[] | number {
+  if (count > 1024) return -Errno.EINVAL;
+  const data = ring.kernel.memory.data(address, 16 * count);
+  if (!data) return count === 0 ? [] : -Errno.EFAULT;
+  ring.kernel.ownership.lend(request, address, 16 * count, 'kernel reads');
+  return Array.from({ length: count }, (_, index) => ({
+    address: Number(data.getBigUint64(16 * index, true)),
+    length: Number(data.getBigUint64(16 * index + 8, true)),
+  }));
+}
+
+/** The pieces, if they lie in a registered buffer. */
+export function insideRegistered(ring: SimulatedRing, request: Request, pieces: Piece[] | number): Piece[] | number {
+  if (typeof pieces === 'number') return pieces;
+  const buffer = ring.buffers?.[request.bufIndex];
+  const inside = ({ address, length }: Piece) =>
+    buffer !== undefined && address >= buffer.address && address + length <= buffer.address + buffer.length;
+  return pieces.every(inside) ? pieces : -Errno.EFAULT;
+}
+
+/** Bytes of all the pieces. */
+export function total(pieces: readonly Piece[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** From now on until its end, an operation has this memory. */
+export function lend(
+  ring: SimulatedRing,
+  request: Request,
+  pieces: readonly Piece[],
+  way: 'kernel reads' | 'kernel writes',
+): void {
+  for (const { address, length } of pieces) ring.kernel.ownership.lend(request, address, length, way);
+}
+
+/** The flags of a CQE that hands a buffer over. */
+export function bufferFlags(buffer: SelectedBuffer | undefined): number {
+  if (buffer === undefined) return 0;
+  return CqeFlag.BUFFER | (buffer.id << CQE_BUFFER_SHIFT) | (buffer.more ? CqeFlag.BUF_MORE : 0);
+}
+
+/** Gives a file that was opened a descriptor, or the slot that the SQE asks for. */
+export function installFile(ring: SimulatedRing, request: Request, file: SimulatedFile): number {
+  if (request.fileIndex === 0) return ring.kernel.install(file);
+  const automatic = request.fileIndex === FILE_INDEX_ALLOC;
+  const slot = automatic ? ring.freeSlot() : request.fileIndex - 1;
+  const error = !ring.files ? Errno.ENXIO : slot < 0 ? Errno.ENFILE : slot >= ring.files.length ? Errno.EINVAL : 0;
+  if (error !== 0) {
+    file.close();
+    return -error;
+  }
+  ring.setFile(slot, file);
+  return automatic ? slot : 0;
+}
+
+/** A C string that the SQE points to. */
+export function stringAt(ring: SimulatedRing, request: Request, address: number): string | undefined {
+  const text = ring.kernel.memory.string(address);
+  if (text !== undefined) ring.kernel.ownership.lend(request, address, Buffer.byteLength(text) + 1, 'kernel reads');
+  return text;
+}

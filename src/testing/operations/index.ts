@@ -1,0 +1,43 @@
+/**
+ * What each operation does in the simulated kernel. An operation returns its result, or `PENDING` when it completes later; then it
+ * leaves in `request.cancel` how to stop it.
+ *
+ * Operations that are in no table answer EOPNOTSUPP, as a kernel built without them does.
+ *
+ * @module
+ */
+
+import { Errno } from '../../syscalls/index.js';
+import type { Request } from '../request.js';
+import type { SimulatedRing } from '../simulated-ring.js';
+import { CANCELS } from './cancel.js';
+import type { OperationTable, Result } from './common.js';
+import { DESCRIPTORS } from './descriptors.js';
+import { PATHS } from './paths.js';
+import { POLLS } from './poll.js';
+import { SOCKETS } from './sockets.js';
+import { TIMEOUTS } from './timeout.js';
+import { TRANSFERS } from './transfer.js';
+import { WAITS } from './waiting.js';
+
+const OPERATIONS: OperationTable = {
+  ...TRANSFERS,
+  ...DESCRIPTORS,
+  ...PATHS,
+  ...POLLS,
+  ...TIMEOUTS,
+  ...CANCELS,
+  ...SOCKETS,
+  ...WAITS,
+};
+
+/** Runs a request. */
+export function execute(ring: SimulatedRing, request: Request): Result {
+  const operation = OPERATIONS[request.opcode];
+  return operation ? operation(ring, request) : -Errno.EOPNOTSUPP;
+}
+
+/** Whether the simulated kernel can do an operation. */
+export function canExecute(opcode: number): boolean {
+  return opcode in OPERATIONS;
+}

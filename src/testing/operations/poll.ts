@@ -1,0 +1,101 @@
+/**
+ * Readiness: POLL_ADD, POLL_REMOVE, and epoll.
+ *
+ * @module
+ */
+
+import { Opcode, PollEvent, PollFlag } from '../../ring/abi/index.js';
+import { Errno } from '../../syscalls/index.js';
+import { EpollFile } from '../files/epoll.js';
+import { PENDING, type Request } from '../request.js';
+import type { SimulatedRing } from '../simulated-ring.js';
+import { type OperationTable, type Result, waitFor, withFile } from './common.js';
+
+/** `struct epoll_event` is packed on x86-64 only. */
+const EPOLL_EVENT = process.arch === 'x64' ? { SIZE: 12, DATA: 4 } : { SIZE: 16, DATA: 8 };
+
+/** The opcodes of this family. */
+export const POLLS: OperationTable = {
+  [Opcode.POLL_ADD]: pollAdd,
+  [Opcode.POLL_REMOVE]: pollRemove,
+  [Opcode.EPOLL_CTL]: epollControl,
+  [Opcode.EPOLL_WAIT]: epollWait,
+};
+
+interface PollState {
+  events: number;
+  readonly multishot: boolean;
+}
+
+const polls = new WeakMap<Request, PollState>();
+
+function pollAdd(ring: SimulatedRing, request: Request): Result {
+  return withFile(ring, request, (file) => {
+    const state: PollState = { events: request.opFlags, multishot: (request.len & PollFlag.ADD_MULTI) !== 0 };
+    polls.set(request, state);
+    request.multishot = state.multishot;
+    let last = 0;
+    const watcher = () => {
+      const events = file.poll() & (state.events | PollEvent.ERR | PollEvent.HUP);
+      // Edge-triggered: what was told is not told again until it has gone.
+      const fresh = state.multishot ? events & ~last : events;
+      last = events;
+      if (fresh === 0) return;
+      if (state.multishot) {
+        ring.progress(request, events);
+      } else {
+        file.watchers.delete(watcher);
+        ring.complete(request, events);
+      }
+    };
+    file.watchers.add(watcher);
+    request.cancel = () => file.watchers.delete(watcher);
+    watcher();
+    return PENDING;
+  });
+}
+
+function pollRemove(ring: SimulatedRing, request: Request): Result {
+  const target = [...ring.waiting()].find((other) => other.userData === request.addr64 && polls.has(other));
+  const updates = PollFlag.UPDATE_EVENTS | PollFlag.UPDATE_USER_DATA;
+  if (!(request.len & updates) && request.opFlags !== 0) return -Errno.EINVAL;
+  if (!target) return -Errno.ENOENT;
+  if (!(request.len & updates)) {
+    target.cancel?.();
+    ring.complete(target, -Errno.ECANCELED);
+    return 0;
+  }
+  const state = polls.get(target) as PollState;
+  if (request.len & PollFlag.UPDATE_EVENTS) state.events = request.opFlags;
+  if (request.len & PollFlag.UPDATE_USER_DATA) target.userData = request.off;
+  for (const watcher of [...(target.file?.watchers ?? [])]) watcher();
+  return 0;
+}
+
+function epollControl(ring: SimulatedRing, request: Request): Result {
+  const epoll = ring.kernel.file(request.fd);
+  const file = ring.kernel.file(Number(request.off));
+  if (!epoll || !file) return -Errno.EBADF;
+  if (!(epoll instanceof EpollFile) || epoll === file) return -Errno.EINVAL;
+  const event = ring.kernel.memory.data(request.addr, EPOLL_EVENT.SIZE);
+  if (!event && request.len !== 2) return -Errno.EFAULT;
+  const data = event?.getBigUint64(EPOLL_EVENT.DATA, true) ?? 0n;
+  return epoll.control(request.len, Number(request.off), file, event?.getUint32(0, true) ?? 0, data);
+}
+
+function epollWait(ring: SimulatedRing, request: Request): Result {
+  return withFile(ring, request, (file) => {
+    if (!(file instanceof EpollFile) || request.len === 0) return -Errno.EINVAL;
+    const memory = ring.kernel.memory.data(request.addr, request.len * EPOLL_EVENT.SIZE);
+    if (!memory) return -Errno.EFAULT;
+    ring.kernel.ownership.lend(request, request.addr, request.len * EPOLL_EVENT.SIZE, 'kernel writes');
+    return waitFor(ring, request, [file], () => {
+      const ready = file.take(request.len);
+      ready.forEach(({ events, data }, index) => {
+        memory.setUint32(index * EPOLL_EVENT.SIZE, events, true);
+        memory.setBigUint64(index * EPOLL_EVENT.SIZE + EPOLL_EVENT.DATA, data, true);
+      });
+      return ready.length > 0 ? ready.length : -Errno.EAGAIN;
+    });
+  });
+}

@@ -1,0 +1,128 @@
+/**
+ * Time: TIMEOUT, TIMEOUT_REMOVE, LINK_TIMEOUT.
+ *
+ * @module
+ */
+
+import { Opcode, TimeoutFlag } from '../../ring/abi/index.js';
+import { Errno } from '../../syscalls/index.js';
+import { PENDING, type Request } from '../request.js';
+import type { SimulatedRing } from '../simulated-ring.js';
+import type { OperationTable, Result } from './common.js';
+
+/** The opcodes of this family. */
+export const TIMEOUTS: OperationTable = {
+  [Opcode.TIMEOUT]: timeout,
+  [Opcode.TIMEOUT_REMOVE]: timeoutRemove,
+  // Alone, without an operation before it in a link.
+  [Opcode.LINK_TIMEOUT]: () => -Errno.EINVAL,
+};
+
+interface TimeoutState {
+  arm(nanoseconds: number, flags: number): void;
+}
+
+const timeouts = new WeakMap<Request, TimeoutState>();
+const linkTimeouts = new WeakMap<Request, TimeoutState>();
+
+function readTimespec(ring: SimulatedRing, request: Request, address: number): number {
+  const data = ring.kernel.memory.data(address, 16);
+  if (data === undefined) return -Errno.EFAULT;
+  ring.kernel.ownership.lend(request, address, 16, 'kernel reads');
+  const seconds = Number(data.getBigInt64(0, true));
+  const nanoseconds = Number(data.getBigInt64(8, true));
+  return seconds < 0 || nanoseconds < 0 ? -Errno.EINVAL : seconds * 1e9 + nanoseconds;
+}
+
+const CLOCKS = TimeoutFlag.BOOTTIME | TimeoutFlag.REALTIME;
+
+function timeout(ring: SimulatedRing, request: Request): Result {
+  const { opFlags } = request;
+  const known = TimeoutFlag.ABS | CLOCKS | TimeoutFlag.ETIME_SUCCESS | TimeoutFlag.MULTISHOT;
+  if (request.len !== 1 || opFlags & ~known || (opFlags & CLOCKS) === CLOCKS) return -Errno.EINVAL;
+  const multishot = (opFlags & TimeoutFlag.MULTISHOT) !== 0;
+  if (multishot && opFlags & TimeoutFlag.ABS) return -Errno.EINVAL;
+  const time = readTimespec(ring, request, request.addr);
+  if (time < 0) return time;
+  request.multishot = multishot;
+  if (opFlags & TimeoutFlag.ETIME_SUCCESS) request.success = -Errno.ETIME;
+  let left = Number(request.off) || Number.POSITIVE_INFINITY;
+  const { clock } = ring.kernel;
+  let timer = { cancel: () => {} };
+  const arm = (nanoseconds: number, flags: number) => {
+    timer.cancel();
+    timer = clock.at(flags & TimeoutFlag.ABS ? nanoseconds : clock.now + nanoseconds, () => {
+      ring.kernel.wakeWaiters();
+      if (multishot && --left > 0) {
+        ring.progress(request, -Errno.ETIME);
+        arm(nanoseconds, 0);
+      } else {
+        stopCounting();
+        ring.complete(request, -Errno.ETIME);
+      }
+    });
+  };
+  // Completes, too, when as many others have completed as its offset says.
+  const stopCounting =
+    !multishot && request.off > 0n
+      ? ring.kernel.countCompletions(ring, Number(request.off), () => {
+          timer.cancel();
+          ring.complete(request, 0);
+        })
+      : () => {};
+  request.cancel = () => {
+    timer.cancel();
+    stopCounting();
+  };
+  timeouts.set(request, { arm });
+  arm(time, opFlags);
+  return PENDING;
+}
+
+function timeoutRemove(ring: SimulatedRing, request: Request): Result {
+  const linked = (request.opFlags & TimeoutFlag.LINK_UPDATE) !== 0;
+  const updates = (request.opFlags & (TimeoutFlag.UPDATE | TimeoutFlag.LINK_UPDATE)) !== 0;
+  if (!updates && request.opFlags !== 0) return -Errno.EINVAL;
+  const states = linked ? linkTimeouts : timeouts;
+  const target = [...ring.live].find((other) => !other.done && other.userData === request.addr64 && states.has(other));
+  if (updates) {
+    const time = readTimespec(ring, request, Number(request.off));
+    if (time < 0) return time;
+    if (!target) return -Errno.ENOENT;
+    states.get(target)?.arm(time, request.opFlags);
+    return 0;
+  }
+  if (!target) return -Errno.ENOENT;
+  target.cancel?.();
+  ring.complete(target, -Errno.ECANCELED);
+  return 0;
+}
+
+/** Starts a linked timeout for the request before it. */
+export function armLinkTimeout(ring: SimulatedRing, target: Request, request: Request): void {
+  const time = readTimespec(ring, request, request.addr);
+  const { clock } = ring.kernel;
+  if (time < 0) {
+    ring.finishOnly(request, time);
+    return;
+  }
+  let timer = { cancel: () => {} };
+  const arm = (nanoseconds: number, flags: number) => {
+    timer.cancel();
+    timer = clock.at(flags & TimeoutFlag.ABS ? nanoseconds : clock.now + nanoseconds, () => {
+      ring.kernel.wakeWaiters();
+      // A worker that is at it does not hear: the operation ends when it ends.
+      if (target.running) {
+        ring.finishOnly(request, -Errno.EALREADY);
+        return;
+      }
+      // The timeout's CQE comes before its target's.
+      ring.finishOnly(request, -Errno.ETIME);
+      target.cancel?.();
+      ring.complete(target, -Errno.ECANCELED);
+    });
+  };
+  request.cancel = () => timer.cancel();
+  linkTimeouts.set(request, { arm });
+  arm(time, request.opFlags);
+}

@@ -1,0 +1,87 @@
+/**
+ * Who may touch which memory: from the moment an operation starts until its last completion, what it was given is the kernel's.
+ *
+ * The kernel writes where it was told to at any time until then, and reads as late. So memory that it is to write must not be given to
+ * another operation meanwhile, and memory that it is to read must stay as it is.
+ *
+ * @module
+ */
+
+import type { AddressSpace } from './address-space.js';
+import type { Request } from './request.js';
+
+/** What the kernel fills memory with that it owns. */
+export const POISON = 0xa5;
+
+interface Loan {
+  readonly request: Request;
+  readonly start: number;
+  readonly end: number;
+  /** What was there, where the kernel reads. */
+  readonly before: Uint8Array | undefined;
+}
+
+/** The memory that operations in flight have been given. */
+export class Ownership {
+  /** What the program did wrong, as sentences. */
+  readonly violations: string[] = [];
+  private readonly loans = new Map<Request, Loan[]>();
+
+  constructor(private readonly memory: AddressSpace) {}
+
+  /** An operation has been given memory, and is not over. */
+  lend(request: Request, address: number, length: number, way: 'kernel reads' | 'kernel writes'): void {
+    if (length === 0) return;
+    const start = address;
+    const end = address + length;
+    for (const loans of this.loans.values()) {
+      for (const other of loans) {
+        if (other.request === request || other.end <= start || end <= other.start) continue;
+        if (way === 'kernel reads' && other.before !== undefined) continue;
+        this.violations.push(`${request} was given memory at 0x${start.toString(16)} that ${other.request} still has`);
+      }
+    }
+    const before = way === 'kernel reads' ? this.memory.bytes(address, length)?.slice() : undefined;
+    // Without memory behind it the operation fails, which is no concern of this.
+    if (way === 'kernel reads' && before === undefined) return;
+    const loans = this.loans.get(request) ?? [];
+    loans.push({ request, start, end, before });
+    this.loans.set(request, loans);
+  }
+
+  /** An operation is over, or its memory was looked at for the last time: was it left alone? */
+  giveBack(request: Request): void {
+    const loans = this.loans.get(request);
+    if (loans === undefined) return;
+    this.loans.delete(request);
+    for (const { start, end, before } of loans) {
+      const now = this.memory.bytes(start, end - start);
+      const where = `at 0x${start.toString(16)}, ${end - start} bytes, of ${request}`;
+      if (now === undefined) this.violations.push(`memory ${where} was released while the kernel had it`);
+      else if (before !== undefined && !Buffer.from(now.buffer, now.byteOffset, now.length).equals(before))
+        this.violations.push(`memory ${where} was changed while the kernel read it`);
+    }
+  }
+
+  /** Whether the kernel has any of these bytes. */
+  holds(address: number, length: number): boolean {
+    for (const loans of this.loans.values()) {
+      for (const { start, end } of loans) if (start < address + length && address < end) return true;
+    }
+    return false;
+  }
+
+  /** Writes what is not to be read, where the kernel may write. @param pick which of so many. */
+  poison(pick: (count: number) => number): void {
+    const writable: Loan[] = [];
+    for (const loans of this.loans.values()) for (const loan of loans) if (loan.before === undefined) writable.push(loan);
+    if (writable.length === 0) return;
+    const { start, end } = writable[pick(writable.length)] as Loan;
+    this.memory.bytes(start, end - start)?.fill(POISON);
+  }
+
+  /** How many operations have memory. */
+  get size(): number {
+    return this.loans.size;
+  }
+}
