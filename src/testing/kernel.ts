@@ -226,6 +226,13 @@ export class SimulatedKernel implements Syscalls {
     return [this.install(sockets[0]), this.install(sockets[1])];
   }
 
+  /** A TCP socket that listens on a port of 127.0.0.1. */
+  createListener(backlog = 128): { readonly fd: number; readonly port: number } {
+    const socket = this.network.create(2, 1, 0) as SimulatedSocket;
+    socket.listen(backlog);
+    return { fd: this.install(socket), port: portOf(socket.address as Uint8Array) };
+  }
+
   /** The port of an internet socket that has one. */
   portOf(fd: number): number | undefined {
     const file = this.file(fd);

@@ -181,8 +181,10 @@ export class SimulatedRing {
     this.chain = undefined;
     if (chain.failed) {
       for (let request: Request | undefined = chain.head; request; request = request.next) {
-        this.finish(request, this.failures.get(request) ?? -Errno.ECANCELED, 0, false);
+        this.finishOnly(request, this.failures.get(request) ?? -Errno.ECANCELED);
+        this.failures.delete(request);
       }
+      this.startDeferred();
       return;
     }
     const drains = this.chainHas(chain.head, SqeFlag.IO_DRAIN);
@@ -339,33 +341,34 @@ export class SimulatedRing {
 
   private continueChain(request: Request, failed: boolean): void {
     let next = request.next;
-    if (!next || !request.linked || this.failures.has(request) || this.failures.has(next)) return;
+    if (!next || !request.linked) return;
     if (request.linkTimeout) {
       // The timeout goes with its operation: it has fired, or it ends now.
       const timeout = request.linkTimeout;
       const following = timeout.linked ? timeout.next : undefined;
       if (!timeout.done) {
         timeout.cancel?.();
-        this.finishOnly(timeout, -Errno.ECANCELED);
+        this.finishOnly(timeout, -Errno.ECANCELED, timeout.has(SqeFlag.CQE_SKIP_SUCCESS));
       }
       next = following;
       if (!next) return;
     }
-    if (failed && !request.has(SqeFlag.IO_HARDLINK)) this.cancelChain(next);
+    if (failed && !request.has(SqeFlag.IO_HARDLINK)) this.cancelChain(next, request.has(SqeFlag.CQE_SKIP_SUCCESS));
     else this.start(next);
   }
 
-  private cancelChain(first: Request): void {
+  /** What follows a failure: silent when the one that failed was to be silent. */
+  private cancelChain(first: Request, silent: boolean): void {
     for (let request: Request | undefined = first; request; request = request.linked ? request.next : undefined) {
-      this.finishOnly(request, -Errno.ECANCELED);
+      this.finishOnly(request, -Errno.ECANCELED, silent);
     }
   }
 
   /** Completes a request without going on with its chain. */
-  finishOnly(request: Request, res: number): void {
+  finishOnly(request: Request, res: number, silent = false): void {
     if (request.done) return;
     this.settle(request);
-    this.post(request.userData, res, 0, !this.inSubmission);
+    if (!silent) this.post(request.userData, res, 0, !this.inSubmission);
   }
 
   private settle(request: Request): void {

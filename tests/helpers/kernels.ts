@@ -2,12 +2,13 @@
  * The same test on both kernels: the simulated one, and Linux where it gives us a ring.
  */
 
-import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, test } from '@jest/globals';
 import { Ring, type RingOptions, type SetupFlagName } from '../../src/ring/index.js';
 import { linuxSyscalls, type Syscalls, UringError } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
-import { pipe, temporaryDirectory, whyNoRing } from './linux.js';
+import { epollCreate, eventfd, listener, pipe, socketPair, temporaryDirectory, whyNoRing } from './linux.js';
 
 /** A kernel with what a test needs around it. */
 export interface TestKernel {
@@ -23,7 +24,19 @@ export interface TestKernel {
   pipe(): [reader: number, writer: number];
   /** Writes to a pipe, as somebody else would. */
   write(fd: number, bytes: Uint8Array): void;
-  /** Closes an fd of `file` or `pipe`. */
+  /** Two connected stream sockets. */
+  socketPair(): [one: number, other: number];
+  /** A listening TCP socket on a port of 127.0.0.1. */
+  listener(backlog: number): { readonly fd: number; readonly port: number };
+  epoll(): number;
+  eventfd(): number;
+  /** Reads, as somebody else would: what must be there. */
+  read(fd: number, length: number): Uint8Array;
+  /** The path of a name in a directory of the test's own. */
+  path(name: string): string;
+  /** A regular file under a name. @returns its path. */
+  put(name: string, content?: Uint8Array | string): string;
+  /** Closes an fd: of this test's making, or of an operation's. */
   close(fd: number): void;
 }
 
@@ -50,6 +63,16 @@ export function describeOnBothKernels(title: string, body: (kernel: () => TestKe
   });
 }
 
+/** Runs `body` on Linux once, outside of a test: to find out what there is. */
+export function onLinuxOnce<T>(body: (kernel: TestKernel) => T): T {
+  const kernel = linuxKernel();
+  try {
+    return body(kernel);
+  } finally {
+    kernel.cleanUp();
+  }
+}
+
 /** A test for rings with these flags; skipped, with the kernel's own words, where it refuses them. */
 export function testWithFlags(name: TestKernel['name'], flags: readonly SetupFlagName[], title: string, body: () => void): void {
   const why = name === 'linux' ? whyNotFlags(flags) : undefined;
@@ -57,7 +80,8 @@ export function testWithFlags(name: TestKernel['name'], flags: readonly SetupFla
   else test.skip(`${title} (skipped: ${why})`, () => undefined);
 }
 
-function whyNotFlags(flags: readonly SetupFlagName[]): string | undefined {
+/** What the kernel says to these flags; `undefined` when it takes them. */
+export function whyNotFlags(flags: readonly SetupFlagName[]): string | undefined {
   try {
     Ring.open({ entries: 1, flags }).close();
     return undefined;
@@ -69,6 +93,7 @@ function whyNotFlags(flags: readonly SetupFlagName[]): string | undefined {
 
 function simulatedKernel(): TestKernel & { cleanUp(): void } {
   const simulated = new SimulatedKernel();
+  simulated.putFile('/test/.directory', new Uint8Array(0));
   const rings: Ring[] = [];
   return {
     name: 'simulated',
@@ -83,6 +108,20 @@ function simulatedKernel(): TestKernel & { cleanUp(): void } {
     contentOf: (fd) => simulated.contentOf(fd),
     pipe: () => simulated.createPipe(),
     write: (fd, bytes) => void simulated.writeFile(fd, bytes),
+    socketPair: () => simulated.createSocketPair(),
+    listener: (backlog) => simulated.createListener(backlog),
+    epoll: () => simulated.createEpoll(),
+    eventfd: () => simulated.eventfd(0),
+    read(fd, length) {
+      const bytes = simulated.readFile(fd, length);
+      if (typeof bytes === 'number') throw new Error(`read gave ${bytes}`);
+      return bytes;
+    },
+    path: (name) => `/test/${name}`,
+    put(name, content = '') {
+      simulated.putFile(`/test/${name}`, Buffer.from(content));
+      return `/test/${name}`;
+    },
     close: (fd) => void simulated.close(fd),
     cleanUp() {
       for (const ring of rings) ring.close();
@@ -94,6 +133,10 @@ function linuxKernel(): TestKernel & { cleanUp(): void } {
   const directory = temporaryDirectory();
   const fds = new Map<number, string | undefined>();
   const rings: Ring[] = [];
+  const keepAll = <Fds extends readonly number[]>(made: Fds): Fds => {
+    for (const fd of made) fds.set(fd, undefined);
+    return made;
+  };
   return {
     name: 'linux',
     syscalls: linuxSyscalls(),
@@ -111,18 +154,42 @@ function linuxKernel(): TestKernel & { cleanUp(): void } {
       return fd;
     },
     contentOf: (fd) => new Uint8Array(readFileSync(fds.get(fd) as string)),
-    pipe() {
-      const ends = pipe();
-      for (const fd of ends) fds.set(fd, undefined);
-      return ends;
+    pipe: () => keepAll(pipe()),
+    socketPair: () => keepAll(socketPair()),
+    listener(backlog) {
+      const made = listener(backlog);
+      fds.set(made.fd, undefined);
+      return made;
+    },
+    epoll: () => keepAll([epollCreate()] as const)[0],
+    eventfd: () => keepAll([eventfd()] as const)[0],
+    read(fd, length) {
+      const bytes = new Uint8Array(length);
+      return bytes.subarray(0, readSync(fd, bytes));
+    },
+    path: (name) => path.join(directory.path, name),
+    put(name, content = '') {
+      writeFileSync(path.join(directory.path, name), content);
+      return path.join(directory.path, name);
     },
     write: (fd, bytes) => void writeSync(fd, bytes),
     close(fd) {
-      if (fds.delete(fd)) closeSync(fd);
+      fds.delete(fd);
+      try {
+        closeSync(fd);
+      } catch {
+        // The operation under test has closed it.
+      }
     },
     cleanUp() {
       for (const ring of rings) ring.close();
-      for (const fd of fds.keys()) closeSync(fd);
+      for (const fd of fds.keys()) {
+        try {
+          closeSync(fd);
+        } catch {
+          // Likewise.
+        }
+      }
       directory.remove();
     },
   };

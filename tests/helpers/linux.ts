@@ -40,6 +40,23 @@ export function socketPair(): [number, number] {
   return [fds[0] as number, fds[1] as number];
 }
 
+/** A TCP socket that listens on a port of 127.0.0.1 which the kernel has chosen. */
+export function listener(backlog: number): { readonly fd: number; readonly port: number } {
+  const fd = load().func('socket', 'int', ['int', 'int', 'int'])(2, 1 | O_CLOEXEC, 0);
+  const address = new Uint8Array(16);
+  const data = new DataView(address.buffer);
+  data.setUint16(0, 2, true);
+  data.setUint32(4, 0x7f00_0001);
+  const size = Uint32Array.of(16);
+  const failed =
+    fd < 0 ||
+    load().func('bind', 'int', ['int', 'void *', 'uint32_t'])(fd, address, 16) !== 0 ||
+    load().func('listen', 'int', ['int', 'int'])(fd, backlog) !== 0 ||
+    load().func('getsockname', 'int', ['int', 'void *', 'void *'])(fd, address, size) !== 0;
+  if (failed) throw new Error('no listening socket to be had');
+  return { fd, port: data.getUint16(2) };
+}
+
 /** eventfd(2), non-blocking. */
 export function eventfd(): number {
   return load().func('eventfd', 'int', ['uint32_t', 'int'])(0, O_CLOEXEC | 0o4000);
