@@ -30,7 +30,7 @@ import {
   outOfRange,
 } from '../validate.js';
 import { EnterFlag, RegWait } from './abi/enter.js';
-import { MsgRingCommand } from './abi/op-flags.js';
+import { CancelFlag, MsgRingCommand } from './abi/op-flags.js';
 import { Opcode } from './abi/opcodes.js';
 import { RegisterOp, SyncCancel } from './abi/register.js';
 import { Feature, type FeatureName, SetupFlag, type SetupFlagName } from './abi/setup.js';
@@ -69,9 +69,9 @@ export interface RingHandle {
 export interface CancelTarget {
   /** The operation with this user data. */
   readonly userData?: number | bigint;
-  /** Operations on this fd (`CancelFlag.FD`). */
+  /** Operations on this fd (`CancelFlag.FD`); with `userData`, those that match both (since 6.6). */
   readonly fd?: number;
-  /** `CancelFlag`s. */
+  /** More `CancelFlag`s: ALL, ANY, FD_FIXED. */
   readonly flags?: number;
   /** Operations with this opcode (`CancelFlag.OP`, since 6.6). */
   readonly opcode?: number;
@@ -321,8 +321,9 @@ export class Ring {
     const { core } = this;
     if (core.closed) throw closedError();
     this.checkWait(count, undefined);
-    checkInteger('index', index, 0, 63);
     if (!this.settings.waitRegion) throw invalidState('there is no wait region');
+    // The kernel's region is a whole page: beyond what was set there are waits without an end.
+    checkInteger('index', index, 0, this.settings.waitArguments - 1);
     const flags = EnterFlag.GETEVENTS | EnterFlag.EXT_ARG | EnterFlag.EXT_ARG_REG | core.enterFlags | core.pendingFlags();
     const toSubmit = core.sq.publish();
     const result = core.syscalls.enter(core.enterFd, toSubmit, count, flags, index * RegWait.SIZE, RegWait.SIZE);
@@ -534,12 +535,17 @@ export class Ring {
    */
   cancelSync(target: CancelTarget): number {
     checkOptions(target, ['userData', 'fd', 'flags', 'opcode', 'timeoutMs'], 'target');
-    const { userData = 0, fd = -1, flags = 0, opcode = 0, timeoutMs } = target;
+    const { userData = 0, fd = -1, opcode = 0, timeoutMs } = target;
     checkUint64('target.userData', userData);
     checkInteger('target.fd', fd, -1, 0x7fff_ffff);
-    checkUint32('target.flags', flags);
+    checkUint32('target.flags', target.flags ?? 0);
     checkInteger('target.opcode', opcode, 0, 255);
     if (timeoutMs !== undefined) checkInteger('target.timeoutMs', timeoutMs, 0, Number.MAX_SAFE_INTEGER);
+    // What is named is looked for: without its flag the kernel would take no notice of it.
+    let flags = target.flags ?? 0;
+    if (target.fd !== undefined) flags |= CancelFlag.FD;
+    if (target.opcode !== undefined) flags |= CancelFlag.OP;
+    if (target.userData !== undefined && flags & (CancelFlag.FD | CancelFlag.OP)) flags |= CancelFlag.USERDATA;
     return registerStruct(this.core, 'SYNC_CANCEL', SyncCancel.SIZE, 1, (data, at) => {
       data.setBigUint64(at + SyncCancel.ADDR, BigInt(userData), true);
       data.setInt32(at + SyncCancel.FD, fd, true);

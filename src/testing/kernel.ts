@@ -636,10 +636,11 @@ export class SimulatedKernel implements Syscalls {
     this.woken = false;
     for (;;) {
       ring.runSqThread();
-      ring.runTaskWork();
+      ring.runTaskWork(minComplete);
       ring.flushOverflow();
       if (ring.cqReady >= minComplete || ring.hasOverflow) return 0;
       if (this.woken && ring.cqReady > 0) return 0;
+      if (ring.hasTaskWork) continue;
       if (this.chaos?.hasWork) {
         this.chaos.step();
         continue;

@@ -9,6 +9,7 @@ import {
   BufRingEntry,
   BufStatus,
   FILES_SKIP,
+  FileIndexRange,
   Opcode,
   Probe,
   Query,
@@ -213,7 +214,15 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
       while (ring.hasRunning && kernel.chaos?.hasWork) kernel.chaos.step();
       return result === -Errno.EALREADY ? 0 : result;
     }),
-  [RegisterOp.FILE_ALLOC_RANGE]: (ring) => (ring.files ? 0 : -Errno.EINVAL),
+  [RegisterOp.FILE_ALLOC_RANGE]: (ring, address, _count, kernel) =>
+    withData(kernel, address, FileIndexRange.SIZE, (data) => {
+      const first = data.getUint32(FileIndexRange.OFF, true);
+      const length = data.getUint32(FileIndexRange.LEN, true);
+      if (first + length > 0xffff_ffff) return -Errno.EOVERFLOW;
+      if (first + length > (ring.files?.length ?? 0)) return -Errno.EINVAL;
+      ring.slotRange = { first, end: first + length };
+      return 0;
+    }),
 };
 
 /** io_uring_register(2) on a ring. */
@@ -275,10 +284,15 @@ function readIovecs(
 ): ({ address: number; length: number } | undefined)[] | number {
   const data = kernel.memory.data(address, 16 * count);
   if (!data) return -Errno.EFAULT;
-  return Array.from({ length: count }, (_, index) => {
-    const base = pointer(data, 16 * index);
-    return base === 0 ? undefined : { address: base, length: pointer(data, 16 * index + 8) };
-  });
+  const pieces: ({ address: number; length: number } | undefined)[] = [];
+  for (let index = 0; index < count; index++) {
+    const address = pointer(data, 16 * index);
+    const length = pointer(data, 16 * index + 8);
+    // Both or neither: a hole has no length.
+    if ((address === 0) !== (length === 0)) return -Errno.EFAULT;
+    pieces.push(address === 0 ? undefined : { address, length });
+  }
+  return pieces;
 }
 
 function registerBuffers(ring: SimulatedRing, kernel: SimulatedKernel, address: number, count: number, tags: number): number {

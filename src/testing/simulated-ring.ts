@@ -47,6 +47,8 @@ export class SimulatedRing {
   restrictions: RestrictionSet | undefined;
   files: (SimulatedFile | undefined)[] | undefined;
   fileTags: bigint[] = [];
+  /** Where automatic slots come from. */
+  slotRange: { readonly first: number; readonly end: number } | undefined;
   buffers: ({ address: number; length: number } | undefined)[] | undefined;
   bufferTags: bigint[] = [];
   readonly personalities = new Set<number>();
@@ -61,7 +63,7 @@ export class SimulatedRing {
   private readonly deferred: Request[] = [];
   /** Zero-copy sends that are over, and whose memory is not free yet. */
   private readonly unreleased = new Set<Request>();
-  private taskWork: (() => void)[] = [];
+  private readonly taskWork: (() => void)[] = [];
   private skipUsed = false;
   private inSubmission = false;
   private closed = false;
@@ -318,14 +320,16 @@ export class SimulatedRing {
     if (this.hasFlag(SetupFlag.DEFER_TASKRUN)) this.signal(true);
   }
 
-  /** Runs deferred completions. */
-  runTaskWork(): void {
-    this.setSqFlag(SqRingFlag.TASKRUN, false);
-    while (this.taskWork.length > 0) {
-      const work = this.taskWork;
-      this.taskWork = [];
-      for (const item of work) item();
-    }
+  /** Runs deferred completions: with DEFER_TASKRUN a part of them, so that one call does not take for ever. */
+  runTaskWork(wanted = 0): void {
+    const limit = this.hasFlag(SetupFlag.DEFER_TASKRUN) ? Math.max(MOST_TASK_WORK, wanted) : Number.POSITIVE_INFINITY;
+    for (let count = 0; this.taskWork.length > 0 && count < limit; count++) this.taskWork.shift()?.();
+    this.setSqFlag(SqRingFlag.TASKRUN, this.taskWork.length > 0 && this.hasFlag(SetupFlag.TASKRUN_FLAG));
+  }
+
+  /** Whether completions wait to be run. */
+  get hasTaskWork(): boolean {
+    return this.taskWork.length > 0;
   }
 
   private finish(request: Request, res: number, flags: number, asynchronous: boolean, extra?: readonly [bigint, bigint]): void {
@@ -380,9 +384,11 @@ export class SimulatedRing {
     if (request.file) this.kernel.releaseFile(request.file);
   }
 
-  /** The first slot without a file, or -1. */
+  /** The first slot without a file that may be picked, or -1. */
   freeSlot(): number {
-    return this.files?.indexOf(undefined) ?? -1;
+    const { first, end } = this.slotRange ?? { first: 0, end: Number.POSITIVE_INFINITY };
+    const slot = this.files?.indexOf(undefined, first) ?? -1;
+    return slot < end ? slot : -1;
   }
 
   /** A slot of the registered files; each keeps its file open. */
@@ -398,6 +404,7 @@ export class SimulatedRing {
   clearFiles(): void {
     for (let slot = 0; slot < (this.files?.length ?? 0); slot++) this.setFile(slot, undefined);
     this.files = undefined;
+    this.slotRange = undefined;
   }
 
   private post(userData: bigint, res: number, flags: number, asynchronous: boolean, extra?: readonly [bigint, bigint]): void {
@@ -543,6 +550,9 @@ export class SimulatedRing {
     this.rings.setUint32(offset, value >>> 0, true);
   }
 }
+
+/** How many completions a ring with DEFER_TASKRUN runs at once (`IO_LOCAL_TW_DEFAULT_MAX`). */
+const MOST_TASK_WORK = 20;
 
 /** A transfer that must not wait. */
 const RWF_NOWAIT = 8;

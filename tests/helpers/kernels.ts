@@ -2,7 +2,7 @@
  * The same test on both kernels: the simulated one, and Linux where it gives us a ring.
  */
 
-import { closeSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, test } from '@jest/globals';
 import { Ring, type RingOptions, type SetupFlagName } from '../../src/ring/index.js';
@@ -169,8 +169,10 @@ function linuxKernel(): TestKernel & { cleanUp(): void } {
     },
     path: (name) => path.join(directory.path, name),
     put(name, content = '') {
-      writeFileSync(path.join(directory.path, name), content);
-      return path.join(directory.path, name);
+      const whole = path.join(directory.path, name);
+      mkdirSync(path.dirname(whole), { recursive: true });
+      writeFileSync(whole, content);
+      return whole;
     },
     write: (fd, bytes) => void writeSync(fd, bytes),
     close(fd) {

@@ -55,6 +55,8 @@ const REGISTER_OP_NAMES = Object.keys(RegisterOp) as RegisterOpName[];
 export class Settings {
   /** @internal */
   waitRegion: ArenaBlock | undefined;
+  /** How many wait arguments it has. @internal */
+  waitArguments = 0;
 
   /** @internal */
   constructor(private readonly core: RingCore) {}
@@ -286,12 +288,13 @@ export class Settings {
       throw error;
     }
     this.waitRegion = region;
+    this.waitArguments = count;
   }
 
   /** Sets the time limit of a registered wait argument, in milliseconds; `undefined` for none. */
   setRegisteredWait(index: number, timeoutMs: number | undefined, minWaitMicroseconds = 0): void {
     if (!this.waitRegion) throw invalidState('there is no wait region');
-    checkInteger('index', index, 0, PAGE_SIZE / RegWait.SIZE - 1);
+    checkInteger('index', index, 0, this.waitArguments - 1);
     checkUint32('minWaitMicroseconds', minWaitMicroseconds);
     checkTimeout(timeoutMs);
     const { data } = this.core.arena;
