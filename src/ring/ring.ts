@@ -338,9 +338,11 @@ export class Ring {
     const { core } = this;
     if (core.closed) throw closedError();
     if (!this.sqpoll) throw invalidState('only a ring with SQPOLL can wait for room in the submission queue');
-    if (core.sq.spaceLeft > 0) return;
-    const result = core.enter(0, 0, EnterFlag.SQ_WAIT | core.pendingFlags());
-    if (result < 0 && result !== -Errno.EINTR) throw new UringError(result, 'io_uring_enter');
+    // Deferred work ends the kernel's wait as a signal does, without an error and without room.
+    while (core.sq.spaceLeft === 0) {
+      const result = core.enter(0, 0, EnterFlag.SQ_WAIT | core.pendingFlags());
+      if (result < 0 && result !== -Errno.EINTR) throw new UringError(result, 'io_uring_enter');
+    }
   }
 
   /** The general way: SQPOLL, time limits, and what is left of a wait that a signal interrupted. */

@@ -46,6 +46,8 @@ export class Request {
   started = false;
   /** A worker is at it, and does not hear of a cancellation. */
   running = false;
+  /** Its last result is decided, and perhaps not posted yet. */
+  answered = false;
   done = false;
 
   constructor(bytes: Uint8Array) {

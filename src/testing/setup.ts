@@ -24,6 +24,10 @@ export function createRing(kernel: SimulatedKernel, entries: number, data: DataV
     cqEntries = powerOfTwo(Math.min(wanted, MAX_CQ_ENTRIES));
     if (cqEntries < sqEntries) return -Errno.EINVAL;
   }
+  if (flags & SetupFlag.ATTACH_WQ) {
+    const fd = data.getUint32(Params.WQ_FD, true);
+    if (!kernel.ring(fd)) return kernel.file(fd) ? -Errno.EINVAL : -Errno.ENXIO;
+  }
   const cqeSize = flags & SetupFlag.CQE32 ? 2 * CQE_SIZE : CQE_SIZE;
   const sqeSize = flags & SetupFlag.SQE128 ? 2 * SQE_SIZE : SQE_SIZE;
   const sqArray = flags & SetupFlag.NO_SQARRAY ? 0 : Math.ceil((64 + cqEntries * cqeSize) / 64) * 64;

@@ -265,22 +265,24 @@ export class SimulatedRing {
   // Completion
 
   /** A request's last CQE. Called by the operations, at once or later. */
-  complete(request: Request, res: number, flags = 0, extra?: readonly [bigint, bigint]): void {
-    if (request.done) return;
+  complete(request: Request, res: number, cqeFlags = 0, extra?: readonly [bigint, bigint]): void {
+    if (request.answered) return;
+    request.answered = true;
+    let flags = cqeFlags;
+    if (ZERO_COPY.has(request.opcode)) {
+      // Even one that failed: a second CQE tells when its memory is free again.
+      request.notification ??= 0;
+      flags |= CqeFlag.MORE;
+    }
+    request.cancel = undefined;
     const inline = this.inSubmission;
     this.later(inline, () => this.finish(request, res, flags, !inline, extra));
   }
 
   /** A CQE of a request that goes on. */
   progress(request: Request, res: number, flags = 0): void {
-    if (request.done) return;
+    if (request.answered) return;
     this.later(this.inSubmission, () => this.post(request.userData, res, flags | CqeFlag.MORE, !this.inSubmission));
-  }
-
-  /** The result of a zero-copy send; a second CQE tells when its memory is free again. */
-  completeWithNotification(request: Request, res: number, usage: number): void {
-    request.notification = usage;
-    this.complete(request, res, CqeFlag.MORE);
   }
 
   private notifyOfRelease(request: Request, usage: number): void {
@@ -376,7 +378,7 @@ export class SimulatedRing {
   }
 
   private settle(request: Request): void {
-    request.done = true;
+    request.done = request.answered = true;
     request.cancel = undefined;
     this.live.delete(request);
     if (request.notification === undefined) this.kernel.ownership.giveBack(request);
@@ -497,12 +499,12 @@ export class SimulatedRing {
 
   /** Every request that waits for something. */
   waiting(): Request[] {
-    return [...this.live].filter((request) => request.started && !request.done && request.cancel);
+    return [...this.live].filter((request) => request.started && !request.answered && request.cancel);
   }
 
   /** Those that a cancellation finds, although it may come too late. */
   cancellable(): Request[] {
-    return [...this.live].filter((request) => request.started && !request.done && (request.cancel || request.running));
+    return [...this.live].filter((request) => request.started && !request.answered && (request.cancel || request.running));
   }
 
   /** Whether workers are at something. */
@@ -565,5 +567,7 @@ const TRANSFERS = new Set<number>([
   Opcode.READ_FIXED,
   Opcode.WRITE_FIXED,
 ]);
+
+const ZERO_COPY = new Set<number>([Opcode.SEND_ZC, Opcode.SENDMSG_ZC]);
 
 const SELECTS_BUFFER = new Set<number>([Opcode.READ, Opcode.READV, Opcode.RECV, Opcode.RECVMSG, Opcode.READ_MULTISHOT]);

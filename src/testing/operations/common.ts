@@ -51,13 +51,13 @@ export function waitFor(
   mayWait = true,
 ): Result {
   const first = attempt();
-  if (first !== -Errno.EAGAIN) return request.done ? PENDING : first;
+  if (first !== -Errno.EAGAIN) return request.answered ? PENDING : first;
   if (!mayWait) return first;
   const stop = () => {
     for (const file of files) file.watchers.delete(watcher);
   };
   const watcher = () => {
-    const result = request.done ? -Errno.EAGAIN : attempt();
+    const result = request.answered ? -Errno.EAGAIN : attempt();
     if (result === -Errno.EAGAIN) return;
     stop();
     ring.complete(request, result);
@@ -80,7 +80,7 @@ export function waitAgain(
     // What it takes away tells the watchers, this one among them.
     if (running) return;
     running = true;
-    while (!request.done) {
+    while (!request.answered) {
       const outcome = attempt();
       if (outcome === 'more') continue;
       if (outcome === 'wait') break;

@@ -86,11 +86,12 @@ function withPath(
   address: number,
   directory: number,
   body: (path: string, start: DirectoryInode) => Result,
+  rootIsDirectory = false,
 ): Result {
   const path = stringAt(ring, request, address);
   if (path === undefined) return -Errno.EFAULT;
   const { kernel } = ring;
-  if (directory === AT_FDCWD || path.startsWith('/')) return body(path, kernel.files.root);
+  if (directory === AT_FDCWD || (path.startsWith('/') && !rootIsDirectory)) return body(path, kernel.files.root);
   const file = kernel.file(directory);
   if (file === undefined) return -Errno.EBADF;
   const start = file instanceof NamedFile ? file.directory : undefined;
@@ -131,9 +132,9 @@ function openWithHow(ring: SimulatedRing, request: Request): Result {
   if (resolve & ~known || flags > 0xffff_ffff) return -Errno.EINVAL;
   if ((resolve & ResolveFlag.BENEATH) !== 0 && (resolve & ResolveFlag.IN_ROOT) !== 0) return -Errno.EINVAL;
   if (mode !== 0 && !(flags & (OpenFlag.CREAT | OpenFlag.TMPFILE))) return -Errno.EINVAL;
-  return withPath(ring, request, request.addr, request.fd, (path, start) =>
-    open(ring, request, start, path, flags, mode, resolve),
-  );
+  const rootIsDirectory = (resolve & ResolveFlag.IN_ROOT) !== 0;
+  const opened = (path: string, start: DirectoryInode) => open(ring, request, start, path, flags, mode, resolve);
+  return withPath(ring, request, request.addr, request.fd, opened, rootIsDirectory);
 }
 
 function statx(ring: SimulatedRing, request: Request): Result {

@@ -58,7 +58,10 @@ function pollAdd(ring: SimulatedRing, request: Request): Result {
 function pollRemove(ring: SimulatedRing, request: Request): Result {
   const target = [...ring.waiting()].find((other) => other.userData === request.addr64 && polls.has(other));
   const updates = PollFlag.UPDATE_EVENTS | PollFlag.UPDATE_USER_DATA;
-  if (!(request.len & updates) && request.opFlags !== 0) return -Errno.EINVAL;
+  if (request.len & ~(updates | PollFlag.ADD_MULTI) || request.len === PollFlag.ADD_MULTI) return -Errno.EINVAL;
+  // What is given has to be asked for.
+  if (!(request.len & PollFlag.UPDATE_EVENTS) && request.opFlags !== 0) return -Errno.EINVAL;
+  if (!(request.len & PollFlag.UPDATE_USER_DATA) && request.off !== 0n) return -Errno.EINVAL;
   if (!target) return -Errno.ENOENT;
   if (!(request.len & updates)) {
     target.cancel?.();

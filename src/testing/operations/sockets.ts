@@ -35,6 +35,8 @@ const RecvmsgOut = { SIZE: 16, NAMELEN: 0, CONTROLLEN: 4, PAYLOADLEN: 8, FLAGS: 
 /** What the notification of a zero-copy send says when the data was copied, as over loopback. */
 const NOTIF_USAGE_COPIED = 0x8000_0000;
 
+const SEND_FLAGS = RecvSendFlag.POLL_FIRST | RecvSendFlag.FIXED_BUF | RecvSendFlag.ZC_REPORT_USAGE;
+
 const SOL_SOCKET = 1;
 const SO_TYPE = 3;
 
@@ -136,6 +138,7 @@ function writeAddress(ring: SimulatedRing, pointer: number, sizePointer: number,
 // Sending
 
 function send(ring: SimulatedRing, request: Request, zeroCopy: boolean): Result {
+  if (request.ioprio & ~SEND_FLAGS) return -Errno.EINVAL;
   const length = request.fileIndex & 0xffff;
   const pieces =
     zeroCopy && request.ioprio & RecvSendFlag.FIXED_BUF ? insideRegistered(ring, request, single(request)) : single(request);
@@ -144,6 +147,7 @@ function send(ring: SimulatedRing, request: Request, zeroCopy: boolean): Result 
 }
 
 function sendMessage(ring: SimulatedRing, request: Request, zeroCopy: boolean): Result {
+  if (request.ioprio & ~SEND_FLAGS) return -Errno.EINVAL;
   return withFile(ring, request, () => {
     const header = ring.kernel.memory.data(request.addr, Msghdr.SIZE);
     if (!header) return -Errno.EFAULT;
@@ -182,22 +186,10 @@ function sendPieces(
       done += result;
       return all && done < length ? -Errno.EAGAIN : done;
     };
-    const finish = (result: number) => {
-      if (!zeroCopy || result < 0) return result;
-      ring.completeWithNotification(request, result, request.ioprio & RecvSendFlag.ZC_REPORT_USAGE ? NOTIF_USAGE_COPIED : 0);
-      return result;
-    };
+    if (zeroCopy && request.ioprio & RecvSendFlag.ZC_REPORT_USAGE) request.notification = NOTIF_USAGE_COPIED;
     const mayWait = !(request.opFlags & MessageFlag.DONTWAIT);
-    return waitFor(
-      ring,
-      request,
-      [socket],
-      () => {
-        const result = attempt();
-        return result === -Errno.EAGAIN ? (mayWait || done === 0 ? result : finish(done)) : finish(result);
-      },
-      mayWait,
-    );
+    const result = waitFor(ring, request, [socket], attempt, mayWait);
+    return result === -Errno.EAGAIN && done > 0 ? done : result;
   });
 }
 
@@ -226,13 +218,12 @@ function recv(ring: SimulatedRing, request: Request): Result {
       lend(ring, request, single(request), 'kernel writes');
       return receivePieces(ring, request, socket, single(request)).result;
     }
-    return waitFor(ring, request, [socket], () => {
-      if (socket.poll() === 0) return -Errno.EAGAIN;
-      return withBuffer(ring, request, request.len, (buffer) => {
+    const attempt = () =>
+      withBuffer(ring, request, request.len, (buffer) => {
         const memory = ring.kernel.memory.bytes(buffer.address, buffer.length);
         return memory ? socket.receive(memory, request.opFlags).result : -Errno.EFAULT;
       });
-    });
+    return waitFor(ring, request, [socket], attempt, !(request.opFlags & MessageFlag.DONTWAIT));
   });
 }
 
@@ -301,7 +292,6 @@ function receiveAgain(
   const withHeader = request.opcode === Opcode.RECVMSG;
   const overhead = withHeader ? RecvmsgOut.SIZE + nameSize + controlSize : 0;
   return waitAgain(ring, request, socket, () => {
-    if (!(socket.poll() & ~4)) return 'wait';
     const buffer = selectFor(group, request, request.len, ring.kernel.ownership);
     if (!buffer) return { last: -Errno.ENOBUFS };
     const memory = ring.kernel.memory.bytes(buffer.address, buffer.length);
@@ -343,6 +333,15 @@ function recvMessage(ring: SimulatedRing, request: Request): Result {
     }
     const pieces = vector(ring, request, pointer(header, Msghdr.IOV), pointer(header, Msghdr.IOVLEN));
     if (typeof pieces === 'number') return pieces;
+    if (request.has(SqeFlag.BUFFER_SELECT)) {
+      // One piece at most: its length is how much is wanted, its place is the group's.
+      const attempt = () =>
+        withBuffer(ring, request, pieces[0]?.length ?? 0, (buffer) => {
+          const memory = ring.kernel.memory.bytes(buffer.address, buffer.length);
+          return memory ? socket.receive(memory, request.opFlags).result : -Errno.EFAULT;
+        });
+      return waitFor(ring, request, [socket], attempt, !(request.opFlags & MessageFlag.DONTWAIT));
+    }
     lend(ring, request, [{ address: request.addr, length: Msghdr.SIZE }, ...pieces], 'kernel writes');
     if (name !== 0) lend(ring, request, [{ address: name, length: room }], 'kernel writes');
     return receivePieces(ring, request, socket, pieces, ({ from, truncated }) => {

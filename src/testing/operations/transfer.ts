@@ -70,7 +70,8 @@ function transfer(ring: SimulatedRing, request: Request, way: Way, pieces: Piece
     const group = ring.bufferGroups.get(request.bufIndex);
     const attempt = (): number => {
       const buffer = selected ? selectFor(group, request, request.len, ring.kernel.ownership) : undefined;
-      if (selected && !buffer) return file.seekable || file.poll() !== 0 ? -Errno.ENOBUFS : -Errno.EAGAIN;
+      // The buffer is picked before the file is looked at.
+      if (selected && !buffer) return -Errno.ENOBUFS;
       const done = moveBytes(ring, request, file, way, buffer ? [buffer] : pieces);
       if (buffer && done >= 0) {
         group?.commit(buffer, done);
@@ -125,7 +126,6 @@ function readMultishot(ring: SimulatedRing, request: Request): Result {
     if (file.kind === 'pipe-write') return -Errno.EBADF;
     const group = ring.bufferGroups.get(request.bufIndex);
     return waitAgain(ring, request, file, () => {
-      if (file.poll() === 0) return 'wait';
       const buffer = selectFor(group, request, request.len, ring.kernel.ownership);
       if (!buffer) return { last: -Errno.ENOBUFS };
       const result = moveBytes(ring, request, file, 'read', [buffer]);
@@ -151,10 +151,17 @@ function splice(ring: SimulatedRing, request: Request, copy: boolean): Result {
     const pipeOut = target instanceof PipeEnd ? target : undefined;
     if (pipeIn?.kind === 'pipe-write' || pipeOut?.kind === 'pipe-read') return -Errno.EBADF;
     if (copy ? !pipeIn || !pipeOut : !pipeIn && !pipeOut) return -Errno.EINVAL;
-    if ((pipeIn && request.addr64 !== CURRENT) || (pipeOut && request.off !== CURRENT)) return copy ? 0 : -Errno.ESPIPE;
+    if (copy ? request.addr64 !== 0n || request.off !== 0n : hasOffset(request, pipeIn, pipeOut)) {
+      return copy ? -Errno.EINVAL : -Errno.ESPIPE;
+    }
     const attempt = () => spliceBytes(request, source, target, pipeIn, copy);
     return waitFor(ring, request, [source, target], attempt, !(flags & SpliceFlag.NONBLOCK));
   });
+}
+
+/** A pipe has no positions. */
+function hasOffset(request: Request, pipeIn: PipeEnd | undefined, pipeOut: PipeEnd | undefined): boolean {
+  return (pipeIn !== undefined && request.addr64 !== CURRENT) || (pipeOut !== undefined && request.off !== CURRENT);
 }
 
 function spliceBytes(
