@@ -7,6 +7,7 @@ export default {
   // Source imports end in .js, as Node wants them; the tests run the .ts beside them.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: 'tsconfig.json' }] },
+  setupFilesAfterEnv: ['<rootDir>/tests/helpers/collect.ts'],
   testTimeout: 30_000,
   // Two cores: more would only make the tests that count threads slower.
   maxWorkers: 2,

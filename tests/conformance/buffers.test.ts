@@ -231,7 +231,8 @@ cases('provided buffers', (test) => {
           if ((sent[index] as number) < 64 * 128) {
             stage.kernel.write(other, Buffer.alloc(128, index + 1));
             (sent[index] as number) += 128;
-          } else if (step === 64) {
+          } else if (!shut[index]) {
+            shut[index] = true;
             stage.add(100 + index, (sqe) => ops.prepShutdown(sqe, other, 1));
           }
         });

@@ -4,8 +4,6 @@
 
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, test } from '@jest/globals';
 import { Ring, type RingOptions, type SetupFlagName } from '../../src/ring/index.js';
 import { linuxSyscalls, type Syscalls, UringError } from '../../src/syscalls/index.js';
@@ -42,21 +40,6 @@ export interface TestKernel {
   close(fd: number): void;
 }
 
-/** So many kernels between two collections. */
-const KERNELS_PER_COLLECTION = 100;
-
-let collect: (() => void) | undefined;
-let kernelsSince = 0;
-
-/** The arenas of closed rings take address space until they are collected, and V8 does not know how large they are. */
-function collectNowAndThen(): void {
-  if (++kernelsSince < KERNELS_PER_COLLECTION) return;
-  kernelsSince = 0;
-  setFlagsFromString('--expose-gc');
-  collect ??= runInNewContext('gc') as () => void;
-  collect();
-}
-
 /** Runs `body` once for each kernel, with a kernel that is new for each test. */
 export function describeOnBothKernels(title: string, body: (kernel: () => TestKernel, name: TestKernel['name']) => void): void {
   describe.each(['simulated', 'linux'] as const)(`${title} (%s)`, (name) => {
@@ -72,7 +55,6 @@ export function describeOnBothKernels(title: string, body: (kernel: () => TestKe
     afterEach(() => {
       current?.cleanUp();
       current = undefined;
-      collectNowAndThen();
     });
     body(() => {
       if (!current) throw new Error('the kernel is there only while a test runs');
