@@ -97,7 +97,8 @@ export class FileChains {
     sync: boolean,
   ): Promise<Omit<FileChain, 'open'>> {
     const file = { slot };
-    let transfer = first;
+    // Cut off before it began: the kernel, short of memory, had taken a part of the chain only.
+    let transfer = first === -Errno.ECANCELED ? 0 : first;
     let done = Math.max(0, first);
     const answer = async (promise: Promise<unknown>) => {
       try {
@@ -225,18 +226,25 @@ class Reader {
     const sink = this.sink as ReadSink<unknown>;
     core.pool.give(this.path as Block);
     this.path = undefined;
-    if (opened < 0) {
+    if (core.closing) {
+      this.stepAbandoned(core.closingError());
+    } else if (opened < 0) {
       this.slots.give(slot);
       this.end(new Rejection(sink.failed(opened, 'open')));
-    } else if (core.closing) {
-      this.stepAbandoned(core.closingError());
-    } else if (first > 0 && second > 0) {
-      this.end(sink.more(slot, Buffer.concat([block.plain(0, first), block.plain(FIRST_SIZE, second)])));
+    } else if ((first > 0 && second > 0) || this.wasCut()) {
+      const pieces = [block.plain(0, Math.max(0, first)), block.plain(FIRST_SIZE, Math.max(0, second))];
+      this.end(sink.more(slot, Buffer.concat(pieces)));
     } else {
       this.outcome = this.outcomeOf(first <= 0 ? first : second);
       prepCloseDirect(core.begin(), slot);
       core.commit(this.closeStep);
     }
+  }
+
+  /** The kernel, short of memory, has taken a part of the chain only: the rest is still to be read. */
+  private wasCut(): boolean {
+    const { first, second } = this;
+    return first === -Errno.ECANCELED || (first > 0 && second === -Errno.ECANCELED);
   }
 
   private outcomeOf(res: number): unknown {
@@ -251,7 +259,8 @@ class Reader {
   private closed(res: number): void {
     this.slots.give(this.slot);
     const { outcome, sink } = this;
-    const failed = res < 0 && !(outcome instanceof Rejection);
+    // With the engine everything is closed, whatever became of this.
+    const failed = res < 0 && !this.core.closing && !(outcome instanceof Rejection);
     this.end(failed ? new Rejection((sink as ReadSink<unknown>).failed(res, 'close')) : outcome);
   }
 

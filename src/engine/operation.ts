@@ -197,7 +197,7 @@ export class OperationRequest<Result> extends Request implements Abortable {
     sqe.setFlags(sqe.flags | operation.sqeFlags | direct | (timed ? link || SqeFlag.IO_LINK : link));
     this.slots.push(core.commit(this));
     if (timed) {
-      this.timeout = new LinkTimeout(() => this.settleIfOver());
+      this.timeout = new LinkTimeout(() => this.timeoutOver());
       const timeout = core.begin();
       prepLinkTimeout(timeout, scope.timespec(timeoutMs));
       timeout.setFlags(link);
@@ -225,6 +225,22 @@ export class OperationRequest<Result> extends Request implements Abortable {
   abandon(error: Error): void {
     if (this.operation.signal !== undefined) unlisten(this.operation.signal, this);
     this.outcome.failed(error, -Errno.ECANCELED);
+  }
+
+  /**
+   * The timeout has ended. When it was cancelled and its operation goes on, the kernel has never had it: short of memory, it took the operation
+   * alone. Then the time is kept here.
+   */
+  private timeoutOver(): void {
+    const { timeout } = this;
+    if (this.slot >= 0 && timeout?.result === -Errno.ECANCELED) {
+      setTimeout(() => {
+        if (this.slot < 0) return;
+        timeout.result = -Errno.ETIME;
+        this.engine.core.cancel(this);
+      }, this.operation.timeoutMs);
+    }
+    this.settleIfOver();
   }
 
   private settleIfOver(): void {

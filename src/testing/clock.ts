@@ -48,4 +48,38 @@ export class VirtualClock {
     }
     this.now = Math.max(this.now, time);
   }
+
+  /**
+   * Lets this program live on the virtual clock: `setTimeout`, `clearTimeout` and `performance.now` follow it from now on. A timer's callback
+   * runs in a turn of the event loop of its own, as ever.
+   *
+   * @returns puts the real ones back.
+   */
+  install(): () => void {
+    const { setTimeout, clearTimeout } = globalThis;
+    const timers = new Map<object, Timer>();
+    const start = (callback: (...args: unknown[]) => void, milliseconds = 0, ...args: unknown[]) => {
+      const handle = { ref: () => handle, unref: () => handle, hasRef: () => true };
+      const fire = () =>
+        setImmediate(() => {
+          if (timers.delete(handle)) callback(...args);
+        });
+      timers.set(handle, this.at(this.now + Math.max(0, milliseconds) * 1e6, fire));
+      return handle;
+    };
+    const stop = (handle?: object) => {
+      if (handle === undefined) return;
+      timers.get(handle)?.cancel();
+      timers.delete(handle);
+    };
+    globalThis.setTimeout = start as never;
+    globalThis.clearTimeout = stop as never;
+    performance.now = () => this.now / 1e6;
+    return () => {
+      for (const timer of timers.values()) timer.cancel();
+      globalThis.setTimeout = setTimeout;
+      globalThis.clearTimeout = clearTimeout;
+      delete (performance as { now?: unknown }).now;
+    };
+  }
 }

@@ -344,6 +344,12 @@ export class SimulatedKernel implements Syscalls {
     this.deadThreads.add(threadId);
   }
 
+  /** Whether a descriptor is a file's or a socket's, and no ring's or eventfd's. */
+  isProgramFile(fd: number): boolean {
+    const kind = this.file(fd)?.kind;
+    return kind !== undefined && kind !== 'eventfd';
+  }
+
   /** Descriptors that are open: for tests that look for leaks. */
   get openDescriptors(): number[] {
     return [...this.descriptors.keys()];

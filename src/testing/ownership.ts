@@ -74,7 +74,11 @@ export class Ownership {
   /** Writes what is not to be read, where the kernel may write. @param pick which of so many. */
   poison(pick: (count: number) => number): void {
     const writable: Loan[] = [];
-    for (const loans of this.loans.values()) for (const loan of loans) if (loan.before === undefined) writable.push(loan);
+    for (const [request, loans] of this.loans) {
+      // What was answered is written, and the program may look at it any moment.
+      if (request.answered) continue;
+      for (const loan of loans) if (loan.before === undefined) writable.push(loan);
+    }
     if (writable.length === 0) return;
     const { start, end } = writable[pick(writable.length)] as Loan;
     this.memory.bytes(start, end - start)?.fill(POISON);

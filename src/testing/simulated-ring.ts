@@ -275,14 +275,20 @@ export class SimulatedRing {
       flags |= CqeFlag.MORE;
     }
     request.cancel = undefined;
-    const inline = this.inSubmission;
+    const inline = this.isInline(request);
     this.later(inline, () => this.finish(request, res, flags, !inline, extra));
   }
 
   /** A CQE of a request that goes on. */
   progress(request: Request, res: number, flags = 0): void {
     if (request.answered) return;
-    this.later(this.inSubmission, () => this.post(request.userData, res, flags | CqeFlag.MORE, !this.inSubmission));
+    const inline = this.isInline(request);
+    this.later(inline, () => this.post(request.userData, res, flags | CqeFlag.MORE, !inline));
+  }
+
+  /** Within a submission completions are posted at once, unless others of the same request still wait to be. */
+  private isInline(request: Request): boolean {
+    return this.inSubmission && !(request.multishot && this.hasTaskWork);
   }
 
   private notifyOfRelease(request: Request, usage: number): void {

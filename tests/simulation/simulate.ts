@@ -1,0 +1,48 @@
+/** Runs programs by their seeds. */
+
+import { runContextProgram } from './context-program.js';
+import { runEngineProgram } from './engine-program.js';
+import { runRingProgram } from './ring-program.js';
+import { World, type WorldOptions } from './world.js';
+
+const PROGRAMS = {
+  ring: async (world: World, steps: number) => runRingProgram(world, steps),
+  context: async (world: World, steps: number) => runContextProgram(world, steps),
+  engine: runEngineProgram,
+};
+
+export type ProgramName = keyof typeof PROGRAMS;
+
+export const PROGRAM_NAMES = Object.keys(PROGRAMS) as ProgramName[];
+
+/** What became of a run. */
+export interface Outcome {
+  readonly program: ProgramName;
+  readonly seed: number;
+  readonly steps: number;
+  /** What went wrong, and what the kernel saw before it. */
+  readonly failure: { readonly message: string; readonly trace: readonly string[] } | undefined;
+}
+
+/** A step of the engine costs several times as much as one of the others. */
+const SHARES: readonly ProgramName[] = ['ring', 'context', 'engine', 'ring', 'context'];
+
+/** Which program a seed runs. */
+export function programOf(seed: number): ProgramName {
+  return SHARES[seed % SHARES.length] as ProgramName;
+}
+
+/** Runs one program to its end. */
+export async function simulate(options: WorldOptions, steps: number, program = programOf(options.seed)): Promise<Outcome> {
+  const world = new World(options);
+  try {
+    await PROGRAMS[program](world, steps);
+    return { program, seed: options.seed, steps: world.steps, failure: undefined };
+  } catch (error) {
+    const { name, message, stack } = error as Error;
+    const where = name === 'Violation' ? message : (stack ?? message);
+    return { program, seed: options.seed, steps: world.steps, failure: { message: where, trace: world.readable() } };
+  } finally {
+    world.end();
+  }
+}
