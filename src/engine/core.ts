@@ -18,7 +18,17 @@
  */
 
 import { prepCancel, prepNop } from '../ops/index.js';
-import { type Cqe, CqeFlag, CqRingFlag, EnterFlag, Ring, type Sqe, SqeFlag, SqRingFlag } from '../ring/index.js';
+import {
+  type Cqe,
+  CqeFlag,
+  CqRingFlag,
+  EnterFlag,
+  Ring,
+  type SetupFlagName,
+  type Sqe,
+  SqeFlag,
+  SqRingFlag,
+} from '../ring/index.js';
 import { type Doorbell, type DoorbellKind, Errno, type Syscalls, UringError } from '../syscalls/index.js';
 import { invalidState, outOfRange } from '../validate.js';
 import { Backlog } from './backlog.js';
@@ -26,6 +36,7 @@ import { AbortError } from './errors.js';
 import { Observer } from './observe.js';
 import { Pool } from './pool.js';
 import { Request } from './request.js';
+import { tellsEventfd } from './wakeups.js';
 
 /** How long the engine goes on without letting the event loop turn. */
 const BURST_MS = 4;
@@ -48,6 +59,8 @@ const NOBODY = 0xffff_ffff_ffff_ffffn;
 /** What a slot's operation is about, for those who look: opcode, file, and what became of it before the kernel saw it. */
 const WITHDRAWN = 1;
 const USER_MEMORY = 2;
+
+const OPTIONAL_FLAGS = ['SINGLE_ISSUER', 'COOP_TASKRUN', 'TASKRUN_FLAG', 'SUBMIT_ALL', 'NO_SQARRAY'] as const;
 
 export interface CoreOptions {
   readonly entries: number;
@@ -134,12 +147,7 @@ export class Core {
   constructor(options: CoreOptions) {
     const { syscalls } = options;
     this.syscalls = syscalls;
-    this.ring = Ring.open({
-      entries: options.entries,
-      cqEntries: options.cqEntries,
-      optionalFlags: ['SINGLE_ISSUER', 'DEFER_TASKRUN', 'COOP_TASKRUN', 'TASKRUN_FLAG', 'SUBMIT_ALL', 'NO_SQARRAY'],
-      syscalls,
-    });
+    this.ring = openRing(options);
     try {
       this.sq = this.ring.sq;
       this.cq = this.ring.cq;
@@ -595,6 +603,16 @@ export class Core {
     });
     this.settle();
   }
+}
+
+/** The ring as the engine wants it; without deferred work where that would not be heard of. */
+function openRing({ entries, cqEntries, syscalls }: CoreOptions): Ring {
+  const open = (flags: readonly SetupFlagName[]) =>
+    Ring.open({ entries, cqEntries, optionalFlags: [...flags, ...OPTIONAL_FLAGS], syscalls });
+  const ring = open(['DEFER_TASKRUN']);
+  if (!ring.hasFlag('DEFER_TASKRUN') || tellsEventfd(syscalls)) return ring;
+  ring.close();
+  return open([]);
 }
 
 function tokenOf(slot: number, generation: number): bigint {

@@ -325,7 +325,12 @@ export class SimulatedRing {
     }
     this.taskWork.push(work);
     if (this.hasFlag(SetupFlag.TASKRUN_FLAG)) this.setSqFlag(SqRingFlag.TASKRUN, true);
-    if (this.hasFlag(SetupFlag.DEFER_TASKRUN)) this.signal(true);
+    if (this.hasFlag(SetupFlag.DEFER_TASKRUN)) {
+      if (!this.kernel.options.losesWakeups) this.signal(true);
+    } else {
+      // It runs when the thread next enters the kernel, be it to wait for its event loop.
+      setImmediate(() => this.runTaskWork());
+    }
   }
 
   /** Runs deferred completions: with DEFER_TASKRUN a part of them, so that one call does not take for ever. */

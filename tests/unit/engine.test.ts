@@ -655,3 +655,83 @@ describe('faults of the kernel (simulated)', () => {
     }
   });
 });
+
+describe('a kernel that is short of memory takes a part of a chain', () => {
+  const whole = (uring: Uring) => {
+    const more: [number, string][] = [];
+    const sink = {
+      content: (block: { plain(start: number, length: number): Buffer }, length: number) => block.plain(0, length).toString(),
+      failed: (res: number, syscall: string) => new Error(`${syscall} ${res}`),
+      more: async (slot: number, start: Buffer) => {
+        more.push([slot, start.toString()]);
+        return 'more';
+      },
+    };
+    return { more, promise: uring.chains.read(uring.files.allocate().slot, '/file', 0, sink as never) };
+  };
+
+  test.each([
+    [1, ''],
+    [2, 'content'],
+  ])('after %d of a file that is read whole: what is left is read on', async (taken, start) => {
+    const kernel = new SimulatedKernel();
+    kernel.putFile('/file', bytes('content'));
+    const uring = keep(Uring.open({ syscalls: kernel }));
+    kernel.limitSubmissions(taken);
+    const { promise, more } = whole(uring);
+    await new Promise((resolve) => setImmediate(resolve));
+    kernel.limitSubmissions(Number.POSITIVE_INFINITY);
+    expect(await promise).toBe('more');
+    expect(more).toEqual([[0, start]]);
+  });
+
+  test('after the opening of a file that is written whole: it is written all the same', async () => {
+    const kernel = new SimulatedKernel();
+    const uring = keep(Uring.open({ syscalls: kernel }));
+    kernel.limitSubmissions(1);
+    const slot = uring.files.allocate().slot;
+    const promise = uring.chains.write(slot, '/new', 0o101, 0o644, bytes('content'), true);
+    await new Promise((resolve) => setImmediate(resolve));
+    kernel.limitSubmissions(Number.POSITIVE_INFINITY);
+    expect(await promise).toMatchObject({ open: 0, transfer: 7, close: 0 });
+    expect(Buffer.from(kernel.fileAt('/new') as Uint8Array).toString()).toBe('content');
+  });
+
+  test('an operation without its timeout: the time is kept all the same', async () => {
+    const kernel = new SimulatedKernel();
+    const uring = keep(Uring.open({ syscalls: kernel }));
+    const [reader] = kernel.createPipe();
+    kernel.limitSubmissions(1);
+    const read = reasonOf(uring.read(reader, new Uint8Array(1), { timeoutMs: 20 }));
+    await new Promise((resolve) => setImmediate(resolve));
+    kernel.limitSubmissions(Number.POSITIVE_INFINITY);
+    expect(await read).toMatchObject({ code: 'ABORT_ERR', cause: { code: 'ETIME' } });
+  });
+
+  test('closing tells that it was the engine that was closed', async () => {
+    const kernel = new SimulatedKernel();
+    kernel.putFile('/file', bytes('content'));
+    const uring = Uring.open({ syscalls: kernel });
+    const { promise } = whole(uring);
+    await Promise.all([uring.close(), expect(reasonOf(promise)).resolves.toMatchObject({ code: 'ABORT_ERR' })]);
+  });
+});
+
+describe('a kernel that does not tell the eventfd of wake-ups', () => {
+  test.each([false, true])('is found out (%p), and its rings do not defer work', async (losesWakeups) => {
+    const kernel = new SimulatedKernel({ losesWakeups });
+    const uring = keep(Uring.open({ syscalls: kernel }));
+    expect(uring.engine.core.ring.hasFlag('DEFER_TASKRUN')).toBe(!losesWakeups);
+    const [reader, writer] = kernel.createPipe();
+    for (let round = 0; round < 3; round++) {
+      const read = uring.read(reader, new Uint8Array(8));
+      await turn();
+      await turn();
+      kernel.writeFile(writer, bytes('x'));
+      expect(await read).toBe(1);
+    }
+    const open = kernel.openDescriptors.length;
+    await uring.close();
+    expect(kernel.openDescriptors.length).toBe(open - 2);
+  });
+});
