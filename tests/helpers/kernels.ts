@@ -73,6 +73,12 @@ export function onLinuxOnce<T>(body: (kernel: TestKernel) => T): T {
   }
 }
 
+/** A test that is skipped where something is lacking, with the reason. */
+export function testUnless(gap: string | undefined, title: string, body: () => void | Promise<void>): void {
+  if (gap === undefined) test(title, body);
+  else test.skip(`${title} (skipped: ${gap})`, () => undefined);
+}
+
 /** A test for rings with these flags; skipped, with the kernel's own words, where it refuses them. */
 export function testWithFlags(name: TestKernel['name'], flags: readonly SetupFlagName[], title: string, body: () => void): void {
   const why = name === 'linux' ? whyNotFlags(flags) : undefined;

@@ -3,6 +3,7 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { runChild } from '../helpers/child.js';
 import { whyNoRing } from '../helpers/linux.js';
+import { rounds } from '../helpers/slow.js';
 
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
@@ -17,7 +18,7 @@ onLinux(`the end of a ring${reason ? ` (skipped: ${reason})` : ''}`, () => {
       fdsAfter: number;
       rssBefore: number;
       rssAfter: number;
-    }>('terminate.mjs', ['200']);
+    }>('terminate.mjs', [String(rounds(200))]);
     expect(result.changed).toBe(0);
     expect(result.fdsAfter).toBeLessThanOrEqual(result.fdsBefore);
     // Each round's arena alone would be 40 MiB.

@@ -8,6 +8,7 @@ import { Opcode, Ring } from '../../src/ring/index.js';
 import { SharedLock } from '../../src/ring/lock.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
+import { gapOn, gaps } from '../helpers/gaps.js';
 import { describeOnBothKernels } from '../helpers/kernels.js';
 import { nops, takeAll } from '../helpers/ring.js';
 
@@ -26,7 +27,7 @@ const drain = (context: URingContext, count: number) => {
   return seen;
 };
 
-describeOnBothKernels('the context', (kernel) => {
+describeOnBothKernels('the context', (kernel, name) => {
   const open = (entries: number, options = {}) => keep(new URingContext(entries, { ...options, syscalls: kernel().syscalls }));
 
   test('a full ring throws NoSpaceError and changes nothing', () => {
@@ -142,7 +143,8 @@ describeOnBothKernels('the context', (kernel) => {
     const fd = kernel().file(Buffer.from('x'));
     context.addRead(new Uint8Array(1), fd, 0, 1);
     context.addNop(2);
-    expect(drain(context, 2)).toEqual([
+    // Older kernels post the refusal first.
+    expect(drain(context, 2).sort()).toEqual([
       [1n, 1],
       [2n, -Errno.EACCES],
     ]);
@@ -164,7 +166,8 @@ describeOnBothKernels('the context', (kernel) => {
     expect(() => context.wait()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
   });
 
-  test.each(['shared', 'mapped'] as const)('a second context on the same ring (%s) sees the same operations', (memory) => {
+  const memories = gapOn(name, gaps.ringsInOurMemory) ? (['mapped'] as const) : (['shared', 'mapped'] as const);
+  test.each(memories)('a second context on the same ring (%s) sees the same operations', (memory) => {
     const context = open(8, { memory });
     const other = keep(URingContext.attach(context.share(), { syscalls: kernel().syscalls }));
     expect(other.fd).not.toBe(context.fd);

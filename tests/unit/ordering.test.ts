@@ -4,7 +4,8 @@ import { expect, test } from '@jest/globals';
 import * as ops from '../../src/ops/index.js';
 import { CancelFlag, type Ring, SqeFlag, TimeoutFlag } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
-import { describeOnBothKernels } from '../helpers/kernels.js';
+import { gapOn, gaps } from '../helpers/gaps.js';
+import { describeOnBothKernels, testUnless } from '../helpers/kernels.js';
 import { nops, run, sqeOf, take, takeAll } from '../helpers/ring.js';
 
 const timespec = (ring: Ring, milliseconds: number) => {
@@ -175,11 +176,13 @@ describeOnBothKernels('drains', (kernel) => {
     ring.submit();
     expect(ring.peekCqe()).toBeNull();
     kernel().write(writer, Buffer.from('x'));
-    expect([take(ring), take(ring), take(ring)].map(({ userData }) => userData)).toEqual([1, 2, 3]);
+    // What was held up starts together with the drain's end: 6.1 is in no order there.
+    const order = [take(ring), take(ring), take(ring)].map(({ userData }) => userData);
+    expect([order[0], order.slice(1).sort()]).toEqual([1, [2, 3]]);
   });
 });
 
-describeOnBothKernels('timeouts', (kernel) => {
+describeOnBothKernels('timeouts', (kernel, name) => {
   test('fire with ETIME', () => {
     const ring = kernel().open({ entries: 8 });
     expect(run(ring, (sqe) => ops.prepTimeout(sqe, timespec(ring, 5))).res).toBe(-Errno.ETIME);
@@ -206,7 +209,7 @@ describeOnBothKernels('timeouts', (kernel) => {
     ]);
   });
 
-  test('fire as often as they are told', () => {
+  testUnless(gapOn(name, gaps.multishotTimeouts), 'fire as often as they are told', () => {
     const ring = kernel().open({ entries: 8 });
     ops.prepTimeout(sqeOf(ring), timespec(ring, 2), 3, TimeoutFlag.MULTISHOT);
     ring.submit();

@@ -54,7 +54,9 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(ring.submit()).toBe(3);
     expect(ring.sq.ready).toBe(2);
     expect(ring.submit()).toBe(2);
-    expect(takeAll(ring).map(({ userData, res }) => [userData, res])).toEqual([
+    // Older kernels post the refusal before what completed in the same submission.
+    const results = takeAll(ring).map(({ userData, res }) => [userData, res] as const);
+    expect(results.sort(([a], [b]) => a - b)).toEqual([
       [1, 0],
       [2, 0],
       [3, -22],

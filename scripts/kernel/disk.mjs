@@ -1,0 +1,168 @@
+/**
+ * The guest's disk: Node, the programs that tests start, the project compiled, and the packages that the tests need. An ext4 image, made
+ * without root and without mounting anything: NVMe and ext4 are built into Debian's cloud kernels, so the guest needs no module.
+ */
+
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { build } from 'esbuild';
+import { find, output } from './debian.mjs';
+
+/** What tests start. Not busybox's: its `head` takes more than it gives out, and its `cat` keeps a fifo locked while it waits. */
+const PROGRAMS = ['sh', 'cat', 'head', 'ls', 'cp', 'sync', 'sleep', 'mount', 'umount'];
+
+const BUSYBOX = [
+  'sh',
+  'mount',
+  'mkdir',
+  'ip',
+  'hostname',
+  'cut',
+  'uname',
+  'sleep',
+  'dmesg',
+  'tail',
+  'sync',
+  'reboot',
+  'cp',
+  'kill',
+];
+
+/** Packages that the tests import. */
+const PACKAGES = ['jest', '@jest/globals', 'fast-check', 'koffi'];
+
+/** Makes the image. @param command what the guest runs, in the project's folder. */
+export async function makeDisk(image, { scratch, command, limitSeconds }) {
+  const root = path.join(scratch, 'root');
+  const inGuest = (name) => path.join(root, name);
+  const put = (name, content, mode = 0o644) => {
+    fs.mkdirSync(path.dirname(inGuest(name)), { recursive: true });
+    fs.writeFileSync(inGuest(name), content, { mode });
+  };
+  const copy = (from, to = from) => fs.cpSync(from, inGuest(to), { recursive: true, dereference: true });
+  for (const folder of ['proc', 'sys', 'dev', 'tmp', 'bin', 'busybox', 'results', 'run', 'root'])
+    fs.mkdirSync(inGuest(folder), { recursive: true });
+  fs.mkdirSync(inGuest('usr'));
+  for (const link of ['sbin', 'usr/bin', 'usr/sbin']) fs.symlinkSync('/bin', inGuest(link));
+
+  const programs = [[fs.realpathSync(process.execPath), 'node'], ...PROGRAMS.map((name) => [find(name), name])];
+  for (const [file, name] of programs) copy(file, `bin/${name}`);
+  copy(find('busybox'), 'busybox/busybox');
+  for (const name of BUSYBOX) fs.symlinkSync('busybox', inGuest(`busybox/${name}`));
+  put('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n');
+  put('etc/group', 'root:x:0:\n');
+  put('etc/hosts', '127.0.0.1 localhost\n::1 localhost\n');
+  put('bin/start', startScript(command, limitSeconds), 0o755);
+
+  await compile(inGuest('project'));
+  for (const name of ['examples', 'tests/children', 'tests/oracle', 'package.json']) copy(name, `project/${name}`);
+  put('project/jest.config.js', `export default ${JSON.stringify(jestConfig())};\n`);
+  copy(path.join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, 'reporter.cjs'), 'project/reporter.cjs');
+  copyPackages(inGuest('project'));
+
+  // Shared libraries of all that is executable.
+  const modules = fs.readdirSync(inGuest('project/node_modules'), { recursive: true }).filter((name) => name.endsWith('.node'));
+  const files = [...programs.map(([file]) => file), ...modules.map((name) => inGuest(`project/node_modules/${name}`))];
+  const libraries = new Set(files.flatMap((file) => output('ldd', [file]).match(/(?<=\s)\/\S+/g) ?? []));
+  for (const library of libraries) {
+    fs.mkdirSync(path.dirname(inGuest(library)), { recursive: true });
+    copy(library);
+  }
+  execFileSync(find('mke2fs'), ['-q', '-t', 'ext4', '-O', '^has_journal', '-E', 'lazy_itable_init=1', '-d', root, image, '1G']);
+  fs.rmSync(root, { recursive: true });
+}
+
+/** The guest's first process. */
+function startScript(command, limitSeconds) {
+  const quoted = command.map((text) => `'${text.replaceAll("'", "'\\''")}'`).join(' ');
+  return `#!/busybox/sh
+export PATH=/busybox
+mount -t proc none /proc
+mount -t sysfs none /sys
+mount -t devtmpfs none /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts -o ptmxmode=666 none /dev/pts
+mount -t tmpfs none /dev/shm
+mount -t tmpfs none /run
+ip link set lo up
+hostname guest
+export HOME=/root TMPDIR=/tmp LANG=C.UTF-8 CI=true NO_COLOR=1 URING_TEST_SLOW=1
+cd /project
+echo "guest: up: $(uname -r)"
+( sleep ${limitSeconds}; echo "guest: stopped after ${limitSeconds} s"; dmesg | tail -n 40; sync; reboot -f ) &
+PATH=/bin ${quoted} < /dev/null
+echo $? > /results/status
+cp /project/results.json /results/
+sync
+mount -o remount,ro /
+reboot -f
+`;
+}
+
+/**
+ * Sources and tests as JavaScript. Transpiling and loading module by module takes long in an emulator: what tests import of the sources comes
+ * in a few pieces (not one for each test file, as modules with state must be there once).
+ */
+async function compile(outdir) {
+  const shared = { format: 'esm', platform: 'node', target: 'node20', logLevel: 'error', outbase: '.', outdir };
+  const pieces = { ...shared, bundle: true, splitting: true, packages: 'external' };
+  const tests = fs
+    .readdirSync('tests', { recursive: true })
+    .flatMap((name) => (name.endsWith('.ts') ? [path.join('tests', name)] : []));
+  const imported = new Set(
+    tests.flatMap((test) =>
+      [...fs.readFileSync(test, 'utf8').matchAll(/'(\.\.\/[^']*)\.js'/g)]
+        .map(([, name]) => path.join(path.dirname(test), `${name}.ts`))
+        .filter((name) => name.startsWith('src/')),
+    ),
+  );
+  await build({ ...pieces, entryPoints: [...imported], chunkNames: 'src/[name]-[hash]' });
+  const published = ['index', 'fs/index', 'low-level', 'testing/index', 'cli/main'].map((name) => `dist/${name}.js`);
+  await build({ ...pieces, entryPoints: published, chunkNames: 'dist/[name]-[hash]' });
+  await build({ ...shared, entryPoints: tests, sourcemap: 'inline', sourcesContent: false });
+}
+
+function jestConfig() {
+  return {
+    testEnvironment: 'node',
+    roots: ['<rootDir>/tests'],
+    testMatch: ['**/*.test.js'],
+    setupFilesAfterEnv: ['<rootDir>/tests/helpers/collect.js'],
+    transform: {},
+    testTimeout: 120_000,
+    maxWorkers: 2,
+    cacheDirectory: '/project/.cache',
+    haste: { forceNodeFilesystemAPI: true },
+    watchman: false,
+    reporters: ['<rootDir>/reporter.cjs'],
+  };
+}
+
+/** Packages and what they depend on, found as Node finds them. */
+function copyPackages(target) {
+  const { packages } = JSON.parse(fs.readFileSync('package-lock.json', 'utf8'));
+  const wanted = new Set();
+  const want = (name, from) => {
+    for (let at = from; ; at = at.replace(/(^|\/)node_modules\/(@[^/]+\/)?[^/]+$/, '')) {
+      const key = path.join(at, 'node_modules', name);
+      const entry = packages[key];
+      if (entry !== undefined) {
+        if (wanted.has(key) || !fs.existsSync(key)) return;
+        wanted.add(key);
+        const peers = Object.keys(entry.peerDependencies ?? {}).filter((peer) => !entry.peerDependenciesMeta?.[peer]?.optional);
+        for (const other of [...Object.keys({ ...entry.dependencies, ...entry.optionalDependencies }), ...peers])
+          want(other, key);
+        return;
+      }
+      if (at === '') return;
+    }
+  };
+  for (const name of PACKAGES) want(name, '');
+  for (const key of wanted) {
+    fs.cpSync(key, path.join(target, key), {
+      recursive: true,
+      filter: (file) => !/\.(d\.[cm]?ts|map|md)$/.test(file) && !file.slice(key.length).includes('/node_modules'),
+    });
+  }
+}
