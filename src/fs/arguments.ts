@@ -9,6 +9,7 @@ import { constants, type OpenMode, type PathLike } from 'node:fs';
 import node from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Path } from '../engine/index.js';
+import { isDetached } from '../validate.js';
 
 const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants;
 
@@ -43,7 +44,8 @@ const FLAGS = new Map<string, number>([
 /** A path for the kernel. */
 export function plainPath(path: PathLike): Path | undefined {
   if (typeof path === 'string') return path.includes('\0') ? undefined : path;
-  if (path instanceof Uint8Array) return path.includes(0) ? undefined : path;
+  // A detached one is Node's to refuse.
+  if (path instanceof Uint8Array) return isDetached(path.buffer) || path.includes(0) ? undefined : path;
   if (!(path instanceof URL)) return undefined;
   try {
     const text = fileURLToPath(path);

@@ -7,7 +7,7 @@
 import type { PathLike } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Memory, op, type Path, type Uring } from '../engine/index.js';
-import { invalidState } from '../validate.js';
+import { invalidArgType, invalidState } from '../validate.js';
 import { ring } from './backend.js';
 import { call } from './call.js';
 import { FileHandle } from './handle.js';
@@ -65,7 +65,8 @@ async function onTarget<T>(
   if (uring === undefined) throw invalidState(`${syscall} needs io_uring`);
   if (typeof target === 'string' || target instanceof Uint8Array) return body(uring, target, target);
   if (target instanceof URL) return body(uring, fileURLToPath(target), fileURLToPath(target));
-  const file = FileHandle.fileOf(target as FileHandle);
+  if (!(target instanceof FileHandle)) throw invalidArgType('file', 'a path or a FileHandle', target);
+  const file = FileHandle.fileOf(target);
   file.addUser();
   try {
     return await body(uring, file.fd, undefined);

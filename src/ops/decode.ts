@@ -4,8 +4,9 @@
  * @module
  */
 
-import { CQE_BUFFER_SHIFT, CqeFlag, SqeFlag } from '../ring/index.js';
+import { CQE_BUFFER_SHIFT, CqeFlag, SQE_SIZE, SqeFlag } from '../ring/index.js';
 import { errnoName } from '../syscalls/index.js';
+import { invalidArgType } from '../validate.js';
 import { operationOf } from './catalogue.js';
 
 /** What {@link describeCqe} reads; a `Cqe`, or a copy of one. */
@@ -24,7 +25,8 @@ export interface CqeLike {
  * @param sqe an `Sqe`, or its 64 or 128 bytes.
  */
 export function describeSqe(sqe: { bytes(): Uint8Array } | Uint8Array): string {
-  const bytes = ArrayBuffer.isView(sqe) ? sqe : sqe.bytes();
+  const bytes = sqe instanceof Uint8Array ? sqe : sqe?.bytes?.();
+  if (!(bytes instanceof Uint8Array) || bytes.length < SQE_SIZE) throw invalidArgType('sqe', 'an SQE or its bytes', sqe);
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const u32 = (offset: number) => data.getUint32(offset, true);
   const u64 = (offset: number) => data.getBigUint64(offset, true);

@@ -4,7 +4,7 @@ export { CompletionQueue } from './completion-queue.js';
 export type { Cqe } from './cqe.js';
 export type { RingLayout } from './layout.js';
 export type { RingOptions } from './options.js';
-export { type KernelQuery, type OpcodeProbe, queryKernel } from './query.js';
+export type { KernelQuery, OpcodeProbe } from './query.js';
 export { type BufferRing, type BufferRingOptions, BufferRings } from './register/buffer-rings.js';
 export { BufferTable, type CloneSource } from './register/buffers.js';
 export { FileTable } from './register/files.js';

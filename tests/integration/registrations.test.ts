@@ -12,13 +12,13 @@ import {
   CqeFlag,
   CqRingFlag,
   Opcode,
-  queryKernel,
   RegisterOp,
   type RegisterOpName,
   Ring,
   type RingOptions,
   SqeFlag,
 } from '../../src/ring/index.js';
+import { queryKernel } from '../../src/ring/query.js';
 import { Errno, linuxSyscalls, UringError } from '../../src/syscalls/index.js';
 import { runChild } from '../helpers/child.js';
 import { gapOn, gaps } from '../helpers/gaps.js';

@@ -23,6 +23,7 @@ export type Path = string | Uint8Array;
 /** Checks a path. */
 export function checkPath(name: string, value: unknown): asserts value is Path {
   if (value instanceof Uint8Array) {
+    if (isDetached(value.buffer)) throw invalidArgValue(name, value, 'is detached');
     if (value.includes(0)) checkCString(name, '\0');
     return;
   }

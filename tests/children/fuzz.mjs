@@ -1,0 +1,322 @@
+/**
+ * Calls public functions with whatever comes: `node fuzz.mjs TARGET SEED RUNS FILE`. Each either works or fails with a typed error; nothing
+ * crashes, and the engine can still be closed, which settles everything. Before each call, the case is written to FILE: a crash leaves it there.
+ *
+ * What the fuzzer must not do is what nobody could survive: close other people's descriptors, or name files outside of its directory.
+ */
+
+import { openSync, writeFileSync, writeSync } from 'node:fs';
+import fc from 'fast-check';
+import * as uring from 'uring';
+import * as fs from 'uring/fs';
+import * as low from 'uring/ring';
+import { SimulatedKernel } from 'uring/testing';
+
+const [target, seed, runs, file] = process.argv.slice(2);
+const journal = openSync(file, 'w');
+writeFileSync('data', 'content');
+const descriptor = openSync('data', 'r+');
+const failures = [];
+
+const detached = () => {
+  const bytes = new Uint8Array(16);
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+  return bytes;
+};
+
+/** Names stay in the directory: no slashes, no dots that lead out of it. */
+const name = fc.oneof(
+  fc.constantFrom('data', 'missing', '', 'dir', 'a\0b', 'x'.repeat(300)),
+  fc.string({ maxLength: 20 }).map((text) => text.replaceAll('/', '_').replaceAll('..', '__')),
+);
+
+/** Of small numbers, only those that are nobody's descriptor, except on the simulated kernel. */
+const number = fc.oneof(
+  fc.constantFrom(-1, -2, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, 2 ** 32, 2 ** 53, -(2 ** 31), 100_000, descriptor),
+  fc.integer({ min: 100_000 }),
+  ...(target === 'ring' ? [fc.nat(64), fc.nat()] : []),
+);
+
+const memory = fc.oneof(
+  fc.uint8Array({ maxLength: 64 }),
+  fc.constant(new Float64Array(4)),
+  fc.constant(new DataView(new ArrayBuffer(8))),
+  fc.constant(new SharedArrayBuffer(32)),
+  fc.constant(new Int32Array(new SharedArrayBuffer(16))),
+  fc.constantFrom(0).map(detached),
+);
+
+const OPTIONS = [
+  ...[
+    'offset',
+    'flags',
+    'mode',
+    'encoding',
+    'flag',
+    'signal',
+    'timeoutMs',
+    'recursive',
+    'force',
+    'bigint',
+    'start',
+    'end',
+    'count',
+    'slot',
+  ],
+  ...[
+    'directory',
+    'bufferSize',
+    'buffers',
+    'highWaterMark',
+    'entries',
+    'cqEntries',
+    'family',
+    'address',
+    'port',
+    'path',
+    'length',
+    'position',
+  ],
+  ...[
+    'group',
+    'incremental',
+    'memory',
+    'userData',
+    'fd',
+    'opcode',
+    'hard',
+    'datasync',
+    'optionalFlags',
+    'eventLoop',
+    'callSites',
+    'fallback',
+  ],
+];
+
+const leaf = fc.oneof(
+  number,
+  name,
+  memory,
+  fc.bigInt(),
+  fc.boolean(),
+  fc.constantFrom(
+    undefined,
+    null,
+    'utf8',
+    'hex',
+    'r',
+    'w',
+    'a',
+    'stream',
+    'unix',
+    'IPv4',
+    'IPv6',
+    AbortSignal.abort(),
+    Symbol('x'),
+  ),
+);
+const options = fc.dictionary(fc.constantFrom(...OPTIONS), leaf, { maxKeys: 5 });
+const address = fc.record(
+  { family: fc.constantFrom('IPv4', 'IPv6', 'unix'), address: name, port: number, path: name },
+  { requiredKeys: [] },
+);
+const anything = fc.oneof(
+  { weight: 6, arbitrary: leaf },
+  { weight: 3, arbitrary: options },
+  { weight: 1, arbitrary: address },
+  { weight: 1, arbitrary: fc.array(leaf, { maxLength: 4 }) },
+  { weight: 1, arbitrary: fc.anything() },
+  { weight: 1, arbitrary: fc.constantFrom(() => undefined, new Map(), new Date(0), /x/) },
+);
+
+/** A typed error: of a class of its own or with a code. */
+function check(call, error) {
+  const typed = error instanceof Error && (typeof error.code === 'string' || error.name === 'AbortError');
+  // Values that cannot even be looked at (getters and conversions that throw) fail in their own way.
+  if (!typed && !/Cannot convert|Symbol\.|toPrimitive|valueOf|detached ArrayBuffer/.test(String(error?.message)))
+    failures.push(`${call}: ${error?.stack ?? error}`);
+}
+
+function text(value) {
+  try {
+    return fc.stringify(value);
+  } catch {
+    return '?';
+  }
+}
+
+const pending = new Set();
+
+/** Calls one function. */
+function call(label, body, args) {
+  const what = `${label}(${args.map(text).join(', ')})`;
+  writeSync(journal, `${what.slice(0, 2000)}\n`.padEnd(2001), 0);
+  try {
+    const result = body(...args);
+    if (typeof result?.then === 'function') {
+      const settled = Promise.resolve(result)
+        .then(
+          (value) => leave(value),
+          (error) => check(what, error),
+        )
+        .finally(() => pending.delete(entry));
+      const entry = { what, settled };
+      pending.add(entry);
+    } else {
+      leave(result);
+    }
+  } catch (error) {
+    check(what, error);
+  }
+}
+
+/** Lets go of what a call has made. */
+function leave(value) {
+  if (value instanceof uring.Uring && value !== uring.Uring.default()) void value.close();
+  else if (value instanceof low.Ring || value instanceof uring.URingContext) value.close();
+  else if (value instanceof fs.FileHandle) void value.close().catch(() => undefined);
+  else if (typeof value?.destroy === 'function') value.on?.('error', () => undefined).destroy();
+  else if (typeof value?.return === 'function') void Promise.resolve(value.return()).catch(() => undefined);
+}
+
+const functionsOf = (object, skip = []) =>
+  Object.entries(object)
+    .filter(([key, value]) => typeof value === 'function' && !skip.includes(key) && !/^[A-Z]/.test(key))
+    .map(([key, value]) => [key, (...args) => value.apply(object, args)]);
+
+/** The methods of a class, on one of it. */
+const methodsOf = (object, skip = []) => {
+  const names = new Set();
+  for (let at = Object.getPrototypeOf(object); at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    for (const key of Object.getOwnPropertyNames(at)) names.add(key);
+  }
+  return [...names]
+    .filter(
+      (key) =>
+        key !== 'constructor' &&
+        !skip.includes(key) &&
+        typeof Object.getOwnPropertyDescriptor(Object.getPrototypeOf(object), key)?.value === 'function',
+    )
+    .map((key) => [key, (...args) => object[key](...args)]);
+};
+
+/** What the library's own parts call of each other. */
+const INTERNAL = ['hold', 'map', 'napi'];
+
+const TARGETS = {
+  /** Descriptions of operations, run on the real kernel. */
+  engine() {
+    const engine = uring.Uring.open();
+    const run = methodsOf(engine, [
+      'close',
+      'closeDescriptor',
+      'closeFile',
+      'closedError',
+      'checkOpen',
+      'closeNow',
+      'seek',
+      'closeAtThreadEnd',
+    ]);
+    const open = ['Uring', (...args) => uring.Uring.open(...args)];
+    return { functions: [...run, open], end: () => engine.close() };
+  },
+  fs() {
+    return { functions: functionsOf(fs, ['watch', 'glob']), end: () => uring.Uring.default().close() };
+  },
+  handle() {
+    let handle;
+    return {
+      functions: [
+        ...[
+          'read',
+          'write',
+          'readv',
+          'writev',
+          'readFile',
+          'writeFile',
+          'appendFile',
+          'stat',
+          'truncate',
+          'utimes',
+          'chmod',
+          'sync',
+          'datasync',
+        ],
+        ...['createReadStream', 'createWriteStream', 'readLines'],
+      ].map((key) => [key, (...args) => handle[key](...args)]),
+      begin: async () => {
+        handle = await fs.open('data', 'r+');
+      },
+      end: async () => {
+        await handle.close();
+        await uring.Uring.default().close();
+      },
+    };
+  },
+  /** The context, and everything that fills an SQE, on the simulated kernel: addresses that are none are EFAULT there. */
+  ring() {
+    const kernel = new SimulatedKernel();
+    kernel.createFile(Buffer.from('content'));
+    const ring = low.Ring.open({ entries: 16, syscalls: kernel });
+    const context = new uring.URingContext(16, { syscalls: kernel });
+    const prepared = functionsOf(low)
+      .filter(([key]) => key.startsWith('prep'))
+      .map(([key, prepare]) => [
+        key,
+        (...args) => {
+          const sqe = ring.getSqe();
+          if (sqe === null) {
+            ring.submit();
+            ring.forEachCqe(() => undefined);
+            return;
+          }
+          try {
+            prepare(sqe, ...args);
+          } catch (error) {
+            low.prepNop(sqe);
+            throw error;
+          }
+        },
+      ]);
+    const others = functionsOf(low).filter(([key]) => !key.startsWith('prep'));
+    const ofContext = methodsOf(context).filter(([key]) => /^(add[A-Z]|remove|async)/.test(key));
+    const parts = [ring.files, ring.buffers, ring.settings, ring.workers, ring.bufferRings].flatMap((part) =>
+      methodsOf(part, INTERNAL),
+    );
+    const open = [
+      'Ring',
+      (options) => low.Ring.open(options !== null && typeof options === 'object' ? { ...options, syscalls: kernel } : options),
+    ];
+    return {
+      functions: [...prepared, ...others, ...ofContext, ...parts, open],
+      end: () => {
+        context.close();
+        ring.close();
+      },
+    };
+  },
+};
+
+process.on('uncaughtException', (error) => failures.push(`uncaught: ${error.stack}`));
+process.on('unhandledRejection', (error) => failures.push(`unhandled: ${error?.stack ?? error}`));
+process.removeAllListeners('warning');
+process.on('warning', () => undefined);
+
+const { functions, begin, end } = TARGETS[target]();
+await begin?.();
+const cases = fc.sample(fc.tuple(fc.nat(functions.length - 1), fc.array(anything, { maxLength: 5 })), {
+  seed: Number(seed),
+  numRuns: Number(runs),
+});
+for (const [index, args] of cases) {
+  const [label, body] = functions[index];
+  call(label, body, args);
+  if (index % 7 === 0) await new Promise((resolve) => setImmediate(resolve));
+}
+await end();
+const deadline = new Promise((resolve) => setTimeout(resolve, 10_000, 'late').unref());
+if ((await Promise.race([Promise.all([...pending].map(({ settled }) => settled)), deadline])) === 'late') {
+  for (const { what } of pending) failures.push(`not settled: ${what}`);
+}
+console.log(JSON.stringify({ functions: functions.length, failures: failures.slice(0, 5) }));
+process.exit(0);
