@@ -52,6 +52,7 @@ export function describeSqe(sqe: { bytes(): Uint8Array } | Uint8Array): string {
 
 /** A CQE in words: `user_data=7 res=-2 (ENOENT) MORE`. */
 export function describeCqe(cqe: CqeLike): string {
+  if (typeof cqe?.userData64 !== 'bigint') throw invalidArgType('cqe', 'a CQE', cqe);
   const parts: string[] = [`user_data=${cqe.userData64}`, `res=${cqe.res}`];
   if (cqe.res < 0) parts.push(`(${errnoName(cqe.res)})`);
   if (cqe.flags & CqeFlag.BUFFER) parts.push(`buffer=${cqe.flags >>> CQE_BUFFER_SHIFT}`);

@@ -130,6 +130,7 @@ const scenarios = {
       throw new Error('thrown after a wait');
     });
     await Promise.all(later);
+    while (seen.length < 3) await sleep(5);
     await uring.close();
     say({ seen: seen.sort() });
   },

@@ -56,3 +56,7 @@ onLinux(`examples${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(fs.readdirSync(directory.path).some((name) => name.endsWith('.tmp'))).toBe(false);
   });
 });
+
+test('test-with-chaos, which needs no Linux', async () => {
+  expect(await run('test-with-chaos.mjs')).toMatch(/^hasty: bytes are lost with seed \d+\ncareful: 100 seeds, nothing lost\n$/);
+});
