@@ -14,6 +14,9 @@ import { readHostFacts } from './host.js';
 import { type Koffi, type KoffiLibrary, loadKoffi } from './koffi.js';
 import type { Syscalls } from './types.js';
 
+const O_CLOEXEC = 0o2000000;
+const O_NONBLOCK = 0o4000;
+
 // The same numbers on x86-64, arm64, riscv64, loong64 and ppc64.
 const SYS_IO_URING_SETUP = 425;
 const SYS_IO_URING_ENTER = 426;
@@ -60,6 +63,7 @@ function createLinuxSyscalls(): Syscalls {
   const munmap = call('munmap', 'int', ['uintptr_t', 'size_t']);
   const close = call('close', 'int', ['int']);
   const eventfd = call('eventfd', 'int', ['uint32_t', 'int']);
+  const pipe2 = call('pipe2', 'int', ['void *', 'int']);
   const lseek = call('lseek', 'int64_t', ['int', 'int64_t', 'int']);
   const fcntl = call('fcntl', 'int', ['int', 'int', 'int']);
   const addHook = threadEndHooks(libc);
@@ -108,6 +112,11 @@ function createLinuxSyscalls(): Syscalls {
 
     eventfd(initial, flags) {
       const result = eventfd(initial, flags);
+      return result < 0 ? -errno() : result;
+    },
+
+    pipe(ends) {
+      const result = pipe2(ends, O_CLOEXEC | O_NONBLOCK);
       return result < 0 ? -errno() : result;
     },
 

@@ -96,6 +96,9 @@ export interface Syscalls {
   /** eventfd(2). */
   eventfd(initial: number, flags: number): number;
 
+  /** pipe2(2), non-blocking. @param ends two words, for the fds of the read end and the write end. */
+  pipe(ends: Int32Array): number;
+
   /**
    * An eventfd that Node's event loop watches.
    *

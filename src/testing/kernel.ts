@@ -458,6 +458,11 @@ export class SimulatedKernel implements Syscalls {
     });
   }
 
+  pipe(ends: Int32Array): number {
+    ends.set(this.createPipe());
+    return 0;
+  }
+
   openDoorbell(onRing: () => void): Doorbell {
     const fd = this.eventfd(0);
     if (fd < 0) throw new UringError(fd, 'eventfd');

@@ -38,6 +38,10 @@ function withData(kernel: SimulatedKernel, address: number, size: number, body: 
   return data ? body(data) : -Errno.EFAULT;
 }
 
+/** `IORING_MAX_FIXED_FILES`, `IORING_MAX_REG_BUFFERS`. */
+const MOST_FILES = 1 << 20;
+const MOST_BUFFERS = 1 << 14;
+
 const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
   [RegisterOp.BUFFERS]: (ring, address, count, kernel) => registerBuffers(ring, kernel, address, count, 0),
   [RegisterOp.UNREGISTER_BUFFERS]: (ring) => {
@@ -111,6 +115,8 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
       const count = data.getUint32(RsrcRegister.NR, true);
       if (data.getUint32(RsrcRegister.FLAGS, true) & RsrcRegister.FLAG_SPARSE) {
         if (ring.files) return -Errno.EBUSY;
+        if (count === 0) return -Errno.EINVAL;
+        if (count > MOST_FILES) return -Errno.EMFILE;
         ring.files = new Array(count).fill(undefined);
         return 0;
       }
@@ -132,6 +138,7 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
       const count = data.getUint32(RsrcRegister.NR, true);
       if (data.getUint32(RsrcRegister.FLAGS, true) & RsrcRegister.FLAG_SPARSE) {
         if (ring.buffers) return -Errno.EBUSY;
+        if (count === 0 || count > MOST_BUFFERS) return -Errno.EINVAL;
         ring.buffers = new Array(count).fill(undefined);
         return 0;
       }
@@ -297,7 +304,7 @@ function readIovecs(
 
 function registerBuffers(ring: SimulatedRing, kernel: SimulatedKernel, address: number, count: number, tags: number): number {
   if (ring.buffers) return -Errno.EBUSY;
-  if (count === 0 || count > 16384) return -Errno.EINVAL;
+  if (count === 0 || count > MOST_BUFFERS) return -Errno.EINVAL;
   const buffers = readIovecs(kernel, address, count);
   if (typeof buffers === 'number') return buffers;
   if (buffers.some((buffer) => buffer && !kernel.memory.bytes(buffer.address, buffer.length))) return -Errno.EFAULT;
@@ -308,6 +315,8 @@ function registerBuffers(ring: SimulatedRing, kernel: SimulatedKernel, address: 
 
 function registerFiles(ring: SimulatedRing, kernel: SimulatedKernel, address: number, count: number, tags: number): number {
   if (ring.files) return -Errno.EBUSY;
+  if (count === 0) return -Errno.EINVAL;
+  if (count > MOST_FILES) return -Errno.EMFILE;
   return withData(kernel, address, 4 * count, (data) => {
     const fds = Array.from({ length: count }, (_, index) => data.getInt32(4 * index, true));
     if (fds.some((fd) => fd !== -1 && !kernel.file(fd))) return -Errno.EBADF;
