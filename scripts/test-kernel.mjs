@@ -12,12 +12,13 @@ import { find, install, kernel } from './kernel/debian.mjs';
 import { makeDisk } from './kernel/disk.mjs';
 import { runMachine } from './kernel/machine.mjs';
 
-const [series, jestArguments, { limit, results }] = (() => {
+const [series, jestArguments, { limit, results, verbose }] = (() => {
   const program = new Command('test:kernel')
     .argument('<series>', 'the kernel: 6.1, 6.12')
     .argument('[jest...]', 'arguments for jest: files, -t pattern')
     .option('--limit <minutes>', 'how long the tests may take', Number, 20)
     .option('--results <file>', "where jest's results go, as JSON")
+    .option('--verbose', 'tell of each test as it begins: the last one told of is the one that hangs')
     .passThroughOptions()
     .parse();
   return [program.args[0], program.args.slice(1), program.opts()];
@@ -31,7 +32,7 @@ try {
   const disk = path.join(scratch, 'disk.img');
   const jest = ['node_modules/jest/bin/jest.js', '--json', '--outputFile=/project/results.json'];
   const command = ['/bin/node', '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', ...jest, ...jestArguments];
-  await makeDisk(disk, { scratch, command, limitSeconds: limit * 60 });
+  await makeDisk(disk, { scratch, command, limitSeconds: limit * 60, verbose });
   await runMachine({ kernel: image, image: disk, limitMs: (limit * 60 + 60) * 1000 });
   execFileSync(find('debugfs'), ['-R', `rdump /results ${scratch}`, disk], { stdio: 'ignore' });
   const output = path.join(scratch, 'results', 'results.json');

@@ -33,7 +33,7 @@ const BUSYBOX = [
 const PACKAGES = ['jest', '@jest/globals', 'fast-check', 'koffi'];
 
 /** Makes the image. @param command what the guest runs, in the project's folder. */
-export async function makeDisk(image, { scratch, command, limitSeconds }) {
+export async function makeDisk(image, { scratch, command, limitSeconds, verbose }) {
   const root = path.join(scratch, 'root');
   const inGuest = (name) => path.join(root, name);
   const put = (name, content, mode = 0o644) => {
@@ -53,7 +53,7 @@ export async function makeDisk(image, { scratch, command, limitSeconds }) {
   put('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n');
   put('etc/group', 'root:x:0:\n');
   put('etc/hosts', '127.0.0.1 localhost\n::1 localhost\n');
-  put('bin/start', startScript(command, limitSeconds), 0o755);
+  put('bin/start', startScript(command, limitSeconds, verbose), 0o755);
 
   await compile(inGuest('project'));
   for (const name of ['examples', 'tests/children', 'tests/oracle', 'package.json']) copy(name, `project/${name}`);
@@ -74,7 +74,7 @@ export async function makeDisk(image, { scratch, command, limitSeconds }) {
 }
 
 /** The guest's first process. */
-function startScript(command, limitSeconds) {
+function startScript(command, limitSeconds, verbose) {
   const quoted = command.map((text) => `'${text.replaceAll("'", "'\\''")}'`).join(' ');
   return `#!/busybox/sh
 export PATH=/busybox
@@ -87,7 +87,7 @@ mount -t tmpfs none /dev/shm
 mount -t tmpfs none /run
 ip link set lo up
 hostname guest
-export HOME=/root TMPDIR=/tmp LANG=C.UTF-8 CI=true NO_COLOR=1 URING_TEST_SLOW=1
+export HOME=/root TMPDIR=/tmp LANG=C.UTF-8 CI=true NO_COLOR=1 URING_TEST_SLOW=1${verbose ? ' URING_VERBOSE=1' : ''}
 cd /project
 echo "guest: up: $(uname -r)"
 ( sleep ${limitSeconds}; echo "guest: stopped after ${limitSeconds} s"; dmesg | tail -n 40; sync; reboot -f ) &

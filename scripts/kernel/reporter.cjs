@@ -9,6 +9,10 @@ module.exports = class Reporter {
     if (process.env.URING_VERBOSE) say(`... ${path.slice('/project/'.length)}`);
   }
 
+  onTestCaseStart(_test, { fullName }) {
+    if (process.env.URING_VERBOSE) say(`  - ${fullName}`);
+  }
+
   onTestCaseResult(_test, { status, fullName, duration, failureMessages }) {
     if (status === 'failed') say(`  FAILED ${fullName}\n${failureMessages.join('\n').slice(0, 2000)}`);
     else if (duration > 20_000) say(`  ${(duration / 1000).toFixed(0)} s: ${fullName}`);
