@@ -358,7 +358,7 @@ cases('queues', (test) => {
         fill(stage, 4);
         for (const userData of [10, 11]) stage.add(userData, (sqe) => sqe.prepare(254, 0, 0, 0, 0, 0));
         expect(stage.ring.submit()).toBe(taken);
-        expect(stage.results(6)).toEqual([...upTo(4).map((userData) => [userData, 0]), [10, -Errno.EINVAL], [11, -Errno.EINVAL]]);
+        expect(stage.sorted(6)).toEqual([...upTo(4).map((userData) => [userData, 0]), [10, -Errno.EINVAL], [11, -Errno.EINVAL]]);
       },
     );
   }

@@ -45,12 +45,13 @@ cases('registered files and buffers', (test) => {
   });
 
   test('file-register (large)', 'one file in a table of thousands of holes', (stage) => {
-    stage.ring.files.registerSparse(8192);
+    // No more than descriptors are allowed.
+    stage.ring.files.registerSparse(4000);
     const fd = stage.kernel.file();
-    expect(stage.ring.files.update(7193, [fd])).toBe(1);
-    const data = stage.put('at 7193');
-    expect(stage.run((sqe) => ops.prepWrite(sqe, 7193, data.address, 7, 0), FIXED_FILE)).toBe(7);
-    expect(Buffer.from(stage.kernel.contentOf(fd)).toString()).toBe('at 7193');
+    expect(stage.ring.files.update(3193, [fd])).toBe(1);
+    const data = stage.put('at 3193');
+    expect(stage.run((sqe) => ops.prepWrite(sqe, 3193, data.address, 7, 0), FIXED_FILE)).toBe(7);
+    expect(Buffer.from(stage.kernel.contentOf(fd)).toString()).toBe('at 3193');
   });
 
   test('file-register (bad ones)', 'a table with a descriptor that is none is refused', (stage) => {
