@@ -1,6 +1,6 @@
 /** Bad input: every public function says what is wrong, in Node's words, and nothing has changed. */
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { URingContext } from '../../src/index.js';
 import * as ops from '../../src/ops/index.js';
 import { Ring, type Sqe } from '../../src/ring/index.js';
@@ -15,11 +15,11 @@ const VALUE = 'ERR_INVALID_ARG_VALUE';
 const kernel = new SimulatedKernel();
 let ring: Ring;
 let context: URingContext;
-beforeAll(() => {
+beforeEach(() => {
   ring = Ring.open({ entries: 8, syscalls: kernel });
   context = new URingContext(8, { syscalls: kernel });
 });
-afterAll(() => {
+afterEach(() => {
   ring.close();
   context.close();
 });

@@ -1,0 +1,11 @@
+/** A little of the simulation: as much as each mutant can be given. */
+
+import { expect, test } from '@jest/globals';
+import { PROGRAM_NAMES, simulate } from '../simulation/simulate.js';
+
+test.each(PROGRAM_NAMES)('programs of the %s pass', async (program) => {
+  for (let seed = 1; seed <= 2; seed++) {
+    const { failure } = await simulate({ seed }, 60, program);
+    expect(failure?.message).toBeUndefined();
+  }
+});
