@@ -57,7 +57,10 @@ export async function makeDisk(image, { scratch, command, limitSeconds, verbose 
 
   await compile(inGuest('project'));
   for (const name of ['examples', 'tests/children', 'tests/oracle', 'package.json']) copy(name, `project/${name}`);
-  put('project/jest.config.js', `export default ${JSON.stringify(jestConfig())};\n`);
+  put(
+    'project/jest.config.js',
+    `export default ${JSON.stringify(jestConfig(command.some((argument) => argument.includes('tests/machine'))))};\n`,
+  );
   copy(path.join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, 'reporter.cjs'), 'project/reporter.cjs');
   copyPackages(inGuest('project'));
 
@@ -123,11 +126,12 @@ async function compile(outdir) {
   await build({ ...shared, entryPoints: tests, sourcemap: 'inline', sourcesContent: false });
 }
 
-function jestConfig() {
+function jestConfig(changesMachine) {
   return {
     testEnvironment: 'node',
     roots: ['<rootDir>/tests'],
     testMatch: ['**/*.test.js'],
+    testPathIgnorePatterns: changesMachine ? [] : ['/tests/machine/'],
     setupFilesAfterEnv: ['<rootDir>/tests/helpers/collect.js'],
     transform: {},
     testTimeout: 120_000,

@@ -126,7 +126,11 @@ export class Uring {
    * @throws as {@link Uring.open}, each time it is asked.
    */
   static default(): Uring {
-    if (shared === undefined || shared.closed) shared = new Uring({});
+    if (shared === undefined || shared.closed) {
+      // One that has failed is closed by nobody else.
+      void shared?.close();
+      shared = new Uring({});
+    }
     return shared;
   }
 

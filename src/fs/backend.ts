@@ -16,6 +16,8 @@ export interface Configuration {
   readonly fallback?: boolean | undefined;
 }
 
+const TEMPORARY = new Set<string | undefined>(['EMFILE', 'ENFILE']);
+
 let fallback = process.env.URING_FALLBACK === '1';
 let current: Uring | undefined;
 /** Why there is no io_uring, since the fallback took over. */
@@ -53,7 +55,8 @@ export function ring(): Uring | undefined {
     current = Uring.default();
     return current;
   } catch (error) {
-    if (!fallback) throw error;
+    // Too many descriptors: not for ever, and Node needs one as well.
+    if (!fallback || TEMPORARY.has((error as { code?: string }).code)) throw error;
     reason = error;
     process.emitWarning(`uring/fs falls back to node:fs/promises. ${(error as Error).message}`, { code: 'URING_FALLBACK' });
     return undefined;

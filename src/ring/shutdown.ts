@@ -26,6 +26,20 @@ const ROUND_MS = 10;
 /** Rounds without a completion after which a ring that refuses drains counts as probably at rest. */
 const QUIET_ROUNDS = 10;
 
+/**
+ * Answers of `enter` that no later one will change: this thread may not use the ring (SINGLE_ISSUER, and collected elsewhere), it is no ring
+ * any more, or a filter of system calls has been installed since.
+ */
+const HOPELESS = new Set<number>([
+  Errno.EEXIST,
+  Errno.EBADF,
+  Errno.EOWNERDEAD,
+  Errno.EPERM,
+  Errno.EACCES,
+  Errno.ENOSYS,
+  Errno.EOPNOTSUPP,
+]);
+
 /** The drain marker's user data; no index, counter or address looks like it. */
 const MARKER = 0xffff_ffff_dead_0fffn;
 
@@ -50,8 +64,7 @@ export function drain(core: RingCore, accounting?: Accounting): DrainResult {
     const completions = core.cq.forEach((cqe) => {
       proof.completed(cqe);
     });
-    // This thread may not use the ring (SINGLE_ISSUER, and collected elsewhere), or it is no ring any more.
-    if (result === -Errno.EEXIST || result === -Errno.EBADF || result === -Errno.EOWNERDEAD) return 'busy';
+    if (HOPELESS.has(-result)) return 'busy';
     // Not enabled yet: it has never taken anything.
     if (result === -Errno.EBADFD) return core.layout.setupFlags & SetupFlag.R_DISABLED ? 'rest' : 'busy';
     quietRounds = completions > 0 ? 0 : quietRounds + 1;

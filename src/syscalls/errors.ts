@@ -172,7 +172,7 @@ export function setupError(errno: number, host: HostFacts): UringError | UringUn
   if (number === Errno.ENOMEM) {
     const soft = host.memlock?.soft;
     const limit = soft === undefined ? 'unknown' : soft === Number.POSITIVE_INFINITY ? 'unlimited' : `${soft} bytes`;
-    return new UringError(number, 'io_uring_setup', `RLIMIT_MEMLOCK is ${limit}; older kernels charge rings to it`);
+    return new UringError(number, 'io_uring_setup', `RLIMIT_MEMLOCK is ${limit}; most kernels charge rings to it`);
   }
   if (number === Errno.EMFILE || number === Errno.ENFILE) return new UringError(number, 'io_uring_setup');
   return new UringUnavailableError(explainSetupErrno(number, host), { errno: number });

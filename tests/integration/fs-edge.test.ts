@@ -100,6 +100,60 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
     });
   });
 
+  describe.each(modules)('a read-only file system (%s)', (name, module) => {
+    const root = `${directory.path}/constant-${name}`;
+    const mounted = (() => {
+      fs.mkdirSync(root, { recursive: true });
+      try {
+        execFileSync('mount', ['-t', 'tmpfs', 'none', root], { stdio: 'ignore' });
+        fs.writeFileSync(`${root}/file`, 'text');
+        fs.mkdirSync(`${root}/folder`);
+        execFileSync('mount', ['-o', 'remount,ro', root], { stdio: 'ignore' });
+        return true;
+      } catch {
+        return false;
+      }
+    })();
+    afterAll(() => {
+      if (mounted) execFileSync('umount', ['-l', root]);
+    });
+    const readOnly = mounted ? test : test.skip;
+    const why = mounted ? '' : ' (skipped: no tmpfs can be mounted)';
+
+    readOnly(`everything that changes something is refused, and what is there can be read${why}`, async () => {
+      const [file, other] = [`${root}/file`, `${root}/other`];
+      const changes: Record<string, () => Promise<unknown>> = {
+        open: () => module.open(file, 'r+'),
+        create: () => module.open(other, 'w'),
+        writeFile: () => module.writeFile(file, 'x'),
+        writePieces: () => module.writeFile(other, ['x', 'y']),
+        appendFile: () => module.appendFile(file, 'x'),
+        mkdir: () => module.mkdir(other),
+        unlink: () => module.unlink(file),
+        rmdir: () => module.rmdir(`${root}/folder`),
+        rm: () => module.rm(file),
+        rename: () => module.rename(file, other),
+        link: () => module.link(file, other),
+        symlink: () => module.symlink(file, other),
+        truncate: () => module.truncate(file, 1),
+        chmod: () => module.chmod(file, 0o600),
+        utimes: () => module.utimes(file, 1, 1),
+        copyFile: () => module.copyFile(file, other),
+      };
+      const codes = await Promise.all(Object.values(changes).map((change) => codeOf(change())));
+      expect(Object.fromEntries(Object.keys(changes).map((key, index) => [key, codes[index]]))).toEqual(
+        Object.fromEntries(Object.keys(changes).map((key) => [key, 'EROFS'])),
+      );
+      const stream = module.createWriteStream(other);
+      const events = eventsOf(stream, ['error', 'finish']);
+      stream.end('x');
+      expect(await events).toEqual(['error EROFS', 'close']);
+      expect(await module.readFile(file, 'utf8')).toBe('text');
+      expect((await module.stat(file)).size).toBe(4);
+      expect(fs.readdirSync(root)).toEqual(['file', 'folder']);
+    });
+  });
+
   describe.each(modules)('positions (%s)', (name, module) => {
     test('writes at the same time at the file’s own position follow one another', async () => {
       const file = `${directory.path}/together-${name}`;

@@ -1,0 +1,212 @@
+/**
+ * What becomes of the library where the system refuses: `node restricted.mjs SCENARIO [ARGUMENT...]`. The last line is JSON.
+ */
+
+import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import koffi from 'koffi';
+import { op, URingContext, Uring } from 'uring';
+import * as fs from 'uring/fs';
+import { Ring } from 'uring/ring';
+
+const libc = koffi.load(null);
+
+const CALLS = { setup: 425, enter: 426, register: 427 };
+
+/** seccomp(2): on this thread, from now on, these calls are answered with an errno, as the profile of a container does. */
+function forbid(calls, errno) {
+  const [PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, MODE_FILTER] = [22, 38, 2];
+  const [LOAD_NUMBER, JUMP_IF_EQUAL, RETURN] = [0x20, 0x15, 0x06];
+  const [ALLOW, ERRNO] = [0x7fff_0000, 0x0005_0000];
+  const instructions = [
+    [LOAD_NUMBER, 0, 0, 0],
+    ...calls.map((call, index) => [JUMP_IF_EQUAL, calls.length - index, 0, CALLS[call]]),
+    [RETURN, 0, 0, ALLOW],
+    [RETURN, 0, 0, ERRNO | errno],
+  ];
+  const filter = Buffer.alloc(8 * instructions.length);
+  instructions.forEach(([code, yes, no, value], index) => {
+    filter.writeUInt16LE(code, 8 * index);
+    filter.writeUInt8(yes, 8 * index + 2);
+    filter.writeUInt8(no, 8 * index + 3);
+    filter.writeUInt32LE(value, 8 * index + 4);
+  });
+  koffi.struct('sock_fprog', { len: 'uint16_t', filter: 'void *' });
+  const prctl = libc.func('prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']);
+  const install = libc.func('prctl', 'int', ['int', 'ulong', 'sock_fprog *', 'ulong', 'ulong']);
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) !== 0) throw new Error('PR_SET_NO_NEW_PRIVS failed');
+  if (install(PR_SET_SECCOMP, MODE_FILTER, { len: instructions.length, filter }, 0, 0) !== 0) {
+    throw new Error('PR_SET_SECCOMP failed');
+  }
+}
+
+const warnings = [];
+process.on('warning', ({ code, name }) => warnings.push(code ?? name));
+
+/** What is open, but for Node's own. */
+const descriptors = () =>
+  readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      // libuv keeps /dev/null open for the day on which there is no descriptor left.
+      return /\/fd$|^\/dev\/null$/.test(target) ? [] : [`${fd} ${target}`];
+    } catch {
+      return [];
+    }
+  });
+
+const told = ({ name, code, errno, reason, syscall, message }) => ({ name, code, errno, reason, syscall, message });
+
+/** How something ends: with what it gives, or with an error. */
+const endOf = async (body) => {
+  try {
+    return { value: (await body()) ?? null };
+  } catch (error) {
+    return { error: told(error) };
+  }
+};
+
+const directory = mkdtempSync(path.join(os.tmpdir(), 'uring-restricted-'));
+chmodSync(directory, 0o755);
+const file = path.join(directory, 'file');
+writeFileSync(file, 'text');
+
+/** Every way in. */
+const entrances = {
+  ring: () => Ring.open({ entries: 4 }).close(),
+  context: () => new URingContext(4).close(),
+  engine: async () => {
+    const uring = Uring.open();
+    try {
+      await uring.nop();
+    } finally {
+      await uring.close();
+    }
+  },
+  fs: () => fs.readFile(file, 'utf8'),
+};
+
+const tryAll = async () => {
+  const results = {};
+  for (const [name, body] of Object.entries(entrances)) results[name] = await endOf(body);
+  return results;
+};
+
+/** The shared engine, which `uring/fs` has opened where it could. */
+const closeDefault = () => endOf(() => Uring.default().close());
+
+const becomeNobody = () => {
+  process.setgroups([]);
+  process.setgid(65534);
+  process.setuid(65534);
+};
+
+const pipe = () => {
+  const fds = new Int32Array(2);
+  if (libc.func('pipe2', 'int', ['void *', 'int'])(fds, 0o2000000) !== 0) throw new Error('pipe2 failed');
+  return fds;
+};
+
+const scenarios = {
+  /** Some calls are refused from the start. */
+  async refused(errno, ...calls) {
+    forbid(calls, Number(errno));
+    const before = descriptors();
+    const ends = await tryAll();
+    await closeDefault();
+    const left = descriptors().filter((text) => !before.includes(text));
+    fs.configure({ fallback: true });
+    return { ends, left, fallback: await endOf(entrances.fs) };
+  },
+
+  /** Some calls are refused in the middle of the work. */
+  async later(errno, ...calls) {
+    const uring = Uring.open();
+    const [reader, writer] = pipe();
+    const target = new Uint8Array(8);
+    const waiting = [endOf(() => uring.read(reader, target)), endOf(() => uring.poll(reader, 1))];
+    const signal = AbortSignal.timeout(60_000);
+    waiting.push(endOf(() => uring.read(reader, new Uint8Array(8), { signal })));
+    await uring.nop();
+    forbid(calls, Number(errno));
+    const after = [endOf(() => uring.nop()), endOf(() => uring.run(op.openat(file))), endOf(() => uring.timeout(1))];
+    const ends = await Promise.all([...waiting, ...after]);
+    const closing = await endOf(() => uring.close());
+    closeSync(reader);
+    closeSync(writer);
+    return { pending: ends, closing };
+  },
+
+  /** No descriptor is left (RLIMIT_NOFILE). */
+  async descriptors() {
+    // Everything is loaded that would be loaded on the way.
+    await tryAll();
+    const uring = Uring.open();
+    await uring.nop();
+    const before = descriptors();
+    const all = [];
+    const fill = () => {
+      try {
+        for (;;) all.push(openSync('/dev/null', 'r'));
+      } catch (error) {
+        return error.code;
+      }
+    };
+    const reason = fill();
+    const none = await tryAll();
+    const running = await endOf(() => uring.nop());
+    const openings = [
+      await endOf(() => uring.run(op.openat(file))),
+      await endOf(() => uring.run(op.pipe())),
+      await endOf(() => fs.open(file)),
+    ];
+    // One of the two of a pipe, and nothing stays behind.
+    closeSync(all.pop());
+    openings.push(await endOf(() => uring.run(op.pipe())));
+    closeSync(openSync('/dev/null', 'r'));
+    for (const fd of all.splice(0)) closeSync(fd);
+    const again = await tryAll();
+    await uring.close();
+    const left = descriptors().filter((text) => !before.includes(text));
+    return { reason, none, running, openings, again, left };
+  },
+
+  /** Nothing may be locked in memory (RLIMIT_MEMLOCK), and this is nobody of importance. */
+  async memory() {
+    becomeNobody();
+    const before = descriptors();
+    const ends = await tryAll();
+    const registered = await endOf(() => {
+      const ring = Ring.open({ entries: 4 });
+      try {
+        ring.buffers.register([new Uint8Array(new SharedArrayBuffer(1 << 16))]);
+      } finally {
+        ring.close();
+      }
+    });
+    await closeDefault();
+    return { ends, registered, left: descriptors().filter((text) => !before.includes(text)) };
+  },
+
+  /** Whatever this machine says: as nobody, or as root. */
+  async asIs(who) {
+    if (who === 'nobody') becomeNobody();
+    const before = descriptors();
+    const ends = await tryAll();
+    await closeDefault();
+    const left = descriptors().filter((text) => !before.includes(text));
+    fs.configure({ fallback: true });
+    return { ends, left, fallback: await endOf(entrances.fs) };
+  },
+};
+
+const [scenario, ...rest] = process.argv.slice(2);
+const result = await scenarios[scenario](...rest);
+try {
+  rmSync(directory, { recursive: true });
+} catch {
+  // Not by nobody.
+}
+await new Promise((resolve) => setImmediate(resolve));
+console.log(JSON.stringify({ ...result, warnings }));

@@ -1,0 +1,27 @@
+/** Runs `children/restricted.mjs`. */
+
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** How each way in ended: with a value, or with an error. */
+export type Ends = Record<string, { readonly value?: unknown; readonly error?: Record<string, unknown> }>;
+
+/** What most scenarios tell. */
+export interface Restricted {
+  readonly ends: Ends;
+  /** Descriptors that are open and were not before. */
+  readonly left: string[];
+  readonly fallback: Ends[string];
+  readonly warnings: string[];
+}
+
+/** Runs a scenario. @param limits of a shell, to be set before. */
+export async function runRestricted(scenario: string, args: string[] = [], limits = ':'): Promise<Restricted> {
+  const script = fileURLToPath(new URL('../children/restricted.mjs', import.meta.url));
+  const command = ['-c', `${limits} && exec "$0" "$@"`, process.execPath, script, scenario, ...args];
+  const { stdout } = await run('sh', command, { timeout: 120_000 });
+  return JSON.parse(stdout.trim().split('\n').at(-1) as string) as Restricted;
+}
