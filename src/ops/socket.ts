@@ -122,6 +122,7 @@ export function prepSendZc(
   destinationLength = 0,
   bufferIndex?: number,
 ): void {
+  checkUint16('ioprio', ioprio);
   if (bufferIndex !== undefined) checkUint16('bufferIndex', bufferIndex);
   const fixed = bufferIndex === undefined ? 0 : RecvSendFlag.FIXED_BUF;
   prepareSend(sqe, Opcode.SEND_ZC, fd, buffer, length, flags, ioprio | fixed, destination, destinationLength);

@@ -36,6 +36,7 @@ export function prepFutexWait(
   mask: number | bigint = FUTEX_BITSET_MATCH_ANY,
   futexFlags: number = FutexFlag.SIZE_U32 | FutexFlag.PRIVATE,
 ): void {
+  checkUint64('value', value);
   prepareFutex(sqe, Opcode.FUTEX_WAIT, address, value, mask, futexFlags);
 }
 
@@ -47,6 +48,7 @@ export function prepFutexWake(
   mask: number | bigint = FUTEX_BITSET_MATCH_ANY,
   futexFlags: number = FutexFlag.SIZE_U32 | FutexFlag.PRIVATE,
 ): void {
+  checkUint64('count', count);
   prepareFutex(sqe, Opcode.FUTEX_WAKE, address, count, mask, futexFlags);
 }
 
@@ -89,7 +91,6 @@ function prepareFutex(
   futexFlags: number,
 ): void {
   checkAddress('address', address);
-  checkUint64('value', value);
   checkUint64('mask', mask);
   checkUint32('futexFlags', futexFlags);
   prepareWithOffset(sqe, opcode, futexFlags, address, 0, value, 0);

@@ -6,11 +6,13 @@ import * as ops from '../../src/ops/index.js';
 import { Ring, type Sqe } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
+import { golden } from '../helpers/golden.js';
 import { run } from '../helpers/ring.js';
 
 const TYPE = 'ERR_INVALID_ARG_TYPE';
 const RANGE = 'ERR_OUT_OF_RANGE';
 const VALUE = 'ERR_INVALID_ARG_VALUE';
+const STATE = 'ERR_INVALID_STATE';
 
 const kernel = new SimulatedKernel();
 let ring: Ring;
@@ -24,6 +26,8 @@ afterEach(() => {
   context.close();
 });
 
+const ZERO_COPY = { interfaceIndex: 1, receiveQueue: 0, entries: 8, area: new Uint8Array(4096) };
+
 /** Any value, whatever the types say. */
 const any = (value: unknown) => value as never;
 
@@ -34,14 +38,18 @@ const detached = () => {
   return view;
 };
 
-function expectError(use: () => unknown, code: string): void {
-  let thrown: { code?: string; name?: string } | undefined;
+const message = golden('bad-input');
+
+function expectError(title: string, use: () => unknown, code: string): void {
+  let thrown: { code?: string; name?: string; message?: string } | undefined;
   try {
     use();
   } catch (error) {
     thrown = error as { code: string; name: string };
   }
-  expect(thrown).toMatchObject({ code, name: code === RANGE ? 'RangeError' : 'TypeError' });
+  const names: Record<string, string> = { [RANGE]: 'RangeError', [STATE]: 'Error' };
+  expect(thrown).toMatchObject({ code, name: names[code] ?? 'TypeError' });
+  message(title, String(thrown?.message));
 }
 
 describe('opening', () => {
@@ -64,12 +72,29 @@ describe('opening', () => {
     ['contradicting memory', open({ memory: 'mapped', flags: ['NO_MMAP'] }), VALUE],
     ['CQSIZE without a size', open({ flags: ['CQSIZE'] }), TYPE],
     ['ATTACH_WQ without a ring', open({ flags: ['ATTACH_WQ'] }), TYPE],
+    ['the CQ as a string', open({ cqEntries: '8' }), TYPE],
+    ['a CPU of the SQ thread that there cannot be', open({ sqThreadCpu: -1 }), RANGE],
+    ['attaching to fd -1', open({ attachTo: -1 }), RANGE],
+    ['attaching to null', open({ attachTo: null }), TYPE],
+    ['optional flags that are no array', open({ optionalFlags: 'x' }), TYPE],
+    ['an arena that is no number', open({ arenaSize: '40' }), TYPE],
+    ['an arena of 4 GiB', open({ arenaSize: 2 ** 32 }), RANGE],
+    ['more entries than the kernel rounds', open({ entries: 2 ** 32, flags: ['CLAMP'] }), RANGE],
+    ['a larger CQ than the kernel rounds', open({ cqEntries: 2 ** 32, flags: ['CLAMP'] }), RANGE],
+    ['attaching to nothing at all', () => Ring.attach(any(null)), TYPE],
+    [
+      'attaching to a handle with another signature',
+      () => Ring.attach({ ...ring.share(), signature: any('uring:ring:0') }),
+      TYPE,
+    ],
+    ['attaching to a handle without a layout', () => Ring.attach({ ...ring.share(), layout: any(null) }), TYPE],
+    ['attaching to a handle without memory', () => Ring.attach({ ...ring.share(), memory: any(new ArrayBuffer(8)) }), TYPE],
     ['a small arena', open({ arenaSize: 1024 }), RANGE],
     ['a negative idle time', open({ sqThreadIdle: -1 }), RANGE],
     ['attaching to nothing', () => Ring.attach(any({})), TYPE],
     ['attaching to half a handle', () => Ring.attach(any({ signature: 'uring:ring:1' })), TYPE],
     ['attaching to a string', () => URingContext.attach(any('x')), TYPE],
-  ])('%s', (_, use, code) => expectError(use, code));
+  ])('%s', expectError);
 
   test('a misspelling is told with the right name', () => {
     expect(open({ cqentries: 16 })).toThrow('did you mean "cqEntries"?');
@@ -102,11 +127,11 @@ describe('encoders check, and leave the SQE as it was', () => {
     ['no buffers', (s) => ops.prepProvideBuffers(s, 1, 1, 0, 1, 1), RANGE],
     ['a payload that is none', (s) => ops.prepUringCmd(s, 1, 3, 0, any('x')), TYPE],
   ];
-  test.each(cases)('%s', (_, encode, code) => {
+  test.each(cases)('%s', (title, encode, code) => {
     const sqe = ring.getSqe() as Sqe;
     ops.prepNop(sqe);
     const before = Buffer.from(sqe.bytes());
-    expectError(() => encode(sqe), code);
+    expectError(title, () => encode(sqe), code);
     expect(Buffer.compare(before, sqe.bytes())).toBe(0);
     ring.submit();
     ring.forEachCqe(() => undefined);
@@ -115,14 +140,14 @@ describe('encoders check, and leave the SQE as it was', () => {
   test('user data and flags', () => {
     const sqe = ring.getSqe() as Sqe;
     ops.prepNop(sqe);
-    for (const value of [-1, 1.5, Number.NaN, 2 ** 53]) expectError(() => sqe.setUserData(value), RANGE);
-    expectError(() => sqe.setUserData(2n ** 64n), RANGE);
-    expectError(() => sqe.setUserData(any('1')), TYPE);
-    expectError(() => sqe.setFlags(-1), RANGE);
-    expectError(() => sqe.setFlags(0x80), RANGE);
-    expectError(() => sqe.setBufferIndex(70_000), RANGE);
-    expectError(() => sqe.setPersonality(65_537), RANGE);
-    expectError(() => sqe.setIoprio(any('x')), TYPE);
+    for (const value of [-1, 1.5, Number.NaN, 2 ** 53]) expectError(`user data ${value}`, () => sqe.setUserData(value), RANGE);
+    expectError('user data 2^64', () => sqe.setUserData(2n ** 64n), RANGE);
+    expectError('user data as a string', () => sqe.setUserData(any('1')), TYPE);
+    expectError('flags of -1', () => sqe.setFlags(-1), RANGE);
+    expectError('flags that there are not', () => sqe.setFlags(0x80), RANGE);
+    expectError('a buffer index beyond u16', () => sqe.setBufferIndex(70_000), RANGE);
+    expectError('a personality beyond u16', () => sqe.setPersonality(65_537), RANGE);
+    expectError('an ioprio that is no number', () => sqe.setIoprio(any('x')), TYPE);
     ring.submit();
     ring.forEachCqe(() => undefined);
   });
@@ -164,9 +189,79 @@ describe('the ring', () => {
     ['cancelling by a misspelled field', () => ring.cancelSync(any({ userdata: 1 })), VALUE],
     ['a message to nobody', () => ring.sendMessage(-1, 1), RANGE],
     ['resizing to 0', () => ring.settings.resize(0), RANGE],
+    ['a message of a result beyond u32', () => ring.sendMessage(3, 1, 2 ** 32), RANGE],
+    ['a message with user data that is none', () => ring.sendMessage(3, any('x')), TYPE],
+    ['a message with flags that are none', () => ring.sendMessage(3, 1, 0, any('x')), TYPE],
+    ['cancelling fd -2', () => ring.cancelSync({ fd: -2 }), RANGE],
+    ['cancelling user data that is none', () => ring.cancelSync({ userData: any('x') }), TYPE],
+    ['cancelling with flags that are none', () => ring.cancelSync({ flags: -1 }), RANGE],
+    ['cancelling opcode 256', () => ring.cancelSync({ opcode: 256 }), RANGE],
+    ['cancelling for a negative time', () => ring.cancelSync({ timeoutMs: -1 }), RANGE],
+    ['cancelling nothing that is an object', () => ring.cancelSync(any(1)), TYPE],
+    ['a batch of -1', () => ring.peekBatch([], -1), RANGE],
+    ['visiting half a completion', () => ring.forEachCqe(() => undefined, 0.5), RANGE],
+    ['a registered wait without a region', () => ring.submitAndWaitRegistered(1, 0), STATE],
+    ['waiting for room without SQPOLL', () => ring.waitForSqSpace(), STATE],
+    ['attaching with a misspelled option', () => Ring.attach(ring.share(), any({ syscall: kernel })), VALUE],
+    ['registering a thousand million buffers', () => ring.buffers.register(new Array(16385).fill(new Uint8Array(1))), RANGE],
+    ['as many tags as buffers', () => ring.buffers.registerTagged([new Uint8Array(8)], []), RANGE],
+    ['tags that are no array', () => ring.buffers.registerTagged([new Uint8Array(8)], any(1)), TYPE],
+    ['a tag that is no number', () => ring.buffers.registerTagged([new Uint8Array(8)], any(['x'])), TYPE],
+    ['no slots for buffers', () => ring.buffers.registerSparse(0), RANGE],
+    ['more slots for buffers than there can be', () => ring.buffers.registerSparse(16385), RANGE],
+    ['updating buffers at -1', () => ring.buffers.update(-1, [new Uint8Array(8)]), RANGE],
+    ['updating no buffers', () => ring.buffers.update(0, []), RANGE],
+    ['updating buffers with too few tags', () => ring.buffers.update(0, [new Uint8Array(8)], [1, 2]), RANGE],
+    ['cloning from nothing', () => ring.buffers.cloneFrom(any(undefined)), TYPE],
+    ['cloning from no ring', () => ring.buffers.cloneFrom(any({})), TYPE],
+    ['cloning from slot -1', () => ring.buffers.cloneFrom(ring, { sourceOffset: -1 }), RANGE],
+    ['cloning to slot -1', () => ring.buffers.cloneFrom(ring, { offset: -1 }), RANGE],
+    ['cloning -1 slots', () => ring.buffers.cloneFrom(ring, { count: -1 }), RANGE],
+    ['more slots for files than there can be', () => ring.files.registerSparse(2 ** 31 + 1), RANGE],
+    ['updating files at -1', () => ring.files.update(-1, [3]), RANGE],
+    ['updating files with fd -3', () => ring.files.update(0, [-3]), RANGE],
+    ['updating files with tags, at -1', () => ring.files.updateTagged(-1, [3], [1]), RANGE],
+    ['updating files with tags, fd -3', () => ring.files.updateTagged(0, [-3], [1]), RANGE],
+    ['updating files with too few tags', () => ring.files.updateTagged(0, [3], []), RANGE],
+    ['a range that begins at -1', () => ring.files.setAllocRange(-1, 1), RANGE],
+    ['a range of -1', () => ring.files.setAllocRange(0, -1), RANGE],
+    ['tags that are no array, of files', () => ring.files.registerTagged([3], any('x')), TYPE],
+    ['an eventfd of -1', () => ring.settings.registerEventfd(-1), RANGE],
+    ['an eventfd of -1, for what is late', () => ring.settings.registerEventfdAsync(-1), RANGE],
+    ['credentials 65536', () => ring.settings.unregisterPersonality(65536), RANGE],
+    ['restrictions that are none', () => ring.settings.restrict(any(1)), TYPE],
+    ['a restriction that is misspelled', () => ring.settings.restrict(any({ operation: [] })), VALUE],
+    ['an unknown registration', () => ring.settings.restrict({ registrations: any(['BUFER']) }), VALUE],
+    ['flags beyond a byte to allow', () => ring.settings.restrict({ allowedSqeFlags: 256 }), RANGE],
+    ['flags beyond a byte to require', () => ring.settings.restrict({ requiredSqeFlags: 256 }), RANGE],
+    ['forgetting a ring fd that is not registered', () => ring.settings.unregisterRingFd(), STATE],
+    ['polling that is misspelled', () => ring.settings.registerNapi(any({ busyPoll: 1 })), VALUE],
+    ['polling for -1', () => ring.settings.registerNapi({ busyPollMicroseconds: -1, preferBusyPoll: false }), RANGE],
+    ['a clock of -1', () => ring.settings.setClock(-1), RANGE],
+    ['resizing the CQ to 0', () => ring.settings.resize(8, 0), RANGE],
+    ['a wait region of 0', () => ring.settings.registerWaitRegion(0), RANGE],
+    ['a wait region beyond its page', () => ring.settings.registerWaitRegion(65), RANGE],
+    ['a registered wait to be set, without a region', () => ring.settings.setRegisteredWait(0, 1), STATE],
+    ['CPUs that are no array', () => ring.workers.setAffinity(any(1)), TYPE],
+    ['a CPU that there cannot be', () => ring.workers.setAffinity([0, 2 ** 20]), RANGE],
+    ['a limit for unbounded workers of -1', () => ring.workers.setLimits({ unbounded: -1 }), RANGE],
+    ['a group beyond u16 for a buffer ring', () => ring.bufferRings.create({ group: 65536, entries: 2 }), RANGE],
+    ['a buffer ring of 0', () => ring.bufferRings.create({ group: 0, entries: 0 }), RANGE],
+    ['a buffer ring of 65536', () => ring.bufferRings.create({ group: 0, entries: 65536 }), RANGE],
+    ['buffers of 0 bytes', () => ring.bufferRings.create({ group: 0, entries: 2, bufferSize: 0 }), RANGE],
+    ['buffers of 2 GiB', () => ring.bufferRings.create({ group: 0, entries: 2, bufferSize: 2 ** 31 }), RANGE],
+    ['a buffer ring in other memory', () => ring.bufferRings.create({ group: 0, entries: 2, memory: any('heap') }), VALUE],
+    ['zero copy without options', () => ring.zeroCopy.registerQueue(any(undefined)), TYPE],
+    ['zero copy, misspelled', () => ring.zeroCopy.registerQueue(any({ interface: 1 })), VALUE],
+    ['zero copy on interface -1', () => ring.zeroCopy.registerQueue({ ...ZERO_COPY, interfaceIndex: -1 }), RANGE],
+    ['zero copy on queue -1', () => ring.zeroCopy.registerQueue({ ...ZERO_COPY, receiveQueue: -1 }), RANGE],
+    ['zero copy with 0 entries', () => ring.zeroCopy.registerQueue({ ...ZERO_COPY, entries: 0 }), RANGE],
+    ['zero copy into a string', () => ring.zeroCopy.registerQueue({ ...ZERO_COPY, area: any('x') }), TYPE],
+    ['zero copy of queue -1, flushed', () => ring.zeroCopy.flush(-1), RANGE],
+    ['flags of an SQE that are no number', () => ring.getSqe()?.setFlags(any('x')), TYPE],
     ['an arena block of 0', () => ring.arena.allocate(0), RANGE],
     ['an arena block that is too large', () => ring.arena.allocate(2 ** 29), RANGE],
-  ])('%s', (_, use, code) => expectError(use, code));
+  ])('%s', expectError);
 
   test("an fd that is not open is the operation's own result", () => {
     expect(run(ring, (sqe) => ops.prepRead(sqe, 9999, ring.arena.block(8).address, 8, 0)).res).toBe(-Errno.EBADF);
@@ -174,7 +269,8 @@ describe('the ring', () => {
 
   test('a buffer ring that does not fit leaves nothing behind', () => {
     for (let i = 0; i < 3; i++) {
-      expectError(() => ring.bufferRings.create({ group: 5, entries: 64, bufferSize: 1 << 20 }), RANGE);
+      const create = () => ring.bufferRings.create({ group: 5, entries: 64, bufferSize: 1 << 20 });
+      expectError('a buffer ring that does not fit', create, RANGE);
     }
     const buffers = ring.bufferRings.create({ group: 5, entries: 4, bufferSize: 64 });
     buffers.release();
@@ -215,8 +311,8 @@ describe('the context', () => {
     ['restrictions that are no array', () => new URingContext(8, any({ restrictions: 'NOP' })), TYPE],
     ['an unknown restriction', () => new URingContext(8, any({ restrictions: ['NOPE'], syscalls: kernel })), VALUE],
     ['entries 0', () => new URingContext(0), RANGE],
-  ])('%s', (_, use, code) => {
-    expectError(use, code);
+  ])('%s', (title, use, code) => {
+    expectError(title, use, code);
     // Nothing was added, and there is room for all that fits.
     for (let i = 0; i < 8; i++) context.addNop(i);
     expect(context.submit()).toBe(8);

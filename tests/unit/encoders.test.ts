@@ -267,6 +267,37 @@ describe('newer operations', () => {
   });
 });
 
+describe('what an encoder cannot hold', () => {
+  type AnyEncoder = (sqe: Sqe, ...args: unknown[]) => void;
+  const encoders = Object.entries(ops).filter(([name]) => name.startsWith('prep')) as [string, AnyEncoder][];
+
+  /** The parameters after the SQE, as they are written. */
+  const parametersOf = (encode: AnyEncoder) => {
+    const [, list] = /^function \w*\(([^{]*?)\)\s*{/.exec(String(encode)) as unknown as [string, string];
+    return list
+      .split(',')
+      .map((text) => text.split('=')[0]?.trim() as string)
+      .slice(1)
+      .filter(Boolean);
+  };
+  const fitting = (parameter: string) => (parameter === 'payload' ? new Uint8Array(8) : 1);
+
+  test.each(encoders)('%s names the argument, and leaves the SQE as it is', (_, encode) => {
+    const parameters = parametersOf(encode);
+    const right = parameters.map(fitting);
+    encode(dirtySqe(), ...right);
+    for (const [index, parameter] of parameters.entries()) {
+      for (const wrong of [{}, 'x', 1.5, 2 ** 70]) {
+        const sqe = dirtySqe();
+        const args = right.map((value, at) => (at === index ? wrong : value));
+        const named = expect.stringMatching(new RegExp(`["']${parameter}["'.]`));
+        expect(() => encode(sqe, ...args)).toThrow(expect.objectContaining({ code: expect.any(String), message: named }));
+        expect(sqe.bytes().every((byte) => byte === 0xff)).toBe(true);
+      }
+    }
+  });
+});
+
 describe('the catalogue', () => {
   test('has one record for each opcode, at its place', () => {
     expect(ops.OPERATIONS.map(({ code }) => code)).toEqual(Array.from({ length: 63 }, (_, code) => code));
@@ -297,6 +328,30 @@ describe('fields that all operations have', () => {
     sqe.setFlags(0);
     expect(fieldsOf(sqe)).toMatchObject({ flags: 0, ioprio: 0xabcd });
     expect(sqe.opcode).toBe(0);
+    sqe.setBufferIndex(0x4321);
+    expect(fieldsOf(sqe)).toMatchObject({ buf: 0x4321, personality: 0x5678 });
+    sqe.setUserData(5);
+    expect(fieldsOf(sqe).rest[0]).toBe(5n);
+  });
+
+  test.each([16, 32])('nothing beside an SQE of %i words is touched', (size) => {
+    const memory = new Int32Array(4 * size).fill(-1);
+    const sqe = new Sqe(memory, new Float64Array(memory.buffer), size, size);
+    ops.prepRead(sqe, 3, 1, 1, 2 ** 40);
+    sqe.setUserData(2 ** 40);
+    sqe.setUserData(1);
+    sqe.setUserData(2n ** 63n);
+    sqe.setFlags(1);
+    sqe.setIoprio(1);
+    sqe.setPersonality(1);
+    sqe.setBufferIndex(1);
+    expect([...memory.subarray(0, size), ...memory.subarray(2 * size)].every((word) => word === -1)).toBe(true);
+    expect([...memory.subarray(size + 16, 2 * size)].every((word) => word === 0)).toBe(true);
+    const copy = new Sqe(memory, new Float64Array(memory.buffer), 2 * size, size);
+    copy.copyFrom(sqe);
+    expect(copy.bytes()).toEqual(sqe.bytes());
+    expect(memory.subarray(0, size).every((word) => word === -1)).toBe(true);
+    expect(memory.subarray(3 * size).every((word) => word === -1)).toBe(true);
   });
 });
 

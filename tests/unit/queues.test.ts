@@ -1,11 +1,21 @@
 /** The two queues: the rules of the ring protocol (section 16 of the interface's description), each by name. */
 
 import { describe, expect, test } from '@jest/globals';
-import { prepNop, prepNopWith, prepPollAdd, prepRead } from '../../src/ops/index.js';
-import { type Cqe, CqeFlag, NopFlag, PollEvent, Ring, type SetupFlagName, SqRingFlag } from '../../src/ring/index.js';
+import { prepNop, prepNopWith, prepPollAdd, prepRead, prepReadSelect } from '../../src/ops/index.js';
+import {
+  type Cqe,
+  CqeFlag,
+  CqRingFlag,
+  NopFlag,
+  PollEvent,
+  PollFlag,
+  Ring,
+  type SetupFlagName,
+  SqRingFlag,
+} from '../../src/ring/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { describeOnBothKernels, testWithFlags } from '../helpers/kernels.js';
-import { nops, take, takeAll } from '../helpers/ring.js';
+import { nops, sqeOf, take, takeAll } from '../helpers/ring.js';
 
 describeOnBothKernels('the queues', (kernel, name) => {
   test('a full queue gives no SQE, and exactly `entries` fit', () => {
@@ -205,6 +215,100 @@ describeOnBothKernels('the queues', (kernel, name) => {
       next += 5;
     }
     expect(ring.cq.ready).toBe(0);
+  });
+
+  testWithFlags(name, ['CQE_MIXED'], 'a mixed ring counts completions, not slots', () => {
+    const ring = kernel().open({ entries: 8, flags: ['CQE_MIXED'] });
+    const put = (...userData: number[]) => {
+      for (const value of userData) {
+        const sqe = sqeOf(ring);
+        prepNopWith(sqe, NopFlag.CQE32);
+        sqe.setUserData(value);
+      }
+      ring.submitAndWait(userData.length);
+    };
+    for (let round = 0; round < 9; round++) {
+      put(1, 2, 3);
+      const seen: number[] = [];
+      expect(ring.forEachCqe((cqe) => seen.push(cqe.userData), 2)).toBe(2);
+      expect(() =>
+        ring.forEachCqe(() => {
+          ring.peekCqe();
+          ring.forEachCqe(() => undefined);
+        }),
+      ).toThrow('completions are being iterated');
+      expect(ring.forEachCqe(() => undefined)).toBe(0);
+      put(4, 5);
+      expect(() => ring.advance(3)).toThrow('at most the completions in the queue');
+      ring.advance(1);
+      expect(ring.peekCqe()?.userData).toBe(5);
+      ring.advance(1);
+      // One more slot each time: the queue comes to be empty at every place, also where a filler was.
+      nops(ring, 6);
+      ring.submitAndWait(1);
+      expect(ring.peekCqe()?.userData).toBe(6);
+      ring.advance(1);
+      expect([ring.peekCqe(), ring.cq.ready, seen]).toEqual([null, 0, [1, 2]]);
+    }
+  });
+
+  testWithFlags(name, ['CQE32'], 'what a completion carries', () => {
+    const big = kernel().open({ entries: 4, flags: ['CQE32'] });
+    const sqe = sqeOf(big);
+    prepNopWith(sqe, NopFlag.CQE32);
+    sqe.set64(2, 1000);
+    sqe.set64(4, 2000);
+    big.submitAndWait(1);
+    expect(big.peekCqe()).toMatchObject({ isBig: true, extra1: 1000n, extra2: 2000n, more: false, bufferId: -1 });
+    const plain = kernel().open({ entries: 4 });
+    nops(plain, 7);
+    plain.submitAndWait(1);
+    expect(plain.peekCqe()).toMatchObject({ isBig: false, extra1: 0n, extra2: 0n, userData64: 7n, more: false, bufferId: -1 });
+    plain.advance(1);
+    const [reader, writer] = kernel().pipe();
+    prepPollAdd(sqeOf(plain), reader, PollEvent.IN, PollFlag.ADD_MULTI);
+    plain.submit();
+    kernel().write(writer, Buffer.from('x'));
+    expect(plain.waitCqe()?.more).toBe(true);
+    plain.advance(1);
+    plain.bufferRings.create({ group: 3, entries: 2, bufferSize: 64 });
+    prepReadSelect(sqeOf(plain), reader, 3, 64, 0);
+    plain.submitAndWait(1);
+    expect(plain.waitCqe()).toMatchObject({ res: 1, bufferId: 0 });
+  });
+
+  test('a batch uses the objects of the batch before, and those of its own ring only', () => {
+    const ring = kernel().open({ entries: 4 });
+    const other = kernel().open({ entries: 4 });
+    const batch: Cqe[] = [];
+    nops(ring, 1, 2);
+    ring.submitAndWait(2);
+    ring.peekBatch(batch, 2);
+    const [first, second] = batch;
+    ring.advance(2);
+    nops(ring, 3, 4);
+    ring.submitAndWait(2);
+    expect(ring.peekBatch(batch)).toBe(2);
+    expect([batch[0] === first, batch[1] === second]).toEqual([true, true]);
+    nops(other, 5, 6);
+    other.submitAndWait(2);
+    expect(other.peekBatch(batch)).toBe(2);
+    expect(batch.map(({ userData }) => userData)).toEqual([5, 6]);
+    expect([first?.userData, second?.userData]).toEqual([3, 4]);
+  });
+
+  test('small user data leaves that of the slot before alone', () => {
+    const ring = kernel().open({ entries: 4 });
+    nops(ring, 2 ** 40, 1);
+    ring.submitAndWait(2);
+    expect(takeAll(ring).map(({ userData }) => userData)).toEqual([2 ** 40, 1]);
+  });
+
+  test('the program’s own flags, and what was dropped', () => {
+    const ring = kernel().open({ entries: 4 });
+    expect([ring.cq.flags, ring.cq.overflow, ring.sq.dropped]).toEqual([0, 0, 0]);
+    ring.cq.flags = CqRingFlag.EVENTFD_DISABLED;
+    expect(ring.cq.flags).toBe(CqRingFlag.EVENTFD_DISABLED);
   });
 
   test('a read of a pipe completes when there is something to read', () => {

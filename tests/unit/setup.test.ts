@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { prepNop } from '../../src/ops/index.js';
-import { Feature, Ring, type RingOptions } from '../../src/ring/index.js';
+import { Feature, REGISTER_OP_SINCE, RegisterOp, Ring, type RingOptions } from '../../src/ring/index.js';
 import {
   allErrnos,
   Errno,
@@ -184,6 +184,13 @@ describe('older kernels', () => {
   test('without EXT_ARG a time limit is an error before anything is submitted', () => {
     const ring = open(simulated({ features: 1 }));
     expect(() => ring.submitAndWait(1, 5)).toThrow(expect.objectContaining({ code: 'EOPNOTSUPP' }));
+  });
+});
+
+describe('what the interface is told to be', () => {
+  test('each register operation since a version', () => {
+    expect(Object.keys(REGISTER_OP_SINCE)).toEqual(Object.keys(RegisterOp));
+    for (const version of Object.values(REGISTER_OP_SINCE)) expect(version).toMatch(/^[56]\.\d+$/);
   });
 });
 
