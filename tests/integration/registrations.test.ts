@@ -23,7 +23,7 @@ import { Errno, linuxSyscalls, UringError } from '../../src/syscalls/index.js';
 import { runChild } from '../helpers/child.js';
 import { gapOn, gaps } from '../helpers/gaps.js';
 import { describeOnBothKernels, testUnless } from '../helpers/kernels.js';
-import { eventfd, pipe, readable, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
+import { eventfd, pipe, readable, SIMULATED_ONLY, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
 import { nops, run, sqeOf, take, takeAll } from '../helpers/ring.js';
 
 const failsWith = (code: string) => expect.objectContaining({ code });
@@ -288,8 +288,9 @@ describeOnBothKernels('settings', (kernel, name) => {
   });
 });
 
-const reason = whyNoRing();
-const registerOps = reason === undefined ? knownRegisterOps() : 0;
+// Mutation runs need the newest kernel: what runs outside of a test would count for all of them, so nothing is probed.
+const reason = SIMULATED_ONLY ? undefined : whyNoRing();
+const registerOps = SIMULATED_ONLY ? Number.POSITIVE_INFINITY : reason === undefined ? knownRegisterOps() : 0;
 
 function knownRegisterOps(): number {
   const ring = Ring.open({ entries: 1 });

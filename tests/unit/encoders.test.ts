@@ -290,7 +290,8 @@ describe('what an encoder cannot hold', () => {
       for (const wrong of [{}, 'x', 1.5, 2 ** 70]) {
         const sqe = dirtySqe();
         const args = right.map((value, at) => (at === index ? wrong : value));
-        const named = expect.stringMatching(new RegExp(`["']${parameter}["'.]`));
+        // A bundler may number what has the same name elsewhere.
+        const named = expect.stringMatching(new RegExp(`["']${parameter.replace(/\d+$/, '')}["'.]`));
         expect(() => encode(sqe, ...args)).toThrow(expect.objectContaining({ code: expect.any(String), message: named }));
         expect(sqe.bytes().every((byte) => byte === 0xff)).toBe(true);
       }
