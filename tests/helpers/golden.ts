@@ -1,23 +1,28 @@
 /**
- * Texts that users read, kept in `tests/golden`: a change of one is seen in the diff. `URING_UPDATE=1 npm test -- FILE` writes them anew.
+ * Texts that users or the kernel read, kept in `tests/golden`: a change of one is seen in the diff. `URING_UPDATE=1 npm test -- FILE` writes them
+ * anew.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect } from '@jest/globals';
 
+/** A title and its text; what follows its first line is indented. */
+const entryOf = (title: string, text: string) => `${title}: ${text}`.replaceAll('\n', '\n  ');
+
 /** @returns compares a text with the one that is kept under its title. */
 export function golden(name: string): (title: string, text: string) => void {
   const file = fileURLToPath(new URL(`../golden/${name}.txt`, import.meta.url));
-  const inOneLine = (title: string, text: string) => `${title}: ${text.replaceAll('\n', '\\n')}`;
   if (process.env.URING_UPDATE === '1') {
-    const lines: string[] = [];
-    afterAll(() => writeFileSync(file, lines.map((line) => `${line}\n`).join('')));
-    return (title, text) => void lines.push(inOneLine(title, text));
+    const entries = new Set<string>();
+    afterAll(() => writeFileSync(file, [...entries].map((entry) => `${entry}\n`).join('')));
+    return (title, text) => void entries.add(entryOf(title, text));
   }
-  const known = readFileSync(file, 'utf8').split('\n');
+  const known = readFileSync(file, 'utf8')
+    .trimEnd()
+    .split(/\n(?! {2})/);
   return (title, text) => {
-    const line = inOneLine(title, text);
-    expect(known.find((other) => other === line) ?? known.find((other) => other.startsWith(`${title}: `))).toBe(line);
+    const entry = entryOf(title, text);
+    expect(known.find((other) => other === entry) ?? known.find((other) => other.startsWith(`${title}:`))).toBe(entry);
   };
 }
