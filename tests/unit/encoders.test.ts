@@ -280,22 +280,32 @@ describe('what an encoder cannot hold', () => {
       .slice(1)
       .filter(Boolean);
   };
+  const refusalOf = (body: () => void) => {
+    try {
+      body();
+      return 'none';
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      return code === undefined ? 'no code' : message;
+    }
+  };
   const fitting = (parameter: string) => (parameter === 'payload' ? new Uint8Array(8) : 1);
 
   test.each(encoders)('%s names the argument, and leaves the SQE as it is', (_, encode) => {
     const parameters = parametersOf(encode);
     const right = parameters.map(fitting);
     encode(dirtySqe(), ...right);
+    const accepted: string[] = [];
     for (const [index, parameter] of parameters.entries()) {
+      // A bundler may number what has the same name elsewhere.
+      const named = new RegExp(`["']${parameter.replace(/\d+$/, '')}["'.]`);
       for (const wrong of [{}, 'x', 1.5, 2 ** 70]) {
         const sqe = dirtySqe();
-        const args = right.map((value, at) => (at === index ? wrong : value));
-        // A bundler may number what has the same name elsewhere.
-        const named = expect.stringMatching(new RegExp(`["']${parameter.replace(/\d+$/, '')}["'.]`));
-        expect(() => encode(sqe, ...args)).toThrow(expect.objectContaining({ code: expect.any(String), message: named }));
-        expect(sqe.bytes().every((byte) => byte === 0xff)).toBe(true);
+        const refusal = refusalOf(() => encode(sqe, ...right.map((value, at) => (at === index ? wrong : value))));
+        if (!named.test(refusal) || !sqe.words.every((word) => word === -1)) accepted.push(`${parameter} ${wrong}: ${refusal}`);
       }
     }
+    expect(accepted).toEqual([]);
   });
 });
 
