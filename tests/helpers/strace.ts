@@ -1,8 +1,11 @@
 /** What the kernel is asked, call by call, in words: as strace(1) would show it. */
 
+import { describeSqe } from '../../src/ops/index.js';
 import { EnterFlag, GeteventsArg } from '../../src/ring/abi/enter.js';
+import { Params } from '../../src/ring/abi/setup.js';
 import { RegisterOp, type RegisterOpName } from '../../src/ring/index.js';
-import type { Syscalls } from '../../src/syscalls/index.js';
+import { type RingLayout, readLayout } from '../../src/ring/layout.js';
+import type { Doorbell, Syscalls } from '../../src/syscalls/index.js';
 import type { SimulatedKernel } from '../../src/testing/index.js';
 
 const NAMES = Object.fromEntries(Object.entries(RegisterOp).map(([name, code]) => [code, name])) as Record<
@@ -43,30 +46,49 @@ const SIZES: Partial<Record<RegisterOpName, number | { readonly each: number }>>
 
 const WITHOUT_RING = 0x8000_0000;
 
-/** Notes what goes through to the simulated kernel. @param answers what some register operations answer in its place. */
+/** Notes what goes through to the simulated kernel. */
 export class Strace {
   readonly syscalls: Syscalls;
   private lines: string[] = [];
+  /** Where each ring's queues lie. */
+  private readonly rings = new Map<number, { readonly layout: RingLayout; readonly queues: number; readonly sqes: number }>();
 
+  /**
+   * @param answers what some register operations answer in the kernel's place.
+   * @param withSqes notes what is submitted, and the doorbell.
+   */
   constructor(
     private readonly kernel: SimulatedKernel,
     private readonly answers: { readonly [Name in RegisterOpName]?: number } = {},
+    private readonly withSqes = false,
   ) {
     this.syscalls = new Proxy(kernel as Syscalls, {
       get: (target, key: keyof Syscalls & keyof Strace) => {
         const value = target[key] as unknown;
         if (typeof value !== 'function') return value;
+        if (key === 'openDoorbell' && this.withSqes) return (onRing: () => void) => this.doorbell(target.openDoorbell(onRing));
         const describe = this[key] as unknown;
         if (typeof describe !== 'function') return value.bind(target);
         return (...args: unknown[]) => {
           const text = describe.apply(this, args);
           const result = key === 'register' ? this.answer(args[1] as number) : undefined;
+          const sqes = key === 'enter' && this.withSqes ? this.submitted(args[0] as number) : [];
           const answer = result ?? value.apply(target, args);
-          this.lines.push(`${key}(${text}) = ${answer}`);
+          this.lines.push(`${key}(${text}) = ${answer}`, ...sqes);
+          if (key === 'setup' && answer >= 0) this.remember(answer, args[1] as Uint8Array);
           return answer;
         };
       },
     });
+  }
+
+  /** Adds a line. */
+  note(line: string): void {
+    this.lines.push(line);
+  }
+
+  get length(): number {
+    return this.lines.length;
   }
 
   /** What was noted since the last time. */
@@ -108,6 +130,45 @@ export class Strace {
     return `${fd}`;
   }
 
+  private remember(fd: number, bytes: Uint8Array): void {
+    const params = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const address = (offset: number) => Number(params.getBigUint64(offset, true));
+    const [sqes, queues] = [address(Params.SQ_OFF_USER_ADDR), address(Params.CQ_OFF_USER_ADDR)];
+    this.rings.set(fd, { layout: readLayout(params), queues, sqes });
+  }
+
+  /** What lies between head and tail. */
+  private submitted(fd: number): string[] {
+    const ring = this.rings.get(fd);
+    if (ring === undefined) return [];
+    const { layout, queues, sqes } = ring;
+    const word = (offset: number) => this.kernel.memory.data(queues + offset, 4)?.getUint32(0, true) as number;
+    const lines: string[] = [];
+    const tail = word(layout.sqTail);
+    for (let counter = word(layout.sqHead); counter !== tail; counter = (counter + 1) >>> 0) {
+      const slot = counter & (layout.sqEntries - 1);
+      const bytes = this.kernel.memory.bytes(sqes + slot * layout.sqeSize, layout.sqeSize) as Uint8Array;
+      lines.push(`  ${readable(describeSqe(bytes.slice()))}`);
+    }
+    return lines;
+  }
+
+  private doorbell(doorbell: Doorbell): Doorbell {
+    const noting = <Args extends unknown[]>(name: string, body: (...args: Args) => void) => {
+      return (...args: Args) => {
+        this.note(`doorbell.${name}(${args.join()})`);
+        body(...args);
+      };
+    };
+    return {
+      fd: doorbell.fd,
+      kind: doorbell.kind,
+      watch: noting('watch', doorbell.watch),
+      rest: noting('rest', doorbell.rest),
+      close: noting('close', doorbell.close),
+    };
+  }
+
   private answer(opcode: number): number | undefined {
     return this.answers[NAMES[(opcode & ~WITHOUT_RING) >>> 0] as RegisterOpName];
   }
@@ -131,4 +192,11 @@ function words(bytes: Uint8Array): string {
   }
   for (let at = bytes.length & ~3; at < bytes.length; at++) if (bytes[at] !== 0) all.push(`${at}:0x${bytes[at]?.toString(16)}`);
   return `{${all.join(' ')}}`;
+}
+
+/** Tokens as slot and generation; addresses without the part that depends on what was allocated before. */
+function readable(line: string): string {
+  return line
+    .replace(/user_data=(\d+)/, (_, data: string) => `[${BigInt(data) & 0xffff_ffffn}.${BigInt(data) >> 32n}]`)
+    .replace(/0x55\w{10}/g, (address) => `+0x${(Number(address) % 4096).toString(16)}`);
 }

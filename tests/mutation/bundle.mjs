@@ -8,16 +8,13 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
-/** Everything that runs on the simulated kernel. */
-const FOLDERS = ['tests/unit', 'tests/conformance', 'tests/mutation'];
-const FILES = ['tests/integration/registrations.test.ts'];
+/** Beginnings of the paths of tests: one layer's. */
+const wanted = process.env.MUTATION_TESTS.split(',');
 
-const testsIn = (folder) =>
-  readdirSync(folder)
-    .filter((file) => file.endsWith('.test.ts'))
-    .map((file) => path.posix.join(folder, file));
-
-const files = [...FOLDERS.flatMap(testsIn), ...FILES];
+const files = readdirSync('tests', { recursive: true })
+  .map((name) => path.posix.join('tests', name))
+  .filter((file) => file.endsWith('.test.ts') && wanted.some((start) => file.startsWith(start)))
+  .sort((a, b) => wanted.findIndex((start) => a.startsWith(start)) - wanted.findIndex((start) => b.startsWith(start)));
 const entry = [
   `import { describe } from '@jest/globals';`,
   `import './tests/mutation/setup.js';`,
