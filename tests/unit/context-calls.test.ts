@@ -1,0 +1,407 @@
+/** What the context asks the kernel: each call with what it submits, and what comes of it, in `tests/golden/context-calls.txt`. */
+
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { Holds } from '../../src/context/holds.js';
+import { SlotTable } from '../../src/context/slots.js';
+import { type Completion, NoSpaceError, URingContext, type URingContextOptions } from '../../src/index.js';
+import { Arena, Feature, Opcode, PollEvent } from '../../src/ring/index.js';
+import { Errno } from '../../src/syscalls/index.js';
+import { LINUX_6_1, SimulatedKernel } from '../../src/testing/index.js';
+import { golden } from '../helpers/golden.js';
+import { Strace } from '../helpers/strace.js';
+
+const matches = golden('context-calls');
+
+const cleanUp: (() => void)[] = [];
+afterEach(() => {
+  for (const step of cleanUp.splice(0).reverse()) step();
+});
+
+class Stage {
+  readonly kernel: SimulatedKernel;
+  readonly strace: Strace;
+
+  constructor(
+    private readonly title: string,
+    kernelOptions: ConstructorParameters<typeof SimulatedKernel>[0] = {},
+  ) {
+    this.kernel = new SimulatedKernel(kernelOptions);
+    cleanUp.push(this.kernel.clock.install());
+    this.strace = new Strace(this.kernel, {}, true);
+  }
+
+  open(entries = 4, options: URingContextOptions = {}): URingContext {
+    return this.keep(new URingContext(entries, { ...options, syscalls: this.strace.syscalls }));
+  }
+
+  keep(context: URingContext): URingContext {
+    cleanUp.push(() => context.close());
+    return context;
+  }
+
+  step(name: string, body: () => unknown): void {
+    let end = '';
+    try {
+      end = textOf(body());
+    } catch (error) {
+      end = `\n${(error as Error).name}: ${(error as Error).message}`;
+    }
+    matches(`${this.title}, ${name}`, `\n${this.strace.take() || 'no call'}${end}`);
+  }
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'number') return `\ngives ${value}`;
+  if (Array.isArray(value)) return value.map((each) => `\n${completionText(each as Completion)}`).join('');
+  return '';
+}
+
+function completionText(completion: Completion): string {
+  const { userData, result, flags } = completion as Completion & { flags: number };
+  let value: string;
+  try {
+    value = String(completion.value());
+  } catch (error) {
+    value = `${(error as Error).name} ${(error as Error).message}`;
+  }
+  return `completion ${userData}: ${result} ${flags}, ${value}`;
+}
+
+test('each operation', () => {
+  const stage = new Stage('operation');
+  const context = stage.open(32);
+  const { kernel } = stage;
+  const fd = kernel.createFile(Buffer.from('some text'));
+  const [reader] = kernel.createPipe();
+  const views = [new Uint8Array(4), new Uint8Array(new SharedArrayBuffer(6))];
+  const take = () => [...context.wait()];
+  stage.step('adding', () => {
+    context.addRead(views[0] as Uint8Array, fd, 2, 1);
+    context.addRead(views[0] as Uint8Array, fd, null, 2);
+    context.addWrite(views[0] as Uint8Array, fd, 2n ** 40n, 2n ** 64n - 1n);
+    context.addWrite(views[0] as Uint8Array, fd, null, 4);
+    context.addReadv(views, fd, 1, 5);
+    context.addReadv(views, fd, null, 5);
+    context.addWritev(views, fd, 1, 6);
+    context.addWritev(views, fd, null, 6);
+    context.addReadvIter(new Set(views), fd, 1, 7);
+    context.addWritevIter(new Set(views), fd, 1, 8);
+    context.addNop(9);
+    context.addFsync(fd, 10);
+    context.addFallocate(fd, 5, 10n, 1, 11);
+    context.addPollFd(fd, PollEvent.IN | PollEvent.OUT, 12);
+  });
+  stage.step('submitting', () => context.submit());
+  stage.step('again', () => context.submit());
+  stage.step('waiting', take);
+  stage.step('polls to be removed', () => {
+    context.addPollFd(reader, PollEvent.IN, 20);
+    context.addPollFd(reader, PollEvent.IN, 20);
+    context.addRead(views[0] as Uint8Array, reader, null, 20);
+    context.removePollFd(20, 21);
+    context.removePollFd(99, 22);
+    context.asyncCancel(20, 23);
+    context.asyncCancel(98, 24);
+  });
+  stage.step('of which these are over', take);
+  for (const userData of [25, 26]) {
+    stage.step(`the oldest of the rest, ${userData}`, () => {
+      context.asyncCancel(20, userData);
+      return take();
+    });
+  }
+  stage.step('nothing is left', take);
+  expect(context.stats).toEqual({ totalEnterCalls: expect.any(Number), totalOps: 23, totalComplete: 23 });
+  stage.step('closing', () => context.close());
+  stage.step('closed', () => context.addNop(1));
+  stage.step('closed, submitting', () => context.submit());
+  stage.step('closed, waiting', () => context.wait());
+  stage.step('closed, sharing', () => void context.share());
+  stage.step('closed, a vector', () => context.addReadv(views, fd, 1, 5));
+});
+
+describe('waiting', () => {
+  test('with a time limit, and without', () => {
+    const stage = new Stage('wait');
+    const context = stage.open();
+    const [reader, writer] = stage.kernel.createPipe();
+    stage.step('for nothing', () => context.wait());
+    stage.step('for nothing, with a time limit', () => context.wait(10));
+    context.addRead(new Uint8Array(4), reader, null, 1);
+    stage.step('until the time is over', () => [...context.wait(600)]);
+    stage.step('no time at all', () => [...context.wait(0)]);
+    stage.kernel.writeFile(writer, Buffer.from('x'));
+    stage.step('for what is there', () => [...context.wait()]);
+    context.addNop(2);
+    context.addNop(3);
+    context.addNop(4);
+    stage.step('for one of three', () => {
+      for (const completion of context.wait()) return [completion];
+      return [];
+    });
+    context.addNop(5);
+    stage.step('for those that are left', () => [...context.wait(10)]);
+    stage.step('closing in between', () => {
+      context.addNop(6);
+      context.addNop(7);
+      const seen: Completion[] = [];
+      for (const completion of context.wait()) {
+        seen.push(completion);
+        context.close();
+      }
+      return seen;
+    });
+  });
+
+  test('a queue that overflows', () => {
+    const stage = new Stage('overflow');
+    const context = stage.open(2, { cqEntries: 2 });
+    for (let i = 0; i < 6; i += 2) {
+      context.addNop(i);
+      context.addNop(i + 1);
+      context.submit();
+    }
+    stage.strace.take();
+    stage.step('all', () => [...context.wait()]);
+  });
+
+  test.each(['EINTR', 'EBUSY', 'EAGAIN'] as const)('enter answers %s', (name) => {
+    const stage = new Stage(`enter answers ${name}`);
+    const context = stage.open();
+    for (const count of [1, 2]) {
+      context.addNop(1);
+      stage.kernel.fail('enter', ...new Array(count).fill(Errno[name]));
+      stage.step(`${count} times, submitting`, () => context.submit());
+      stage.kernel.fail('enter', ...new Array(count).fill(Errno[name]));
+      context.addNop(2);
+      stage.step(`${count} times, waiting`, () => [...context.wait()]);
+      stage.step('then', () => [...context.wait(1)]);
+    }
+  });
+
+  test('an old kernel that is busy until completions are taken', () => {
+    const stage = new Stage('busy', { busyOnOverflow: true });
+    const context = stage.open(2, { cqEntries: 2 });
+    for (let i = 0; i < 4; i += 2) {
+      context.addNop(i);
+      context.addNop(i + 1);
+      context.submit();
+    }
+    context.addNop(4);
+    stage.strace.take();
+    stage.step('submitting', () => context.submit());
+    stage.step('waiting', () => [...context.wait()]);
+    stage.step('the rest', () => [...context.wait(1)]);
+  });
+
+  test('a kernel without time limits', () => {
+    const stage = new Stage('no time limits', { features: Feature.NODROP });
+    const context = stage.open();
+    context.addNop(1);
+    stage.step('waiting', () => [...context.wait()]);
+  });
+
+  test('a part of what was added', () => {
+    const stage = new Stage('a part');
+    const context = stage.open();
+    stage.kernel.limitSubmissions(1);
+    for (let i = 0; i < 3; i++) context.addNop(i);
+    stage.step('submitting', () => context.submit());
+    for (let i = 0; i < 3; i++) context.addNop(i);
+    stage.step('waiting', () => [...context.wait()]);
+  });
+});
+
+describe('opening', () => {
+  test('with restrictions', () => {
+    const stage = new Stage('restrictions');
+    const context = stage.open(4, { restrictions: ['NOP', 'READ'] });
+    stage.step('opening', () => undefined);
+    context.addNop(1);
+    context.addFsync(0, 2);
+    stage.step('what is allowed, and what is not', () => [...context.wait()]);
+  });
+
+  test('with restrictions that are refused', () => {
+    const stage = new Stage('refused restrictions');
+    stage.kernel.fail('register', Errno.EPERM);
+    stage.step('opening', () => stage.open(4, { restrictions: ['NOP'] }));
+    expect(stage.kernel.openDescriptors).toEqual([]);
+  });
+
+  test('on 6.1', () => {
+    const stage = new Stage('on 6.1', LINUX_6_1);
+    const context = stage.open();
+    stage.step('opening', () => undefined);
+    context.addNop(1);
+    stage.step('waiting', () => [...context.wait()]);
+    stage.step('closing', () => context.close());
+  });
+});
+
+describe('what threads share', () => {
+  test('one after the other', () => {
+    const stage = new Stage('shared');
+    const { kernel } = stage;
+    const context = stage.open();
+    const [reader, writer] = kernel.createPipe();
+    let other: URingContext | undefined;
+    const onOther = <T>(body: (context: URingContext) => T): T => {
+      kernel.currentThread = 2;
+      try {
+        return body(other as URingContext);
+      } finally {
+        kernel.currentThread = 1;
+      }
+    };
+    stage.strace.take();
+    stage.step('sharing', () => {
+      const handle = context.share();
+      kernel.currentThread = 2;
+      other = stage.keep(URingContext.attach(handle, { syscalls: stage.strace.syscalls }));
+      kernel.currentThread = 1;
+    });
+    expect(other?.fd).not.toBe(context.fd);
+    stage.step('added here, waited for there', () => {
+      context.addNop(1);
+      return onOther((there) => [...there.wait()]);
+    });
+    stage.step('added there, submitted here', () => {
+      onOther((there) => there.addNop(2));
+      return context.submit();
+    });
+    stage.step('and waited for here', () => [...context.wait()]);
+    stage.step('no end of waiting is known', () => [...context.wait(5)]);
+    stage.step('as many as fit, of both', () => {
+      for (let i = 0; i < 2; i++) {
+        context.addNop(10 + i);
+        onOther((there) => there.addNop(20 + i));
+      }
+      try {
+        context.addNop(30);
+      } catch (error) {
+        expect(error).toBeInstanceOf(NoSpaceError);
+      }
+      return [...context.wait()];
+    });
+    stage.step('a buffer that the other sees the end of', () => {
+      context.addRead(new Uint8Array(4), reader, null, 40);
+      context.submit();
+      kernel.writeFile(writer, Buffer.from('y'));
+      return onOther((there) => [...there.wait()]);
+    });
+    stage.step('leaving with something in flight', () => {
+      context.addRead(new Uint8Array(4), reader, null, 41);
+      context.submit();
+      context.close();
+    });
+    stage.step('its end is seen there', () => onOther((there) => [...there.wait(5)]));
+    stage.step('the last one leaves', () => onOther((there) => there.close()));
+    stage.step('leaving again', () => context.close());
+  });
+
+  test('leaving with what cannot be cancelled', () => {
+    const stage = new Stage('shared, and not to be cancelled');
+    const { kernel } = stage;
+    const context = stage.open();
+    const [reader] = kernel.createPipe();
+    const handle = context.share();
+    kernel.currentThread = 2;
+    const other = stage.keep(URingContext.attach(handle, { syscalls: stage.strace.syscalls }));
+    kernel.currentThread = 1;
+    context.addRead(new Uint8Array(4), reader, null, 1);
+    context.addRead(new Uint8Array(4), reader, null, 2);
+    context.submit();
+    kernel.fail('register', Errno.ETIME, Errno.ENOENT);
+    stage.strace.take();
+    stage.step('leaving', () => context.close());
+    kernel.currentThread = 2;
+    stage.step('the last one leaves', () => other.close());
+  });
+});
+
+describe('buffers that are held', () => {
+  test('until their operation is seen to be over, here or there', () => {
+    const slots = new SlotTable(Arena.create(new SimulatedKernel()));
+    const holds = new Holds(slots);
+    const taken = [1, 2, 3].map((userData) => slots.take(userData, 0, Opcode.READ));
+    const [a, b, c] = taken as [number, number, number];
+    for (const slot of taken) {
+      slots.commit();
+      holds.keep(slot, [new Uint8Array(1)]);
+    }
+    expect(holds.held).toEqual([
+      [a, 0],
+      [b, 0],
+      [c, 0],
+    ]);
+    holds.release(a);
+    slots.free(b);
+    expect(holds.held).toEqual([[c, 0]]);
+    expect(slots.take(4, 0, Opcode.READ)).toBe(b);
+    holds.keep(b, []);
+    expect(holds.held).toEqual([
+      [c, 0],
+      [b, 1],
+    ]);
+  });
+
+  test('and are swept now and then', () => {
+    const slots = new SlotTable(Arena.create(new SimulatedKernel()));
+    const holds = new Holds(slots);
+    const sweep = jest.spyOn(holds, 'sweep');
+    const add = () => {
+      const slot = slots.take(1, 0, Opcode.READ);
+      slots.commit();
+      holds.keep(slot, []);
+      return slot;
+    };
+    const first = Array.from({ length: 256 }, add);
+    expect(sweep).toHaveBeenCalledTimes(0);
+    for (const slot of first.slice(0, 100)) slots.free(slot);
+    add();
+    // 156 are left: the next time is at twice as many.
+    expect(sweep).toHaveBeenCalledTimes(1);
+    for (let i = 0; i < 312 - 157; i++) add();
+    expect(sweep).toHaveBeenCalledTimes(1);
+    add();
+    expect(sweep).toHaveBeenCalledTimes(2);
+  });
+
+  test('no more operations than the table holds', () => {
+    const slots = new SlotTable(Arena.create(new SimulatedKernel()));
+    for (let i = 0; i < 262_144; i++) slots.take(i, 0, Opcode.NOP);
+    expect(() => slots.take(0, 0, Opcode.NOP)).toThrow(NoSpaceError);
+    slots.abandon(5);
+    expect(slots.take(0, 0, Opcode.NOP)).toBe(5);
+    expect(slots.inUse).toBe(0);
+  });
+
+  test('the oldest with some user data, of some kind', () => {
+    const slots = new SlotTable(Arena.create(new SimulatedKernel()));
+    const add = (low: number, high: number, opcode: number) => {
+      const slot = slots.take(low, high, opcode);
+      slots.commit();
+      return slot;
+    };
+    const [a, b, c, d] = [add(1, 0, Opcode.READ), add(1, 0, Opcode.NOP), add(1, 1, Opcode.READ), add(2, 0, Opcode.READ)];
+    expect(slots.find(1, 0, undefined)).toBe(a);
+    expect(slots.find(1, 0, Opcode.NOP)).toBe(b);
+    expect(slots.find(1, 1, undefined)).toBe(c);
+    expect(slots.find(2, 0, Opcode.READ)).toBe(d);
+    expect(slots.find(2, 1, undefined)).toBe(-1);
+    expect(slots.find(2, 0, Opcode.NOP)).toBe(-1);
+    slots.free(a as number);
+    expect(slots.find(1, 0, undefined)).toBe(b);
+    // Taken again, the first slot has the youngest operation.
+    expect(add(1, 0, Opcode.READ)).toBe(a);
+    expect(slots.find(1, 0, undefined)).toBe(b);
+    expect(slots.opcode(b as number)).toBe(Opcode.NOP);
+    expect([slots.slotOf(-1, 0), slots.slotOf(4, 0), slots.slotOf(a as number, 0), slots.slotOf(a as number, 1)]).toEqual([
+      -1,
+      -1,
+      -1,
+      a,
+    ]);
+  });
+});
