@@ -25,7 +25,7 @@ export interface CqeLike {
  * @param sqe an `Sqe`, or its 64 or 128 bytes.
  */
 export function describeSqe(sqe: { bytes(): Uint8Array } | Uint8Array): string {
-  const bytes = sqe instanceof Uint8Array ? sqe : sqe?.bytes?.();
+  const bytes = typeof (sqe as { bytes?: unknown } | null)?.bytes === 'function' ? (sqe as { bytes(): Uint8Array }).bytes() : sqe;
   if (!(bytes instanceof Uint8Array) || bytes.length < SQE_SIZE) throw invalidArgType('sqe', 'an SQE or its bytes', sqe);
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const u32 = (offset: number) => data.getUint32(offset, true);
@@ -38,7 +38,7 @@ export function describeSqe(sqe: { bytes(): Uint8Array } | Uint8Array): string {
   if (operation?.fd !== 'none') parts.push(`fd=${data.getInt32(4, true) === -100 ? 'AT_FDCWD' : data.getInt32(4, true)}`);
   add('addr', u64(16), `0x${u64(16).toString(16)}`);
   add('len', u32(24));
-  add('off', u64(8), u64(8) > 1n << 47n ? String(BigInt.asIntN(64, u64(8))) : String(u64(8)));
+  add('off', u64(8), String(BigInt.asIntN(64, u64(8))));
   add('op_flags', u32(28), `0x${u32(28).toString(16)}`);
   add('ioprio', data.getUint16(2, true));
   add('buf', data.getUint16(40, true));

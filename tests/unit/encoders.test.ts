@@ -17,6 +17,9 @@ import {
   Sqe,
   SqeFlag,
 } from '../../src/ring/index.js';
+import { golden } from '../helpers/golden.js';
+
+const told = golden('operations');
 
 // The same sets as in tests/oracle/prep.c.
 const FD = [3, 1000, 0x7fffffff];
@@ -260,7 +263,18 @@ describe('newer operations', () => {
     ops.prepUringCmd(small, 7, 5, 1, new Uint8Array(16).fill(9));
     expect(fieldsOf(small)).toMatchObject({ opcode: Opcode.URING_CMD, fd: 5, off: 7n, opFlags: 1 });
     expect([...small.bytes().subarray(48)]).toEqual(new Array(16).fill(9));
-    expect(() => ops.prepUringCmd(small, 7, 5, 0, new Uint8Array(17))).toThrow(RangeError);
+    expect(() => ops.prepUringCmd(small, 7, 5, 0, new Uint8Array(17))).toThrow('"payload.byteLength" is out of range');
+    ops.prepUringCmd(small, 7, 5);
+    expect(
+      small
+        .bytes()
+        .subarray(48)
+        .every((byte) => byte === 0),
+    ).toBe(true);
+    const memory = new SharedArrayBuffer(256);
+    const behind = new Sqe(new Int32Array(memory, 64), new Float64Array(memory, 64), 16, 16);
+    ops.prepUringCmd(behind, 7, 5, 0, new Uint8Array(16).fill(9));
+    expect([...behind.bytes().subarray(48)]).toEqual(new Array(16).fill(9));
     const large = dirtySqe(32);
     ops.prepUringCmd(large, 7, 5, 0, new Uint8Array(70).fill(9));
     expect([...large.bytes().subarray(48)]).toEqual([...new Array(70).fill(9), ...new Array(10).fill(0)]);
@@ -315,6 +329,13 @@ describe('the catalogue', () => {
     for (const { code, name } of ops.OPERATIONS) expect(Opcode[name]).toBe(code);
   });
 
+  test.each(ops.OPERATIONS.map((operation) => [operation.name, operation] as const))(
+    '%s: what is told of it',
+    (name, operation) => {
+      told(name, JSON.stringify(operation));
+    },
+  );
+
   test('names an encoder that exists, and every encoder is tested here', () => {
     const tested = `${Object.values(CASES).join()}${NEW.map(([, encode]) => encode).join()}`;
     for (const { encoder } of ops.OPERATIONS) {
@@ -367,6 +388,36 @@ describe('fields that all operations have', () => {
 });
 
 describe('the decoder', () => {
+  test('prints every field that is set', () => {
+    const sqe = dirtySqe();
+    const show = (title: string, encode: (sqe: Sqe) => void) => {
+      encode(sqe);
+      told(title, ops.describeSqe(sqe));
+    };
+    show('a NOP', ops.prepNop);
+    show('all bits', (s) => s.words.fill(-1));
+    show('fields beside the usual ones', (s) => {
+      ops.prepSetxattr(s, 0x1000, 0x2000, 0x3000, 5, 1);
+      s.setIoprio(3);
+      s.setBufferIndex(4);
+      s.setPersonality(5);
+    });
+    show('a slot', (s) => ops.prepSocket(s, 1, 2, 0, 0, 4));
+    show('a slot that the kernel chooses', (s) => ops.prepSocket(s, 1, 2, 0, 0, 'auto'));
+    show('an offset', (s) => ops.prepRead(s, 1, 2, 3, 2n ** 47n));
+    show('an offset that looks like an address', (s) => ops.prepRead(s, 1, 2, 3, 2n ** 47n + 1n));
+    show('the current position', (s) => ops.prepRead(s, 1, 2, 3, -1));
+    show('all flags', (s) => {
+      ops.prepNop(s);
+      s.setFlags(0x7f);
+    });
+  });
+
+  test.each([undefined, null, 'x', {}, new Uint8Array(63), { bytes: 1 }])('refuses %p', (value) => {
+    expect(() => ops.describeSqe(value as never)).toThrow('The "sqe" argument must be an SQE or its bytes');
+    expect(() => ops.describeCqe(value as never)).toThrow('The "cqe" argument must be a CQE');
+  });
+
   test('prints an SQE as a line', () => {
     const sqe = dirtySqe();
     ops.prepRead(sqe, 5, 0x7f2c10000000, 4096, 512);
