@@ -81,6 +81,8 @@ export class SlotTable {
       if (slot >= CHUNK_SLOTS * MAX_CHUNKS) throw new NoSpaceError();
       if (slot % CHUNK_SLOTS === 0) words[base + Header.CHUNKS + slot / CHUNK_SLOTS] = this.arena.allocate(CHUNK_SIZE);
       words[base + Header.USED] = slot + 1;
+      // Not 0: small numbers, as others post them to this ring (MSG_RING), are nobody's token.
+      words[this.record(slot) + Record.GENERATION] = 1;
     }
     const record = this.record(slot);
     words[record + Record.USER_DATA] = userDataLow;
@@ -139,7 +141,7 @@ export class SlotTable {
   /** The slot of a token, or -1 for one that is over. */
   slotOf(tokenLow: number, tokenHigh: number): number {
     const inRange = tokenLow >= 0 && tokenLow < this.words[this.base + Header.USED];
-    return inRange && this.generation(tokenLow) === tokenHigh ? tokenLow : -1;
+    return inRange && this.generation(tokenLow) === tokenHigh && this.opcode(tokenLow) !== UNUSED ? tokenLow : -1;
   }
 
   userData(slot: number): bigint {

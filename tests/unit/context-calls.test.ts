@@ -1,13 +1,16 @@
 /** What the context asks the kernel: each call with what it submits, and what comes of it, in `tests/golden/context-calls.txt`. */
 
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { Completion } from '../../src/context/completion.js';
 import { Holds } from '../../src/context/holds.js';
 import { SlotTable } from '../../src/context/slots.js';
-import { type Completion, NoSpaceError, URingContext, type URingContextOptions } from '../../src/index.js';
-import { Arena, Feature, Opcode, PollEvent } from '../../src/ring/index.js';
+import { NoSpaceError, URingContext, type URingContextOptions } from '../../src/index.js';
+import { prepMsgRing } from '../../src/ops/index.js';
+import { Arena, Feature, Opcode, PollEvent, Ring } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { LINUX_6_1, SimulatedKernel } from '../../src/testing/index.js';
 import { golden } from '../helpers/golden.js';
+import { sqeOf } from '../helpers/ring.js';
 import { Strace } from '../helpers/strace.js';
 
 const matches = golden('context-calls');
@@ -153,6 +156,82 @@ describe('waiting', () => {
     });
   });
 
+  test('while something goes on', () => {
+    const stage = new Stage('meanwhile');
+    const { kernel } = stage;
+    const context = stage.open();
+    const [reader, writer] = kernel.createPipe();
+    const later = (milliseconds: number, body: () => void) => kernel.clock.at(kernel.clock.now + milliseconds * 1e6, body);
+    context.addRead(new Uint8Array(4), reader, null, 1);
+    context.submit();
+    stage.strace.take();
+    later(5, () => kernel.writeFile(writer, Buffer.from('x')));
+    stage.step('it comes in time', () => [...context.wait()]);
+    context.addPollFd(reader, PollEvent.IN, 2);
+    later(700, () => kernel.writeFile(writer, Buffer.from('x')));
+    stage.step('it takes its time', () => [...context.wait()]);
+  });
+
+  test('completions that are nobody’s', () => {
+    const stage = new Stage('strangers');
+    const { kernel } = stage;
+    const context = stage.open();
+    const other = Ring.open({ entries: 4, syscalls: kernel });
+    cleanUp.push(() => other.close());
+    const send = (userData: number | bigint) => {
+      prepMsgRing(sqeOf(other), context.fd, 0, userData);
+      other.submitAndWait(1);
+    };
+    context.addNop(1);
+    context.submit();
+    // The second is the token that comes next.
+    for (const userData of [0, 1n << 32n, 1n << 33n, 2n ** 64n - 1n]) send(userData);
+    stage.strace.take();
+    stage.step('are passed over', () => [...context.wait()]);
+    expect(context.stats.totalComplete).toBe(1);
+    const [reader] = kernel.createPipe();
+    context.addRead(new Uint8Array(1), reader, null, 2);
+    context.submit();
+    send(0);
+    stage.strace.take();
+    stage.step('also when it is closed', () => context.close());
+  });
+
+  test('nothing is taken', () => {
+    const stage = new Stage('nothing is taken');
+    const context = stage.open();
+    stage.kernel.limitSubmissions(0);
+    context.addNop(1);
+    stage.step('submitting', () => context.submit());
+    stage.kernel.limitSubmissions(Number.POSITIVE_INFINITY);
+    stage.step('later', () => [...context.wait()]);
+  });
+
+  test.each(['EINTR', 'EBUSY', 'EBADF'] as const)('a queue that overflows, and enter answers %s', (name) => {
+    const stage = new Stage(`overflow, enter answers ${name}`);
+    const context = stage.open(2, { cqEntries: 2 });
+    for (let i = 0; i < 4; i += 2) {
+      context.addNop(i);
+      context.addNop(i + 1);
+      context.submit();
+    }
+    stage.strace.take();
+    const completions = context.wait();
+    stage.step('the first two', () => [completions.next().value, completions.next().value]);
+    stage.kernel.fail('enter', Errno[name]);
+    stage.step('the rest', () => [...completions]);
+    stage.step('and then', () => [...context.wait(1)]);
+  });
+
+  test.each(['EINTR', 'ETIME', 'EBADF'] as const)('EBUSY, and then %s', (name) => {
+    const stage = new Stage(`EBUSY, then ${name}`);
+    const context = stage.open();
+    context.addNop(1);
+    stage.kernel.fail('enter', Errno.EBUSY, Errno[name]);
+    stage.step('waiting', () => [...context.wait()]);
+    stage.step('then', () => [...context.wait()]);
+  });
+
   test('a queue that overflows', () => {
     const stage = new Stage('overflow');
     const context = stage.open(2, { cqEntries: 2 });
@@ -212,6 +291,52 @@ describe('waiting', () => {
   });
 });
 
+test('closing with reads in flight', () => {
+  const stage = new Stage('close');
+  const context = stage.open();
+  const [reader] = stage.kernel.createPipe();
+  context.addRead(new Uint8Array(4), reader, null, 1);
+  context.submit();
+  context.addRead(new Uint8Array(4), reader, null, 2);
+  stage.strace.take();
+  stage.step('closing', () => context.close());
+  stage.step('again', () => context.close());
+});
+
+test('buffers are kept', () => {
+  const stage = new Stage('kept');
+  const keep = jest.spyOn(Holds.prototype, 'keep');
+  const context = stage.open(8);
+  const fd = stage.kernel.createFile();
+  const views = [new Uint8Array(1), new Uint8Array(2)];
+  context.addRead(views[0] as Uint8Array, fd, 0, 1);
+  context.addWrite(views[1] as Uint8Array, fd, 0, 1);
+  context.addReadv(views, fd, 0, 1);
+  context.addNop(1);
+  expect(keep.mock.calls).toEqual([
+    [0, [views[0]]],
+    [1, [views[1]]],
+    [2, views],
+  ]);
+  keep.mockRestore();
+});
+
+test('a context in a using block is closed', () => {
+  const stage = new Stage('using');
+  const context = stage.open();
+  context[Symbol.dispose]();
+  expect(stage.kernel.openDescriptors).toEqual([]);
+});
+
+test('errors tell what they are of', () => {
+  expect(() => new Completion(1n, -5, 0, 200).value()).toThrow(expect.objectContaining({ code: 'EIO', syscall: 'io_uring' }));
+  const error = new NoSpaceError();
+  expect([error.name, error.message]).toEqual([
+    'NoSpaceError',
+    'No space for more ring entries: submit() or wait() first, or make the context with more entries',
+  ]);
+});
+
 describe('opening', () => {
   test('with restrictions', () => {
     const stage = new Stage('restrictions');
@@ -262,6 +387,7 @@ describe('what threads share', () => {
       kernel.currentThread = 1;
     });
     expect(other?.fd).not.toBe(context.fd);
+    stage.step('there is nothing there', () => onOther((there) => [...there.wait(5)]));
     stage.step('added here, waited for there', () => {
       context.addNop(1);
       return onOther((there) => [...there.wait()]);
@@ -272,6 +398,19 @@ describe('what threads share', () => {
     });
     stage.step('and waited for here', () => [...context.wait()]);
     stage.step('no end of waiting is known', () => [...context.wait(5)]);
+    stage.step('what one waits for, the other takes', () => {
+      context.addNop(3);
+      const completions = context.wait(7);
+      onOther((there) => expect([...there.wait()]).toHaveLength(1));
+      return [...completions];
+    });
+    stage.step('until something else comes', () => {
+      context.addNop(4);
+      const completions = context.wait();
+      onOther((there) => expect([...there.wait()]).toHaveLength(1));
+      context.addNop(5);
+      return [...completions];
+    });
     stage.step('as many as fit, of both', () => {
       for (let i = 0; i < 2; i++) {
         context.addNop(10 + i);
@@ -298,6 +437,44 @@ describe('what threads share', () => {
     stage.step('its end is seen there', () => onOther((there) => [...there.wait(5)]));
     stage.step('the last one leaves', () => onOther((there) => there.close()));
     stage.step('leaving again', () => context.close());
+  });
+
+  test('leaving with what is over, and seen by the other', () => {
+    const stage = new Stage('shared, and over');
+    const { kernel } = stage;
+    const context = stage.open();
+    const [reader, writer] = kernel.createPipe();
+    const handle = context.share();
+    kernel.currentThread = 2;
+    const other = stage.keep(URingContext.attach(handle, { syscalls: stage.strace.syscalls }));
+    kernel.currentThread = 1;
+    for (const userData of [1, 2]) context.addRead(new Uint8Array(4), reader, null, userData);
+    context.submit();
+    kernel.writeFile(writer, Buffer.from('x'));
+    kernel.currentThread = 2;
+    expect([...other.wait()]).toHaveLength(1);
+    other.addNop(3);
+    kernel.currentThread = 1;
+    stage.strace.take();
+    stage.step('leaving', () => context.close());
+  });
+
+  test('leaving takes no longer than it may', () => {
+    const stage = new Stage('shared, and slow');
+    const { kernel } = stage;
+    const context = stage.open();
+    const [reader] = kernel.createPipe();
+    const handle = context.share();
+    stage.keep(URingContext.attach(handle, { syscalls: stage.strace.syscalls }));
+    for (const userData of [1, 2, 3]) context.addRead(new Uint8Array(4), reader, null, userData);
+    context.submit();
+    const { register } = kernel;
+    kernel.register = function slow(...args) {
+      kernel.clock.now += 600e6;
+      return register.apply(kernel, args);
+    };
+    stage.strace.take();
+    stage.step('leaving', () => context.close());
   });
 
   test('leaving with what cannot be cancelled', () => {
@@ -331,18 +508,18 @@ describe('buffers that are held', () => {
       holds.keep(slot, [new Uint8Array(1)]);
     }
     expect(holds.held).toEqual([
-      [a, 0],
-      [b, 0],
-      [c, 0],
+      [a, 1],
+      [b, 1],
+      [c, 1],
     ]);
     holds.release(a);
     slots.free(b);
-    expect(holds.held).toEqual([[c, 0]]);
+    expect(holds.held).toEqual([[c, 1]]);
     expect(slots.take(4, 0, Opcode.READ)).toBe(b);
     holds.keep(b, []);
     expect(holds.held).toEqual([
-      [c, 0],
-      [b, 1],
+      [c, 1],
+      [b, 2],
     ]);
   });
 
@@ -366,6 +543,24 @@ describe('buffers that are held', () => {
     expect(sweep).toHaveBeenCalledTimes(1);
     add();
     expect(sweep).toHaveBeenCalledTimes(2);
+  });
+
+  test('and so are vectors, which go back to the arena', () => {
+    const arena = Arena.create(new SimulatedKernel());
+    const slots = new SlotTable(arena);
+    const [a, b] = [slots.take(1, 0, Opcode.READV), slots.take(2, 0, Opcode.READV)];
+    slots.commit();
+    slots.commit();
+    const [first, second] = [arena.allocate(64), arena.allocate(128)];
+    slots.attachIovecs(a, first, 64);
+    slots.attachIovecs(b, second, 128);
+    slots.free(b);
+    expect(arena.allocate(128)).toBe(second);
+    slots.free(a);
+    expect(arena.allocate(64)).toBe(first);
+    const again = slots.take(1, 0, Opcode.NOP);
+    slots.abandon(again);
+    expect(arena.allocate(64)).not.toBe(first);
   });
 
   test('no more operations than the table holds', () => {
@@ -397,7 +592,7 @@ describe('buffers that are held', () => {
     expect(add(1, 0, Opcode.READ)).toBe(a);
     expect(slots.find(1, 0, undefined)).toBe(b);
     expect(slots.opcode(b as number)).toBe(Opcode.NOP);
-    expect([slots.slotOf(-1, 0), slots.slotOf(4, 0), slots.slotOf(a as number, 0), slots.slotOf(a as number, 1)]).toEqual([
+    expect([slots.slotOf(-1, 1), slots.slotOf(4, 1), slots.slotOf(a as number, 1), slots.slotOf(a as number, 2)]).toEqual([
       -1,
       -1,
       -1,
