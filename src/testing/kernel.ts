@@ -70,8 +70,11 @@ export interface SimulatedKernelOptions {
   readonly dropOnOverflow: boolean;
   /** Kernels from 5.5 to 5.18 refuse submissions (EBUSY) while completions wait for room. Default: false. */
   readonly busyOnOverflow: boolean;
-  /** Rings with DEFER_TASKRUN do not tell their eventfd of what was woken up, as 6.12.114 and some others. Default: false. */
-  readonly losesWakeups: boolean;
+  /**
+   * Rings with DEFER_TASKRUN do not tell their eventfd of what was woken up, or of the first only, as 6.12.114 and some others when they are
+   * fast or slow. Default: false.
+   */
+  readonly losesWakeups: boolean | 'after the first';
   /** What rarely happens, happening often: see {@link ChaosOptions}. Default: none of it. */
   readonly chaos: (Partial<ChaosOptions> & { readonly seed: number }) | undefined;
   /** Facts about the machine, for the explanation of refusals. */

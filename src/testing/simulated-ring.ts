@@ -66,6 +66,8 @@ export class SimulatedRing {
   private readonly taskWork: (() => void)[] = [];
   private skipUsed = false;
   private inSubmission = false;
+  /** How often the eventfd was to be told of one, with DEFER_TASKRUN. */
+  private wakeups = 0;
   private closed = false;
   private readonly rings: DataView;
   private chain: { head: Request; last: Request; failed: boolean } | undefined;
@@ -326,7 +328,8 @@ export class SimulatedRing {
     this.taskWork.push(work);
     if (this.hasFlag(SetupFlag.TASKRUN_FLAG)) this.setSqFlag(SqRingFlag.TASKRUN, true);
     if (this.hasFlag(SetupFlag.DEFER_TASKRUN)) {
-      if (!this.kernel.options.losesWakeups) this.signal(true);
+      const { losesWakeups } = this.kernel.options;
+      if (!losesWakeups || (losesWakeups === 'after the first' && this.wakeups++ === 0)) this.signal(true);
     } else {
       // It runs when the thread next enters the kernel, be it to wait for its event loop.
       setImmediate(() => this.runTaskWork());

@@ -718,20 +718,23 @@ describe('a kernel that is short of memory takes a part of a chain', () => {
 });
 
 describe('a kernel that does not tell the eventfd of wake-ups', () => {
-  test.each([false, true])('is found out (%p), and its rings do not defer work', async (losesWakeups) => {
-    const kernel = new SimulatedKernel({ losesWakeups });
-    const uring = keep(Uring.open({ syscalls: kernel }));
-    expect(uring.engine.core.ring.hasFlag('DEFER_TASKRUN')).toBe(!losesWakeups);
-    const [reader, writer] = kernel.createPipe();
-    for (let round = 0; round < 3; round++) {
-      const read = uring.read(reader, new Uint8Array(8));
-      await turn();
-      await turn();
-      kernel.writeFile(writer, bytes('x'));
-      expect(await read).toBe(1);
-    }
-    const open = kernel.openDescriptors.length;
-    await uring.close();
-    expect(kernel.openDescriptors.length).toBe(open - 2);
-  });
+  test.each([false, true, 'after the first'] as const)(
+    'is found out (%p), and its rings do not defer work',
+    async (losesWakeups) => {
+      const kernel = new SimulatedKernel({ losesWakeups });
+      const uring = keep(Uring.open({ syscalls: kernel }));
+      expect(uring.engine.core.ring.hasFlag('DEFER_TASKRUN')).toBe(!losesWakeups);
+      const [reader, writer] = kernel.createPipe();
+      for (let round = 0; round < 3; round++) {
+        const read = uring.read(reader, new Uint8Array(8));
+        await turn();
+        await turn();
+        kernel.writeFile(writer, bytes('x'));
+        expect(await read).toBe(1);
+      }
+      const open = kernel.openDescriptors.length;
+      await uring.close();
+      expect(kernel.openDescriptors.length).toBe(open - 2);
+    },
+  );
 });
