@@ -324,14 +324,14 @@ export class URingContext {
     if (this.ring.closed) return;
     const { ring, slots } = this;
     if (this.shared) this.cancelOwn();
-    // What was never shown to the kernel is dropped with the queue.
-    const unsubmitted = ring.exclusive(() => ring.sq.unpublished);
+    // What the kernel has not taken is dropped with the queue.
+    const untaken = ring.exclusive(() => ring.sq.ready);
     ring.closeWith({
       completed: (cqe) => {
         const slot = slots.slotOf(Number(cqe.userData64 & 0xffff_ffffn), Number(cqe.userData64 >> 32n));
         if (slot >= 0 && !cqe.more) slots.free(slot);
       },
-      idle: () => slots.inUse <= unsubmitted,
+      idle: () => slots.inUse <= untaken,
     });
   }
 

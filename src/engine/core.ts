@@ -413,9 +413,10 @@ export class Core {
     const request = this.requests[slot];
     // Not one of ours: another ring's message, or a tag.
     if (request === undefined || this.generations[slot] !== cqe.tokenHigh) return;
-    const { flags } = cqe;
-    let { res } = cqe;
-    if (this.marks[slot] & WITHDRAWN) res = -Errno.ECANCELED;
+    this.complete(slot, request, this.marks[slot] & WITHDRAWN ? -Errno.ECANCELED : cqe.res, cqe.flags);
+  };
+
+  private complete(slot: number, request: Request, res: number, flags: number): void {
     if ((flags & CqeFlag.MORE) === 0) {
       this.observer.completed(slot, this.opcodes[slot], this.fds[slot], res, this.startTimes[slot]);
       this.requests[slot] = undefined;
@@ -425,7 +426,7 @@ export class Core {
       if (request.slot === slot) request.slot = -1;
     }
     request.complete(res, flags);
-  };
+  }
 
   /** Leaves the loop with a way to be woken, if anything is to come; else lets the process end. */
   private settle(): void {
@@ -567,8 +568,8 @@ export class Core {
     clearTimeout(this.timer);
     this.timer = undefined;
     if (this.broken === undefined) {
-      // What was never shown to the kernel is not to be shown to it now.
       this.cancelAll();
+      this.dropUntaken();
       this.ring.closeWith({
         completed: (cqe) => this.onCqe(cqe),
         idle: () => this.inFlight === 0,
@@ -581,6 +582,16 @@ export class Core {
     collected.unregister(this);
     busy.delete(this);
     if (this.inFlight > 0) this.abandonAll(invalidState('the engine was closed, and the operation would not end'));
+  }
+
+  /** What the kernel has not taken is over: it was withdrawn, so that it does no harm if the kernel takes it after all. */
+  private dropUntaken(): void {
+    const untaken: [slot: number, request: Request][] = [];
+    this.visit((slot, request) => {
+      if (this.findUntaken(slot) !== null) untaken.push([slot, request]);
+    });
+    this.backlog.clear();
+    for (const [slot, request] of untaken) this.complete(slot, request, -Errno.ECANCELED, 0);
   }
 
   /** The ring is of no use any more: everybody is told, nothing is released. */

@@ -60,7 +60,9 @@ export function drain(core: RingCore, accounting?: Accounting): DrainResult {
     // Not while things move: the marker itself can be caught on its way.
     if (quietRounds > 0) cancelAll(core);
     const flags = EnterFlag.GETEVENTS | core.pendingFlags();
-    const result = core.enter(core.sq.publish(), timed ? 1 : 0, flags, timed ? ROUND_MS : undefined);
+    // The marker has to be submitted. Who keeps accounts counts what the kernel has taken, and it is to take no more.
+    const toSubmit = marker === undefined ? 0 : core.sq.publish();
+    const result = core.enter(toSubmit, timed ? 1 : 0, flags, timed ? ROUND_MS : undefined);
     const completions = core.cq.forEach((cqe) => {
       proof.completed(cqe);
     });

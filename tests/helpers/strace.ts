@@ -66,7 +66,7 @@ export class Strace {
       get: (target, key: keyof Syscalls & keyof Strace) => {
         const value = target[key] as unknown;
         if (typeof value !== 'function') return value;
-        if (key === 'openDoorbell' && this.withSqes) return (onRing: () => void) => this.doorbell(target.openDoorbell(onRing));
+        if (key === 'openDoorbell' && this.withSqes) return (onRing: () => void) => this.doorbell(target, onRing);
         const describe = this[key] as unknown;
         if (typeof describe !== 'function') return value.bind(target);
         return (...args: unknown[]) => {
@@ -153,7 +153,11 @@ export class Strace {
     return lines;
   }
 
-  private doorbell(doorbell: Doorbell): Doorbell {
+  private doorbell(target: Syscalls, onRing: () => void): Doorbell {
+    const doorbell = target.openDoorbell(() => {
+      this.note('the doorbell rings');
+      onRing();
+    });
     const noting = <Args extends unknown[]>(name: string, body: (...args: Args) => void) => {
       return (...args: Args) => {
         this.note(`doorbell.${name}(${args.join()})`);

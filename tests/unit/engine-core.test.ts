@@ -1,0 +1,563 @@
+/** The engine's core by itself: the table of what is in flight, order, cancellation, memory that goes away, bursts, and the end. */
+
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Core } from '../../src/engine/core.js';
+import { Request } from '../../src/engine/request.js';
+import { type OperationEvent, op, Uring } from '../../src/index.js';
+import { prepMsgRing, prepNop, prepPollAdd } from '../../src/ops/index.js';
+import { Opcode, PollEvent, Ring, SqeFlag } from '../../src/ring/index.js';
+import { Errno } from '../../src/syscalls/index.js';
+import { SimulatedKernel } from '../../src/testing/index.js';
+import { run } from '../helpers/ring.js';
+
+const cleanUp: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).reverse()) await step();
+});
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const turns = async (count = 4) => {
+  for (let i = 0; i < count; i++) await turn();
+};
+
+/** A request that remembers what it is told. */
+class Remembering extends Request {
+  readonly results: number[] = [];
+  abandoned: Error | undefined;
+  intact = true;
+  onComplete: (() => void) | undefined;
+
+  complete(res: number): void {
+    this.results.push(res);
+    this.onComplete?.();
+  }
+
+  abandon(error: Error): void {
+    this.abandoned = error;
+  }
+
+  override memoryIsIntact(): boolean {
+    return this.intact;
+  }
+}
+
+function setUp({
+  entries = 8,
+  cqEntries = 64,
+  ...kernelOptions
+}: Record<string, unknown> & { entries?: number; cqEntries?: number } = {}) {
+  const kernel = new SimulatedKernel(kernelOptions);
+  cleanUp.push(kernel.clock.install());
+  const core = new Core({ entries, cqEntries, syscalls: kernel, eventLoop: undefined });
+  cleanUp.push(() => core.close());
+  const submitted: bigint[] = [];
+  kernel.interceptOperations(({ userData }) => {
+    submitted.push(userData & 0xffff_ffffn);
+    return undefined;
+  });
+  const nop = (flags = 0, usesUserMemory = false) => {
+    const request = new Remembering();
+    const sqe = core.begin();
+    prepNop(sqe);
+    sqe.setFlags(flags);
+    core.commit(request, usesUserMemory);
+    return request;
+  };
+  const poll = (fd: number) => {
+    const request = new Remembering();
+    prepPollAdd(core.begin(), fd, PollEvent.IN);
+    core.commit(request);
+    return request;
+  };
+  return { kernel, core, nop, poll, submitted };
+}
+
+describe('the table', () => {
+  test('grows, and each operation has a slot of its own', async () => {
+    const { core, kernel, poll } = setUp({ entries: 64, cqEntries: 4096 });
+    const [reader, writer] = kernel.createPipe();
+    const requests = Array.from({ length: 1200 }, () => poll(reader));
+    expect(new Set(requests.map(({ slot }) => slot)).size).toBe(1200);
+    expect(Math.min(...requests.map(({ slot }) => slot))).toBe(0);
+    await turns();
+    expect(core.inFlight).toBe(1200);
+    const seen: [number, Request, number, number][] = [];
+    core.visit((slot, request, opcode, fd) => seen.push([slot, request, opcode, fd]));
+    expect(seen).toHaveLength(1200);
+    for (const [slot, request, opcode, fd] of seen) {
+      expect([request.slot, opcode, fd]).toEqual([slot, Opcode.POLL_ADD, reader]);
+    }
+    kernel.writeFile(writer, Buffer.from('x'));
+    await turns(200);
+    expect(core.inFlight).toBe(0);
+    expect(requests.every(({ results, slot }) => results.length === 1 && slot === -1)).toBe(true);
+    const again = Array.from({ length: 1200 }, () => poll(reader));
+    expect(new Set(again.map(({ slot }) => slot)).size).toBe(1200);
+    expect(Math.max(...again.map(({ slot }) => slot))).toBeLessThan(2048);
+    await turns(200);
+  });
+
+  test('a slot may be taken again while its request completes', async () => {
+    const { core, nop } = setUp();
+    const first = nop();
+    let second: Remembering | undefined;
+    first.onComplete = () => {
+      second = nop();
+    };
+    await turns();
+    expect([first.results, first.slot, second?.results, second?.slot, core.inFlight]).toEqual([[0], -1, [0], -1, 0]);
+  });
+
+  test('completions of strangers are nobody’s', async () => {
+    const { core, kernel, nop, poll } = setUp();
+    const [reader] = kernel.createPipe();
+    nop();
+    await turns();
+    const waiting = poll(reader);
+    await turns();
+    const other = Ring.open({ entries: 4, syscalls: kernel });
+    cleanUp.push(() => other.close());
+    const { slot } = waiting;
+    // Slots without an operation, and other generations of the one that has.
+    for (const token of [0n, 5n, BigInt(slot), (1n << 32n) | BigInt(slot), (9n << 32n) | BigInt(slot), 2n ** 64n - 1n]) {
+      run(other, (sqe) => prepMsgRing(sqe, core.ring.fd, 0, token));
+    }
+    await turns();
+    expect([waiting.results, core.inFlight, core.observer.completedCount]).toEqual([[], 1, 1]);
+  });
+
+  test('knows since when', async () => {
+    const { core, kernel, nop, poll } = setUp();
+    const [reader] = kernel.createPipe();
+    const since = () => {
+      const times: number[] = [];
+      core.visit((_slot, _request, _opcode, _fd, time) => times.push(time));
+      return times;
+    };
+    kernel.clock.now = 5e6;
+    poll(reader);
+    nop();
+    expect(since()).toEqual([0, 0]);
+    kernel.clock.now = 7e6;
+    await turns();
+    // With the flush, if it is still in flight then.
+    expect(since()).toEqual([7]);
+    kernel.clock.now = 9e6;
+    poll(reader);
+    await turns();
+    expect(since().sort()).toEqual([7, 9]);
+    // From the start, when latencies are wanted.
+    core.observer.latency.reset();
+    kernel.clock.now = 11e6;
+    const measured = poll(reader);
+    const quick = nop();
+    kernel.clock.now = 14e6;
+    await turns();
+    expect(since().sort((a, b) => a - b)).toEqual([7, 9, 11]);
+    expect(quick.results).toEqual([0]);
+    expect(core.observer.latency.max).toBeGreaterThan(2.9e6);
+    core.cancel(measured);
+    await turns();
+    expect(measured.results).toEqual([-Errno.ECANCELED]);
+  });
+});
+
+describe('order', () => {
+  test('what waits outside goes first', async () => {
+    const { kernel, nop, submitted } = setUp({ entries: 4 });
+    kernel.fail('enter', Errno.EAGAIN);
+    const requests = Array.from({ length: 7 }, () => nop());
+    const slots = requests.map(({ slot }) => BigInt(slot));
+    // There is room again, but those before are still outside.
+    await turns();
+    requests.push(nop());
+    slots.push(BigInt(requests[7]?.slot as number));
+    kernel.advance(5);
+    await turns();
+    expect(submitted).toEqual(slots);
+    expect(requests.every(({ results }) => results[0] === 0)).toBe(true);
+  });
+
+  test('a chain that finds no room waits as a whole, and so does what comes after it', async () => {
+    const { core, nop, submitted } = setUp({ entries: 4 });
+    const all: Remembering[] = [];
+    for (let i = 0; i < 3; i++) all.push(nop());
+    core.beginTogether(3);
+    for (const flags of [SqeFlag.IO_LINK, SqeFlag.IO_LINK, 0]) all.push(nop(flags));
+    all.push(nop());
+    const slots = all.map(({ slot }) => BigInt(slot));
+    await turns();
+    expect(submitted).toEqual(slots);
+    expect(all.map(({ results }) => results)).toEqual(new Array(7).fill([0]));
+  });
+
+  test('a chain of as many as the queue has slots fits; one more never does', () => {
+    const { core } = setUp({ entries: 4 });
+    core.beginTogether(4);
+    expect(() => core.beginTogether(5)).toThrow("It must be <= 4, the submission queue's size. Received 5");
+  });
+
+  test('listeners hear of a chain when it is whole, and may start operations', async () => {
+    const { core, nop } = setUp();
+    const heard: string[] = [];
+    let nested = 0;
+    const onSubmit = (message: unknown) => {
+      heard.push(`${(message as OperationEvent).operation} ${(message as OperationEvent).id}, ${core.inFlight} in flight`);
+      if (nested++ === 0) nop();
+    };
+    subscribe('uring:submit', onSubmit);
+    try {
+      core.beginTogether(3);
+      for (const flags of [SqeFlag.IO_LINK, SqeFlag.IO_LINK, 0]) nop(flags);
+      expect(heard).toEqual(['NOP 0, 3 in flight', 'NOP 3, 4 in flight', 'NOP 1, 4 in flight', 'NOP 2, 4 in flight']);
+      nop();
+      expect(heard.at(-1)).toBe('NOP 4, 5 in flight');
+      // A chain that is never completed is told of with the next flush.
+      core.beginTogether(3);
+      nop(SqeFlag.IO_LINK);
+      expect(heard).toHaveLength(5);
+      await turns();
+      expect(heard).toHaveLength(6);
+    } finally {
+      unsubscribe('uring:submit', onSubmit);
+    }
+    await turns();
+    expect(core.inFlight).toBe(0);
+  });
+});
+
+describe('cancelling', () => {
+  test('what is over, or never was, is not asked for', async () => {
+    const { core, kernel, nop, poll } = setUp();
+    const [reader] = kernel.createPipe();
+    const over = nop();
+    await turns();
+    const enters = core.observer.enterCount;
+    core.cancel(over);
+    core.cancel(new Remembering());
+    const waiting = poll(reader);
+    await turns();
+    // A stranger that says that it has the slot.
+    const stranger = new Remembering();
+    stranger.slot = waiting.slot;
+    core.cancel(stranger);
+    await turns();
+    expect([waiting.results, core.observer.enterCount - enters, core.inFlight]).toEqual([[], 1, 1]);
+  });
+
+  test('is asked for again, less and less often, until the operation is over', async () => {
+    const { core, kernel, poll } = setUp();
+    const [reader, writer] = kernel.createPipe();
+    const waiting = poll(reader);
+    await turns();
+    const asked: number[] = [];
+    kernel.interceptOperations(({ opcode }) => {
+      if (opcode !== Opcode.ASYNC_CANCEL) return undefined;
+      asked.push(kernel.clock.now / 1e6);
+      return -Errno.EALREADY;
+    });
+    core.cancel(waiting);
+    await turns();
+    for (let i = 0; i < 500; i++) {
+      kernel.advance(1);
+      await turns(2);
+    }
+    expect(asked.slice(0, 10)).toEqual([0, 1, 3, 7, 15, 31, 63, 127, 227, 327]);
+    kernel.writeFile(writer, Buffer.from('x'));
+    await turns();
+    expect(waiting.results).toEqual([1]);
+    const count = asked.length;
+    kernel.advance(200);
+    await turns();
+    expect(asked).toHaveLength(count);
+  });
+
+  test('is not asked for again when the slot has another operation', async () => {
+    const { core, kernel, poll } = setUp();
+    const [reader, writer] = kernel.createPipe();
+    const waiting = poll(reader);
+    await turns();
+    let asked = 0;
+    kernel.interceptOperations(({ opcode }) => {
+      if (opcode !== Opcode.ASYNC_CANCEL) return undefined;
+      asked++;
+      return -Errno.ENOENT;
+    });
+    const { slot } = waiting;
+    core.cancel(waiting);
+    await turns();
+    kernel.writeFile(writer, Buffer.from('x'));
+    await turns();
+    kernel.readFile(reader, 1);
+    // The same request, in the same slot, for another operation.
+    prepPollAdd(core.begin(), reader, PollEvent.IN);
+    core.commit(waiting);
+    expect(waiting.slot).toBe(slot);
+    await turns();
+    kernel.advance(100);
+    await turns();
+    expect([asked, waiting.results]).toEqual([1, [1]]);
+  });
+
+  test('everything', async () => {
+    const { core, kernel, poll, nop } = setUp({ entries: 4 });
+    const [reader] = kernel.createPipe();
+    const started = [poll(reader), poll(reader)];
+    await turns();
+    const unsent = [nop(), nop()];
+    core.cancelAll();
+    expect(core.inFlight).toBe(6);
+    // Cancellations are not cancelled.
+    core.cancelAll();
+    await turns();
+    expect([...started, ...unsent].map(({ results }) => results)).toEqual(new Array(4).fill([-Errno.ECANCELED]));
+    expect(core.inFlight).toBe(0);
+    await core.idle();
+  });
+
+  test('taking back the beginning of a chain', async () => {
+    const { core, nop } = setUp();
+    core.beginTogether(3);
+    const chain = [nop(SqeFlag.IO_LINK), nop(SqeFlag.IO_HARDLINK)];
+    core.retract([...chain.map(({ slot }) => slot), 77]);
+    const other = nop();
+    await turns();
+    expect([...chain, other].map(({ results }) => results)).toEqual([[-Errno.ECANCELED], [-Errno.ECANCELED], [0]]);
+  });
+});
+
+describe('memory that goes away', () => {
+  test('only what was committed as having it is asked, and only before it is sent', async () => {
+    const { core, kernel, nop } = setUp();
+    const requests = [nop(0, true), nop(0, false), nop(0, true), nop(0, true)];
+    const [a, b, c, d] = requests as [Remembering, Remembering, Remembering, Remembering];
+    a.intact = false;
+    b.intact = false;
+    kernel.limitSubmissions(3);
+    a.onComplete = () => kernel.limitSubmissions(0);
+    await turns();
+    expect(d.results).toEqual([]);
+    d.intact = false;
+    kernel.limitSubmissions(Number.POSITIVE_INFINITY);
+    kernel.advance(5);
+    await turns();
+    expect([a, b, c, d].map(({ results }) => results)).toEqual([[-Errno.ECANCELED], [0], [0], [-Errno.ECANCELED]]);
+    const later = nop(0, true);
+    await turns();
+    expect([later.results, core.inFlight]).toEqual([[0], 0]);
+  });
+
+  test('also what waits outside the ring', async () => {
+    const { kernel, nop } = setUp({ entries: 4 });
+    kernel.fail('enter', Errno.EBUSY);
+    const requests = Array.from({ length: 7 }, () => nop(0, true));
+    for (const index of [1, 5, 6]) (requests[index] as Remembering).intact = false;
+    kernel.advance(5);
+    await turns();
+    const expected = [0, 1, 2, 3, 4, 5, 6].map((index) => ([1, 5, 6].includes(index) ? [-Errno.ECANCELED] : [0]));
+    expect(requests.map(({ results }) => results)).toEqual(expected);
+  });
+
+  test('what was cancelled meanwhile is not asked', async () => {
+    const { core, kernel, nop } = setUp();
+    kernel.fail('enter', Errno.EAGAIN);
+    const [a, b] = [nop(0, true), nop(0, true)];
+    await turns();
+    core.cancel(a);
+    a.memoryIsIntact = () => {
+      throw new Error('it was cancelled');
+    };
+    b.intact = false;
+    kernel.advance(5);
+    // Asked while it is still to be sent: what it says does not matter any more.
+    a.memoryIsIntact = () => false;
+    await turns();
+    expect([a.results, b.results]).toEqual([[-Errno.ECANCELED], [-Errno.ECANCELED]]);
+  });
+});
+
+describe('bursts', () => {
+  test('a long burst gives way to the event loop', async () => {
+    const { kernel, nop } = setUp();
+    const perTurn: number[] = [];
+    let count = 0;
+    let over = false;
+    const look = () => {
+      perTurn.push(count);
+      count = 0;
+      if (!over) setImmediate(look);
+    };
+    setImmediate(look);
+    await new Promise<void>((resolve) => {
+      let left = 200;
+      const next = () => {
+        count++;
+        kernel.clock.now += 0.5e6;
+        if (--left === 0) return resolve();
+        nop().onComplete = () => queueMicrotask(next);
+      };
+      next();
+    });
+    over = true;
+    // 16 completions between two looks at the clock, of half a millisecond each; four milliseconds are the limit.
+    expect(perTurn.filter((each) => each > 0).slice(1, 8)).toEqual([16, 16, 16, 16, 16, 16, 16]);
+  });
+
+  test('a burst of quick ones does not', async () => {
+    const { nop } = setUp();
+    let turned = 0;
+    let over = false;
+    const look = () => {
+      turned++;
+      if (!over) setImmediate(look);
+    };
+    setImmediate(look);
+    await new Promise<void>((resolve) => {
+      let left = 200;
+      const next = () => {
+        if (--left === 0) return resolve();
+        nop().onComplete = () => queueMicrotask(next);
+      };
+      next();
+    });
+    over = true;
+    expect(turned).toBeLessThan(3);
+  });
+});
+
+describe('the end', () => {
+  test('of everything in flight', async () => {
+    const { core, kernel, poll, nop } = setUp();
+    const [reader] = kernel.createPipe();
+    const waiting = poll(reader);
+    await turns();
+    // More than the ring has room for, and the kernel takes nothing.
+    kernel.limitSubmissions(0);
+    const unsent = Array.from({ length: 11 }, () => nop());
+    const time = kernel.clock.now;
+    core.close();
+    expect([waiting, ...unsent].map(({ results }) => results)).toEqual(new Array(12).fill([-Errno.ECANCELED]));
+    expect(kernel.clock.now - time).toBeLessThan(100e6);
+    expect([core.inFlight, core.closing, kernel.ownership.size]).toEqual([0, true, 0]);
+    core.close();
+    const late = nop();
+    await turns();
+    expect(late.abandoned?.message).toContain('aborted');
+    expect(late.slot).toBe(-1);
+  });
+
+  test('of what does not end: it is abandoned', async () => {
+    const { core, kernel } = setUp();
+    const warnings: unknown[] = [];
+    const { emitWarning } = process;
+    process.emitWarning = ((...args: unknown[]) => void warnings.push(args[1])) as typeof emitWarning;
+    cleanUp.push(() => {
+      process.emitWarning = emitWarning;
+    });
+    const [reader] = kernel.createPipe();
+    const stubborn = new Remembering();
+    prepPollAdd(core.begin(), reader, PollEvent.IN);
+    core.commit(stubborn);
+    await turns();
+    kernel.interceptOperations(({ opcode }) => (opcode === Opcode.ASYNC_CANCEL ? -Errno.ENOENT : undefined));
+    kernel.fail('register', ...new Array(2000).fill(Errno.ENOENT));
+    core.close();
+    expect(stubborn.results).toEqual([]);
+    expect(stubborn.abandoned?.message).toBe('Invalid state: the engine was closed, and the operation would not end');
+    expect([core.inFlight, warnings]).toEqual([0, [{ code: 'URING_PARKED' }]]);
+  });
+
+  test('when the ring has failed', async () => {
+    const { core, kernel, poll, nop } = setUp();
+    const [reader] = kernel.createPipe();
+    const waiting = poll(reader);
+    await turns();
+    const broken: Error[] = [];
+    core.onBroken = (error) => broken.push(error);
+    kernel.fail('enter', Errno.EBADFD);
+    const unsent = nop();
+    await turns();
+    expect(broken.map(({ message }) => message)).toEqual(['EBADFD: file descriptor in bad state, io_uring_enter']);
+    expect([waiting.abandoned, unsent.abandoned]).toEqual([broken[0], broken[0]]);
+    expect([waiting.slot, core.inFlight, core.broken]).toEqual([-1, 0, broken[0]]);
+    const late = nop();
+    core.cancel(late);
+    await turns();
+    expect(late.abandoned?.name).toBe('AbortError');
+    // The kernel may still complete what it has: that is nobody's.
+    await turns();
+    expect(waiting.results).toEqual([]);
+  });
+
+  test('without anybody who wants to know of the failure', async () => {
+    const { core, kernel, nop } = setUp();
+    kernel.fail('enter', Errno.EBADFD);
+    const unsent = nop();
+    await turns();
+    expect([unsent.abandoned, core.onBroken]).toEqual([core.broken, undefined]);
+  });
+});
+
+describe('the way to the kernel', () => {
+  test('descriptors are asked, moved in and closed at once', () => {
+    const { core, kernel } = setUp();
+    const fd = kernel.createFile(Buffer.from('abc'));
+    const [reader] = kernel.createPipe();
+    expect([core.isRegularFile(fd), core.isRegularFile(reader), core.eventLoop]).toEqual([true, false, 'poll']);
+    expect([core.seek(fd, 2, 0), core.seek(fd, 0, 1)]).toEqual([2, 2]);
+    core.closeAtThreadEnd(fd)();
+    core.closeDescriptor(fd);
+    expect(kernel.openDescriptors).not.toContain(fd);
+  });
+
+  test('regions of the pool are kept until the ring is at rest', () => {
+    const { core } = setUp();
+    const held: object[] = [];
+    const { ring } = core;
+    const hold = ring.holdUntilRest.bind(ring);
+    ring.holdUntilRest = (object) => {
+      held.push(object);
+      hold(object);
+    };
+    core.pool.take(64);
+    expect(held).toEqual(core.pool.regions);
+    expect(held).toHaveLength(1);
+  });
+
+  test('an engine that is watched rings once for all that comes', async () => {
+    const { core, kernel, poll } = setUp();
+    const [reader, writer] = kernel.createPipe();
+    const requests = [poll(reader), poll(reader), poll(reader)];
+    await turns();
+    expect(core.ring.cq.flags).toBe(0);
+    kernel.writeFile(writer, Buffer.from('x'));
+    await turns();
+    expect(requests.map(({ results }) => results)).toEqual([[1], [1], [1]]);
+    const next = poll(reader);
+    await turns();
+    expect(next.results).toEqual([1]);
+    expect(core.ring.cq.flags).toBe(1);
+  });
+});
+
+test('what is in flight is shown the oldest first, with its age', async () => {
+  const kernel = new SimulatedKernel();
+  cleanUp.push(kernel.clock.install());
+  const uring = Uring.open({ syscalls: kernel });
+  cleanUp.push(() => uring.close());
+  const [reader] = kernel.createPipe();
+  for (const time of [3, 5]) {
+    kernel.clock.now = time * 1e6;
+    uring.poll(reader, PollEvent.IN).catch(() => undefined);
+    await turns();
+  }
+  uring.run(op.timeout(1000)).catch(() => undefined);
+  kernel.clock.now = 10e6;
+  const shown = uring.inspect().map(({ operation, fd, age }) => [operation, fd, age]);
+  expect(shown).toEqual([
+    ['POLL_ADD', reader, 7],
+    ['POLL_ADD', reader, 5],
+    ['TIMEOUT', -1, 0],
+  ]);
+});
