@@ -4,72 +4,27 @@
  */
 
 import { afterEach, describe, test } from '@jest/globals';
-import { op, Uring, type UringOptions } from '../../src/index.js';
-import { Opcode, type OpcodeName } from '../../src/ring/index.js';
+import { op, type UringOptions } from '../../src/index.js';
 import { Errno } from '../../src/syscalls/index.js';
-import { SimulatedKernel } from '../../src/testing/index.js';
+import { EngineStage, turn } from '../helpers/engine-stage.js';
 import { golden } from '../helpers/golden.js';
-import { Strace } from '../helpers/strace.js';
 
 const matches = golden('engine-calls');
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 const cleanUp: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
   for (const step of cleanUp.splice(0).reverse()) await step();
 });
 
-/** An engine on a kernel whose calls are noted, in time that stands still. */
-class Stage {
-  readonly kernel: SimulatedKernel;
-  readonly uring: Uring;
-  readonly strace: Strace;
-  private readonly results = new Map<number, (number | undefined)[]>();
-
-  constructor(
-    private readonly title: string,
-    options: UringOptions = {},
-    kernelOptions: ConstructorParameters<typeof SimulatedKernel>[0] = {},
-  ) {
-    this.kernel = new SimulatedKernel(kernelOptions);
-    cleanUp.push(this.kernel.clock.install());
-    this.strace = new Strace(this.kernel, {}, true);
-    this.uring = Uring.open({ ...options, syscalls: this.strace.syscalls });
-    cleanUp.push(() => this.uring.close());
-    this.kernel.interceptOperations(({ opcode }) => this.results.get(opcode)?.shift());
-    this.strace.take();
-  }
-
-  /** What the next operations of a kind end with; `undefined` runs them. */
-  answer(name: OpcodeName, ...results: (number | undefined)[]): void {
-    this.results.set(Opcode[name], results);
-  }
-
-  /** Notes how a promise settles. */
-  watch(name: string, promise: Promise<unknown>): void {
-    promise.then(
-      (value) =>
-        this.strace.note(`${name}: ${typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value)}`),
-      (error: Error & { cause?: Error }) =>
-        this.strace.note(`${name}: ${error.name} ${error.message}${error.cause ? `, ${error.cause.message}` : ''}`),
-    );
-  }
-
-  /** Lets everything come to rest, and compares what was noted. */
-  async step(name: string, body: () => unknown): Promise<void> {
-    body();
-    for (let quiet = 0; quiet < 3; quiet++) {
-      const { length } = this.strace;
-      await turn();
-      if (this.strace.length > length) quiet = 0;
-    }
-    matches(`${this.title}, ${name}`, `\n${this.strace.take() || 'nothing'}`);
-  }
-}
+const stageOf = (title: string, ...options: UringOptions[]) => {
+  const stage = new EngineStage(title, matches, ...options);
+  cleanUp.push(() => stage.end());
+  return stage;
+};
 
 describe('one after the other', () => {
   test('what completes at once', async () => {
-    const stage = new Stage('at once');
+    const stage = stageOf('at once');
     const { uring } = stage;
     await stage.step('one', () => stage.watch('nop', uring.nop()));
     await stage.step('three', () => {
@@ -84,7 +39,7 @@ describe('one after the other', () => {
   });
 
   test('what takes time', async () => {
-    const stage = new Stage('in time');
+    const stage = stageOf('in time');
     const { uring, kernel } = stage;
     const [reader, writer] = kernel.createPipe();
     await stage.step('a read that waits', () => stage.watch('read', uring.read(reader, new Uint8Array(4))));
@@ -102,7 +57,7 @@ describe('one after the other', () => {
   });
 
   test('more than fit', async () => {
-    const stage = new Stage('more than fit', { entries: 4, cqEntries: 8 });
+    const stage = stageOf('more than fit', { entries: 4, cqEntries: 8 });
     const { uring } = stage;
     await stage.step('eleven', () => {
       for (let i = 0; i < 11; i++) stage.watch(`nop ${i}`, uring.nop());
@@ -117,7 +72,7 @@ describe('one after the other', () => {
   });
 
   test('a burst that does not end', async () => {
-    const stage = new Stage('a burst');
+    const stage = stageOf('a burst');
     const { uring, kernel } = stage;
     let left = 300;
     const again = (): unknown => {
@@ -139,7 +94,7 @@ describe('one after the other', () => {
 
 describe('cancelling', () => {
   test('at every stage', async () => {
-    const stage = new Stage('abort');
+    const stage = stageOf('abort');
     const { uring, kernel } = stage;
     const [reader] = kernel.createPipe();
     const read = (signal: AbortSignal) => uring.read(reader, new Uint8Array(4), { signal });
@@ -175,7 +130,7 @@ describe('cancelling', () => {
   });
 
   test('in a chain, before it is sent', async () => {
-    const stage = new Stage('abort in a chain');
+    const stage = stageOf('abort in a chain');
     const { uring } = stage;
     for (const hard of [false, true]) {
       for (const which of [0, 1, 2]) {
@@ -200,7 +155,7 @@ describe('cancelling', () => {
   });
 
   test('closing with all kinds in flight', async () => {
-    const stage = new Stage('close', { entries: 4 });
+    const stage = stageOf('close', { entries: 4 });
     const { uring, kernel } = stage;
     const [reader] = kernel.createPipe();
     await stage.step('everything', () => {
@@ -220,7 +175,7 @@ describe('cancelling', () => {
 
 describe('time limits', () => {
   test('of operations', async () => {
-    const stage = new Stage('timeoutMs');
+    const stage = stageOf('timeoutMs');
     const { uring, kernel } = stage;
     const [reader, writer] = kernel.createPipe();
     const start = () => stage.watch('read', uring.read(reader, new Uint8Array(4), { timeoutMs: 1234.5 }));
@@ -244,7 +199,7 @@ describe('time limits', () => {
 
 describe('faults', () => {
   test.each(['EAGAIN', 'EBUSY', 'ENOMEM', 'EINTR'] as const)('enter answers %s, twice', async (name) => {
-    const stage = new Stage(`enter answers ${name}`);
+    const stage = stageOf(`enter answers ${name}`);
     const { uring, kernel } = stage;
     kernel.fail('enter', Errno[name], Errno[name]);
     await stage.step('at first', () => stage.watch('nop', uring.nop()));
@@ -254,7 +209,7 @@ describe('faults', () => {
   });
 
   test.each(['EBADF', 'EPERM', 'EOWNERDEAD'] as const)('enter answers %s', async (name) => {
-    const stage = new Stage(`enter answers ${name}`);
+    const stage = stageOf(`enter answers ${name}`);
     const { uring, kernel } = stage;
     const [reader] = kernel.createPipe();
     await stage.step('something in flight', () => {
@@ -273,7 +228,7 @@ describe('faults', () => {
   });
 
   test('a part of what is submitted', async () => {
-    const stage = new Stage('a part');
+    const stage = stageOf('a part');
     const { uring, kernel } = stage;
     for (const limit of [1, 2, 3, 4]) {
       for (const hard of [false, true]) {
@@ -290,7 +245,7 @@ describe('faults', () => {
   });
 
   test('memory that is gone before it is shown to the kernel', async () => {
-    const stage = new Stage('detached');
+    const stage = stageOf('detached');
     const { uring, kernel } = stage;
     const fd = kernel.createFile(new Uint8Array(100).fill(7));
     const { file, take } = {

@@ -1,0 +1,396 @@
+/** Iterators over operations that go on: what is asked, what is given, what is given back, in `tests/golden/engine-streams.txt`. */
+
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { PollEvent, type Uring, type UringOptions } from '../../src/index.js';
+import { Errno } from '../../src/syscalls/index.js';
+import { LINUX_6_1 } from '../../src/testing/index.js';
+import { EngineStage } from '../helpers/engine-stage.js';
+import { golden } from '../helpers/golden.js';
+
+const matches = golden('engine-streams');
+
+const stages: EngineStage[] = [];
+afterEach(async () => {
+  for (const stage of stages.splice(0)) await stage.end();
+});
+
+const stageOf = (title: string, options: UringOptions = {}, kernelOptions = {}) => {
+  const stage = new EngineStage(title, matches, options, kernelOptions);
+  stages.push(stage);
+  return stage;
+};
+
+type Iterator<T> = AsyncIterableIterator<T> & { [Symbol.asyncDispose](): Promise<void> };
+
+/** Asks for the next, and notes what comes: bytes as text. */
+const next = (stage: EngineStage, name: string, iterator: Iterator<unknown>) =>
+  stage.watch(
+    name,
+    iterator.next().then(({ done, value }) => {
+      if (done) return 'done';
+      const { bytes } = value as { bytes?: Uint8Array };
+      return bytes === undefined ? value : Buffer.from(bytes).toString();
+    }),
+  );
+
+describe('polls', () => {
+  test('again and again, merged while nobody looks', async () => {
+    const stage = stageOf('polls');
+    const { uring, kernel } = stage;
+    const [reader, writer] = kernel.createPipe();
+    const polls = uring.pollMany(reader, PollEvent.IN | PollEvent.HUP);
+    await stage.step('not before somebody asks', () => undefined);
+    await stage.step('asked', () => next(stage, 'first', polls));
+    await stage.step('there', () => kernel.writeFile(writer, Buffer.from('a')));
+    await stage.step('twice', () => {
+      kernel.writeFile(writer, Buffer.from('b'));
+      kernel.close(writer);
+    });
+    await stage.step('merged', () => next(stage, 'second', polls));
+    await stage.step('two at once', () => {
+      next(stage, 'third', polls);
+      next(stage, 'fourth', polls);
+    });
+    await stage.step('left', () => stage.watch('return', polls.return?.() as Promise<unknown>));
+    await stage.step('left again', () => stage.watch('return', polls.return?.() as Promise<unknown>));
+    await stage.step('asked after the end', () => next(stage, 'fifth', polls));
+    expect(polls[Symbol.asyncIterator]()).toBe(polls);
+  });
+
+  test('one after the other, where the kernel knows it only so', async () => {
+    const stage = stageOf('single polls');
+    const { uring, kernel } = stage;
+    const [reader, writer] = kernel.createPipe();
+    stage.answer('POLL_ADD', -Errno.EINVAL);
+    const polls = uring.pollMany(reader, PollEvent.IN);
+    await stage.step('refused, and asked in another way', () => next(stage, 'first', polls));
+    await stage.step('there', () => kernel.writeFile(writer, Buffer.from('a')));
+    await stage.step('still there', () => next(stage, 'second', polls));
+    stage.answer('POLL_ADD', -Errno.EINVAL);
+    await stage.step('refused for good', () => next(stage, 'third', polls));
+    await stage.step('told once', () => next(stage, 'fourth', polls));
+  });
+
+  test('an error', async () => {
+    const stage = stageOf('polls, an error');
+    stage.answer('POLL_ADD', -Errno.EBADF);
+    const polls = stage.uring.pollMany(0, PollEvent.IN);
+    await stage.step('for one of two', () => {
+      next(stage, 'first', polls);
+      next(stage, 'second', polls);
+    });
+    await stage.step('and then', () => next(stage, 'third', polls));
+  });
+
+  test('ended by the kernel without being asked to', async () => {
+    const stage = stageOf('polls, ended');
+    const [reader] = stage.kernel.createPipe();
+    stage.answer('POLL_ADD', 1, 1, -Errno.ECANCELED, 1);
+    const polls = stage.uring.pollMany(reader, PollEvent.IN);
+    await stage.step('asked', () => next(stage, 'first', polls));
+    await stage.step('asked again', () => next(stage, 'second', polls));
+    await stage.step('left', () => stage.watch('dispose', polls[Symbol.asyncDispose]()));
+  });
+
+  test('aborted at every stage', async () => {
+    const stage = stageOf('polls, aborted');
+    const { uring, kernel } = stage;
+    const [reader] = kernel.createPipe();
+    const abort = (controller: AbortController) => controller.abort(new Error('enough'));
+    await stage.step('before', () =>
+      next(stage, 'a', uring.pollMany(reader, 1, { signal: AbortSignal.abort(new Error('too early')) })),
+    );
+    await stage.step('before it was asked', () => {
+      const controller = new AbortController();
+      const polls = uring.pollMany(reader, 1, { signal: controller.signal });
+      abort(controller);
+      next(stage, 'b', polls);
+      next(stage, 'b again', polls);
+    });
+    await stage.step('in flight', () => {
+      const controller = new AbortController();
+      next(stage, 'c', uring.pollMany(reader, 1, { signal: controller.signal }));
+      setImmediate(() => abort(controller));
+    });
+    await stage.step('with something in the queue', () => {
+      const controller = new AbortController();
+      const ticks = uring.interval(5, { signal: controller.signal });
+      next(stage, 'd', ticks);
+      setImmediate(() => {
+        kernel.advance(20);
+        setImmediate(() => {
+          abort(controller);
+          next(stage, 'd then', ticks);
+          next(stage, 'd at last', ticks);
+        });
+      });
+    });
+  });
+
+  test('closing the engine, and its failure', async () => {
+    const stage = stageOf('polls, closing');
+    const { uring, kernel } = stage;
+    const [reader] = kernel.createPipe();
+    const polls = uring.pollMany(reader, PollEvent.IN);
+    const idle = uring.pollMany(reader, PollEvent.IN);
+    await stage.step('asked', () => next(stage, 'first', polls));
+    await stage.step('closing', () => stage.watch('close', uring.close()));
+    await stage.step('the one that was not asked', () => next(stage, 'idle', idle));
+    await stage.step('a new one', () => {
+      try {
+        next(stage, 'new', uring.pollMany(reader, PollEvent.IN));
+      } catch (error) {
+        stage.strace.note((error as Error).message);
+      }
+    });
+
+    const other = stageOf('polls, failing');
+    const [end] = other.kernel.createPipe();
+    const failing = other.uring.pollMany(end, PollEvent.IN);
+    const waiting = other.uring.pollMany(end, PollEvent.IN);
+    await other.step('asked', () => next(other, 'first', failing));
+    const { emitWarning } = process;
+    process.emitWarning = (() => undefined) as typeof emitWarning;
+    try {
+      other.kernel.fail('enter', ...new Array(30).fill(Errno.EBADF));
+      await other.step('the failure', () => other.watch('nop', other.uring.nop()));
+      await other.step('left', () => other.watch('return', failing.return?.() as Promise<unknown>));
+      await other.step('the one that was not asked', () => next(other, 'waiting', waiting));
+      await other.end();
+    } finally {
+      process.emitWarning = emitWarning;
+    }
+  });
+});
+
+describe('intervals', () => {
+  test('tick, and count what was missed', async () => {
+    const stage = stageOf('interval');
+    const { uring, kernel } = stage;
+    const ticks = uring.interval(1500);
+    await stage.step('asked', () => next(stage, 'first', ticks));
+    await stage.step('the first', () => kernel.advance(1500));
+    await stage.step('three in a row', () => kernel.advance(4500));
+    await stage.step('at once', () => next(stage, 'second', ticks));
+    await stage.step('waited for', () => next(stage, 'third', ticks));
+    await stage.step('left while one waits', () => stage.watch('return', ticks.return?.() as Promise<unknown>));
+  });
+
+  test('so many and no more', async () => {
+    const stage = stageOf('interval with a count');
+    const { uring, kernel } = stage;
+    const ticks = uring.interval(10, { count: 3 });
+    await stage.step('asked', () => next(stage, 'first', ticks));
+    await stage.step('the first', () => kernel.advance(10));
+    await stage.step('the rest', () => kernel.advance(50));
+    await stage.step('together', () => next(stage, 'second', ticks));
+    await stage.step('the end', () => next(stage, 'third', ticks));
+  });
+
+  test('where the kernel has none', async () => {
+    const stage = stageOf('single intervals');
+    const { uring, kernel } = stage;
+    stage.answer('TIMEOUT', -Errno.EINVAL);
+    const ticks = uring.interval(10, { count: 2 });
+    await stage.step('asked', () => next(stage, 'first', ticks));
+    await stage.step('the first', () => kernel.advance(10));
+    await stage.step('asked again', () => next(stage, 'second', ticks));
+    await stage.step('the second', () => kernel.advance(10));
+    await stage.step('the end', () => next(stage, 'third', ticks));
+  });
+
+  test('of no length, or none at all', () => {
+    const { uring } = stageOf('bad intervals');
+    const bad: [string, () => unknown][] = [
+      ['interval 0', () => uring.interval(0)],
+      ['interval NaN', () => uring.interval(Number.NaN)],
+      ['interval 2 ** 60', () => uring.interval(2 ** 60)],
+      ['interval, count 0', () => uring.interval(1, { count: 0 })],
+      ['interval, count 2 ** 32', () => uring.interval(1, { count: 2 ** 32 })],
+      ['interval, misspelled', () => uring.interval(1, { conut: 1 } as never)],
+      ['interval, a signal that is none', () => uring.interval(1, { signal: {} as never })],
+      ['pollMany, misspelled', () => uring.pollMany(1, 1, { count: 1 } as never)],
+      ['acceptMany, misspelled', () => uring.acceptMany(1, { count: 1 } as never)],
+      ['readMany, misspelled', () => uring.readMany(1, { buffer: 1 } as never)],
+      ['readMany, no bytes', () => uring.readMany(1, { bufferSize: 0 })],
+      ['readMany, too many bytes', () => uring.readMany(1, { bufferSize: 2 ** 30 + 1 })],
+      ['readMany, no buffers', () => uring.readMany(1, { buffers: 0 })],
+      ['readMany, too many buffers', () => uring.readMany(1, { buffers: 65_536 })],
+      ['readMany, three buffers', () => uring.readMany(1, { buffers: 3 })],
+      ['recvMany, three buffers', () => uring.recvMany(1, { buffers: 3 })],
+    ];
+    for (const [title, use] of bad) {
+      let told = 'no error';
+      try {
+        use();
+      } catch (error) {
+        told = `${(error as { code: string }).code} ${(error as Error).message}`;
+      }
+      matches(title, told);
+    }
+    uring.interval(1, { count: 2 ** 32 - 1 });
+    uring.interval(2 ** 53 - 1, { count: 1 });
+    uring.readMany(1, { bufferSize: 2 ** 30, buffers: 32_768 });
+  });
+});
+
+describe('pieces', () => {
+  const withPipe = (
+    title: string,
+    read: (uring: Uring, reader: number) => Iterator<{ bytes: Uint8Array; release(): void }>,
+    kernelOptions = {},
+  ) => {
+    const stage = stageOf(title, {}, kernelOptions);
+    const [reader, writer] = stage.kernel.createPipe();
+    const write = (text: string) => void stage.kernel.writeFile(writer, Buffer.from(text));
+    return { stage, write, writer, pieces: read(stage.uring, reader), uring: stage.uring };
+  };
+
+  test('are lent, and given back with the next', async () => {
+    const { stage, write, writer, pieces, uring } = withPipe('pieces', (ring, fd) =>
+      ring.readMany(fd, { buffers: 2, bufferSize: 4 }),
+    );
+    const before = uring.buffers.usage.bytes;
+    write('ab');
+    await stage.step('the first', () => next(stage, 'first', pieces));
+    await stage.step('the second waits', () => next(stage, 'second', pieces));
+    await stage.step('and comes', () => write('cd'));
+    await stage.step('more than there are buffers', () => {
+      for (const text of ['efgh', 'ijkl', 'mnop']) write(text);
+    });
+    for (const name of ['third', 'fourth', 'fifth']) await stage.step(name, () => next(stage, name, pieces));
+    await stage.step('the end', () => {
+      next(stage, 'sixth', pieces);
+      stage.kernel.close(writer);
+    });
+    await stage.step('and after', () => next(stage, 'seventh', pieces));
+    await stage.step('left', () => stage.watch('return', pieces.return?.() as Promise<unknown>));
+    expect(uring.buffers.usage.bytes).toBe(before);
+  });
+
+  test('can be given back earlier, and later than the end', async () => {
+    const { stage, write, pieces, uring } = withPipe('pieces, released', (ring, fd) =>
+      ring.readMany(fd, { buffers: 2, bufferSize: 4 }),
+    );
+    const before = uring.buffers.usage.bytes;
+    write('ab');
+    const first = (await pieces.next()).value;
+    expect(Buffer.from(first.bytes).toString()).toBe('ab');
+    first.release();
+    first.release();
+    write('cd');
+    const second = (await pieces.next()).value;
+    write('efgh');
+    await stage.step('left', () => stage.watch('return', pieces.return?.() as Promise<unknown>));
+    expect(Buffer.from(second.bytes).toString()).toBe('cd');
+    second.release();
+    expect(uring.buffers.usage.bytes).toBe(before);
+    await stage.step('a second iterator has the same group', () => {
+      const again = uring.readMany(3, { buffers: 1 });
+      next(stage, 'again', again);
+    });
+  });
+
+  test('a consumer that keeps all of them starves nobody', async () => {
+    const { stage, write, pieces } = withPipe('pieces, kept', (ring, fd) => ring.readMany(fd, { buffers: 1, bufferSize: 4 }));
+    write('abcd');
+    await stage.step('the only one', () => next(stage, 'first', pieces));
+    await stage.step('no buffer is left', () => write('efgh'));
+    await stage.step('until it is given back', () => next(stage, 'second', pieces));
+    await stage.step('left in need', async () => {
+      write('ijkl');
+    });
+    await stage.step('left', () => stage.watch('return', pieces.return?.() as Promise<unknown>));
+  });
+
+  test('of a kernel that reads one at a time', async () => {
+    const { stage, write, pieces } = withPipe(
+      'single pieces',
+      (ring, fd) => ring.readMany(fd, { buffers: 2, bufferSize: 4 }),
+      LINUX_6_1,
+    );
+    write('ab');
+    await stage.step('the first', () => next(stage, 'first', pieces));
+    await stage.step('the second', () => {
+      next(stage, 'second', pieces);
+      write('cd');
+    });
+    await stage.step('left', () => stage.watch('return', pieces.return?.() as Promise<unknown>));
+  });
+
+  test('an error takes no buffer with it', async () => {
+    const { stage, pieces, uring } = withPipe('pieces, an error', (ring) => ring.readMany(1000, { buffers: 2 }));
+    const before = uring.buffers.usage.bytes;
+    await stage.step('the first', () => next(stage, 'first', pieces));
+    await stage.step('and after', () => next(stage, 'second', pieces));
+    expect(uring.buffers.usage.bytes).toBe(before);
+  });
+
+  test('nobody takes so many: the kernel is stopped', async () => {
+    const { stage, write, pieces } = withPipe('pieces, too many', (ring, fd) =>
+      ring.readMany(fd, { buffers: 128, bufferSize: 4 }),
+    );
+    next(stage, 'first', pieces);
+    await stage.step('asked', () => undefined);
+    for (let i = 0; i < 70; i++) {
+      write('x');
+      await stage.step('one more', () => undefined);
+    }
+    await stage.step('taken', () => {
+      for (let i = 0; i < 69; i++) next(stage, `${i}`, pieces);
+    });
+    await stage.step('and the rest', () => next(stage, 'rest', pieces));
+  });
+
+  test('of a socket', async () => {
+    const stage = stageOf('received');
+    const [one, other] = stage.kernel.createSocketPair();
+    const pieces = stage.uring.recvMany(one, { buffers: 2, bufferSize: 8 }) as Iterator<unknown>;
+    await stage.step('asked', () => next(stage, 'first', pieces));
+    await stage.step('there', () => stage.kernel.writeFile(other, Buffer.from('hello')));
+    await stage.step('the end', () => {
+      next(stage, 'second', pieces);
+      stage.kernel.close(other);
+    });
+    stage.answer('RECV', -Errno.EINVAL);
+    const single = stage.uring.recvMany(one, { buffers: 2, bufferSize: 8 }) as Iterator<unknown>;
+    await stage.step('one at a time', () => next(stage, 'single', single));
+  });
+
+  test('a group that cannot be made', async () => {
+    const stage = stageOf('no group');
+    const [reader] = stage.kernel.createPipe();
+    stage.kernel.fail('register', Errno.ENOMEM);
+    await stage.step('asked', () => next(stage, 'first', stage.uring.readMany(reader) as Iterator<unknown>));
+    await stage.step('the next has its number', () => next(stage, 'first', stage.uring.readMany(reader) as Iterator<unknown>));
+  });
+});
+
+describe('connections', () => {
+  const connecting = async (title: string) => {
+    const stage = stageOf(title);
+    const { fd, port } = stage.kernel.createListener();
+    const connect = async () => {
+      const socket = await stage.uring.socket('IPv4');
+      await stage.uring.connect(socket, { family: 'IPv4', address: '127.0.0.1', port });
+      stage.strace.take();
+      return socket;
+    };
+    return { stage, fd, connect };
+  };
+
+  test('those that nobody takes are closed', async () => {
+    const { stage, fd, connect } = await connecting('connections');
+    const connections = stage.uring.acceptMany(fd) as Iterator<unknown>;
+    await stage.step('asked', () => next(stage, 'first', connections));
+    for (let i = 0; i < 3; i++) await connect();
+    await stage.step('three', () => undefined);
+    await stage.step('the second', () => next(stage, 'second', connections));
+    await stage.step('left', () => stage.watch('return', connections.return?.() as Promise<unknown>));
+    stage.answer('ACCEPT', -Errno.EINVAL);
+    const single = stage.uring.acceptMany(fd) as Iterator<unknown>;
+    await stage.step('one at a time', () => next(stage, 'single', single));
+    await connect();
+    await stage.step('comes', () => undefined);
+  });
+});
