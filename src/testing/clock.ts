@@ -53,7 +53,7 @@ export class VirtualClock {
    * Lets this program live on the virtual clock: `setTimeout`, `clearTimeout` and `performance.now` follow it from now on. A timer's callback
    * runs in a turn of the event loop of its own, as ever.
    *
-   * @returns puts the real ones back.
+   * @returns puts back what was there before. Idempotent; of several clocks, the last one first.
    */
   install(): () => void {
     const { setTimeout, clearTimeout } = globalThis;
@@ -75,7 +75,10 @@ export class VirtualClock {
     globalThis.setTimeout = start as never;
     globalThis.clearTimeout = stop as never;
     performance.now = () => this.now / 1e6;
+    let installed = true;
     return () => {
+      if (!installed) return;
+      installed = false;
       for (const timer of timers.values()) timer.cancel();
       globalThis.setTimeout = setTimeout;
       globalThis.clearTimeout = clearTimeout;

@@ -11,7 +11,7 @@ const matches = golden('engine-streams');
 
 const stages: EngineStage[] = [];
 afterEach(async () => {
-  for (const stage of stages.splice(0)) await stage.end();
+  for (const stage of stages.splice(0).reverse()) await stage.end();
 });
 
 const stageOf = (title: string, options: UringOptions = {}, kernelOptions = {}) => {
