@@ -42,9 +42,14 @@ const SIZES: Partial<Record<RegisterOpName, number | { readonly each: number }>>
   RESIZE_RINGS: 120,
   MEM_REGION: 32,
   QUERY: 24,
+  ZCRX_IFQ: 96,
+  ZCRX_CTRL: 48,
 };
 
 const WITHOUT_RING = 0x8000_0000;
+
+/** What register operations answer in the kernel's place: a number, or what a function makes of the argument's memory. */
+export type Answers = { readonly [Name in RegisterOpName]?: number | ((argument: DataView) => number) };
 
 /** Notes what goes through to the simulated kernel. */
 export class Strace {
@@ -59,7 +64,7 @@ export class Strace {
    */
   constructor(
     private readonly kernel: SimulatedKernel,
-    private readonly answers: { readonly [Name in RegisterOpName]?: number } = {},
+    private readonly answers: Answers = {},
     private readonly withSqes = false,
   ) {
     this.syscalls = new Proxy(kernel as Syscalls, {
@@ -71,7 +76,7 @@ export class Strace {
         if (typeof describe !== 'function') return value.bind(target);
         return (...args: unknown[]) => {
           const text = describe.apply(this, args);
-          const result = key === 'register' ? this.answer(args[1] as number) : undefined;
+          const result = key === 'register' ? this.answer(args[1] as number, args[2] as number) : undefined;
           const sqes = key === 'enter' && this.withSqes ? this.submitted(args[0] as number) : [];
           const answer = result ?? value.apply(target, args);
           this.lines.push(`${key}(${text}) = ${answer}`, ...sqes);
@@ -173,8 +178,11 @@ export class Strace {
     };
   }
 
-  private answer(opcode: number): number | undefined {
-    return this.answers[NAMES[(opcode & ~WITHOUT_RING) >>> 0] as RegisterOpName];
+  private answer(opcode: number, address: number): number | undefined {
+    const name = NAMES[(opcode & ~WITHOUT_RING) >>> 0] as RegisterOpName;
+    const answer = this.answers[name];
+    if (typeof answer !== 'function') return answer;
+    return answer(this.kernel.memory.data(address, SIZES[name] as number) as DataView);
   }
 
   private waitArgument(flags: number, arg: number, size: number): string {

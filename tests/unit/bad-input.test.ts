@@ -27,6 +27,23 @@ function withRing(): void {
   afterEach(() => ring.close());
 }
 
+const buffers = () => ring.bufferRings.create({ group: 9, entries: 2 });
+
+const released = () => {
+  const group = buffers();
+  group.release();
+  return group;
+};
+
+const withoutDescriptor = () => {
+  const other = Ring.open({ entries: 2, flags: ['REGISTERED_FD_ONLY'], memory: 'shared', syscalls: kernel });
+  try {
+    other.bufferRings.create({ group: 1, entries: 2, memory: 'mapped' });
+  } finally {
+    other.close();
+  }
+};
+
 /** Any value, whatever the types say. */
 const any = (value: unknown) => value as never;
 
@@ -255,6 +272,19 @@ describe('the ring', () => {
     ['buffers of 0 bytes', () => ring.bufferRings.create({ group: 0, entries: 2, bufferSize: 0 }), RANGE],
     ['buffers of 2 GiB', () => ring.bufferRings.create({ group: 0, entries: 2, bufferSize: 2 ** 31 }), RANGE],
     ['a buffer ring in other memory', () => ring.bufferRings.create({ group: 0, entries: 2, memory: any('heap') }), VALUE],
+    ['a buffer of a buffer ring that is a string', () => buffers().add(any('x'), 0), TYPE],
+    ['a buffer of a buffer ring with id -1', () => buffers().add(new Uint8Array(8), -1), RANGE],
+    ['a buffer beyond a buffer ring', () => buffers().add(new Uint8Array(8), 0, 2), RANGE],
+    ['more buffers than a buffer ring has', () => buffers().advance(3), RANGE],
+    ['a buffer that is none of a buffer ring', () => buffers().recycle(7), RANGE],
+    ['a buffer for a buffer ring that was released', () => released().add(new Uint8Array(8), 0), STATE],
+    ['a buffer ring that was released, on', () => released().advance(1), STATE],
+    ['mapped buffers of a ring that has no descriptor', () => withoutDescriptor(), STATE],
+    ['registering views that are no array', () => ring.buffers.register(any('x')), TYPE],
+    ['registering fds that are no array, with tags', () => ring.files.registerTagged(any('x'), []), TYPE],
+    ['registering more than 1 GiB', () => ring.buffers.register([new Uint8Array(new SharedArrayBuffer(2 ** 30 + 1))]), RANGE],
+    ['cloning from null', () => ring.buffers.cloneFrom(any(null)), TYPE],
+    ['a registered wait with a bad least', () => ring.settings.setRegisteredWait(0, 1, -1), STATE],
     ['zero copy without options', () => ring.zeroCopy.registerQueue(any(undefined)), TYPE],
     ['zero copy, misspelled', () => ring.zeroCopy.registerQueue(any({ interface: 1 })), VALUE],
     ['zero copy on interface -1', () => ring.zeroCopy.registerQueue({ ...ZERO_COPY, interfaceIndex: -1 }), RANGE],

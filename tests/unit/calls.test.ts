@@ -2,12 +2,12 @@
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { prepPollAdd } from '../../src/ops/index.js';
-import { CancelFlag, Feature, PollEvent, type RegisterOpName, Ring, type RingOptions } from '../../src/ring/index.js';
+import { CancelFlag, Feature, PollEvent, Ring, type RingOptions } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { LINUX_6_1, SimulatedKernel } from '../../src/testing/index.js';
 import { golden } from '../helpers/golden.js';
 import { nops, sqeOf } from '../helpers/ring.js';
-import { Strace } from '../helpers/strace.js';
+import { type Answers, Strace } from '../helpers/strace.js';
 
 const matches = golden('calls');
 
@@ -19,7 +19,7 @@ afterEach(() => {
 type KernelOptions = ConstructorParameters<typeof SimulatedKernel>[0];
 
 /** A kernel whose calls are noted, with time that stands still. */
-function traced(options: KernelOptions = {}, answers: { readonly [Name in RegisterOpName]?: number } = {}) {
+function traced(options: KernelOptions = {}, answers: Answers = {}) {
   const kernel = new SimulatedKernel(options);
   cleanUp.push(kernel.clock.install());
   const strace = new Strace(kernel, answers);
@@ -286,6 +286,9 @@ describe('submitting and waiting', () => {
   });
 });
 
+/** The memory of the wait arguments. */
+const waitRegion = (ring: Ring) => (ring.settings as unknown as { waitRegion: { bytes: Uint8Array } }).waitRegion.bytes;
+
 describe('registering', () => {
   test.each([
     ['with its own index', {}],
@@ -346,6 +349,7 @@ describe('registering', () => {
       'no buffers again': () => ring.buffers.unregister(),
       'room for buffers': () => ring.buffers.registerSparse(4),
       'buffers of another ring': () => ring.buffers.cloneFrom(source),
+      'those of an fd': () => ring.buffers.cloneFrom({ fd: 77 }),
       'some of them': () => ring.buffers.cloneFrom(source, { sourceOffset: 1, offset: 2, count: 3, replace: true }),
       files: () => ring.files.register(files),
       'other files': () => ring.files.update(1, [-1]),
@@ -367,6 +371,7 @@ describe('registering', () => {
       'a second wait region': () => ring.settings.registerWaitRegion(2),
       'a registered wait': () => ring.settings.setRegisteredWait(1, 1234.5, 77),
       'a registered wait without an end': () => ring.settings.setRegisteredWait(0, undefined),
+      'what they are then': () => ({ words: [...new Uint32Array(waitRegion(ring).slice(0, 128).buffer)] }),
       'one beyond them': () => ring.settings.setRegisteredWait(2, 1),
       'waiting so': () => {
         nops(ring, 1);
@@ -403,6 +408,55 @@ describe('registering', () => {
     });
     // The wait arguments are in the arena.
     expect(kernel.ring(ring.fd)).toBeDefined();
+  });
+
+  test('what the kernel tells', () => {
+    const { kernel, strace, open } = traced(
+      {},
+      {
+        NAPI: (data) => {
+          data.setUint32(0, 12, true);
+          data.setUint8(4, 1);
+          return 0;
+        },
+        UNREGISTER_NAPI: () => 0,
+        IOWQ_MAX_WORKERS: (data) => {
+          data.setUint32(0, 3, true);
+          data.setUint32(4, 4, true);
+          return 0;
+        },
+        ZCRX_IFQ: (data) => {
+          const address = (offset: number) => Number(data.getBigUint64(offset, true));
+          const at = (offset: number, length: number) => kernel.memory.bytes(address(offset), length) as Uint8Array;
+          strace.note(`area ${[...at(16, 48)]}`);
+          strace.note(`region ${[...at(24, 64)]}`);
+          at(16, 48).fill(7);
+          for (let offset = 32; offset < 96; offset += 4) data.setUint32(offset, offset, true);
+          return 0;
+        },
+        ZCRX_CTRL: () => 0,
+        UNREGISTER_RING_FDS: -Errno.EINVAL,
+      },
+    );
+    const ring = open();
+    strace.take();
+    steps('told', strace, {
+      'the busy polling before': () => ring.settings.registerNapi({ busyPollMicroseconds: 5, preferBusyPoll: false }),
+      'that of its end': () => ring.settings.unregisterNapi(),
+      'limits of workers': () => ring.workers.setLimits({ bounded: 9, unbounded: 8 }),
+      'a queue for zero copy': () => {
+        const area = new Uint8Array(new SharedArrayBuffer(8192));
+        const queue = ring.zeroCopy.registerQueue({ interfaceIndex: 2, receiveQueue: 3, entries: 8, area });
+        strace.note(
+          Object.entries(queue)
+            .map(([key, value]) => `${key} ${typeof value === 'object' ? 'memory' : value}`)
+            .join(', '),
+        );
+      },
+      'giving back what it received': () => ring.zeroCopy.flush(5),
+      'the ring fd': () => ring.settings.registerRingFd(),
+      'which is kept': () => ring.settings.unregisterRingFd(),
+    });
   });
 
   test('what the kernel refuses', () => {

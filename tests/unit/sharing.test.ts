@@ -243,6 +243,10 @@ describe('a shared ring', () => {
     expect(kernel.calls.register).toBeGreaterThan(before);
   });
 
+  test('keeps its size', () => {
+    expect(() => shared().first.settings.resize(8)).toThrow('a ring that threads share cannot be resized');
+  });
+
   test.each(['SINGLE_ISSUER', 'REGISTERED_FD_ONLY'] as const)('%s keeps it for itself', (flag) => {
     const kernel = new SimulatedKernel();
     const ring = Ring.open({ entries: 4, flags: [flag], memory: 'shared', syscalls: kernel });
