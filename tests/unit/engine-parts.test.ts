@@ -1,0 +1,653 @@
+/** The parts of the engine, one by one: memory, slots, the backlog, signals, and what becomes of an operation's result. */
+
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { Backlog } from '../../src/engine/backlog.js';
+import { BufferPool } from '../../src/engine/buffers.js';
+import { Core } from '../../src/engine/core.js';
+import { fdOf, isDirect } from '../../src/engine/operation.js';
+import { Pool, type Region, SLAB_SIZE, slabOrigin } from '../../src/engine/pool.js';
+import { Request } from '../../src/engine/request.js';
+import { bytesOf, detachedError, outlivesThread, Scope } from '../../src/engine/scope.js';
+import { type Abortable, checkSignal, listen, unlisten } from '../../src/engine/signals.js';
+import { FileSlots } from '../../src/engine/slots.js';
+import { op, Uring } from '../../src/index.js';
+import { prepNop, prepRead } from '../../src/ops/index.js';
+import { Opcode, Ring, SqeFlag } from '../../src/ring/index.js';
+import { Errno } from '../../src/syscalls/index.js';
+import { SimulatedKernel } from '../../src/testing/index.js';
+
+const cleanUp: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).reverse()) await step();
+});
+
+const turns = async (count = 4) => {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+function setUp() {
+  const kernel = new SimulatedKernel();
+  const core = new Core({ entries: 8, cqEntries: 64, syscalls: kernel, eventLoop: undefined });
+  cleanUp.push(() => core.close());
+  return { kernel, core, buffers: new BufferPool(core) };
+}
+
+const detach = (view: ArrayBufferView) => structuredClone(view.buffer, { transfer: [view.buffer as ArrayBuffer] });
+
+describe('the pool', () => {
+  const create = () => {
+    const regions: Region[] = [];
+    return { pool: new Pool(new SimulatedKernel(), (region) => regions.push(region)), regions };
+  };
+
+  test('gives blocks of powers of two, that do not overlap, each aligned to its size', () => {
+    const { pool, regions } = create();
+    const taken: [from: number, to: number][] = [];
+    for (const [size, expected] of [
+      [1, 64],
+      [64, 64],
+      [65, 128],
+      [4096, 4096],
+      [4097, 8192],
+      [65_536, 65_536],
+      [65_537, 131_072],
+      [SLAB_SIZE, SLAB_SIZE],
+      [SLAB_SIZE + 1, 2 * SLAB_SIZE],
+      [100, 128],
+    ] as const) {
+      const block = pool.take(size);
+      const { region, offset } = block;
+      expect([block.size, block.address, block.live]).toEqual([expected, region.base + offset, true]);
+      const origin = slabOrigin(region);
+      expect((offset - origin) % Math.min(expected, SLAB_SIZE)).toBe(0);
+      expect((region.base + origin) % 4096).toBe(0);
+      expect(offset).toBeGreaterThanOrEqual(origin);
+      expect(offset + expected).toBeLessThanOrEqual(region.memory.byteLength);
+      for (const [from, to] of taken) expect(offset >= to || offset + expected <= from).toBe(true);
+      taken.push([offset, offset + expected]);
+    }
+    expect(regions).toEqual(pool.regions);
+    expect(pool.regions).toHaveLength(1);
+    expect(pool.bytesInUse).toBe(taken.reduce((sum, [from, to]) => sum + to - from, 0));
+  });
+
+  test('cuts small blocks from chunks, one after the other', () => {
+    const { pool } = create();
+    const first = pool.take(64);
+    const blocks = Array.from({ length: 1024 }, () => pool.take(64));
+    expect(blocks[0]?.offset).toBe(first.offset + 64);
+    expect(blocks[1022]?.offset).toBe(first.offset + 1023 * 64);
+    // The chunk is used up; another begins where the region goes on.
+    expect(blocks[1023]?.offset).toBe(first.offset + 65_536);
+    expect(new Set(blocks.map(({ offset }) => offset)).size).toBe(1024);
+    expect(pool.take(128).offset).toBe(first.offset + 2 * 65_536);
+  });
+
+  test('takes a new region when one is full, and one of its own for what is larger', () => {
+    const { pool, regions } = create();
+    const size = 16 * 1024 * 1024;
+    const blocks = Array.from({ length: 4 }, () => pool.take(size));
+    expect(new Set(blocks.map(({ region }) => region)).size).toBe(2);
+    const large = pool.take(128 * 1024 * 1024);
+    expect(large.region).toBe(regions.at(-1));
+    expect(large.region.memory.byteLength).toBe(128 * 1024 * 1024 + 4096);
+    expect(regions.map(({ firstSlab }) => firstSlab)).toEqual([0, 64, 128]);
+    expect(pool.regionOf(new Uint8Array(large.region.memory, 8, 8))).toBe(large.region);
+    expect(pool.regionOf(new Uint8Array(8))).toBeUndefined();
+  });
+
+  test('uses again what was given back, the last first', () => {
+    const { pool } = create();
+    const [a, b, c] = [pool.take(100), pool.take(100), pool.take(5000)];
+    pool.give(a);
+    pool.give(b);
+    expect([a.live, b.live, pool.bytesInUse]).toEqual([false, false, 8192]);
+    expect(() => pool.give(a)).toThrow('Invalid state: a block was given back twice');
+    expect([pool.take(128), pool.take(128)]).toEqual([b, a]);
+    expect([a.live, b.live, a.link, b.link]).toEqual([true, true, undefined, undefined]);
+    const next = pool.take(128);
+    expect([next === a, next === b, next === c]).toEqual([false, false, false]);
+  });
+
+  test('has no block beyond 1 GiB', () => {
+    const { pool } = create();
+    expect(() => pool.take(2 ** 30 + 1)).toThrow(
+      'The value of "size" is out of range. It must be <= 1073741824. Received 1073741825',
+    );
+    expect(pool.bytesInUse).toBe(0);
+  });
+
+  test('copies from a block to memory of the user’s', () => {
+    const kernel = new SimulatedKernel();
+    // Where addresses are addresses, an ordinary view of the same memory is had.
+    const memories: ArrayBufferLike[] = [];
+    kernel.addressOf = (view) => {
+      memories.push(view.buffer);
+      return 4096 + 16;
+    };
+    const pool = new Pool(kernel, () => undefined);
+    const block = pool.take(64);
+    expect(block.offset).toBe(4080);
+    block.plain(0, 64).set(Buffer.from('0123456789'));
+    const target = new Uint8Array(4);
+    block.copyTo(target, 4);
+    expect(Buffer.from(target).toString()).toBe('0123');
+    expect(block.plain(3, 4).toString()).toBe('3456');
+    expect(block.region.bytes[block.offset + 5]).toBe(0x35);
+    expect(memories).toEqual([block.region.memory]);
+  });
+});
+
+describe('the backlog', () => {
+  const setUpBacklog = (entries = 4) => {
+    const kernel = new SimulatedKernel();
+    const ring = Ring.open({ entries, syscalls: kernel });
+    cleanUp.push(() => ring.close());
+    const backlog = new Backlog();
+    const add = (userData: number, flags = 0) => {
+      const sqe = backlog.next();
+      prepRead(sqe, userData, 1, 1, 0);
+      sqe.setFlags(flags);
+      sqe.setToken(userData, 7);
+      backlog.commit();
+    };
+    const inRing = () => {
+      const seen: number[] = [];
+      kernel.interceptOperations(({ userData }) => {
+        seen.push(Number(userData & 0xffff_ffffn));
+        return 0;
+      });
+      ring.submit();
+      return seen;
+    };
+    return { ring, backlog, add, inRing };
+  };
+
+  test('moves on as there is room, in order', () => {
+    const { ring, backlog, add, inRing } = setUpBacklog();
+    // More than it has room for at first, again and again.
+    const sent: number[] = [];
+    let added = 0;
+    for (let round = 0; round < 60; round++) {
+      for (let i = 0; i < 7; i++) add(added++);
+      backlog.moveTo(ring.sq);
+      sent.push(...inRing());
+    }
+    expect(sent).toEqual(Array.from({ length: 240 }, (_, i) => i));
+    expect(backlog.length).toBe(180);
+    while (backlog.length > 0) {
+      backlog.moveTo(ring.sq);
+      sent.push(...inRing());
+    }
+    expect(sent).toEqual(Array.from({ length: 420 }, (_, i) => i));
+  });
+
+  test('moves chains as a whole', () => {
+    const { ring, backlog, add, inRing } = setUpBacklog();
+    add(1);
+    add(2);
+    add(3, SqeFlag.IO_LINK);
+    add(4, SqeFlag.IO_HARDLINK);
+    add(5);
+    add(6);
+    backlog.moveTo(ring.sq);
+    expect([backlog.length, inRing()]).toEqual([4, [1, 2]]);
+    backlog.moveTo(ring.sq);
+    expect([backlog.length, inRing()]).toEqual([0, [3, 4, 5, 6]]);
+    // A chain whose end has not come yet.
+    add(7, SqeFlag.IO_LINK);
+    backlog.moveTo(ring.sq);
+    expect([backlog.length, inRing()]).toEqual([0, [7]]);
+  });
+
+  test('what is only asked for is not in it', () => {
+    const { backlog } = setUpBacklog();
+    prepNop(backlog.next());
+    expect(backlog.length).toBe(0);
+    expect(backlog.next().base).toBe(0);
+  });
+
+  test('finds and forgets', () => {
+    const { backlog, add, ring } = setUpBacklog();
+    for (let i = 0; i < 100; i++) add(i);
+    backlog.moveTo(ring.sq);
+    expect([backlog.find(50, 7)?.fd, backlog.find(99, 7)?.fd]).toEqual([50, 99]);
+    expect([backlog.find(50, 8), backlog.find(3, 7), backlog.find(100, 7)]).toEqual([null, null, null]);
+    backlog.clear();
+    expect([backlog.length, backlog.find(50, 7)]).toEqual([0, null]);
+    add(5);
+    expect([backlog.length, backlog.find(5, 7)?.base]).toEqual([1, 0]);
+  });
+});
+
+describe('pooled buffers', () => {
+  test('belong to the user until they are released, and to operations a little longer', () => {
+    const { core, buffers } = setUp();
+    const buffer = buffers.allocate(100);
+    expect([buffer.bytes.length, buffers.usage]).toEqual([100, { buffers: 1, bytes: 4096 }]);
+    const hold = buffers.hold(buffer.bytes.subarray(10, 20));
+    const again = buffers.hold(buffer.bytes);
+    expect(hold?.address).toBe((again?.address as number) + 10);
+    buffer.release();
+    buffer.release();
+    expect(buffers.usage).toEqual({ buffers: 1, bytes: 4096 });
+    expect(() => buffers.hold(buffer.bytes)).toThrow('Invalid state: the buffer was given back to the pool');
+    hold?.release();
+    expect(buffers.usage.buffers).toBe(1);
+    again?.release();
+    expect(buffers.usage).toEqual({ buffers: 0, bytes: 0 });
+    expect(() => buffers.hold(buffer.bytes)).toThrow('the buffer was given back to the pool');
+    const other = buffers.allocate(1);
+    other[Symbol.dispose]();
+    expect(core.pool.bytesInUse).toBe(0);
+  });
+
+  test('are known by any view of them, of any size', () => {
+    const { buffers } = setUp();
+    for (const size of [1, 4096, 4097, 100_000, SLAB_SIZE, SLAB_SIZE + 1, 5 * SLAB_SIZE]) {
+      const [before, buffer, after] = [buffers.allocate(size), buffers.allocate(size), buffers.allocate(size)];
+      for (const [from, to] of [
+        [0, size],
+        [size - 1, size],
+        [Math.floor(size / 2), size],
+      ] as const) {
+        const held = buffers.hold(buffer.bytes.subarray(from, to));
+        expect(held?.address).toBe((buffers.hold(buffer.bytes)?.address as number) + from);
+      }
+      const { buffer: memory, byteOffset } = buffer.bytes;
+      // What lies behind it is nobody's, or another's.
+      expect(() => buffers.hold(new Uint8Array(memory, byteOffset, size + 1))).toThrow('given back');
+      before.release();
+      expect(() => buffers.hold(before.bytes)).toThrow('given back');
+      expect(buffers.hold(after.bytes)).toBeDefined();
+    }
+    expect(buffers.hold(new Uint8Array(8))).toBeUndefined();
+    expect(() => buffers.allocate(0)).toThrow('The value of "size" is out of range. It must be >= 1 && <= 1073741824');
+    expect(() => buffers.allocate(2 ** 30 + 1)).toThrow('"size"');
+  });
+
+  test('the engine’s own memory is nobody’s buffer', () => {
+    const { core, buffers } = setUp();
+    const block = core.pool.take(64);
+    expect(() => buffers.hold(new Uint8Array(block.region.memory, block.offset, 64))).toThrow('given back');
+    const buffer = buffers.allocate(64);
+    expect(() => buffers.hold(new Uint8Array(block.region.memory, block.offset, 64))).toThrow('given back');
+    buffer.release();
+  });
+
+  test('are registered slab by slab, when they are used so', () => {
+    const { core, kernel, buffers } = setUp();
+    const updates = jest.spyOn(core.ring.buffers, 'update');
+    const sparse = jest.spyOn(core.ring.buffers, 'registerSparse');
+    const one = buffers.allocate(SLAB_SIZE);
+    const two = buffers.allocate(SLAB_SIZE);
+    const across = buffers.allocate(2 * SLAB_SIZE);
+    expect(buffers.registeredIndex(new Uint8Array(8))).toBe(-1);
+    expect(sparse).not.toHaveBeenCalled();
+    expect([one, one, two].map(({ bytes }) => buffers.registeredIndex(bytes))).toEqual([0, 0, 1]);
+    expect(buffers.registeredIndex(two.bytes.subarray(SLAB_SIZE - 1))).toBe(1);
+    expect(buffers.registeredIndex(across.bytes)).toBe(-1);
+    expect(buffers.registeredIndex(across.bytes.subarray(SLAB_SIZE - 1, SLAB_SIZE + 1))).toBe(-1);
+    expect(buffers.registeredIndex(across.bytes.subarray(SLAB_SIZE))).toBe(3);
+    expect([sparse.mock.calls, updates.mock.calls.map(([index]) => index)]).toEqual([[[4096]], [0, 1, 3]]);
+    const [[, [view]]] = updates.mock.calls as unknown as [[number, [Uint8Array]]];
+    expect([view.byteOffset, view.byteLength]).toEqual([one.bytes.byteOffset, SLAB_SIZE]);
+    kernel.fail('register', Errno.ENOMEM);
+    const more = buffers.allocate(SLAB_SIZE);
+    expect([more, more].map(({ bytes }) => buffers.registeredIndex(bytes))).toEqual([-1, -1]);
+    // Those that are registered stay so.
+    expect(buffers.registeredIndex(one.bytes)).toBe(0);
+  });
+
+  test('are not registered where the kernel has no table', () => {
+    const { core, kernel, buffers } = setUp();
+    const sparse = jest.spyOn(core.ring.buffers, 'registerSparse');
+    kernel.fail('register', Errno.EINVAL);
+    const one = buffers.allocate(8);
+    expect([buffers.registeredIndex(one.bytes), buffers.registeredIndex(one.bytes)]).toEqual([-1, -1]);
+    expect(sparse).toHaveBeenCalledTimes(1);
+    const other = setUp();
+    jest.spyOn(other.core.ring.buffers, 'registerSparse').mockImplementation(() => {
+      throw new RangeError('not the kernel’s');
+    });
+    const broken = other.buffers.allocate(8);
+    expect(() => other.buffers.registeredIndex(broken.bytes)).toThrow('not the kernel’s');
+  });
+});
+
+describe('a scope', () => {
+  const setUpScope = () => {
+    const { core, buffers, kernel } = setUp();
+    return { core, buffers, kernel, scope: new Scope(core, buffers) };
+  };
+  const at = (kernel: SimulatedKernel, address: number, length: number) =>
+    Buffer.from(kernel.memory.bytes(address, length) as Uint8Array);
+
+  test('has memory that is zeroed, and gives it back', () => {
+    const { core, scope } = setUpScope();
+    const block = scope.block(100);
+    block.plain(0, 128).fill(9);
+    expect(scope.firstBlock).toBe(block);
+    let released = 0;
+    scope.onRelease(() => released++);
+    scope.release();
+    scope.release();
+    expect([core.pool.bytesInUse, released]).toEqual([0, 1]);
+    const again = scope.block(128);
+    expect([again, again.plain(0, 128).every((byte) => byte === 0)]).toEqual([block, true]);
+    expect(scope.block(0).size).toBe(64);
+    scope.release();
+  });
+
+  test('has strings that end', () => {
+    const { core, kernel, scope } = setUpScope();
+    const used = core.pool.take(64);
+    kernel.memory.bytes(used.address, 64)?.fill(9);
+    core.pool.give(used);
+    expect(at(kernel, scope.cString('grüße'), 8).toString()).toBe('grüße\0');
+    expect([...at(kernel, scope.cString(Buffer.from([1, 2])), 3)]).toEqual([1, 2, 0]);
+    expect(kernel.memory.string(scope.cString(''))).toBe('');
+    expect(kernel.memory.string(scope.cString('x'.repeat(63)))).toHaveLength(63);
+    scope.release();
+    expect(core.pool.bytesInUse).toBe(0);
+  });
+
+  test('copies what the kernel is to read, and what it wrote', () => {
+    const { core, kernel, scope } = setUpScope();
+    expect(at(kernel, scope.input(Buffer.from('input')), 5).toString()).toBe('input');
+    const [one, two] = [new Uint8Array(3), new Uint8Array(4)];
+    const vector = scope.iovecs([one, two], 'output');
+    const data = kernel.memory.data(vector, 32) as DataView;
+    const addresses = [Number(data.getBigUint64(0, true)), Number(data.getBigUint64(16, true))] as const;
+    expect([data.getBigUint64(8, true), data.getBigUint64(24, true)]).toEqual([3n, 4n]);
+    kernel.memory.bytes(addresses[0], 3)?.set(Buffer.from('abc'));
+    kernel.memory.bytes(addresses[1], 4)?.set(Buffer.from('defg'));
+    scope.collect(5);
+    expect([Buffer.from(one).toString(), [...two]]).toEqual(['abc', [0x64, 0x65, 0, 0]]);
+    scope.collect(0);
+    scope.collect(100);
+    expect(Buffer.from(two).toString()).toBe('defg');
+    scope.release();
+    // Nothing is copied any more.
+    one.fill(0);
+    scope.collect(7);
+    expect([...one]).toEqual([0, 0, 0]);
+    expect(core.pool.bytesInUse).toBe(0);
+  });
+
+  test('writes vectors of what is read', () => {
+    const { kernel, scope } = setUpScope();
+    const data = kernel.memory.data(scope.iovecs([Buffer.from('ab'), Buffer.from('c')], 'input'), 32) as DataView;
+    expect(at(kernel, Number(data.getBigUint64(0, true)), 2).toString()).toBe('ab');
+    expect(at(kernel, Number(data.getBigUint64(16, true)), 1).toString()).toBe('c');
+    scope.release();
+  });
+
+  test('uses shared memory and pooled buffers where they are', () => {
+    const { buffers, kernel, scope, core } = setUpScope();
+    const shared = new Uint8Array(new SharedArrayBuffer(8));
+    expect([scope.input(shared), scope.output(shared)]).toEqual([kernel.addressOf(shared), kernel.addressOf(shared)]);
+    const pooled = buffers.allocate(8);
+    const before = core.pool.bytesInUse;
+    const address = scope.output(pooled.bytes);
+    expect([address, core.pool.bytesInUse]).toEqual([kernel.addressOf(pooled.bytes), before]);
+    pooled.release();
+    expect(buffers.usage.buffers).toBe(1);
+    scope.release();
+    expect(buffers.usage.buffers).toBe(0);
+    const words = new Int32Array(new SharedArrayBuffer(8));
+    expect(scope.addressOfShared(words)).toBe(kernel.addressOf(words));
+    expect(scope.registeredIndex(new Uint8Array(8))).toBe(-1);
+  });
+
+  test('has an address for nothing, and none for what was detached', () => {
+    const { scope } = setUpScope();
+    expect(scope.input(new Uint8Array(0))).toBeGreaterThan(0);
+    expect(scope.output(new Uint8Array(0))).toBeGreaterThan(0);
+    const gone = new Uint8Array(8);
+    detach(gone);
+    expect(() => scope.output(gone)).toThrow(
+      'Invalid state: the buffer was detached (or shrunk) while it was used; nothing was done',
+    );
+    const late = new Uint8Array(8);
+    scope.output(late);
+    detach(late);
+    expect(() => scope.collect(5)).toThrow('the 5 bytes that were read are lost');
+    scope.release();
+  });
+
+  test('has times of nanoseconds', () => {
+    const { kernel, scope } = setUpScope();
+    const time = (milliseconds: number) => {
+      const data = kernel.memory.data(scope.timespec(milliseconds), 16) as DataView;
+      return [data.getBigInt64(0, true), data.getBigInt64(8, true)];
+    };
+    expect([time(0), time(1234.5), time(999.9999999), time(86_400_000)]).toEqual([
+      [0n, 0n],
+      [1n, 234_500_000n],
+      [0n, 1_000_000_000n],
+      [86_400n, 0n],
+    ]);
+    scope.release();
+  });
+
+  test('knows bytes, and what outlives a thread', () => {
+    const buffer = new ArrayBuffer(8);
+    expect(bytesOf(buffer)).toEqual(new Uint8Array(8));
+    const view = bytesOf(new Int16Array(buffer, 2, 2));
+    expect([view.byteOffset, view.byteLength, view.buffer]).toEqual([2, 4, buffer]);
+    expect([outlivesThread(new SharedArrayBuffer(8)), outlivesThread(buffer)]).toEqual([true, false]);
+    expect(detachedError('so').message).toBe('Invalid state: the buffer was detached (or shrunk) while it was used; so');
+  });
+});
+
+describe('slots for files', () => {
+  test('are given out once, and again after they were given back', () => {
+    const { core } = setUp();
+    const files = new FileSlots(core);
+    const sparse = jest.spyOn(core.ring.files, 'registerSparse');
+    const all = Array.from({ length: 1024 }, () => files.allocate());
+    expect(all.map(({ slot }) => slot)).toEqual(Array.from({ length: 1024 }, (_, i) => i));
+    expect(() => files.allocate()).toThrow('Invalid state: all slots are in use');
+    all[5]?.release();
+    all[5]?.release();
+    all[7]?.[Symbol.dispose]();
+    expect([files.take(), files.take(), files.take()]).toEqual([7, 5, -1]);
+    files.give(9);
+    expect(files.allocate().slot).toBe(9);
+    expect(sparse.mock.calls).toEqual([[1024]]);
+  });
+
+  test('are not to be had without a table', () => {
+    const { core, kernel } = setUp();
+    const files = new FileSlots(core);
+    kernel.fail('register', Errno.EINVAL);
+    expect(() => files.allocate()).toThrow('Invalid state: the kernel has no sparse table of files');
+    expect(files.take()).toBe(-1);
+    const other = setUp();
+    jest.spyOn(other.core.ring.files, 'registerSparse').mockImplementation(() => {
+      throw new RangeError('not the kernel’s');
+    });
+    expect(() => new FileSlots(other.core).allocate()).toThrow('not the kernel’s');
+  });
+
+  test('stand for files', () => {
+    const { core } = setUp();
+    const slot = new FileSlots(core).allocate();
+    expect([fdOf(5), fdOf({ fd: 6 } as never), fdOf(slot as never)]).toEqual([5, 6, 0]);
+    expect([
+      isDirect(5),
+      isDirect({ fd: 6 } as never),
+      isDirect(slot as never),
+      isDirect(undefined),
+      isDirect(null as never),
+    ]).toEqual([false, false, true, false, false]);
+    // Numbers are looked at by the encoders.
+    for (const bad of ['x', null, undefined, {}, { fd: 'x' }, { fd: -1 }, { slot: 2 ** 31 }]) {
+      expect(() => fdOf(bad as never)).toThrow('"file"');
+    }
+  });
+});
+
+describe('signals', () => {
+  test('have one listener for all, which goes with the last', () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const added = jest.spyOn(signal, 'addEventListener');
+    const removed = jest.spyOn(signal, 'removeEventListener');
+    const reasons: unknown[] = [];
+    const target = (): Abortable => ({ abort: (reason) => reasons.push(reason) });
+    const [a, b, c] = [target(), target(), target()];
+    unlisten(signal, a);
+    listen(signal, a);
+    listen(signal, b);
+    expect(added).toHaveBeenCalledTimes(1);
+    unlisten(signal, c);
+    unlisten(signal, a);
+    expect(removed).not.toHaveBeenCalled();
+    unlisten(signal, b);
+    expect(removed).toHaveBeenCalledTimes(1);
+    listen(signal, a);
+    listen(signal, b);
+    expect(added).toHaveBeenCalledTimes(2);
+    controller.abort('enough');
+    expect([reasons, removed.mock.calls.length]).toEqual([['enough', 'enough'], 2]);
+    // What is told may take itself out.
+    unlisten(signal, a);
+  });
+
+  test('and nothing else', () => {
+    for (const good of [undefined, new AbortController().signal]) checkSignal('options.signal', good);
+    for (const bad of [null, 'x', {}, { aborted: false }, { addEventListener: () => undefined }]) {
+      expect(() => checkSignal('options.signal', bad)).toThrow(
+        'The "options.signal" argument must be an instance of AbortSignal',
+      );
+    }
+  });
+});
+
+test('a request is intact, and tells no place, unless it says otherwise', () => {
+  class Plain extends Request {
+    complete(): void {}
+    abandon(): void {}
+  }
+  const request = new Plain();
+  expect([request.slot, request.memoryIsIntact(), request.callSite]).toEqual([-1, true, undefined]);
+});
+
+describe('what becomes of an operation', () => {
+  const open = () => {
+    const kernel = new SimulatedKernel();
+    const uring = Uring.open({ syscalls: kernel });
+    cleanUp.push(() => uring.close());
+    const answer = (code: number, ...results: (number | undefined)[]) =>
+      kernel.interceptOperations(({ opcode }) => (opcode === code ? results.shift() : undefined));
+    return { kernel, uring, answer };
+  };
+  const errorOf = (promise: Promise<unknown>) =>
+    promise.then(
+      () => undefined,
+      (error) => error as Error & { cause?: Error; code?: string },
+    );
+
+  test.each([Errno.ECANCELED, Errno.EINTR, 512])('interrupted (%i): aborted, timed out, closed, or just that', async (errno) => {
+    const { kernel, uring, answer } = open();
+    const [reader] = kernel.createPipe();
+    answer(Opcode.READ, -errno);
+    const plain = await errorOf(uring.read(reader, new Uint8Array(1)));
+    expect([plain?.name, plain?.message.includes('read')]).toEqual(['UringError', true]);
+    const controller = new AbortController();
+    answer(Opcode.READ, -errno);
+    const aborted = errorOf(uring.read(reader, new Uint8Array(1), { signal: controller.signal }));
+    controller.abort(new Error('why'));
+    expect(await aborted).toMatchObject({ name: 'AbortError', cause: { message: 'why' } });
+  });
+
+  test('too late: what the kernel says counts', async () => {
+    const { uring, answer } = open();
+    const controller = new AbortController();
+    answer(Opcode.NOP, -Errno.EIO);
+    const failed = errorOf(uring.nop({ signal: controller.signal }));
+    setImmediate(() => controller.abort());
+    expect(await failed).toMatchObject({ code: 'EIO' });
+  });
+
+  test('a time limit is told with its length', async () => {
+    const { kernel, uring } = open();
+    cleanUp.push(kernel.clock.install());
+    const [reader] = kernel.createPipe();
+    const late = errorOf(uring.read(reader, new Uint8Array(1), { timeoutMs: 25 }));
+    await turns();
+    kernel.advance(30);
+    expect(await late).toMatchObject({
+      name: 'AbortError',
+      cause: { code: 'ETIME', message: 'ETIME: timer expired, read (25 ms)' },
+    });
+  });
+
+  test('call sites are recorded where they are wanted', async () => {
+    const kernel = new SimulatedKernel();
+    const [reader] = kernel.createPipe();
+    for (const callSites of [true, false]) {
+      const uring = Uring.open({ syscalls: kernel, callSites });
+      uring.read(reader, new Uint8Array(1)).catch(() => undefined);
+      expect(typeof uring.inspect()[0]?.callSite).toBe(callSites ? 'string' : 'undefined');
+      await uring.close();
+    }
+  });
+
+  test('flags of all operations go with it', async () => {
+    const { kernel, uring } = open();
+    const seen: number[] = [];
+    const slot = uring.files.allocate();
+    const fd = kernel.createFile(Buffer.from('abc'));
+    uring.engine.core.ring.files.update(slot.slot, [fd]);
+    const target = new Uint8Array(3);
+    expect(await uring.read(slot, target, { offset: 0 })).toBe(3);
+    expect(Buffer.from(target).toString()).toBe('abc');
+    expect(await errorOf(uring.run(op.read(1000, target)))).toMatchObject({ code: 'EBADF' });
+    expect(seen).toEqual([]);
+  });
+
+  test('options that make no sense are refused', async () => {
+    const { uring } = open();
+    const refused = async (promise: Promise<unknown>) => (await errorOf(promise))?.message;
+    expect(await refused(uring.nop({ timeoutMs: -1 }))).toBe(
+      'The value of "options.timeoutMs" is out of range. It must be >= 0 && <= 2 ** 53 - 1. Received -1',
+    );
+    expect(await refused(uring.nop({ timeoutMs: 2 ** 54 }))).toContain('"options.timeoutMs"');
+    expect(await refused(uring.nop({ timeoutMs: 'x' as never }))).toContain('options.timeoutMs');
+    expect(await refused(uring.nop({ signal: 1 as never }))).toContain('"options.signal"');
+    expect(await refused(uring.nop({ sginal: undefined } as never))).toContain('did you mean "signal"?');
+    expect(await refused(uring.link([op.nop(), 5 as never]))).toContain(
+      'The "operations[1]" argument must be an operation, made by op',
+    );
+    expect(await refused(uring.link([]))).toContain(
+      'The value of "operations.length" is out of range. It must be >= 1. Received 0',
+    );
+    expect(await refused(uring.link('x' as never))).toContain('The "operations" argument must be an array of operations');
+    expect(await refused(uring.link([op.nop()], { hrad: true } as never))).toContain('did you mean "hard"?');
+    expect(await refused(uring.link([op.nop()], { signal: 5 as never }))).toContain('"options.signal"');
+    expect(await uring.nop({ timeoutMs: 0 })).toBeUndefined();
+    expect(uring.counters.inFlight).toBe(0);
+  });
+
+  test('a chain that was aborted before is not started', async () => {
+    const { uring } = open();
+    const signal = AbortSignal.abort(new Error('too early'));
+    const submitted = uring.counters.submitted;
+    expect(await errorOf(uring.link([op.nop()], { signal }))).toMatchObject({ cause: { message: 'too early' } });
+    expect(await errorOf(uring.link([op.nop(), op.nop({ signal })]))).toMatchObject({ cause: { message: 'too early' } });
+    expect(uring.counters.submitted).toBe(submitted);
+  });
+
+  test('a chain that cannot be encoded leaves nothing behind', async () => {
+    const { uring } = open();
+    const gone = new Uint8Array(8);
+    const chain = [op.nop(), op.nop({ timeoutMs: 50 }), op.write(1, gone)];
+    detach(gone);
+    expect(await errorOf(uring.link(chain))).toMatchObject({ code: 'ERR_INVALID_STATE' });
+    await turns();
+    expect([uring.counters.inFlight, uring.buffers.usage.bytes]).toEqual([0, 0]);
+  });
+});
