@@ -4,13 +4,14 @@ import { closeSync, openSync, readFileSync, readSync, statSync, writeSync } from
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { NoSpaceError, PollEvent, URingContext } from '../../src/index.js';
 import { pipe, readable, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
+import { rounds, within } from '../helpers/slow.js';
 import { TestWorkers } from '../helpers/workers.js';
 
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
 
 onLinux(`URingContext${reason ? ` (skipped: ${reason})` : ''}`, () => {
-  jest.setTimeout(60_000);
+  jest.setTimeout(within(60_000));
   const directory = temporaryDirectory();
   const contexts: URingContext[] = [];
   const fds: number[] = [];
@@ -285,7 +286,7 @@ onLinux(`URingContext${reason ? ` (skipped: ${reason})` : ''}`, () => {
       const ITERATIONS = 113;
       const NUM_ENTRIES = 16;
       const total = NUM_SUBMITTERS * ITERATIONS;
-      for (let round = 0; round < 100; round++) {
+      for (let round = 0; round < rounds(100); round++) {
         const context = create(NUM_ENTRIES);
         const handle = context.share();
         const words = new SharedArrayBuffer(16);

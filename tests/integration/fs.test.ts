@@ -9,6 +9,7 @@ import * as uringFs from '../../src/fs/index.js';
 import { Uring } from '../../src/index.js';
 import { runChild } from '../helpers/child.js';
 import { mkfifo, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
+import { within } from '../helpers/slow.js';
 
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
@@ -606,7 +607,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
   });
 
   describe('without io_uring', () => {
-    jest.setTimeout(60_000);
+    jest.setTimeout(within(60_000));
 
     test('the error says why', async () => {
       const result = await runChild<{ name: string; message: string }>('fallback.mjs', [], [], { URING_DISABLE: '1' });

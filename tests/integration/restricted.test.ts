@@ -4,13 +4,14 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { Errno } from '../../src/syscalls/index.js';
 import { whyNoRing } from '../helpers/linux.js';
 import { type Ends, type Restricted, runRestricted } from '../helpers/restricted.js';
+import { within } from '../helpers/slow.js';
 
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
 const asRoot = process.getuid?.() === 0 ? test : test.skip;
 
 onLinux(`a system that refuses${reason ? ` (skipped: ${reason})` : ''}`, () => {
-  jest.setTimeout(60_000);
+  jest.setTimeout(within(60_000));
 
   describe('seccomp', () => {
     test.each([
