@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { within } from './slow.js';
 
 const run = promisify(execFile);
 
@@ -15,7 +16,7 @@ export async function runChild<T>(
   nodeArgs: string[] = [],
   env: Record<string, string> = {},
 ): Promise<T> {
-  const options = { timeout: 280_000, env: { ...process.env, ...env } };
+  const options = { timeout: within(280_000), env: { ...process.env, ...env } };
   const { stdout } = await run(process.execPath, [...nodeArgs, fileOf(script), ...args], options);
   return JSON.parse(stdout.trim().split('\n').at(-1) as string) as T;
 }
@@ -23,7 +24,7 @@ export async function runChild<T>(
 /** How a script ends that does not end well. */
 export async function endOfChild(script: string, args: string[] = []): Promise<{ code: number; stdout: string; stderr: string }> {
   try {
-    const { stdout, stderr } = await run(process.execPath, [fileOf(script), ...args], { timeout: 150_000 });
+    const { stdout, stderr } = await run(process.execPath, [fileOf(script), ...args], { timeout: within(150_000) });
     return { code: 0, stdout, stderr };
   } catch (error) {
     return error as { code: number; stdout: string; stderr: string };

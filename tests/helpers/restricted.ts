@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { within } from './slow.js';
 
 const run = promisify(execFile);
 
@@ -22,6 +23,6 @@ export interface Restricted {
 export async function runRestricted(scenario: string, args: string[] = [], limits = ':'): Promise<Restricted> {
   const script = fileURLToPath(new URL('../children/restricted.mjs', import.meta.url));
   const command = ['-c', `${limits} && exec "$0" "$@"`, process.execPath, script, scenario, ...args];
-  const { stdout } = await run('sh', command, { timeout: 120_000 });
+  const { stdout } = await run('sh', command, { timeout: within(120_000) });
   return JSON.parse(stdout.trim().split('\n').at(-1) as string) as Restricted;
 }

@@ -1,6 +1,7 @@
 /** On a slow machine (an emulated one), what is done many times is done fewer times, and clocks are given more room. */
 
-const slow = process.env.URING_TEST_SLOW === '1';
+/** Whether it is one. */
+export const slow = process.env.URING_TEST_SLOW === '1';
 
 /** How often to do something. */
 export const rounds = (count: number): number => (slow ? Math.ceil(count / 10) : count);

@@ -18,6 +18,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { whyNoRing } from '../helpers/linux.js';
+import { slow } from '../helpers/slow.js';
 
 const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const reason = whyNoRing();
@@ -184,7 +185,8 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(JSON.parse(output).interrupted).toBe(true);
   });
 
-  test('bench nop and bench files measure, and leave nothing behind', () => {
+  // Minutes in an emulator, which is no place to measure anything.
+  (slow ? test.skip : test)('bench nop and bench files measure, and leave nothing behind', () => {
     const directory = mkdtempSync(path.join(os.tmpdir(), 'uring-bench-test-'));
     try {
       const nop = uring(['bench', 'nop', '--short', '--json', '--rounds', '1']);

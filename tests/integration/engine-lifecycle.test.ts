@@ -9,7 +9,7 @@ const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
 
 onLinux(`the life of an engine${reason ? ` (skipped: ${reason})` : ''}`, () => {
-  jest.setTimeout(300_000);
+  jest.setTimeout(within(300_000));
 
   describe.each(['poll', 'timer'])('woken by %s', (eventLoop) => {
     test('an idle engine lets the process end', async () => {

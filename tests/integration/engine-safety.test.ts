@@ -10,7 +10,7 @@ import { runChild } from '../helpers/child.js';
 import { gaps } from '../helpers/gaps.js';
 import { testUnless } from '../helpers/kernels.js';
 import { pipe, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
-import { rounds } from '../helpers/slow.js';
+import { rounds, within } from '../helpers/slow.js';
 
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
@@ -312,7 +312,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
   });
 
   describe('in processes of their own', () => {
-    jest.setTimeout(150_000);
+    jest.setTimeout(within(150_000));
 
     test('workers whose engines are being woken are terminated 60 times', async () => {
       const terminated = rounds(60);

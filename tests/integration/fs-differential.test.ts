@@ -11,6 +11,7 @@ import fc from 'fast-check';
 import * as uringFs from '../../src/fs/index.js';
 import { Uring } from '../../src/index.js';
 import { temporaryDirectory, whyNoRing } from '../helpers/linux.js';
+import { within } from '../helpers/slow.js';
 
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
@@ -290,7 +291,7 @@ function hashOf(file: string, size: number): string {
 }
 
 onLinux(`uring/fs and node:fs/promises do the same${reason ? ` (skipped: ${reason})` : ''}`, () => {
-  jest.setTimeout(300_000);
+  jest.setTimeout(within(300_000));
   const directory = temporaryDirectory();
   afterAll(async () => {
     await Uring.default().close();

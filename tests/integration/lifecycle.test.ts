@@ -3,13 +3,13 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { runChild } from '../helpers/child.js';
 import { whyNoRing } from '../helpers/linux.js';
-import { rounds } from '../helpers/slow.js';
+import { rounds, within } from '../helpers/slow.js';
 
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
 
 onLinux(`the end of a ring${reason ? ` (skipped: ${reason})` : ''}`, () => {
-  jest.setTimeout(160_000);
+  jest.setTimeout(within(160_000));
 
   test('workers terminated in mid-flight 200 times: no memory is corrupted, no descriptor and no memory is left', async () => {
     const result = await runChild<{
