@@ -179,6 +179,18 @@ describe('order', () => {
     expect(requests.every(({ results }) => results[0] === 0)).toBe(true);
   });
 
+  test('and at once when there is room, also if nothing completes', async () => {
+    const { kernel, core, poll, submitted } = setUp({ entries: 4 });
+    const [reader] = kernel.createPipe();
+    kernel.fail('enter', Errno.EAGAIN);
+    const polls = Array.from({ length: 11 }, () => poll(reader));
+    await turns();
+    kernel.advance(5);
+    await turns();
+    expect(submitted).toEqual(polls.map(({ slot }) => BigInt(slot)));
+    expect([core.inFlight, core.ring.sq.ready]).toEqual([11, 0]);
+  });
+
   test('a chain that finds no room waits as a whole, and so does what comes after it', async () => {
     const { core, nop, submitted } = setUp({ entries: 4 });
     const all: Remembering[] = [];
