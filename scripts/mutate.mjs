@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 
@@ -15,9 +15,9 @@ const program = new Command('mutate')
   .argument('[layer...]', `of ${Object.keys(LAYERS).join(', ')}; all, if none is named`)
   .option('--only <files>', 'of the layer, with commas between them; lines may follow a colon')
   .option('--least <percent>', 'the score that is asked for', Number, 90)
-  .option('--survivors', 'list what has survived')
+  .option('--write', 'add what has survived to docs/mutation.md, for somebody to say why')
   .parse();
-const { only, least, survivors } = program.opts();
+const { only, least, write } = program.opts();
 const layers = program.args.length > 0 ? program.args : Object.keys(LAYERS);
 
 const mutants = [];
@@ -45,14 +45,38 @@ for (const file of [...new Set(mutants.map((mutant) => mutant.file))].sort()) {
 table.push(['all', mutants.length, mutants.filter(missed).length, `${score(mutants).toFixed(2)} %`]);
 console.log(table.toString());
 
-if (survivors) {
-  for (const { file, source, location, replacement } of mutants.filter(missed)) {
-    const { start, end } = location;
-    const line = source[start.line - 1];
-    const text = start.line === end.line ? line.slice(start.column - 1, end.column - 1) : `${line.slice(start.column - 1)} ...`;
-    console.log(`${file}:${start.line}:${start.column}  ${text}  =>  ${replacement.replace(/\s+/g, ' ')}`);
-  }
+/** Each survivor that was looked at stands in the page with the reason why it does no harm, under its file. */
+const PAGE = 'docs/mutation.md';
+const page = readFileSync(PAGE, 'utf8');
+const known = new Map();
+for (const [, file, rows] of page.matchAll(/^### (\S+)\n([\s\S]*?)(?=^#|$(?![\s\S]))/gm)) {
+  for (const [, change, reason] of rows.matchAll(/^\| `(.*)` \| (.*) \|$/gm)) known.set(`${file} ${change}`, reason);
 }
+const inCell = (text) => text.replace(/\s+/g, ' ').replaceAll('`', "'").replaceAll('|', '\\|');
+const changeOf = ({ source, location: { start, end }, replacement }) => {
+  const line = source[start.line - 1];
+  const text = start.line === end.line ? line.slice(start.column - 1, end.column - 1) : `${line.slice(start.column - 1)} ...`;
+  return inCell(`${text} => ${replacement.length > 80 ? `${replacement.slice(0, 80)} ...` : replacement}`);
+};
+const unexplained = new Map();
+for (const mutant of mutants.filter(missed)) {
+  const change = changeOf(mutant);
+  if (known.has(`${mutant.file} ${change}`)) continue;
+  console.log(`${mutant.file}:${mutant.location.start.line}  ${change}`);
+  const changes = unexplained.get(mutant.file) ?? new Set();
+  unexplained.set(mutant.file, changes.add(change));
+}
+if (write) {
+  let text = page;
+  for (const [file, changes] of unexplained) {
+    if (!text.includes(`### ${file}\n`)) text += `\n### ${file}\n\n| change | why it does no harm |\n|---|---|\n`;
+    const rows = [...changes].map((change) => `| \`${change}\` | ? |\n`).join('');
+    text = text.replace(new RegExp(`(### ${file}\\n\\n.*\\n.*\\n)`), (head) => head + rows);
+  }
+  writeFileSync(PAGE, text);
+}
+if (unexplained.size > 0)
+  console.error('what is listed above has survived, and docs/mutation.md does not say why that does no harm');
 if (score(mutants) < least) {
   console.error(`fewer than ${least} % were noticed`);
   process.exitCode = 1;

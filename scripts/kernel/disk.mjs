@@ -56,7 +56,8 @@ export async function makeDisk(image, { scratch, command, limitSeconds, verbose 
   put('bin/start', startScript(command, limitSeconds, verbose), 0o755);
 
   await compile(inGuest('project'));
-  for (const name of ['examples', 'tests/children', 'tests/golden', 'tests/oracle', 'package.json']) copy(name, `project/${name}`);
+  for (const name of ['examples', 'tests/children', 'tests/golden', 'tests/oracle', 'package.json'])
+    copy(name, `project/${name}`);
   put(
     'project/jest.config.js',
     `export default ${JSON.stringify(jestConfig(command.some((argument) => argument.includes('tests/machine'))))};\n`,
