@@ -42,4 +42,6 @@ export function drawChart(file, title, samples) {
     ],
   });
   writeFileSync(file, chart.renderToSVGString());
+  // Its timer would keep the process alive.
+  chart.dispose();
 }
