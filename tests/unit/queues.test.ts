@@ -1,6 +1,6 @@
 /** The two queues: the rules of the ring protocol (section 16 of the interface's description), each by name. */
 
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { prepNop, prepNopWith, prepPollAdd, prepRead, prepReadSelect } from '../../src/ops/index.js';
 import {
   type Cqe,
@@ -11,6 +11,8 @@ import {
   PollFlag,
   Ring,
   type SetupFlagName,
+  type Sqe,
+  SqeFlag,
   SqRingFlag,
 } from '../../src/ring/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
@@ -379,6 +381,52 @@ describe('counters', () => {
     const seen: number[] = [];
     while (seen.length < 10) ring.forEachCqe((cqe) => seen.push(cqe.userData));
     expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+});
+
+describe('what the kernel has not taken', () => {
+  const setUp = (flags: number[], taken: number) => {
+    const kernel = new SimulatedKernel({ counterStart: 0xffff_fffe });
+    const ring = Ring.open({ entries: 8, syscalls: kernel });
+    cleanUp.push(() => ring.close());
+    flags.forEach((flag, index) => {
+      nops(ring, index);
+      const sqe = ring.sq.findUntaken(index, 0) as Sqe;
+      sqe.setFlags(flag);
+      sqe.setToken(index, 5);
+    });
+    kernel.limitSubmissions(taken);
+    ring.submit();
+    const rest: number[] = [];
+    for (const sqe of ring.sq.restOfCutChain()) rest.push(sqe.tokenLow);
+    return { ring, rest };
+  };
+  const cleanUp: (() => void)[] = [];
+  afterEach(() => {
+    for (const step of cleanUp.splice(0)) step();
+  });
+  const { IO_LINK, IO_HARDLINK } = SqeFlag;
+
+  test.each([
+    ['nothing of a chain', [0, IO_LINK, IO_LINK, 0], 1, []],
+    ['the rest of a chain', [IO_LINK, IO_LINK, IO_LINK, 0, 0], 1, [1, 2, 3]],
+    ['the rest of a hard chain', [IO_HARDLINK, IO_HARDLINK, 0, IO_LINK, 0], 2, [2]],
+    ['what comes after a chain', [IO_LINK, 0, IO_LINK, 0], 2, []],
+    ['a chain that has no end yet', [IO_LINK, IO_LINK], 1, [1]],
+    ['nothing at all', [IO_LINK, 0], 2, []],
+  ])('%s', (_, flags, taken, expected) => {
+    const { ring, rest } = setUp(flags, taken);
+    expect(rest).toEqual(expected);
+    const found = flags.map((_flag, index) => ring.sq.findUntaken(index, 5)?.tokenLow);
+    expect(found).toEqual(flags.map((_flag, index) => (index < taken ? undefined : index)));
+    expect([ring.sq.findUntaken(flags.length - 1, 4), ring.sq.findUntaken(77, 5)]).toEqual([null, null]);
+  });
+
+  test('and will not take: a closed queue gives and shows nothing', () => {
+    const { ring } = setUp([0, 0], 1);
+    const { sq } = ring;
+    ring.close();
+    expect([sq.reserve(), sq.next(), sq.publish()]).toEqual([null, null, 0]);
   });
 });
 
