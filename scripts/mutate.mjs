@@ -56,7 +56,9 @@ const inCell = (text) => text.replace(/\s+/g, ' ').replaceAll('`', "'").replaceA
 const changeOf = ({ source, location: { start, end }, replacement }) => {
   const line = source[start.line - 1];
   const text = start.line === end.line ? line.slice(start.column - 1, end.column - 1) : `${line.slice(start.column - 1)} ...`;
-  return inCell(`${text} => ${replacement.length > 80 ? `${replacement.slice(0, 80)} ...` : replacement}`);
+  const change = `${text} => ${replacement.length > 80 ? `${replacement.slice(0, 80)} ...` : replacement}`;
+  // What is short stands in many places.
+  return inCell(text.length < 16 ? `${line.trim()}: ${change}` : change);
 };
 const unexplained = new Map();
 for (const mutant of mutants.filter(missed)) {

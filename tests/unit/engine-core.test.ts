@@ -120,7 +120,15 @@ describe('the table', () => {
     cleanUp.push(() => other.close());
     const { slot } = waiting;
     // Slots without an operation, and other generations of the one that has.
-    for (const token of [0n, 5n, BigInt(slot), (1n << 32n) | BigInt(slot), (9n << 32n) | BigInt(slot), 2n ** 64n - 1n]) {
+    for (const token of [
+      0n,
+      5n,
+      (1n << 32n) | 5n,
+      BigInt(slot),
+      (1n << 32n) | BigInt(slot),
+      (9n << 32n) | BigInt(slot),
+      2n ** 64n - 1n,
+    ]) {
       run(other, (sqe) => prepMsgRing(sqe, core.ring.fd, 0, token));
     }
     await turns();
@@ -202,6 +210,22 @@ describe('order', () => {
     await turns();
     expect(submitted).toEqual(slots);
     expect(all.map(({ results }) => results)).toEqual(new Array(7).fill([0]));
+  });
+
+  test('a chain is not torn when the kernel takes nothing', async () => {
+    const { core, kernel, nop } = setUp({ entries: 4 });
+    kernel.fail('enter', Errno.EAGAIN);
+    const before = [nop(), nop()];
+    core.beginTogether(3);
+    const flags: (number | undefined)[] = [];
+    const chain = [SqeFlag.IO_LINK, SqeFlag.IO_LINK, 0].map((flag) => nop(flag));
+    for (const { slot } of chain) flags.push(core.ring.sq.findUntaken(slot, 1)?.flags);
+    // All of it waits outside.
+    expect([flags, core.ring.sq.ready]).toEqual([[undefined, undefined, undefined], 2]);
+    await turns();
+    kernel.advance(5);
+    await turns();
+    expect([...before, ...chain].map(({ results }) => results)).toEqual(new Array(5).fill([0]));
   });
 
   test('a chain of as many as the queue has slots fits; one more never does', () => {
@@ -358,6 +382,32 @@ describe('memory that goes away', () => {
     const later = nop(0, true);
     await turns();
     expect([later.results, core.inFlight]).toEqual([[0], 0]);
+  });
+
+  test('what the kernel has taken is its own, and is not remembered', async () => {
+    const { core, kernel, nop } = setUp();
+    const [reader, writer] = kernel.createPipe();
+    const taken = new Remembering();
+    prepPollAdd(core.begin(), reader, PollEvent.IN);
+    core.commit(taken, true);
+    const [b, c] = [nop(0, true), nop(0, true)];
+    kernel.limitSubmissions(2);
+    b.onComplete = () => kernel.limitSubmissions(0);
+    await turns();
+    taken.intact = false;
+    c.intact = false;
+    kernel.limitSubmissions(Number.POSITIVE_INFINITY);
+    kernel.advance(5);
+    await turns();
+    expect([taken.results, b.results, c.results]).toEqual([[], [0], [-Errno.ECANCELED]]);
+    kernel.writeFile(writer, Buffer.from('x'));
+    await turns();
+    expect(taken.results).toEqual([1]);
+    for (let i = 0; i < 100; i++) {
+      nop(0, true);
+      await turns(1);
+    }
+    expect((core as unknown as { untried: number[] }).untried).toEqual([]);
   });
 
   test('also what waits outside the ring', async () => {
