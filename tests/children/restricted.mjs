@@ -144,6 +144,9 @@ const scenarios = {
     await tryAll();
     const uring = Uring.open();
     await uring.nop();
+    // To be opened when there is none: then falling back is not for ever.
+    await closeDefault();
+    fs.configure({ fallback: true });
     const before = descriptors();
     const all = [];
     const fill = () => {
@@ -169,9 +172,11 @@ const scenarios = {
     if (uring.supports('PIPE')) closeSync(openSync('/dev/null', 'r'));
     for (const fd of all.splice(0)) closeSync(fd);
     const again = await tryAll();
+    const backend = fs.backend();
     await uring.close();
+    await closeDefault();
     const left = descriptors().filter((text) => !before.includes(text));
-    return { reason, none, running, openings, again, left };
+    return { reason, none, running, openings, again, backend, left };
   },
 
   /** Nothing may be locked in memory (RLIMIT_MEMLOCK), and this is nobody of importance. */

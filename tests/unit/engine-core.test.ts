@@ -623,3 +623,14 @@ test('what is in flight is shown the oldest first, with its age', async () => {
     ['TIMEOUT', -1, 0],
   ]);
 });
+
+test('virtual time is taken off once, whatever is asked', () => {
+  const { setTimeout: real } = globalThis;
+  const [first, second] = [new SimulatedKernel().clock, new SimulatedKernel().clock];
+  const takeOffFirst = first.install();
+  const takeOffSecond = second.install();
+  takeOffSecond();
+  takeOffFirst();
+  takeOffSecond();
+  expect(globalThis.setTimeout).toBe(real);
+});
