@@ -1,14 +1,14 @@
 /** Scenarios of an engine's life, each in a process of its own: `node engine.mjs SCENARIO [ARGUMENT]`. The last line is JSON. */
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import koffi from 'koffi';
 import { Uring } from 'uring';
 import * as fs from 'uring/fs';
+import { descriptors, pipe, residentMemory } from './process.mjs';
 
 const POLL_IN = 1;
 const BLOCK = 4096;
@@ -16,25 +16,10 @@ const BLOCK = 4096;
 const warnings = [];
 process.on('warning', (warning) => warnings.push(warning.code ?? warning.name));
 
-/** pipe2(2): the ring's own is younger than the kernels that this runs on. */
-const pipe = () => {
-  const fds = new Int32Array(2);
-  const pipe2 = koffi.load(null).func('pipe2', 'int', ['void *', 'int']);
-  if (pipe2(fds, 0o2000000) !== 0) throw new Error('pipe2 failed');
-  return { reader: fds[0], writer: fds[1] };
-};
-
 const say = (result) => console.log(JSON.stringify(result));
 
-/** Open rings and eventfds. */
-const descriptors = () =>
-  readdirSync('/proc/self/fd').filter((fd) => {
-    try {
-      return /io_uring|eventfd/.test(readlinkSync(`/proc/self/fd/${fd}`));
-    } catch {
-      return false;
-    }
-  }).length;
+/** How many rings and eventfds are open. */
+const bells = () => descriptors(/io_uring|eventfd/).length;
 
 const startWorker = async (role, data) => {
   const worker = new Worker(new URL(import.meta.url), { workerData: { role, ...data } });
@@ -169,7 +154,7 @@ const scenarios = {
       let fdsBefore = 0;
       let rssBefore = 0;
       for (let round = 0; round < total; round++) {
-        if (round === warmUp) [fdsBefore, rssBefore] = [descriptors(), process.memoryUsage().rss];
+        if (round === warmUp) [fdsBefore, rssBefore] = [bells(), process.memoryUsage().rss];
         const { reader, writer } = pipe();
         const worker = await startWorker('fly', { reader, file });
         const ended = worker.terminate();
@@ -183,7 +168,7 @@ const scenarios = {
         await uring.closeFile(reader);
         await uring.closeFile(writer);
       }
-      say({ changed, fds: descriptors() - fdsBefore, growth: process.memoryUsage().rss - rssBefore });
+      say({ changed, fds: bells() - fdsBefore, growth: process.memoryUsage().rss - rssBefore });
     });
   },
 
@@ -220,16 +205,13 @@ const scenarios = {
     });
   },
 
-  /** Many engines opened and closed leave nothing behind. */
+  /** Many engines opened and closed leave nothing behind. Needs --expose-gc. */
   async many(count) {
-    const before = descriptors();
+    const before = bells();
     let rss = 0;
     const total = Number(count);
     for (let i = 0; i < total; i++) {
-      if (i === total >> 2) {
-        globalThis.gc();
-        rss = process.memoryUsage().rss;
-      }
+      if (i === total >> 2) rss = await residentMemory();
       const uring = Uring.open({ entries: 8 });
       const pending = uring.timeout(10_000).catch(() => undefined);
       await uring.nop();
@@ -238,10 +220,8 @@ const scenarios = {
       // V8 keeps what a WeakRef was made for until the event loop turns.
       if (i % 20 === 0) await sleep(0);
     }
-    await sleep(50);
-    globalThis.gc();
-    await sleep(50);
-    say({ left: descriptors() - before, growth: process.memoryUsage().rss - rss });
+    const growth = (await residentMemory()) - rss;
+    say({ left: bells() - before, growth });
   },
 
   /** A child is spawned while operations are in flight: it shares no descriptor, and disturbs none. */
@@ -282,18 +262,11 @@ const scenarios = {
         globalThis.gc();
       }
     });
-    const open = readdirSync('/proc/self/fd').filter((fd) => {
-      try {
-        return readlinkSync(`/proc/self/fd/${fd}`).includes('uring-engine-');
-      } catch {
-        return false;
-      }
-    });
     // One engine is everybody's, and stays.
     say({
       results: results.sort(),
-      engines: descriptors() - descriptorsOfOne,
-      files: open.length,
+      engines: bells() - descriptorsOfOne,
+      files: descriptors(/uring-engine-/).length,
       warnings: [...new Set(warnings)].sort(),
     });
   },
@@ -332,7 +305,7 @@ let descriptorsOfOne = 0;
 if (isMainThread) {
   if (process.argv[2] === 'collected') {
     await Uring.default().nop();
-    descriptorsOfOne = descriptors();
+    descriptorsOfOne = bells();
   }
   await scenarios[process.argv[2]](process.argv[3]);
 } else {

@@ -3,18 +3,12 @@
 import fs from 'node:fs';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import * as uringFs from 'uring/fs';
+import { descriptors } from './process.mjs';
 
 const warnings = [];
 process.on('warning', (warning) => warnings.push(String(warning.message)));
 
-const openFiles = () =>
-  fs.readdirSync('/proc/self/fd').filter((fd) => {
-    try {
-      return fs.readlinkSync(`/proc/self/fd/${fd}`) === '/etc/passwd';
-    } catch {
-      return false;
-    }
-  }).length;
+const openFiles = () => descriptors(/^\/etc\/passwd$/).length;
 
 if (isMainThread) {
   let closedForOthers = 0;

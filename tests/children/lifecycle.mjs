@@ -1,29 +1,18 @@
 /** Scenarios of a ring's end, each in a process of its own: `node lifecycle.mjs SCENARIO`. Prints JSON. */
 
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import koffi from 'koffi';
 import { URingContext } from 'uring';
 import { AT_FDCWD, prepNop, prepOpenat, prepPollAdd, prepRead, Ring, SqeFlag } from 'uring/ring';
+import { descriptors, pipe, residentMemory } from './process.mjs';
 
-const libc = createRequire(import.meta.url)('koffi').load(null);
-const pipe = () => {
-  const fds = new Int32Array(2);
-  libc.func('pipe2', 'int', ['void *', 'int'])(fds, 0o2000000);
-  return fds;
-};
-/** Rings that are open. (Node opens descriptors of its own when it likes.) */
-const descriptors = () =>
-  readdirSync('/proc/self/fd').filter((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`).includes('io_uring');
-    } catch {
-      return false;
-    }
-  }).length;
+const libc = koffi.load(null);
+/** How many rings are open. (Node opens descriptors of its own when it likes.) */
+const openRings = () => descriptors(/io_uring/).length;
 /** The CPUs that each of the kernel's workers may run on. */
 const kernelWorkers = () =>
   readdirSync('/proc/self/task').flatMap((task) => {
@@ -118,8 +107,8 @@ const scenarios = {
 
   /** Rings that nobody refers to any more, with reads pending. Needs --expose-gc. */
   async collected() {
-    const [reader] = pipe();
-    const before = descriptors();
+    const { reader } = pipe();
+    const before = openRings();
     const make = () => {
       const ring = Ring.open({ entries: 8 });
       prepRead(ring.getSqe(), reader, ring.pin(new Uint8Array(64)), 64, 0);
@@ -129,17 +118,17 @@ const scenarios = {
       context.submit();
     };
     for (let i = 0; i < 5; i++) make();
-    const opened = descriptors() - before;
-    for (let i = 0; i < 50 && descriptors() > before; i++) {
+    const opened = openRings() - before;
+    for (let i = 0; i < 50 && openRings() > before; i++) {
       globalThis.gc();
       await sleep(10);
     }
-    return { opened, left: descriptors() - before, warnings };
+    return { opened, left: openRings() - before, warnings };
   },
 
   /** One side leaves a shared ring with a read pending: its buffer lives until the other has brought the ring to rest. Needs --expose-gc. */
   async leaving() {
-    const [reader] = pipe();
+    const { reader } = pipe();
     const { ring, buffer } = (() => {
       const first = Ring.open({ entries: 8 });
       const view = new Uint8Array(4096);
@@ -163,7 +152,7 @@ const scenarios = {
 
   /** The process ends with operations pending, and nobody closes anything. */
   async exit() {
-    const [reader] = pipe();
+    const { reader } = pipe();
     const ring = Ring.open({ entries: 8 });
     prepPollAdd(ring.getSqe(), reader, 1);
     ring.submit();
@@ -171,20 +160,19 @@ const scenarios = {
     return { pending: true };
   },
 
-  /** Many rings opened and closed leave nothing behind. */
+  /** Many rings opened and closed leave nothing behind. Needs --expose-gc. */
   async many() {
-    const before = descriptors();
-    const rss = () => process.memoryUsage().rss;
+    const before = openRings();
     let start = 0;
     for (let i = 0; i < 2000; i++) {
-      if (i === 500) start = rss();
+      if (i === 500) start = await residentMemory();
       const ring = Ring.open({ entries: 8 });
       prepNop(ring.getSqe());
       ring.submitAndWait(1);
       ring.close();
       if (i % 50 === 0) await sleep(0);
     }
-    return { left: descriptors() - before, growth: rss() - start };
+    return { left: openRings() - before, growth: (await residentMemory()) - start };
   },
 
   /** Operations that block a kernel worker each (opening a fifo): how many workers there are, and on which CPUs. */
@@ -216,8 +204,8 @@ const scenarios = {
 
   /** A ring that has seen CQE_SKIP_SUCCESS takes no drain; closing it keeps the memory for a while, and no longer than needed. */
   async skip() {
-    const before = descriptors();
-    const [reader] = pipe();
+    const before = openRings();
+    const { reader } = pipe();
     const ring = Ring.open({ entries: 8 });
     prepNop(ring.getSqe());
     const sqe = ring.getSqe();
@@ -227,7 +215,7 @@ const scenarios = {
     ring.submit();
     const start = performance.now();
     ring.close();
-    return { milliseconds: performance.now() - start, left: descriptors() - before, warnings };
+    return { milliseconds: performance.now() - start, left: openRings() - before, warnings };
   },
 };
 

@@ -2,13 +2,14 @@
  * What becomes of the library where the system refuses: `node restricted.mjs SCENARIO [ARGUMENT...]`. The last line is JSON.
  */
 
-import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import koffi from 'koffi';
 import { op, URingContext, Uring } from 'uring';
 import * as fs from 'uring/fs';
 import { Ring } from 'uring/ring';
+import { descriptors, pipe } from './process.mjs';
 
 const libc = koffi.load(null);
 
@@ -44,17 +45,8 @@ function forbid(calls, errno) {
 const warnings = [];
 process.on('warning', ({ code, name }) => warnings.push(code ?? name));
 
-/** What is open, but for Node's own. */
-const descriptors = () =>
-  readdirSync('/proc/self/fd').flatMap((fd) => {
-    try {
-      const target = readlinkSync(`/proc/self/fd/${fd}`);
-      // libuv keeps /dev/null open for the day on which there is no descriptor left.
-      return /\/fd$|^\/dev\/null$/.test(target) ? [] : [`${fd} ${target}`];
-    } catch {
-      return [];
-    }
-  });
+/** What is open, but for Node's own: libuv keeps /dev/null open for the day on which there is no descriptor left. */
+const opened = () => descriptors(/^(?!\/dev\/null$)(?!.*\/fd$)/);
 
 const told = ({ name, code, errno, reason, syscall, message }) => ({ name, code, errno, reason, syscall, message });
 
@@ -102,20 +94,14 @@ const becomeNobody = () => {
   process.setuid(65534);
 };
 
-const pipe = () => {
-  const fds = new Int32Array(2);
-  if (libc.func('pipe2', 'int', ['void *', 'int'])(fds, 0o2000000) !== 0) throw new Error('pipe2 failed');
-  return fds;
-};
-
 const scenarios = {
   /** Some calls are refused from the start. */
   async refused(errno, ...calls) {
     forbid(calls, Number(errno));
-    const before = descriptors();
+    const before = opened();
     const ends = await tryAll();
     await closeDefault();
-    const left = descriptors().filter((text) => !before.includes(text));
+    const left = opened().filter((text) => !before.includes(text));
     fs.configure({ fallback: true });
     return { ends, left, fallback: await endOf(entrances.fs) };
   },
@@ -123,7 +109,7 @@ const scenarios = {
   /** Some calls are refused in the middle of the work. */
   async later(errno, ...calls) {
     const uring = Uring.open();
-    const [reader, writer] = pipe();
+    const { reader, writer } = pipe();
     const target = new Uint8Array(8);
     const waiting = [endOf(() => uring.read(reader, target)), endOf(() => uring.poll(reader, 1))];
     const signal = AbortSignal.timeout(60_000);
@@ -139,7 +125,7 @@ const scenarios = {
   },
 
   /** No descriptor is left (RLIMIT_NOFILE). */
-  async descriptors() {
+  async opened() {
     // Everything is loaded that would be loaded on the way.
     await tryAll();
     const uring = Uring.open();
@@ -147,7 +133,7 @@ const scenarios = {
     // To be opened when there is none: then falling back is not for ever.
     await closeDefault();
     fs.configure({ fallback: true });
-    const before = descriptors();
+    const before = opened();
     const all = [];
     const fill = () => {
       try {
@@ -175,14 +161,14 @@ const scenarios = {
     const backend = fs.backend();
     await uring.close();
     await closeDefault();
-    const left = descriptors().filter((text) => !before.includes(text));
+    const left = opened().filter((text) => !before.includes(text));
     return { reason, none, running, openings, again, backend, left };
   },
 
   /** Nothing may be locked in memory (RLIMIT_MEMLOCK), and this is nobody of importance. */
   async memory() {
     becomeNobody();
-    const before = descriptors();
+    const before = opened();
     const ends = await tryAll();
     const registered = await endOf(() => {
       const ring = Ring.open({ entries: 4 });
@@ -193,16 +179,16 @@ const scenarios = {
       }
     });
     await closeDefault();
-    return { ends, registered, left: descriptors().filter((text) => !before.includes(text)) };
+    return { ends, registered, left: opened().filter((text) => !before.includes(text)) };
   },
 
   /** Whatever this machine says: as nobody, or as root. */
   async asIs(who) {
     if (who === 'nobody') becomeNobody();
-    const before = descriptors();
+    const before = opened();
     const ends = await tryAll();
     await closeDefault();
-    const left = descriptors().filter((text) => !before.includes(text));
+    const left = opened().filter((text) => !before.includes(text));
     fs.configure({ fallback: true });
     return { ends, left, fallback: await endOf(entrances.fs) };
   },

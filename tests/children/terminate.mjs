@@ -6,11 +6,11 @@
  * Prints one line of JSON: descriptors, RSS, and how many blocks were found changed.
  */
 
-import { closeSync, readdirSync, writeSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { closeSync, writeSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { URingContext } from 'uring';
 import { prepPollAdd, prepRead, Ring } from 'uring/ring';
+import { descriptors, pipe } from './process.mjs';
 
 const ROUNDS = Number(process.argv[2] ?? 200);
 const BLOCK = 4096;
@@ -20,32 +20,29 @@ if (isMainThread) await main();
 else worker();
 
 async function main() {
-  const libc = createRequire(import.meta.url)('koffi').load(null);
-  const pipe2 = libc.func('pipe2', 'int', ['void *', 'int']);
-  const openDescriptors = () => readdirSync('/proc/self/fd').length;
+  const open = () => descriptors(/./).length;
   let changed = 0;
   let fdsBefore = 0;
   let rssBefore = 0;
   const warmUp = Math.min(20, ROUNDS >> 1);
   for (let round = 0; round < ROUNDS; round++) {
     if (round === warmUp) {
-      fdsBefore = openDescriptors();
+      fdsBefore = open();
       rssBefore = process.memoryUsage().rss;
     }
-    const pipe = new Int32Array(2);
-    if (pipe2(pipe, 0o2004000) !== 0) throw new Error('pipe2 failed');
-    const thread = new Worker(new URL(import.meta.url), { workerData: { reader: pipe[0] } });
+    const { reader, writer } = pipe();
+    const thread = new Worker(new URL(import.meta.url), { workerData: { reader } });
     await new Promise((resolve, reject) => thread.once('message', resolve).once('error', reject));
     const ended = thread.terminate();
     const blocks = [];
     for (let i = 0; i < BLOCKS; i++) blocks.push(new Uint8Array(new ArrayBuffer(BLOCK)).fill(0x11));
     await ended;
-    writeSync(pipe[1], new Uint8Array(BLOCK * 8).fill(0xee));
+    writeSync(writer, new Uint8Array(BLOCK * 8).fill(0xee));
     for (let i = 0; i < BLOCKS; i++) blocks.push(new Uint8Array(new ArrayBuffer(BLOCK)).fill(0x11));
     await new Promise((resolve) => setImmediate(resolve));
     for (const block of blocks) if (block.some((byte) => byte !== 0x11)) changed++;
-    closeSync(pipe[0]);
-    closeSync(pipe[1]);
+    closeSync(reader);
+    closeSync(writer);
   }
   console.log(
     JSON.stringify({
@@ -53,7 +50,7 @@ async function main() {
       rounds: ROUNDS,
       changed,
       fdsBefore,
-      fdsAfter: openDescriptors(),
+      fdsAfter: open(),
       rssBefore,
       rssAfter: process.memoryUsage().rss,
     }),

@@ -57,7 +57,7 @@ onLinux(`the end of a ring${reason ? ` (skipped: ${reason})` : ''}`, () => {
   });
 
   test('2,000 rings leave no descriptor and no memory', async () => {
-    const result = await runChild<{ left: number; growth: number }>('lifecycle.mjs', ['many']);
+    const result = await runChild<{ left: number; growth: number }>('lifecycle.mjs', ['many'], ['--expose-gc']);
     expect(result.left).toBe(0);
     expect(result.growth).toBeLessThan(64 * 1024 * 1024);
   });
