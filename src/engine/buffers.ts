@@ -136,6 +136,7 @@ export class BufferPool {
     return { address: region.base + view.byteOffset, release: owner.unuse };
   }
 
+  /** The buffer that begins last before a place: if the place is any buffer's at all, it is this one's. */
   private ownerOf(region: Region, offset: number): PooledBuffer | undefined {
     const owners = this.owners.get(region);
     if (owners === undefined) return undefined;
@@ -144,11 +145,11 @@ export class BufferPool {
     for (let size = PAGE; size <= SLAB_SIZE; size *= 2) {
       const start = origin + Math.floor((offset - origin) / size) * size;
       const owner = owners.get(start);
-      if (owner !== undefined && offset < start + owner.bytes.length) return owner;
+      if (owner !== undefined) return owner;
     }
     for (let start = origin + Math.floor((offset - origin) / SLAB_SIZE) * SLAB_SIZE; start >= origin; start -= SLAB_SIZE) {
       const owner = owners.get(start);
-      if (owner !== undefined) return offset < start + owner.bytes.length ? owner : undefined;
+      if (owner !== undefined) return owner;
     }
     return undefined;
   }

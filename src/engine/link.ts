@@ -80,7 +80,7 @@ class Chain implements Abortable {
       try {
         member.start(index < members.length - 1 ? link : 0, true);
       } catch (error) {
-        this.engine.core.retract(members.slice(0, index).flatMap(({ slots }) => slots));
+        this.engine.core.retract(members.flatMap(({ slots }) => slots));
         this.left = Number.POSITIVE_INFINITY;
         throw error;
       }

@@ -124,8 +124,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
   replenished(): void {
     if (this.state !== 'starved') return;
     this.state = 'idle';
-    if (this.finished) this.end();
-    else this.arm();
+    this.arm();
   }
 
   complete(res: number, flags: number): void {
@@ -164,9 +163,9 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
   private failed(res: number): void {
     const { recipe, engine } = this;
     if (res === -Errno.ECANCELED && !engine.core.closing) return;
-    if (res === -Errno.ENOBUFS) {
+    if (res === -Errno.ENOBUFS && recipe.hasBuffers !== undefined) {
       // The kernel is out of buffers; the consumer has them all, or those in the queue.
-      if (this.state === 'idle' && this.recipe.hasBuffers?.() !== true) this.state = 'starved';
+      if (!this.finished && !recipe.hasBuffers()) this.state = 'starved';
       return;
     }
     if (res === -Errno.EINVAL && !this.single && this.count === 0) {
@@ -200,7 +199,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     if (this.queue.length === 0) return undefined;
     const value = this.queue.shift() as T;
     this.delivered.push(value);
-    if (this.queue.length === 0 && !this.finished) this.arm();
+    this.arm();
     return { value };
   }
 
@@ -222,7 +221,6 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     if (this.state !== 'idle' || this.finished || this.queue.length > 0) return;
     const { core } = this.engine;
     try {
-      if (core.broken !== undefined || core.closing) throw core.closingError();
       // What the one before had is the kernel's no more.
       this.scope.release();
       const sqe = core.begin();

@@ -5,7 +5,7 @@
  */
 
 import { prepLinkTimeout } from '../ops/index.js';
-import { CqeFlag, type OpcodeName, type Sqe, SqeFlag } from '../ring/index.js';
+import { type OpcodeName, type Sqe, SqeFlag } from '../ring/index.js';
 import { Errno, UringError } from '../syscalls/index.js';
 import { checkInteger, checkOptions, outOfRange } from '../validate.js';
 import type { BufferPool } from './buffers.js';
@@ -219,7 +219,7 @@ export class OperationRequest<Result> extends Request implements Abortable {
   complete(res: number, flags: number): void {
     // A notification of a zero-copy send comes after the result, and says nothing more.
     this.early ??= { res, flags };
-    if ((flags & CqeFlag.MORE) === 0) this.settleIfOver();
+    this.settleIfOver();
   }
 
   abandon(error: Error): void {
@@ -232,13 +232,14 @@ export class OperationRequest<Result> extends Request implements Abortable {
    * alone. Then the time is kept here.
    */
   private timeoutOver(): void {
-    const { timeout } = this;
-    if (this.slot >= 0 && timeout?.result === -Errno.ECANCELED) {
-      setTimeout(() => {
-        if (this.slot < 0) return;
+    const timeout = this.timeout as LinkTimeout;
+    if (this.slot >= 0 && timeout.result === -Errno.ECANCELED) {
+      const expire = () => {
         timeout.result = -Errno.ETIME;
         this.engine.core.cancel(this);
-      }, this.operation.timeoutMs);
+      };
+      // The operation itself keeps the process alive.
+      setTimeout(expire, this.operation.timeoutMs).unref();
     }
     this.settleIfOver();
   }

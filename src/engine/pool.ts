@@ -45,7 +45,7 @@ export interface Region {
   readonly base: number;
   /** Number of its first slab. */
   readonly firstSlab: number;
-  /** First byte that was never used. */
+  /** First byte that was never used. (No block begins before the first page.) */
   next: number;
 }
 
@@ -163,7 +163,7 @@ export class Pool {
     const last = this.regions.at(-1);
     if (last !== undefined && align(last, alignment, size)) return last;
     const region = this.addRegion(size);
-    if (!align(region, alignment, size)) throw outOfRange('size', `<= ${2 ** MAX_CLASS}`, size);
+    align(region, alignment, size);
     return region;
   }
 
@@ -180,7 +180,7 @@ export class Pool {
       plainBytes: new Uint8Array(plain.buffer, plain.byteOffset, plain.length),
       base,
       firstSlab: this.slabs,
-      next: (PAGE_SIZE - (base % PAGE_SIZE)) % PAGE_SIZE,
+      next: 0,
     };
     this.slabs += Math.floor(memory.byteLength / SLAB_SIZE);
     // Before anything of it is used: from here on the kernel may know it.

@@ -67,11 +67,11 @@ export class Scope {
 
   /** The address of a string (or bytes), ended by a null byte. */
   cString(text: string | Uint8Array): number {
-    const length = typeof text === 'string' ? Buffer.byteLength(text) : text.length;
+    const length = Buffer.byteLength(text);
     const block = this.core.pool.take(length + 1);
     this.blocks.push(block);
     const target = block.plain(0, length + 1);
-    if (typeof text === 'string') target.write(text, 'utf8');
+    if (typeof text === 'string') target.write(text);
     else target.set(text);
     target[length] = 0;
     return block.address;

@@ -157,7 +157,10 @@ function withBuffers(
   checkInteger('options.buffers', buffers, 1, MAX_BUFFERS);
   if ((buffers & (buffers - 1)) !== 0) throw outOfRange('options.buffers', 'a power of two', buffers);
   let group: BufferGroup | undefined;
-  const idOf = (flags: number) => (flags & CqeFlag.BUFFER ? flags >>> CQE_BUFFER_SHIFT : -1);
+  /** The kernel has taken a buffer, and put nothing into it. */
+  const unused = (flags: number) => {
+    if (flags & CqeFlag.BUFFER) group?.giveBack(flags >>> CQE_BUFFER_SHIFT);
+  };
   const iterator = new MultishotIterator<Chunk>(
     engine,
     {
@@ -168,21 +171,16 @@ function withBuffers(
         encode(sqe, group.id, single);
       },
       decode(res, flags) {
-        const id = idOf(flags);
-        const from = group as BufferGroup;
-        if (id >= 0) from.lend(id);
         if (res === 0) {
-          if (id >= 0) from.giveBack(id);
+          unused(flags);
           return 'end';
         }
+        const from = group as BufferGroup;
+        const id = flags >>> CQE_BUFFER_SHIFT;
+        from.lend(id);
         return { value: new Chunk(from.bytes(id, res), () => from.giveBack(id)) };
       },
-      unused(flags) {
-        const id = idOf(flags);
-        if (id < 0) return;
-        group?.lend(id);
-        group?.giveBack(id);
-      },
+      unused,
       taken: (chunk) => chunk.release(),
       hasBuffers: () => group?.hasFree === true,
       release() {

@@ -121,7 +121,7 @@ abstract class Transfer extends Request {
   /** The position of what is left. */
   protected get here(): number | bigint {
     const { position, done } = this;
-    if (position === CURRENT_POSITION || done === 0) return position;
+    if (position === CURRENT_POSITION) return position;
     return typeof position === 'number' ? position + done : position + BigInt(done);
   }
 
@@ -281,7 +281,6 @@ class ReadTransfer extends Transfer {
     if (res === 0 || this.done === this.length || !this.isRegular()) this.finish();
     // The kernel itself goes on to the end, unless it must not wait.
     else if ((this.step !== Step.TRY && res < this.asked) || this.core.closing) this.finish();
-    else if (this.step === Step.PIECE) this.piece();
     else this.again(0);
   }
 

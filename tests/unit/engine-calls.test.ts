@@ -3,6 +3,7 @@
  * `tests/golden/engine-calls.txt`. An SQE's token is its slot and the slot's generation.
  */
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, describe, test } from '@jest/globals';
 import { op, type UringOptions } from '../../src/index.js';
 import { Errno } from '../../src/syscalls/index.js';
@@ -89,6 +90,20 @@ describe('one after the other', () => {
     while (left > 0) await turn();
     stage.strace.take();
     await stage.step('gives way to the event loop', () => stage.strace.note(turns > 1 ? 'more than one turn' : 'in one turn'));
+  });
+});
+
+test('listeners that start something do not come into a chain', async () => {
+  const stage = stageOf('listeners');
+  const { uring } = stage;
+  let more = 2;
+  const onSubmit = () => {
+    if (more-- > 0) stage.watch('listener', uring.nop());
+  };
+  subscribe('uring:submit', onSubmit);
+  cleanUp.push(() => void unsubscribe('uring:submit', onSubmit));
+  await stage.step('a chain with time limits', () => {
+    stage.watch('chain', uring.link([op.nop({ timeoutMs: 5 }), op.nop({ timeoutMs: 5 }), op.nop()]));
   });
 });
 

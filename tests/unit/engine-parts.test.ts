@@ -81,6 +81,18 @@ describe('the pool', () => {
     expect(blocks[1023]?.offset).toBe(first.offset + 65_536);
     expect(new Set(blocks.map(({ offset }) => offset)).size).toBe(1024);
     expect(pool.take(128).offset).toBe(first.offset + 2 * 65_536);
+    // What is as large as a chunk is its own.
+    const large = pool.take(65_536);
+    expect(pool.take(65_536).offset).toBe(large.offset + 65_536);
+  });
+
+  test('fills a region to its last byte, and has blocks of 1 GiB', () => {
+    const kernel = new SimulatedKernel();
+    kernel.addressOf = () => 8192;
+    const pool = new Pool(kernel, () => undefined);
+    const offsets = Array.from({ length: 4 }, () => pool.take(16 * 1024 * 1024).offset);
+    expect([offsets, pool.regions.length]).toEqual([[0, 2 ** 24, 2 ** 25, 3 * 2 ** 24], 1]);
+    expect(pool.take(2 ** 30).size).toBe(2 ** 30);
   });
 
   test('takes a new region when one is full, and one of its own for what is larger', () => {
@@ -213,6 +225,13 @@ describe('the backlog', () => {
     backlog.moveTo(ring.sq);
     expect([backlog.find(50, 7)?.fd, backlog.find(99, 7)?.fd]).toEqual([50, 99]);
     expect([backlog.find(50, 8), backlog.find(3, 7), backlog.find(100, 7)]).toEqual([null, null, null]);
+    while (backlog.length > 0) {
+      ring.submit();
+      backlog.moveTo(ring.sq);
+    }
+    // What was there once is not in it.
+    expect([backlog.find(0, 7), backlog.find(99, 7)]).toEqual([null, null]);
+    for (let i = 0; i < 100; i++) add(i);
     backlog.clear();
     expect([backlog.length, backlog.find(50, 7)]).toEqual([0, null]);
     add(5);
@@ -264,6 +283,44 @@ describe('pooled buffers', () => {
     expect(buffers.hold(new Uint8Array(8))).toBeUndefined();
     expect(() => buffers.allocate(0)).toThrow('The value of "size" is out of range. It must be >= 1 && <= 1073741824');
     expect(() => buffers.allocate(2 ** 30 + 1)).toThrow('"size"');
+  });
+
+  test('are told from their neighbours in the middle of a region, too', () => {
+    const { kernel, buffers } = setUp();
+    // The region begins in the middle of a page.
+    kernel.addressOf = () => 2 ** 40 + 16;
+    const first = buffers.allocate(3 * SLAB_SIZE);
+    const second = buffers.allocate(SLAB_SIZE);
+    for (const from of [0, SLAB_SIZE, 2 * SLAB_SIZE, 3 * SLAB_SIZE - 100]) {
+      const held = buffers.hold(first.bytes.subarray(from, from + 100));
+      expect(held?.address).toBe(2 ** 40 + 4096 + from);
+      held?.release();
+    }
+    second.release();
+    expect(buffers.hold(first.bytes.subarray(3 * SLAB_SIZE - 10))).toBeDefined();
+  });
+
+  test('are registered as long as there are whole slabs, and places in the table', () => {
+    const { core, buffers } = setUp();
+    const updates = jest.spyOn(core.ring.buffers, 'update').mockImplementation(() => 1);
+    const [one, two, three] = [0, 1, 2].map(() => buffers.allocate(SLAB_SIZE)) as [never, never, never];
+    const indexOf = ({ bytes }: { bytes: Uint8Array }) => buffers.registeredIndex(bytes);
+    const [region] = core.pool.regions as unknown as [{ firstSlab: number }];
+    const origin = slabOrigin(region as Region);
+    region.firstSlab = 4094;
+    expect([one, two, three].map(indexOf)).toEqual([4094, 4095, -1]);
+    const starts = updates.mock.calls.map(([, [view]]) => (view as Uint8Array).byteOffset);
+    expect(starts).toEqual([origin, origin + SLAB_SIZE]);
+
+    for (const missing of [0, 1]) {
+      const other = setUp();
+      const update = jest.spyOn(other.core.ring.buffers, 'update').mockImplementation(() => 1);
+      const last = other.buffers.allocate(100);
+      const [whole] = other.core.pool.regions as unknown as [Region];
+      const end = slabOrigin(whole) + SLAB_SIZE - missing;
+      Object.defineProperty(whole.memory, 'byteLength', { value: end });
+      expect([other.buffers.registeredIndex(last.bytes), update.mock.calls.length]).toEqual(missing ? [-1, 0] : [0, 1]);
+    }
   });
 
   test('the engine’s own memory is nobody’s buffer', () => {
@@ -349,6 +406,9 @@ describe('a scope', () => {
     expect(kernel.memory.string(scope.cString(''))).toBe('');
     expect(kernel.memory.string(scope.cString('x'.repeat(63)))).toHaveLength(63);
     scope.release();
+    scope.cString('x'.repeat(64));
+    expect(core.pool.bytesInUse).toBe(128);
+    scope.release();
     expect(core.pool.bytesInUse).toBe(0);
   });
 
@@ -380,6 +440,9 @@ describe('a scope', () => {
     const data = kernel.memory.data(scope.iovecs([Buffer.from('ab'), Buffer.from('c')], 'input'), 32) as DataView;
     expect(at(kernel, Number(data.getBigUint64(0, true)), 2).toString()).toBe('ab');
     expect(at(kernel, Number(data.getBigUint64(16, true)), 1).toString()).toBe('c');
+    scope.release();
+    scope.iovecs(new Array(5).fill(new Uint8Array(new SharedArrayBuffer(8))), 'input');
+    expect(scope.firstBlock.size).toBe(128);
     scope.release();
   });
 
@@ -413,6 +476,7 @@ describe('a scope', () => {
     scope.output(late);
     detach(late);
     expect(() => scope.collect(5)).toThrow('the 5 bytes that were read are lost');
+    scope.collect(0);
     scope.release();
   });
 
@@ -474,7 +538,7 @@ describe('slots for files', () => {
   test('stand for files', () => {
     const { core } = setUp();
     const slot = new FileSlots(core).allocate();
-    expect([fdOf(5), fdOf({ fd: 6 } as never), fdOf(slot as never)]).toEqual([5, 6, 0]);
+    expect([fdOf(5), fdOf(-1), fdOf({ fd: 6 } as never), fdOf(slot as never)]).toEqual([5, -1, 6, 0]);
     expect([
       isDirect(5),
       isDirect({ fd: 6 } as never),
@@ -511,7 +575,8 @@ describe('signals', () => {
     listen(signal, b);
     expect(added).toHaveBeenCalledTimes(2);
     controller.abort('enough');
-    expect([reasons, removed.mock.calls.length]).toEqual([['enough', 'enough'], 2]);
+    expect(reasons).toEqual(['enough', 'enough']);
+    expect(removed.mock.calls).toEqual(added.mock.calls.map(([name, listener]) => [name, listener]));
     // What is told may take itself out.
     unlisten(signal, a);
   });

@@ -133,6 +133,43 @@ describe('reads', () => {
     end();
   });
 
+  test('of a pipe, into the middle of a view', async () => {
+    const { stage, start, end, kernel, writer } = setUp('read a pipe into the middle', { pipe: true });
+    const view = new Uint8Array(new ArrayBuffer(20), 4, 10).fill(0x2e);
+    await stage.step('nothing yet', () => start('read', view, -1, 3, 5));
+    await stage.step('then', () => kernel.writeFile(writer, Buffer.from('abc')));
+    expect(Buffer.from(view).toString()).toBe('...abc....');
+    await stage.step('the end, with the memory gone', () => {
+      const gone = new Uint8Array(8);
+      start('read', gone, -1);
+      setImmediate(() => {
+        detach(gone);
+        kernel.close(writer);
+      });
+    });
+    end();
+  });
+
+  test('that fail while their memory goes away', async () => {
+    const { stage, start, end, kernel } = setUp('read, detached and failed', { canTry: true });
+    for (const [name, ...results] of [
+      ['cancelled by itself', -Errno.ECANCELED],
+      ['an error', -Errno.EIO],
+      ['an error of a piece', -Errno.EAGAIN, -Errno.EIO],
+      ['a piece that was cancelled', -Errno.EAGAIN, -Errno.ECANCELED],
+    ] as [string, ...number[]][]) {
+      const view = new Uint8Array(10);
+      kernel.interceptOperations(() => {
+        const result = results.shift();
+        if (results.length === 0 && name !== 'cancelled by itself') detach(view);
+        return result;
+      });
+      await stage.step(name, () => start('read', view, 0));
+    }
+    kernel.interceptOperations(undefined);
+    end();
+  });
+
   test('into memory that goes away', async () => {
     const { stage, start, end, file } = setUp('read, detached', { canTry: true });
     await stage.step('before the kernel is entered', () => {
@@ -213,6 +250,30 @@ describe('writes', () => {
     end();
   });
 
+  test('what is tried again are the bytes of the first time', async () => {
+    const { stage, start, end, kernel, file } = setUp('write again', { size: 0 });
+    for (const errno of [Errno.EINTR, Errno.EAGAIN]) {
+      const view = new Uint8Array(4).fill(errno);
+      let tries = 0;
+      kernel.interceptOperations(() => {
+        view.fill(0xff);
+        return tries++ === 0 ? -errno : undefined;
+      });
+      await stage.step(`after errno ${errno}`, () => start('write', view, 0));
+      expect([...kernel.contentOf(file.fd)]).toEqual(new Array(4).fill(errno));
+    }
+    kernel.interceptOperations(undefined);
+    end();
+  });
+
+  test('of nothing, from nothing', async () => {
+    const { stage, start, end } = setUp('write nothing', { size: 0 });
+    const gone = new Uint8Array(8);
+    detach(gone);
+    await stage.step('from memory that is gone', () => start('write', gone, 0, 0, 0));
+    end();
+  });
+
   test('from memory that goes away', async () => {
     const { stage, start, end } = setUp('write, detached', { size: 0 });
     await stage.step('when all of it was taken', () => {
@@ -240,6 +301,12 @@ describe('writes', () => {
       start('write', new Uint8Array(10), 0);
       stage.watch('close', uring.close());
     });
+    const short = setUp('write a part, then closing', { size: 0 });
+    short.kernel.interceptOperations(() => {
+      short.uring.engine.core.closing = true;
+      return 4;
+    });
+    await short.stage.step('the rest is not written', () => short.start('write', new Uint8Array(10), 0));
     const other = setUp('write nothing, closing', { size: 0 });
     await other.stage.step('cancelled', () => {
       other.start('write', new Uint8Array(10), 0);

@@ -1,0 +1,440 @@
+/** What becomes of requests at the edges: the ends of an operation, of a chain, and of an iterator, each told from its neighbours. */
+
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { type Operation, OperationRequest } from '../../src/engine/operation.js';
+import { type Chunk, op, PollEvent, Uring, type UringOptions } from '../../src/index.js';
+import { Opcode, type OpcodeName, SqeFlag } from '../../src/ring/index.js';
+import { Errno } from '../../src/syscalls/index.js';
+import { SimulatedKernel } from '../../src/testing/index.js';
+
+const cleanUp: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).reverse()) await step();
+});
+
+const turns = async (count = 6) => {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+function open(options: UringOptions = {}) {
+  const kernel = new SimulatedKernel();
+  cleanUp.push(kernel.clock.install());
+  const uring = Uring.open({ ...options, syscalls: kernel });
+  cleanUp.push(() => uring.close());
+  const answers = new Map<number, (number | undefined)[]>();
+  const seen: string[] = [];
+  kernel.interceptOperations(({ opcode }) => {
+    seen.push((Object.keys(Opcode) as OpcodeName[]).find((name) => Opcode[name] === opcode) as string);
+    return answers.get(opcode)?.shift();
+  });
+  const answer = (name: OpcodeName, ...results: (number | undefined)[]) => void answers.set(Opcode[name], results);
+  return { kernel, uring, answer, seen };
+}
+
+const errorOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => undefined,
+    (error) => error as Error & { cause?: Error & { code?: string }; code?: string },
+  );
+
+/** How often a signal's listener has come and gone. */
+function listenedTo() {
+  const controller = new AbortController();
+  const added = jest.spyOn(controller.signal, 'addEventListener');
+  const removed = jest.spyOn(controller.signal, 'removeEventListener');
+  return { controller, signal: controller.signal, counts: () => [added.mock.calls.length, removed.mock.calls.length] };
+}
+
+describe('the answer to an operation', () => {
+  /** One that is not in the ring: its answers are the test's. */
+  const request = (operation: Operation<unknown>, uring = open().uring) => {
+    const ends: (readonly [kind: string, what: unknown, res?: number])[] = [];
+    const one = new OperationRequest(uring.engine, operation, {
+      done: (value) => ends.push(['done', value]),
+      failed: (error, res) => ends.push(['failed', error, res]),
+    });
+    return { one, ends, uring };
+  };
+
+  test.each([Errno.ECANCELED, Errno.EINTR, 512])('%i is a cancellation, when somebody has cancelled', (errno) => {
+    const plain = request(op.nop());
+    plain.one.complete(-errno, 0);
+    expect(plain.ends).toEqual([['failed', expect.objectContaining({ name: 'UringError', errno: -errno }), -errno]]);
+    const aborted = request(op.nop());
+    aborted.one.abort('why');
+    aborted.one.abort('again');
+    aborted.one.complete(-errno, 0);
+    expect(aborted.ends).toEqual([['failed', expect.objectContaining({ name: 'AbortError', cause: 'why' }), -errno]]);
+    const closing = request(op.nop());
+    closing.uring.engine.core.closing = true;
+    closing.one.complete(-errno, 0);
+    expect(closing.ends).toEqual([['failed', expect.objectContaining({ name: 'AbortError' }), -errno]]);
+  });
+
+  test.each([Errno.EIO, -Errno.EINTR, -512])('%i is none, whoever has cancelled', (errno) => {
+    const { one, ends } = request(op.nop());
+    one.abort('why');
+    one.complete(-errno, 0);
+    expect(ends).toEqual([errno > 0 ? ['failed', expect.objectContaining({ errno: -errno }), -errno] : ['done', undefined]]);
+  });
+
+  test('a signal is let go of when the operation is over, and when it is abandoned', async () => {
+    const { uring, kernel } = open();
+    const { signal, counts } = listenedTo();
+    await uring.nop({ signal });
+    expect(counts()).toEqual([1, 1]);
+    await uring.nop();
+    const [reader] = kernel.createPipe();
+    const read = errorOf(uring.read(reader, new Uint8Array(1), { signal }));
+    await turns();
+    expect(counts()).toEqual([2, 1]);
+    const { emitWarning } = process;
+    process.emitWarning = (() => undefined) as typeof emitWarning;
+    cleanUp.push(() => {
+      process.emitWarning = emitWarning;
+    });
+    const other = errorOf(uring.read(reader, new Uint8Array(1)));
+    kernel.fail('enter', ...new Array(30).fill(Errno.EBADF));
+    await Promise.all([read, other]);
+    expect(counts()).toEqual([2, 2]);
+    await uring.close();
+  });
+
+  test('in somebody else’s words, or a worker’s', async () => {
+    const { uring, answer } = open();
+    answer('NOP', -Errno.EIO);
+    const plain = op.nop({ timeoutMs: 50 });
+    const named = plain.withError((res) => new Error(`so ${res}`));
+    expect(await errorOf(uring.run(named))).toMatchObject({ message: `so ${-Errno.EIO}` });
+    expect([named.name, named.timeoutMs, plain.sqeFlags, named.sqeFlags, plain.inWorker().sqeFlags]).toEqual([
+      'NOP',
+      50,
+      0,
+      0,
+      SqeFlag.ASYNC,
+    ]);
+    expect(plain.error(-Errno.EIO)).toMatchObject({ code: 'EIO' });
+  });
+
+  test('the first line that is not the engine’s is where it was started', () => {
+    const { prepareStackTrace } = Error;
+    cleanUp.push(() => {
+      Error.prepareStackTrace = prepareStackTrace;
+    });
+    const engine = new URL('../../src/engine/', import.meta.url).pathname;
+    const siteOf = (...lines: string[]) => {
+      const { uring } = open({ callSites: true });
+      Error.prepareStackTrace = () => lines.join('\n');
+      const { one } = request(op.nop(), uring);
+      Error.prepareStackTrace = prepareStackTrace;
+      return one.callSite;
+    };
+    const own = `    at callSite (file://${engine}operation.ts:1:2)`;
+    expect(siteOf('Error', own, '    at read (/app/at home.mjs:3:4)', '    at main (/app/main.mjs:5:6)')).toBe(
+      'read (/app/at home.mjs:3:4)',
+    );
+    expect(siteOf('Error: /app/main.mjs', own)).toBeUndefined();
+    expect(siteOf()).toBeUndefined();
+  });
+});
+
+describe('a time limit', () => {
+  test('is at most 2 ** 53 - 1, and a number', async () => {
+    const { uring } = open();
+    expect(await errorOf(uring.nop({ timeoutMs: Number.MAX_SAFE_INTEGER }))).toBeUndefined();
+    expect(await errorOf(uring.nop({ timeoutMs: '5' as never }))).toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+  });
+
+  test('goes to the kernel with its operation, when both just do not fit', async () => {
+    const { uring, kernel } = open({ entries: 4 });
+    const [reader] = kernel.createPipe();
+    for (let i = 0; i < 3; i++) uring.nop();
+    const read = errorOf(uring.read(reader, new Uint8Array(1), { timeoutMs: 5 }));
+    await turns();
+    kernel.advance(6);
+    expect(await read).toMatchObject({ name: 'AbortError', cause: { code: 'ETIME' } });
+  });
+
+  test('is counted when a chain is measured', async () => {
+    const { uring, kernel } = open({ entries: 4 });
+    const [reader] = kernel.createPipe();
+    for (let i = 0; i < 2; i++) uring.nop();
+    const chain = uring.link([op.read(reader, new Uint8Array(1), { timeoutMs: 5 }), op.nop()]);
+    await turns();
+    kernel.advance(6);
+    expect(await chain).toMatchObject([{ status: 'failed' }, { status: 'cut', by: 0 }]);
+  });
+
+  test('that has fired does so once', async () => {
+    const { uring, kernel, seen } = open();
+    const [reader, writer] = kernel.createPipe();
+    const read = uring.read(reader, new Uint8Array(1), { timeoutMs: 100 });
+    await turns();
+    uring.engine.core.visit((_slot, request, opcode) => {
+      if (opcode === Opcode.LINK_TIMEOUT) request.complete(-Errno.ETIME, 0);
+    });
+    kernel.advance(99);
+    await turns();
+    expect(seen).toEqual(['READ']);
+    kernel.writeFile(writer, Buffer.from('x'));
+    expect(await read).toBe(1);
+  });
+
+  test('that the kernel, short of memory, never had is kept here', async () => {
+    const { uring, kernel } = open();
+    const [reader] = kernel.createPipe();
+    kernel.limitSubmissions(1);
+    const read = errorOf(uring.read(reader, new Uint8Array(1), { timeoutMs: 50 }));
+    await turns();
+    kernel.limitSubmissions(Number.POSITIVE_INFINITY);
+    kernel.advance(10);
+    await turns();
+    expect(uring.counters.inFlight).toBe(1);
+    kernel.advance(60);
+    expect(await read).toMatchObject({ name: 'AbortError', cause: { code: 'ETIME' } });
+  });
+});
+
+describe('a chain', () => {
+  test('is cut off by a later one, where the kernel refused that before it began', async () => {
+    const { uring, answer } = open();
+    answer('NOP', -Errno.ECANCELED, -Errno.EINVAL, -Errno.ECANCELED);
+    expect(await uring.link([op.nop(), op.nop(), op.nop()], { hard: true })).toMatchObject([
+      { status: 'cut', by: 1 },
+      { status: 'failed' },
+      { status: 'cut', by: 1 },
+    ]);
+  });
+
+  test('lets go of its signal', async () => {
+    const { uring } = open();
+    const { signal, counts } = listenedTo();
+    await uring.link([op.nop(), op.nop()], { signal });
+    expect(counts()).toEqual([1, 1]);
+    await uring.link([op.nop()]);
+  });
+});
+
+describe('an iterator', () => {
+  const withPipe = (options: UringOptions = {}) => {
+    const stage = open(options);
+    const [reader, writer] = stage.kernel.createPipe();
+    const write = (text: string) => void stage.kernel.writeFile(writer, Buffer.from(text));
+    return { ...stage, reader, writer, write };
+  };
+  const textOf = async (next: Promise<IteratorResult<Chunk>>) => Buffer.from((await next).value.bytes).toString();
+
+  test.each([
+    ['POLL_ADD', 'poll_add', ({ uring, reader }) => uring.pollMany(reader, PollEvent.IN)],
+    ['TIMEOUT', 'timeout', ({ uring }) => uring.interval(10)],
+    ['READ_MULTISHOT', 'read_multishot', ({ uring, reader }) => uring.readMany(reader)],
+    ['RECV', 'recv', ({ uring, reader }) => uring.recvMany(reader)],
+    ['ACCEPT', 'accept', ({ uring, reader }) => uring.acceptMany(reader)],
+  ] as [OpcodeName, string, (stage: ReturnType<typeof withPipe>) => AsyncIterableIterator<unknown>][])(
+    '%s fails in its own name',
+    async (opcode, name, start) => {
+      const stage = withPipe();
+      stage.answer(opcode, -Errno.EBADF);
+      expect(await errorOf(start(stage).next())).toMatchObject({ code: 'EBADF', syscall: name });
+    },
+  );
+
+  test('without buffers is not out of buffers: the kernel is out of memory', async () => {
+    const { uring, reader, answer } = withPipe();
+    answer('ACCEPT', -Errno.ENOBUFS);
+    expect(await errorOf(uring.acceptMany(reader).next())).toMatchObject({ code: 'ENOBUFS' });
+  });
+
+  test('whose second shot is refused is not tried in another form', async () => {
+    const { uring, answer, seen } = withPipe();
+    answer('TIMEOUT', -Errno.ETIME, -Errno.EINVAL);
+    const ticks = uring.interval(10);
+    expect(await ticks.next()).toEqual({ done: false, value: 1 });
+    expect(await errorOf(ticks.next())).toMatchObject({ code: 'EINVAL' });
+    expect(seen).toEqual(['TIMEOUT', 'TIMEOUT']);
+  });
+
+  test('all of them take a signal, and let go of it at the end', async () => {
+    const stage = withPipe();
+    const { uring, reader } = stage;
+    for (const start of [
+      (options: { signal: AbortSignal }) => uring.pollMany(reader, PollEvent.IN, options),
+      (options: { signal: AbortSignal }) => uring.interval(10, options),
+      (options: { signal: AbortSignal }) => uring.readMany(reader, options),
+      (options: { signal: AbortSignal }) => uring.recvMany(reader, options),
+      (options: { signal: AbortSignal }) => uring.acceptMany(reader, options),
+    ]) {
+      const { signal, counts } = listenedTo();
+      await start({ signal }).return?.();
+      expect(counts()).toEqual([1, 1]);
+    }
+    await uring.pollMany(reader, PollEvent.IN).return?.();
+  });
+
+  test('values that came together are merged', async () => {
+    const { uring, reader, writer, kernel, write } = withPipe();
+    const polls = uring.pollMany(reader, PollEvent.IN);
+    const first = polls.next();
+    await turns();
+    write('a');
+    await turns();
+    expect(await first).toEqual({ done: false, value: PollEvent.IN });
+    write('b');
+    await turns();
+    kernel.close(writer);
+    await turns();
+    expect(await polls.next()).toEqual({ done: false, value: PollEvent.IN | PollEvent.HUP });
+    await polls.return?.();
+  });
+
+  test('of a slot', async () => {
+    const { uring, reader, write, kernel } = withPipe();
+    const slot = uring.files.allocate();
+    uring.engine.core.ring.files.update(slot.slot, [reader]);
+    kernel.close(reader);
+    const pieces = uring.readMany(slot, { buffers: 1 });
+    write('through the slot');
+    expect(await textOf(pieces.next())).toBe('through the slot');
+    await pieces.return?.();
+  });
+
+  test('two at once have a group each', async () => {
+    const { uring, reader, write, kernel } = withPipe();
+    const [second, end] = kernel.createPipe();
+    const [a, b] = [uring.readMany(reader, { buffers: 1 }), uring.readMany(second, { buffers: 1 })];
+    write('a');
+    kernel.writeFile(end, Buffer.from('b'));
+    expect(await Promise.all([textOf(a.next()), textOf(b.next())])).toEqual(['a', 'b']);
+    await Promise.all([a.return?.(), b[Symbol.asyncDispose]()]);
+    expect([uring.counters.inFlight, uring.buffers.usage.bytes]).toEqual([0, 0]);
+  });
+
+  test('what the kernel sends while it is being stopped is dropped, and waited for', async () => {
+    const { uring, reader, write } = withPipe();
+    const pieces = uring.readMany(reader, { buffers: 4, bufferSize: 8 });
+    const first = pieces.next();
+    await turns();
+    write('first');
+    expect(await textOf(first)).toBe('first');
+    const { core, groups } = uring.engine;
+    const inFlightAtTheEnd: number[] = [];
+    const give = jest.spyOn(groups, 'give').mockImplementation(() => {
+      core.visit((_slot, _request, opcode) => inFlightAtTheEnd.push(opcode));
+    });
+    const end = pieces.return?.();
+    // The cancellation is not sent yet.
+    write('late');
+    await end;
+    expect(give).toHaveBeenCalledTimes(1);
+    expect(inFlightAtTheEnd).not.toContain(Opcode.READ_MULTISHOT);
+    await turns();
+    expect([uring.counters.inFlight, uring.buffers.usage.bytes]).toEqual([0, 0]);
+  });
+
+  test('is stopped once, when nobody takes what has come', async () => {
+    const { uring, reader, write, seen } = withPipe();
+    const pieces = uring.readMany(reader, { buffers: 128, bufferSize: 4 });
+    const first = pieces.next();
+    await turns();
+    write('x'.repeat(4 * 100));
+    await turns();
+    expect(await textOf(first)).toBe('xxxx');
+    expect(seen).toEqual(['READ_MULTISHOT', 'ASYNC_CANCEL']);
+    let count = 1;
+    while (count < 100) {
+      expect(await textOf(pieces.next())).toBe('xxxx');
+      count++;
+    }
+    await pieces.return?.();
+  });
+
+  test('aborted while it is being stopped, it ends after the kernel has', async () => {
+    const { uring, reader, write } = withPipe();
+    const controller = new AbortController();
+    const pieces = uring.readMany(reader, { buffers: 128, bufferSize: 4, signal: controller.signal });
+    const first = pieces.next();
+    await turns();
+    write('x'.repeat(4 * 100));
+    // The kernel gives some at a time. Too many: it is told to stop, but has not heard it yet.
+    for (let i = 0; i < 10 && uring.counters.inFlight < 2; i++) uring.engine.core.flush();
+    expect(uring.counters.inFlight).toBe(2);
+    controller.abort('enough');
+    expect(uring.engine.iterators.size).toBe(1);
+    await turns();
+    expect(await textOf(first)).toBe('xxxx');
+    expect(await errorOf(pieces.next())).toMatchObject({ name: 'AbortError', cause: 'enough' });
+    expect([uring.engine.iterators.size, uring.counters.inFlight, uring.buffers.usage.bytes]).toEqual([0, 0, 0]);
+  });
+
+  test('keeps its first error', async () => {
+    const { uring, reader } = withPipe();
+    const controller = new AbortController();
+    const polls = uring.pollMany(reader, PollEvent.IN, { signal: controller.signal });
+    polls.next().catch(() => undefined);
+    await turns();
+    const idle = uring.pollMany(reader, PollEvent.IN, { signal: controller.signal });
+    controller.abort('enough');
+    await uring.close();
+    expect(await errorOf(idle.next())).toMatchObject({ cause: 'enough' });
+  });
+
+  test('a piece that outlives its iterator goes to the pool, once', async () => {
+    const { uring, reader, write } = withPipe();
+    const controller = new AbortController();
+    const pieces = uring.readMany(reader, { buffers: 2, bufferSize: 4096, signal: controller.signal });
+    write('kept');
+    const { value: chunk } = await pieces.next();
+    controller.abort();
+    await turns();
+    expect(uring.counters.inFlight).toBe(0);
+    expect(uring.buffers.usage.bytes).toBe(4096);
+    // Nobody else has its memory.
+    uring.buffers.allocate(4096).bytes.fill(0xee);
+    expect(Buffer.from(chunk.bytes).toString()).toBe('kept');
+    chunk[Symbol.dispose]();
+    chunk.release();
+    expect(uring.buffers.usage.bytes).toBe(4096);
+    expect(() => pieces.return?.()).not.toThrow();
+  });
+
+  test('aborted while the consumer has all buffers, it ends', async () => {
+    const { uring, reader, write } = withPipe();
+    const controller = new AbortController();
+    const pieces = uring.readMany(reader, { buffers: 1, bufferSize: 4, signal: controller.signal });
+    const first = pieces.next();
+    await turns();
+    write('abcd');
+    const { value: chunk } = await first;
+    write('efgh');
+    controller.abort('enough');
+    await turns();
+    expect([uring.counters.inFlight, uring.engine.iterators.size]).toEqual([0, 0]);
+    expect(Buffer.from(chunk.bytes).toString()).toBe('abcd');
+    chunk.release();
+    expect(uring.buffers.usage.bytes).toBe(0);
+  });
+
+  test('of an engine that has failed gives nothing back: the kernel may still write there', async () => {
+    const { uring, reader, write, kernel } = withPipe();
+    const pieces = uring.readMany(reader, { buffers: 2, bufferSize: 4096 });
+    write('kept');
+    const { value: chunk } = await pieces.next();
+    const other = uring.readMany(reader, { buffers: 2, bufferSize: 4096 });
+    const waiting = errorOf(other.next());
+    await turns();
+    const used = uring.buffers.usage.bytes;
+    const { emitWarning } = process;
+    process.emitWarning = (() => undefined) as typeof emitWarning;
+    cleanUp.push(() => {
+      process.emitWarning = emitWarning;
+    });
+    kernel.fail('enter', ...new Array(30).fill(Errno.EBADF));
+    await errorOf(uring.nop());
+    expect(await waiting).toMatchObject({ code: 'EBADF' });
+    await other.return?.();
+    expect(uring.buffers.usage.bytes).toBe(used);
+    await uring.close();
+    chunk.release();
+    expect(uring.buffers.usage.bytes).toBe(used);
+  });
+});
