@@ -123,7 +123,7 @@ export class URingContext {
   private readonly ring: Ring;
   private readonly slots: SlotTable;
   private readonly holds: Holds;
-  private shared = false;
+  private shared: boolean;
 
   /**
    * @param entries how many operations can be added before they have to be submitted, 1 to 32,768; rounded up to a power of two.
@@ -148,7 +148,7 @@ export class URingContext {
    * @throws Error ERR_INVALID_STATE when it has been closed by all others.
    */
   static attach(handle: URingContextHandle, options: { readonly syscalls?: Syscalls } = {}): URingContext {
-    if (typeof handle !== 'object' || handle === null || handle.signature !== HANDLE_SIGNATURE) {
+    if (handle?.signature !== HANDLE_SIGNATURE) {
       throw invalidArgType('handle', 'a handle made by context.share()', handle);
     }
     const ring = Ring.attach(handle.ring, options);
@@ -442,7 +442,7 @@ export class URingContext {
         return;
       }
       const pending = this.publish();
-      if (pending === 0 && slots.inUse === 0 && !this.shared) {
+      if (slots.inUse === 0 && !this.shared) {
         throw invalidState('wait() would never end: nothing is in flight, and the context is not shared');
       }
       const left = Math.min(deadline === undefined ? SLICE_MS : deadline - performance.now(), SLICE_MS);
@@ -467,7 +467,6 @@ export class URingContext {
       if (completion) {
         first = false;
         yield completion;
-        if (this.ring.closed) return;
         continue;
       }
       // Another thread took what woke this one: the caller was promised one.
@@ -519,14 +518,12 @@ export class URingContext {
   private cancelOwn(): void {
     const deadline = performance.now() + CANCEL_LIMIT_MS;
     for (const [slot, generation] of this.holds.held) {
-      // Another thread may have seen its end by now, and the slot may be somebody else's.
-      if (this.slots.generation(slot) !== generation) continue;
       const left = Math.ceil(deadline - performance.now());
       if (left <= 0) return;
       try {
         this.ring.cancelSync({ userData: tokenOf(slot, generation), timeoutMs: left });
       } catch (error) {
-        // Over already, never submitted, or not to be stopped: the buffers are held until its end is seen.
+        // Over already (another thread has seen it), never submitted, or not to be stopped: the buffers are held until its end is seen.
         if (!(error instanceof UringError)) throw error;
       }
     }

@@ -167,7 +167,7 @@ export class SlotTable {
       if (opcode !== undefined && words[record + Record.OPCODE] !== opcode) continue;
       // The sequence wraps; how long ago it was does not, within what can be in flight.
       const itsAge = (words[this.base + Header.SEQUENCE] - words[record + Record.SEQUENCE]) >>> 0;
-      if (oldest < 0 || itsAge > age) {
+      if (itsAge > age) {
         oldest = slot;
         age = itsAge;
       }

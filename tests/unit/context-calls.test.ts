@@ -189,6 +189,13 @@ describe('waiting', () => {
     stage.strace.take();
     stage.step('are passed over', () => [...context.wait()]);
     expect(context.stats.totalComplete).toBe(1);
+    context.addNop(3);
+    context.submit();
+    send(0);
+    context.addNop(4);
+    context.submit();
+    stage.strace.take();
+    stage.step('also in the middle', () => [...context.wait()]);
     const [reader] = kernel.createPipe();
     context.addRead(new Uint8Array(1), reader, null, 2);
     context.submit();
@@ -230,6 +237,28 @@ describe('waiting', () => {
     stage.kernel.fail('enter', Errno.EBUSY, Errno[name]);
     stage.step('waiting', () => [...context.wait()]);
     stage.step('then', () => [...context.wait()]);
+  });
+
+  test('EBUSY, and then a completion', () => {
+    const stage = new Stage('EBUSY, then a completion');
+    const { kernel } = stage;
+    const context = stage.open();
+    const [reader, writer] = kernel.createPipe();
+    context.addRead(new Uint8Array(4), reader, null, 1);
+    context.submit();
+    context.addNop(2);
+    kernel.fail('enter', Errno.EBUSY);
+    kernel.clock.at(kernel.clock.now + 5e6, () => kernel.writeFile(writer, Buffer.from('x')));
+    stage.step('waiting', () => [...context.wait()]);
+  });
+
+  test('a signal, while nothing is there', () => {
+    const stage = new Stage('EINTR');
+    const context = stage.open();
+    context.addNop(1);
+    stage.kernel.fail('enter', Errno.EINTR);
+    stage.step('waiting', () => [...context.wait()]);
+    expect(context.stats).toEqual({ totalEnterCalls: 2, totalOps: 1, totalComplete: 1 });
   });
 
   test('a queue that overflows', () => {

@@ -406,6 +406,9 @@ describe('the decoder', () => {
     show('a slot that the kernel chooses', (s) => ops.prepSocket(s, 1, 2, 0, 0, 'auto'));
     show('an offset', (s) => ops.prepRead(s, 1, 2, 3, 2n ** 47n));
     show('an offset that looks like an address', (s) => ops.prepRead(s, 1, 2, 3, 2n ** 47n + 1n));
+    show('a message into a buffer of a group', (s) => ops.prepRecvmsg(s, 1, 2, 0, 0, 7));
+    show('4 GiB but a byte, of a file', (s) => ops.prepFadvise(s, 1, 0, 0xffff_ffff, 2));
+    show('4 GiB but a byte, of memory', (s) => ops.prepMadvise(s, 4096, 0xffff_ffff, 2));
     show('the current position', (s) => ops.prepRead(s, 1, 2, 3, -1));
     show('all flags', (s) => {
       ops.prepNop(s);
