@@ -50,8 +50,8 @@ test('a hundred thousand operations have a name and a place each, and disturb no
   const { table, arena } = create();
   const count = 100_000;
   const neighbour = arena.block(64);
-  for (let i = 0; i < count; i++) expect(table.take(i, 3, Opcode.NOP) === i).toBe(true);
   let wrong = 0;
+  for (let i = 0; i < count; i++) if (table.take(i, 3, Opcode.NOP) !== i) wrong++;
   for (let i = 0; i < count; i++) if (table.userData(i) !== (3n << 32n) + BigInt(i) || table.opcode(i) !== Opcode.NOP) wrong++;
   expect([wrong, neighbour.bytes.every((byte) => byte === 0)]).toEqual([0, true]);
 });
@@ -62,8 +62,10 @@ test('iovecs go back with their slot, once', () => {
   const place = arena.allocate(size);
   const slot = table.take(1, 0, Opcode.READV);
   table.attachIovecs(slot, place, size);
+  const next = table.take(2, 0, Opcode.NOP);
   table.abandon(slot);
-  table.abandon(table.take(2, 0, Opcode.NOP));
+  table.abandon(next);
+  table.abandon(table.take(3, 0, Opcode.NOP));
   expect([arena.allocate(size), arena.allocate(size) === place]).toEqual([place, false]);
 });
 
