@@ -5,6 +5,7 @@ import { Block } from '../../src/engine/pool.js';
 import { Scope } from '../../src/engine/scope.js';
 import { CompletionQueue } from '../../src/ring/completion-queue.js';
 import { PROGRAM_NAMES, type ProgramName, simulate } from './simulate.js';
+import { Violation, World } from './world.js';
 
 /** The first failure among some seeds. */
 async function firstFailure(program: ProgramName, seeds: number, steps: number): Promise<string | undefined> {
@@ -25,9 +26,15 @@ describe('programs', () => {
   });
 
   test.each(PROGRAM_NAMES)('of the %s do the same again', async (program) => {
-    // A failure that is made up, at the end: what counts is the trace that leads to it.
-    const run = async () => (await simulate({ seed: 7, chaos: { fail: 0.05 } }, 120, program)).failure;
+    // A failure that is made up: what counts is the trace that leads to it.
+    const { check } = World.prototype;
+    jest.spyOn(World.prototype, 'check').mockImplementation(function enough(this: World) {
+      check.call(this);
+      if (this.steps === 120) throw new Violation('enough');
+    });
+    const run = async () => (await simulate({ seed: 7, chaos: { fail: 0.05 } }, 200, program)).failure;
     const [once, again] = [await run(), await run()];
+    expect(once?.message).toBe('enough');
     expect(again).toEqual(once);
   });
 });

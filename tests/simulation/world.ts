@@ -3,6 +3,7 @@
  */
 
 import { type Ring, SetupFlag, type SetupFlagName } from '../../src/ring/index.js';
+import { Errno } from '../../src/syscalls/index.js';
 import { type ChaosOptions, Random, SimulatedKernel } from '../../src/testing/index.js';
 
 /** Something that must never happen. */
@@ -43,6 +44,8 @@ export class World {
         seed: random.below(0x7fff_ffff),
         defer: random.pick([0, 0.2, 0.6]),
         partialSubmission: random.pick([0, 0.05]),
+        fail: random.chance(0.25) ? 0.01 : 0,
+        errnos: Object.values(Errno),
         ...chaos,
       },
     });
@@ -52,6 +55,11 @@ export class World {
     process.emitWarning = ((warning: string | Error) => {
       this.warning ??= String(warning);
     }) as never;
+  }
+
+  /** Whether operations fail out of the blue, with any errno. */
+  get mayFail(): boolean {
+    return (this.kernel.chaos?.options.fail ?? 0) > 0;
   }
 
   /** Writes a line of the trace; a function is asked only if somebody reads it. */
