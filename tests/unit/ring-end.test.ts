@@ -1,0 +1,209 @@
+/** The end of a ring: what is kept, for how long, and by whom. Time is the simulated kernel's. */
+
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { URingContext } from '../../src/index.js';
+import { ArenaState, ArenaWord } from '../../src/ring/arena.js';
+import type { RingCore } from '../../src/ring/core.js';
+import { Ring, type RingOptions } from '../../src/ring/index.js';
+import { Errno } from '../../src/syscalls/index.js';
+import { SimulatedKernel } from '../../src/testing/index.js';
+import { nops } from '../helpers/ring.js';
+
+let kernel: SimulatedKernel;
+let warnings: unknown[];
+const cleanUp: (() => void)[] = [];
+beforeEach(() => {
+  kernel = new SimulatedKernel();
+  cleanUp.push(kernel.clock.install());
+  const { emitWarning } = process;
+  warnings = [];
+  process.emitWarning = ((...args: unknown[]) => void warnings.push(args)) as typeof emitWarning;
+  cleanUp.push(() => {
+    process.emitWarning = emitWarning;
+  });
+});
+afterEach(() => {
+  for (const step of cleanUp.splice(0).reverse()) step();
+});
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+const coreOf = (ring: Ring) => (ring as unknown as { core: RingCore }).core;
+
+function open(options: Partial<RingOptions> = {}) {
+  const ring = Ring.open({ entries: 4, syscalls: kernel, ...options });
+  cleanUp.push(() => ring.close());
+  const view = new Uint8Array(8);
+  ring.pin(view);
+  const core = coreOf(ring);
+  const isHeld = () => core.holds.has(view);
+  const state = () => core.arena.words[core.arena.control + ArenaWord.STATE];
+  return { ring, core, view, isHeld, state };
+}
+
+/** One that takes no drain: that nothing is in flight cannot be proved. */
+function openUnprovable(options?: Partial<RingOptions>) {
+  const opened = open(options);
+  kernel.interceptOperations(({ userData }) => (userData === 0xffff_ffff_dead_0fffn ? -Errno.EINVAL : undefined));
+  return opened;
+}
+
+describe('closing', () => {
+  test('at rest, lets go of everything at once', () => {
+    const { ring, isHeld, state } = open();
+    expect([isHeld(), state()]).toEqual([true, ArenaState.OPEN]);
+    ring.close();
+    expect([isHeld(), state(), warnings]).toEqual([false, ArenaState.AT_REST, []]);
+  });
+
+  test('what was pinned can be let go of earlier', () => {
+    const { ring, view, isHeld } = open();
+    ring.unpin(view);
+    expect(isHeld()).toBe(false);
+  });
+
+  test('a ring that is only quiet keeps what it was given for another minute', async () => {
+    const { ring, isHeld, state } = openUnprovable();
+    const before = kernel.clock.now;
+    ring.close();
+    const took = (kernel.clock.now - before) / 1e6;
+    expect(took).toBeGreaterThanOrEqual(100);
+    expect(took).toBeLessThan(1000);
+    expect([isHeld(), state(), warnings]).toEqual([true, ArenaState.OPEN, []]);
+    kernel.advance(59_999);
+    await turn();
+    expect(isHeld()).toBe(true);
+    kernel.advance(2);
+    await turn();
+    expect([isHeld(), state()]).toEqual([false, ArenaState.OPEN]);
+  });
+
+  test('a ring whose operations do not end keeps everything, and says so', () => {
+    const { ring, isHeld } = open();
+    const enter = kernel.enter.bind(kernel);
+    // Nothing is taken, and time goes on.
+    kernel.enter = () => {
+      kernel.advance(10);
+      return -Errno.EAGAIN;
+    };
+    const before = kernel.clock.now;
+    ring.close();
+    kernel.enter = enter;
+    expect((kernel.clock.now - before) / 1e9).toBeCloseTo(5, 0);
+    expect(warnings).toEqual([
+      ['A ring was closed with operations that would not end; their memory is kept.', { code: 'URING_PARKED' }],
+    ]);
+    kernel.advance(600_000);
+    expect(isHeld()).toBe(true);
+  });
+
+  test('the marker that was caught by a cancellation is placed again', () => {
+    const { ring, isHeld } = open();
+    let caught = 0;
+    kernel.interceptOperations(({ userData }) => {
+      if (userData !== 0xffff_ffff_dead_0fffn || caught === 3) return undefined;
+      caught++;
+      return -Errno.ECANCELED;
+    });
+    ring.close();
+    expect([caught, isHeld(), warnings]).toEqual([3, false, []]);
+  });
+
+  test('while completions are being looked at is refused', () => {
+    const { ring } = open();
+    nops(ring, 1);
+    ring.submitAndWait(1);
+    expect(() => ring.forEachCqe(() => ring.close())).toThrow(
+      'Invalid state: completions are being iterated; the callback must not close the ring',
+    );
+    expect(ring.closed).toBe(false);
+  });
+});
+
+describe('a shared ring', () => {
+  const attach = (ring: Ring, thread: number) => {
+    const handle = ring.share();
+    kernel.currentThread = thread;
+    const other = Ring.attach(handle, { syscalls: kernel });
+    kernel.currentThread = 1;
+    cleanUp.push(() => other.close());
+    return other;
+  };
+
+  test('who leaves keeps what it gave to the kernel until the last has left', () => {
+    const { ring, isHeld, state } = open();
+    const other = attach(ring, 2);
+    const intervals = jest.spyOn(globalThis, 'setInterval');
+    const cleared = jest.spyOn(globalThis, 'clearInterval');
+    cleanUp.push(() => jest.restoreAllMocks());
+    ring.close();
+    const [[look, milliseconds]] = intervals.mock.calls as unknown as [[() => void, number]];
+    look();
+    expect([milliseconds, isHeld(), state(), cleared.mock.calls.length]).toEqual([1000, true, ArenaState.OPEN, 0]);
+    kernel.currentThread = 2;
+    other.close();
+    expect([isHeld(), state(), intervals.mock.calls.length]).toEqual([true, ArenaState.AT_REST, 1]);
+    look();
+    expect([isHeld(), cleared.mock.calls.length]).toEqual([false, 1]);
+  });
+
+  test('that only came to be quiet cannot be attached to', () => {
+    const { ring, state } = openUnprovable();
+    const handle = ring.share();
+    ring.close();
+    expect(state()).toBe(ArenaState.CLOSED);
+    expect(() => Ring.attach(handle, { syscalls: kernel })).toThrow('the shared ring is closed');
+  });
+
+  test('of which the others have ended is closed by the one that is left', () => {
+    const { ring, isHeld, state } = open();
+    const other = attach(ring, 2);
+    kernel.endThread(2);
+    kernel.close(other.fd);
+    ring.close();
+    expect([isHeld(), state()]).toEqual([false, ArenaState.AT_REST]);
+  });
+
+  test('a thread that has ended is not asked for its descriptor, whoever has that number now', () => {
+    const { ring } = open();
+    const handle = ring.share();
+    attach(ring, 2);
+    kernel.endThread(1);
+    const duplicated: number[] = [];
+    const duplicate = kernel.duplicate.bind(kernel);
+    kernel.duplicate = (fd) => {
+      duplicated.push(fd);
+      return duplicate(fd);
+    };
+    kernel.currentThread = 3;
+    const third = Ring.attach(handle, { syscalls: kernel });
+    cleanUp.push(() => third.close());
+    expect(duplicated).toHaveLength(1);
+    expect(duplicated).not.toContain(ring.fd);
+  });
+
+  test('has room for 128 threads', () => {
+    const { ring } = open();
+    const attached: Ring[] = [];
+    expect(() => {
+      for (let thread = 2; thread < 200; thread++) attached.push(attach(ring, thread));
+    }).toThrow('too many threads share the ring');
+    expect(attached).toHaveLength(127);
+  });
+
+  test('the accounts of threads that have ended are not believed', () => {
+    const context = new URingContext(4, { syscalls: kernel });
+    const handle = context.share();
+    kernel.currentThread = 2;
+    const other = URingContext.attach(handle, { syscalls: kernel });
+    // It ended between two steps: one operation is counted that there is not.
+    (other as unknown as { slots: { commit(): void } }).slots.commit();
+    kernel.endThread(2);
+    kernel.close(other.fd);
+    kernel.currentThread = 1;
+    const before = kernel.clock.now;
+    context.close();
+    expect((kernel.clock.now - before) / 1e6).toBeLessThan(1000);
+    expect(warnings).toEqual([]);
+  });
+});
