@@ -108,7 +108,7 @@ export class BufferTable {
       data.setUint32(at + CloneBuffers.NR, count, true);
     });
     // The views that this ring now uses are the other's; both keep them.
-    if (source instanceof Object && 'buffers' in source && source.buffers instanceof BufferTable) {
+    if ('buffers' in source && source.buffers instanceof BufferTable) {
       const views = source.buffers.held.slice(sourceOffset, count === 0 ? undefined : sourceOffset + count);
       this.hold(offset, views);
     }

@@ -1,0 +1,165 @@
+/** Waiting: in slices (as in workers, so that they can be terminated), interrupted, with too little room. Time is the simulated kernel's. */
+
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { prepPollAdd } from '../../src/ops/index.js';
+import { type Cqe, PollEvent, Ring, type RingOptions } from '../../src/ring/index.js';
+import { Errno } from '../../src/syscalls/index.js';
+import { SimulatedKernel } from '../../src/testing/index.js';
+import { nops, sqeOf, takeAll } from '../helpers/ring.js';
+
+let kernel: SimulatedKernel;
+const cleanUp: (() => void)[] = [];
+beforeEach(() => {
+  kernel = new SimulatedKernel();
+  cleanUp.push(kernel.clock.install());
+});
+afterEach(() => {
+  for (const step of cleanUp.splice(0).reverse()) step();
+});
+
+function open(options: Partial<RingOptions> = {}) {
+  const ring = Ring.open({ entries: 4, syscalls: kernel, ...options });
+  cleanUp.push(() => ring.close());
+  return ring;
+}
+
+/** How often the kernel is entered, and for how long in milliseconds. */
+function measure<T>(body: () => T): { result: T; enters: number; ms: number } {
+  const [enters, start] = [kernel.calls.enter, kernel.clock.now];
+  const result = body();
+  return { result, enters: kernel.calls.enter - enters, ms: Math.round((kernel.clock.now - start) / 1e6) };
+}
+
+const later = (milliseconds: number, body: () => void) => kernel.clock.at(kernel.clock.now + milliseconds * 1e6, body);
+
+describe('in slices', () => {
+  /** A ring as it is in a worker. */
+  const openSliced = (options?: Partial<RingOptions>) => {
+    const ring = open(options);
+    Object.assign(ring, { sliced: true, general: true });
+    return ring;
+  };
+
+  test('a wait comes back every 250 ms, and goes on', () => {
+    const ring = openSliced();
+    const [reader, writer] = kernel.createPipe();
+    prepPollAdd(sqeOf(ring), reader, PollEvent.IN);
+    later(600, () => kernel.writeFile(writer, Buffer.from('x')));
+    expect(measure(() => ring.submitAndWait(1))).toEqual({ result: 1, enters: 3, ms: 600 });
+    expect(takeAll(ring)).toHaveLength(1);
+  });
+
+  test('what comes in the middle of a slice ends it', () => {
+    const ring = openSliced();
+    const [reader, writer] = kernel.createPipe();
+    prepPollAdd(sqeOf(ring), reader, PollEvent.IN);
+    later(100, () => kernel.writeFile(writer, Buffer.from('x')));
+    expect(measure(() => ring.waitCqe()?.res)).toEqual({ result: PollEvent.IN, enters: 1, ms: 100 });
+    ring.advance(1);
+  });
+
+  test('a time limit is kept', () => {
+    const ring = openSliced();
+    for (const [limit, enters] of [
+      [600, 3],
+      [250, 1],
+      [100, 1],
+      [0, 1],
+    ] as const) {
+      expect(measure(() => ring.submitAndWait(1, limit))).toEqual({ result: 0, enters, ms: limit });
+      expect(measure(() => ring.waitCqe(limit))).toEqual({ result: null, enters, ms: limit });
+    }
+    nops(ring, 1);
+    expect(measure(() => ring.submitAndWait(2, 600))).toMatchObject({ result: 1, ms: 600 });
+  });
+
+  test('without waiting there are none', () => {
+    const ring = openSliced();
+    nops(ring, 1, 2);
+    expect(measure(() => ring.submitAndWait(0))).toEqual({ result: 2, enters: 1, ms: 0 });
+    expect(measure(() => ring.submitAndWait(2))).toMatchObject({ result: 0, ms: 0 });
+  });
+});
+
+describe('interrupted', () => {
+  test('a wait goes on; what was submitted counts', () => {
+    const ring = open();
+    kernel.fail('enter', Errno.EINTR, Errno.EINTR);
+    nops(ring, 1);
+    expect(measure(() => ring.submitAndWait(1))).toEqual({ result: 1, enters: 3, ms: 0 });
+    kernel.fail('enter', Errno.EINTR);
+    nops(ring, 2);
+    expect(ring.submitAndWait(2, 100)).toBe(1);
+    expect(takeAll(ring)).toHaveLength(2);
+  });
+
+  test('with everything there, it does not go on', () => {
+    const ring = open();
+    nops(ring, 1);
+    ring.submit();
+    kernel.fail('enter', Errno.EINTR);
+    expect(measure(() => ring.submitAndWait(1, 100))).toEqual({ result: 0, enters: 1, ms: 0 });
+    kernel.fail('enter', Errno.EINTR);
+    expect(measure(() => ring.submitAndWait(2, 100))).toMatchObject({ result: 0, ms: 100 });
+  });
+
+  test('something else is an error', () => {
+    const ring = open();
+    for (const wait of [
+      () => ring.submitAndWait(1),
+      () => ring.submitAndWait(1, 5),
+      () => ring.waitCqe(),
+      () => ring.getEvents(),
+    ]) {
+      kernel.fail('enter', Errno.EBADF);
+      expect(wait).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'io_uring_enter' }));
+    }
+  });
+});
+
+describe('looking at what waits in the kernel', () => {
+  const overflowing = () => {
+    const ring = open({ entries: 2, cqEntries: 2 });
+    for (let i = 0; i < 2; i++) {
+      nops(ring, 1, 2);
+      ring.submit();
+    }
+    takeAll(ring);
+    return ring;
+  };
+  const looks: [string, (ring: Ring) => unknown][] = [
+    ['peekCqe', (ring) => ring.peekCqe()],
+    ['peekBatch', (ring) => ring.peekBatch([] as Cqe[], 2)],
+    ['forEachCqe', (ring) => ring.forEachCqe(() => undefined)],
+  ];
+
+  test.each(looks)('%s: a signal, or no room, is no error', (_name, look) => {
+    for (const errno of [Errno.EINTR, Errno.EBUSY]) {
+      const ring = overflowing();
+      kernel.fail('enter', errno);
+      expect(() => look(ring)).not.toThrow();
+      expect(takeAll(ring).length).toBeGreaterThanOrEqual(0);
+    }
+  });
+
+  test.each(looks)('%s: anything else is', (_name, look) => {
+    const ring = open({ entries: 2, cqEntries: 2 });
+    for (let i = 0; i < 2; i++) {
+      nops(ring, 1, 2);
+      ring.submit();
+    }
+    ring.advance(2);
+    kernel.fail('enter', Errno.EBADF);
+    expect(() => look(ring)).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'io_uring_enter' }));
+  });
+
+  test('as many as the queue holds can be waited for', () => {
+    const ring = open({ entries: 4, cqEntries: 4 });
+    nops(ring, 1, 2, 3, 4);
+    expect(ring.submitAndWait(4)).toBe(4);
+    expect(takeAll(ring)).toHaveLength(4);
+    expect(() => ring.submitAndWait(5)).toThrow("<= 4, the completion queue's size");
+    nops(ring, 1, 2, 3, 4);
+    expect(ring.submitAndWait(4, 10)).toBe(4);
+  });
+});
