@@ -2,6 +2,9 @@
 
 import { afterEach, expect, jest, test } from '@jest/globals';
 import { RegisterOp, Ring, type RingOptions } from '../../src/ring/index.js';
+import { allocateQueues } from '../../src/ring/memory.js';
+import { probeOpcodes, queryKernel } from '../../src/ring/query.js';
+import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 
 const rings: Ring[] = [];
@@ -88,4 +91,111 @@ test('waits with registered arguments: of those that there are', () => {
   const { ring } = open();
   Object.assign(ring.settings, { waitArguments: 2, waitRegion: {} });
   for (const bad of [2, 3, -1, 0.5]) expect(() => ring.submitAndWaitRegistered(1, bad)).toThrow('The value of "index"');
+});
+
+test('the probe says what the kernel supports', () => {
+  const { kernel, ring } = open();
+  const { arena } = ring;
+  const scratch = jest.spyOn(arena, 'scratch');
+  const register = kernel.register.bind(kernel);
+  kernel.register = (fd, code, address, count) => {
+    if ((code & 0xff) !== RegisterOp.PROBE) return register(fd, code, address, count);
+    const bytes = kernel.memory.bytes(address, 16 + 8 * 256) as Uint8Array;
+    bytes.fill(0);
+    bytes[0] = 9;
+    bytes[1] = 3;
+    for (const [index, [opcode, flags]] of [
+      [7, 1],
+      [8, 0],
+      [9, 1],
+      [10, 1],
+    ].entries()) {
+      bytes[16 + 8 * index] = opcode as number;
+      bytes[16 + 8 * index + 2] = flags as number;
+    }
+    return 0;
+  };
+  const probe = probeOpcodes(kernel, arena, ring.fd, 0);
+  expect([probe.lastOpcode, ...[0, 7, 8, 9, 10].map((opcode) => probe.supports(opcode))]).toEqual([
+    9,
+    false,
+    true,
+    false,
+    true,
+    false,
+  ]);
+  expect(scratch.mock.calls[0]?.[0]).toBe(16 + 8 * 256);
+});
+
+test('a question that the kernel does not know has no answer', () => {
+  const { kernel, ring } = open();
+  expect(queryKernel(kernel, ring.arena)?.opcodes).toBeGreaterThan(0);
+  kernel.register = (_fd, _code, address) => {
+    kernel.memory.data(address, 40)?.setInt32(24, -95, true);
+    return 0;
+  };
+  expect(queryKernel(kernel, ring.arena)).toBeUndefined();
+});
+
+test('queues have the room that the kernel computes', () => {
+  const { ring } = open();
+  const sizesOf = (sq: number, cq: number, flags = 0) => {
+    const { ringsSize, sqesSize } = allocateQueues(ring.arena, sq, cq, flags);
+    return [ringsSize, sqesSize];
+  };
+  expect(sizesOf(4096, 8192)).toEqual([37 * 4096, 64 * 4096]);
+  expect(sizesOf(16_384, 16_384)).toEqual([81 * 4096, 256 * 4096]);
+  const allocate = jest.spyOn(ring.arena, 'allocate');
+  expect(() => ring.settings.resize(4096)).toThrow();
+  expect(allocate.mock.calls[0]).toEqual([37 * 4096]);
+});
+
+test('workers get a mask as long as the highest CPU needs', () => {
+  const { kernel, ring } = open();
+  const masks: [string, number][] = [];
+  const register = kernel.register.bind(kernel);
+  kernel.register = (fd, code, address, count) => {
+    if ((code & 0xff) !== RegisterOp.IOWQ_AFF) return register(fd, code, address, count);
+    masks.push([Buffer.from(kernel.memory.bytes(address, count) as Uint8Array).toString('hex'), count]);
+    return 0;
+  };
+  ring.workers.setAffinity([1, 70]);
+  ring.workers.setAffinity([9]);
+  expect(masks).toEqual([
+    ['02000000000000004000000000000000', 16],
+    ['0002000000000000', 8],
+  ]);
+});
+
+test('a buffer ring in the kernel’s memory is mapped, and let go of', () => {
+  const { kernel, ring } = open();
+  kernel.register = () => 0;
+  const mapped = () => kernel.calls.mmap;
+  const before = mapped();
+  const mmap = jest.spyOn(kernel, 'mmap').mockImplementation(() => 0x7000_0000);
+  jest.spyOn(kernel, 'viewOf').mockImplementation((_address, length) => new ArrayBuffer(length));
+  const buffers = ring.bufferRings.create({ group: 1, entries: 4, memory: 'mapped' });
+  expect(mmap).toHaveBeenCalledTimes(1);
+  buffers.release();
+  expect([mmap.mock.calls.length, mapped()]).toEqual([2, before]);
+  kernel.register = () => -Errno.EINVAL;
+  expect(() => ring.bufferRings.create({ group: 1, entries: 4, memory: 'mapped' })).toThrow(
+    expect.objectContaining({ code: 'EINVAL' }),
+  );
+  expect(mmap).toHaveBeenCalledTimes(2);
+});
+
+test('zero-copy receive has its refill ring, and room for its arguments', () => {
+  const { kernel, ring } = open();
+  const { arena } = ring;
+  const [block, scratch] = [jest.spyOn(arena, 'block'), jest.spyOn(arena, 'scratch')];
+  kernel.register = (_fd, _code, address) => {
+    const data = kernel.memory.data(address, 96 + 48 + 64) as DataView;
+    data.setBigUint64(96 + 16, 0x0102_0304_0506_0708n, true);
+    return 0;
+  };
+  const area = new Uint8Array(4096);
+  const queue = ring.zeroCopy.registerQueue({ interfaceIndex: 2, receiveQueue: 1, entries: 1024, area });
+  expect([block.mock.calls, scratch.mock.calls.map(([size]) => size)]).toEqual([[[5 * 4096]], [96 + 48 + 64]]);
+  expect(queue.areaToken).toBe(0x0102_0304_0506_0708n);
 });
