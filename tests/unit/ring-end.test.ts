@@ -120,6 +120,41 @@ describe('closing', () => {
   });
 });
 
+test('a closed ring asks nothing of the kernel, and says that it is closed', () => {
+  const { ring } = open();
+  const { view } = open();
+  const block = ring.arena.block(64);
+  ring.close();
+  const calls = JSON.stringify(kernel.calls);
+  for (const use of [
+    () => ring.getSqe(),
+    () => ring.submit(),
+    () => ring.submitAndWait(1),
+    () => ring.submitAndWait(1, 5),
+    () => ring.submitAndWaitRegistered(1, 0),
+    () => ring.waitForSqSpace(),
+    () => ring.getEvents(),
+    () => ring.peekCqe(),
+    () => ring.waitCqe(),
+    () => ring.peekBatch([], 1),
+    () => ring.forEachCqe(() => undefined),
+    () => ring.advance(1),
+    () => ring.pin(view),
+    () => ring.enter(0, 0, 0),
+    () => ring.share(),
+    () => ring.cancelSync({ userData: 1 }),
+    () => ring.buffers.register([view]),
+    () => ring.files.registerSparse(4),
+    () => ring.settings.registerRingFd(),
+    () => ring.workers.clearAffinity(),
+  ])
+    expect(use).toThrow('Invalid state: the ring is closed');
+  ring.close();
+  expect(JSON.stringify(kernel.calls)).toBe(calls);
+  block.free();
+  expect(() => block.free()).toThrow('Invalid state: the block was freed before');
+});
+
 describe('a shared ring', () => {
   const attach = (ring: Ring, thread: number) => {
     const handle = ring.share();
