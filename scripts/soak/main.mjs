@@ -110,7 +110,7 @@ if (uring.counters.inFlight > 0) errors.push(`${uring.counters.inFlight} operati
 await uring.close();
 if (readdirSync(directory).some((name) => !name.startsWith('worker-'))) errors.push('files are left');
 rmSync(directory, { recursive: true });
-drawChart(chart, `uring, ${minutes} min, Node ${process.versions.node}, Linux ${os.release()}`, samples);
+drawChart(chart, `uring, ${minutes} min, Node ${process.versions.node}, Linux ${os.release().match(/^\d+\.\d+/)[0]}`, samples);
 console.log(`${[...counts].map(([name, count]) => `${name} ${count}`).join(', ')}\nchart: ${chart}`);
 for (const error of new Set(errors)) console.log(error);
 process.exitCode = errors.length > 0 ? 1 : 0;
