@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { type Operation, OperationRequest } from '../../src/engine/operation.js';
 import { type Chunk, op, PollEvent, Uring, type UringOptions } from '../../src/index.js';
-import { Opcode, type OpcodeName, SqeFlag } from '../../src/ring/index.js';
+import { CqeFlag, Opcode, type OpcodeName, SqeFlag } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 
@@ -78,6 +78,16 @@ describe('the answer to an operation', () => {
     expect(ends).toEqual([errno > 0 ? ['failed', expect.objectContaining({ errno: -errno }), -errno] : ['done', undefined]]);
   });
 
+  test('comes when the kernel is done with all of it, and once', () => {
+    const { one, ends } = request(op.nop());
+    one.slot = 0;
+    one.complete(5, CqeFlag.MORE);
+    expect(ends).toEqual([]);
+    one.slot = -1;
+    one.complete(0, CqeFlag.NOTIF);
+    expect(ends).toEqual([['done', undefined]]);
+  });
+
   test('a signal is let go of when the operation is over, and when it is abandoned', async () => {
     const { uring, kernel } = open();
     const { signal, counts } = listenedTo();
@@ -116,7 +126,7 @@ describe('the answer to an operation', () => {
     expect(plain.error(-Errno.EIO)).toMatchObject({ code: 'EIO' });
   });
 
-  test('the first line that is not the engine’s is where it was started', () => {
+  test('its place is the first line that is not the engine’s', () => {
     const { prepareStackTrace } = Error;
     cleanUp.push(() => {
       Error.prepareStackTrace = prepareStackTrace;
@@ -168,6 +178,8 @@ describe('a time limit', () => {
   test('that has fired does so once', async () => {
     const { uring, kernel, seen } = open();
     const [reader, writer] = kernel.createPipe();
+    const timers = jest.spyOn(globalThis, 'setTimeout');
+    cleanUp.push(() => timers.mockRestore());
     const read = uring.read(reader, new Uint8Array(1), { timeoutMs: 100 });
     await turns();
     uring.engine.core.visit((_slot, request, opcode) => {
@@ -178,6 +190,8 @@ describe('a time limit', () => {
     expect(seen).toEqual(['READ']);
     kernel.writeFile(writer, Buffer.from('x'));
     expect(await read).toBe(1);
+    // Nor is there one of ours beside the kernel's, whichever of the two is over first.
+    expect(timers).not.toHaveBeenCalled();
   });
 
   test('that the kernel, short of memory, never had is kept here', async () => {
@@ -271,19 +285,20 @@ describe('an iterator', () => {
     await uring.pollMany(reader, PollEvent.IN).return?.();
   });
 
-  test('values that came together are merged', async () => {
-    const { uring, reader, writer, kernel, write } = withPipe();
-    const polls = uring.pollMany(reader, PollEvent.IN);
-    const first = polls.next();
+  test('values that nobody has taken are merged', async () => {
+    const { uring, kernel } = open();
+    const [one, other] = kernel.createSocketPair();
+    const polls = uring.pollMany(one, PollEvent.IN | PollEvent.OUT | PollEvent.RDHUP);
+    expect(await polls.next()).toEqual({ done: false, value: PollEvent.OUT });
+    kernel.writeFile(other, Buffer.from('x'));
     await turns();
-    write('a');
+    // Read, so that what comes next does not tell of it again.
+    await uring.recv(one, new Uint8Array(8));
+    kernel.close(other);
     await turns();
-    expect(await first).toEqual({ done: false, value: PollEvent.IN });
-    write('b');
-    await turns();
-    kernel.close(writer);
-    await turns();
-    expect(await polls.next()).toEqual({ done: false, value: PollEvent.IN | PollEvent.HUP });
+    const { value } = await polls.next();
+    expect(value & PollEvent.IN).toBe(PollEvent.IN);
+    expect(value & PollEvent.RDHUP).toBe(PollEvent.RDHUP);
     await polls.return?.();
   });
 
@@ -296,6 +311,18 @@ describe('an iterator', () => {
     write('through the slot');
     expect(await textOf(pieces.next())).toBe('through the slot');
     await pieces.return?.();
+  });
+
+  test('that is out of buffers although one has just come back asks again', async () => {
+    const { uring, reader, write, seen, answer } = withPipe();
+    // As if it had come back a moment after the kernel said so.
+    answer('READ_MULTISHOT', -Errno.ENOBUFS);
+    const pieces = uring.readMany(reader, { buffers: 2, bufferSize: 4 });
+    const first = pieces.next();
+    await turns();
+    expect(seen).toEqual(['READ_MULTISHOT', 'READ_MULTISHOT']);
+    write('abcd');
+    expect(await textOf(first)).toBe('abcd');
   });
 
   test('two at once have a group each', async () => {
@@ -392,6 +419,7 @@ describe('an iterator', () => {
     uring.buffers.allocate(4096).bytes.fill(0xee);
     expect(Buffer.from(chunk.bytes).toString()).toBe('kept');
     chunk[Symbol.dispose]();
+    expect(uring.buffers.usage.bytes).toBe(4096);
     chunk.release();
     expect(uring.buffers.usage.bytes).toBe(4096);
     expect(() => pieces.return?.()).not.toThrow();
