@@ -55,6 +55,7 @@ test('what another ring has registered is held by both', () => {
     [{}, all],
     [{ sourceOffset: 1 }, all.slice(1)],
     [{ sourceOffset: 1, count: 2 }, all.slice(1, 3)],
+    [{ sourceOffset: 2, count: 1 }, all.slice(2, 3)],
     [{ sourceOffset: 1, count: 2, offset: 3 }, [undefined, undefined, undefined, ...all.slice(1, 3)]],
   ] as const) {
     const { kernel, ring, held } = open();
@@ -160,10 +161,10 @@ test('workers get a mask as long as the highest CPU needs', () => {
     return 0;
   };
   ring.workers.setAffinity([1, 70]);
-  ring.workers.setAffinity([9]);
+  ring.workers.setAffinity([9, 10]);
   expect(masks).toEqual([
     ['02000000000000004000000000000000', 16],
-    ['0002000000000000', 8],
+    ['0006000000000000', 8],
   ]);
 });
 
