@@ -117,6 +117,41 @@ describe('interrupted', () => {
   });
 });
 
+describe('woken for nothing', () => {
+  test.each([undefined, 500])('the oldest completion is waited for all the same (limit %p)', (limit) => {
+    const ring = open();
+    const [reader, writer] = kernel.createPipe();
+    prepPollAdd(sqeOf(ring), reader, PollEvent.IN);
+    ring.submit();
+    const enter = kernel.enter.bind(kernel);
+    let spurious = 3;
+    kernel.enter = (...args) => (spurious-- > 0 ? 0 : enter(...args));
+    later(50, () => kernel.writeFile(writer, Buffer.from('x')));
+    expect(ring.waitCqe(limit)?.res).toBe(PollEvent.IN);
+    ring.advance(1);
+  });
+
+  test('a wait for several comes back with fewer, as the kernel does', () => {
+    const ring = open();
+    const enter = kernel.enter.bind(kernel);
+    let calls = 0;
+    kernel.enter = (...args) => (calls++ === 0 ? 0 : enter(...args));
+    expect([ring.submitAndWait(2, 100), calls]).toEqual([0, 1]);
+    kernel.enter = enter;
+  });
+});
+
+test('no room, and no thread that makes any: an error of the kernel is told', () => {
+  const ring = open({ entries: 1, flags: ['SQPOLL'] });
+  nops(ring, 1);
+  const publish = kernel.runSqThreads.bind(kernel);
+  kernel.runSqThreads = () => undefined;
+  ring.sq.publish();
+  kernel.fail('enter', Errno.EBADF);
+  expect(() => ring.waitForSqSpace()).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'io_uring_enter' }));
+  kernel.runSqThreads = publish;
+});
+
 describe('looking at what waits in the kernel', () => {
   const overflowing = () => {
     const ring = open({ entries: 2, cqEntries: 2 });
@@ -140,6 +175,19 @@ describe('looking at what waits in the kernel', () => {
       expect(() => look(ring)).not.toThrow();
       expect(takeAll(ring).length).toBeGreaterThanOrEqual(0);
     }
+  });
+
+  test('peekBatch: what comes then is in the batch', () => {
+    const ring = open({ entries: 2, cqEntries: 2 });
+    for (let i = 0; i < 2; i++) {
+      nops(ring, 2 * i + 1, 2 * i + 2);
+      ring.submit();
+    }
+    ring.advance(2);
+    const batch: Cqe[] = [];
+    expect([ring.peekBatch(batch, 2), batch.map(({ userData }) => userData)]).toEqual([2, [3, 4]]);
+    ring.advance(2);
+    expect(ring.peekBatch(batch, 2)).toBe(0);
   });
 
   test.each(looks)('%s: anything else is', (_name, look) => {
