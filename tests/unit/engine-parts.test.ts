@@ -289,14 +289,14 @@ describe('pooled buffers', () => {
     const { kernel, buffers } = setUp();
     // The region begins in the middle of a page.
     kernel.addressOf = () => 2 ** 40 + 16;
-    const first = buffers.allocate(3 * SLAB_SIZE);
+    const first = buffers.allocate(4 * SLAB_SIZE);
     const second = buffers.allocate(SLAB_SIZE);
-    for (const from of [0, SLAB_SIZE, 2 * SLAB_SIZE, 3 * SLAB_SIZE - 100]) {
+    for (const from of [0, SLAB_SIZE, 3 * SLAB_SIZE, 4 * SLAB_SIZE - 100]) {
       const held = buffers.hold(first.bytes.subarray(from, from + 100));
       expect(held?.address).toBe(2 ** 40 + 4096 + from);
       held?.release();
     }
-    const tail = buffers.hold(first.bytes.subarray(3 * SLAB_SIZE - 10));
+    const tail = buffers.hold(first.bytes.subarray(4 * SLAB_SIZE - 10));
     first.release();
     // Its own, not its neighbour's: it is used until the operation is over.
     expect(buffers.usage.buffers).toBe(2);

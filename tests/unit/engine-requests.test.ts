@@ -140,9 +140,15 @@ describe('the answer to an operation', () => {
       return one.callSite;
     };
     const own = `    at callSite (file://${engine}operation.ts:1:2)`;
-    expect(siteOf('Error', own, '    at read (/app/at home.mjs:3:4)', '    at main (/app/main.mjs:5:6)')).toBe(
-      'read (/app/at home.mjs:3:4)',
-    );
+    expect(
+      siteOf(
+        'Error',
+        own,
+        `    at Uring.read (file://${engine}uring.ts:3:4)`,
+        '    at read (/app/at home.mjs:3:4)',
+        '    at main (/app/main.mjs:5:6)',
+      ),
+    ).toBe('read (/app/at home.mjs:3:4)');
     expect(siteOf('Error: /app/main.mjs', own)).toBeUndefined();
     expect(siteOf()).toBeUndefined();
   });
