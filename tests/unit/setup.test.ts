@@ -172,6 +172,15 @@ describe('older kernels', () => {
     expect(kernel.calls.mmap).toBe(3);
   });
 
+  test('a flag that needs privileges is named', () => {
+    const kernel = simulated(LINUX_6_1);
+    // With NO_MMAP, and without.
+    kernel.fail('setup', Errno.EPERM, Errno.EPERM);
+    expect(() => open(kernel, { flags: ['SQPOLL'] })).toThrow(
+      'EPERM: operation not permitted, io_uring_setup (the kernel refuses the flag SQPOLL',
+    );
+  });
+
   test('a flag that they do not know is named; an optional one is dropped', () => {
     const kernel = simulated(LINUX_6_1);
     expect(() => open(kernel, { flags: ['NO_SQARRAY'] })).toThrow('refuses the flag NO_SQARRAY');
