@@ -125,7 +125,7 @@ const scenarios = {
   },
 
   /** No descriptor is left (RLIMIT_NOFILE). */
-  async opened() {
+  async descriptors() {
     // Everything is loaded that would be loaded on the way.
     await tryAll();
     const uring = Uring.open();
