@@ -163,7 +163,7 @@ export class Pool {
     const last = this.regions.at(-1);
     if (last !== undefined && align(last, alignment, size)) return last;
     const region = this.addRegion(size);
-    align(region, alignment, size);
+    if (!align(region, alignment, size)) throw outOfRange('size', `<= ${2 ** MAX_CLASS}`, size);
     return region;
   }
 

@@ -59,7 +59,7 @@ export class VirtualClock {
     const { setTimeout, clearTimeout } = globalThis;
     const timers = new Map<object, Timer>();
     const start = (callback: (...args: unknown[]) => void, milliseconds = 0, ...args: unknown[]) => {
-      const handle = { ref: () => handle, unref: () => handle, hasRef: () => true };
+      const handle = new VirtualTimeout();
       const fire = () =>
         setImmediate(() => {
           if (timers.delete(handle)) callback(...args);
@@ -84,5 +84,24 @@ export class VirtualClock {
       globalThis.clearTimeout = clearTimeout;
       delete (performance as { now?: unknown }).now;
     };
+  }
+}
+
+/** What `setTimeout` gives. The virtual clock keeps no process alive, but what a program asked for can be looked at. */
+class VirtualTimeout {
+  private isReferenced = true;
+
+  ref(): this {
+    this.isReferenced = true;
+    return this;
+  }
+
+  unref(): this {
+    this.isReferenced = false;
+    return this;
+  }
+
+  hasRef(): boolean {
+    return this.isReferenced;
   }
 }

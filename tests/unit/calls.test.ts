@@ -8,6 +8,7 @@ import { LINUX_6_1, SimulatedKernel } from '../../src/testing/index.js';
 import { golden } from '../helpers/golden.js';
 import { nops, sqeOf } from '../helpers/ring.js';
 import { type Answers, Strace } from '../helpers/strace.js';
+import { catchWarnings } from '../helpers/warnings.js';
 
 const matches = golden('calls');
 
@@ -130,15 +131,13 @@ describe('opening and closing', () => {
       const ring = open();
       kernel.fail('enter', ...new Array(10).fill(Errno[name]));
       strace.take();
-      const warnings: unknown[] = [];
-      const { emitWarning } = process;
-      process.emitWarning = ((...args: unknown[]) => void warnings.push(...args)) as typeof process.emitWarning;
+      const { warnings, restore } = catchWarnings();
       try {
         steps(`close: enter answers ${name}`, strace, { closing: () => ring.close() });
       } finally {
-        process.emitWarning = emitWarning;
+        restore();
       }
-      matches(`close: enter answers ${name}, warnings`, JSON.stringify(warnings));
+      matches(`close: enter answers ${name}, warnings`, JSON.stringify(warnings.flat()));
     },
   );
 

@@ -9,6 +9,7 @@ import { op, type UringOptions } from '../../src/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { EngineStage, turn } from '../helpers/engine-stage.js';
 import { golden } from '../helpers/golden.js';
+import { catchWarnings } from '../helpers/warnings.js';
 
 const matches = golden('engine-calls');
 
@@ -231,11 +232,7 @@ describe('faults', () => {
       stage.watch('read', uring.read(reader, new Uint8Array(4)));
       stage.watch('chain', uring.link([op.timeout(1), op.nop()]));
     });
-    const { emitWarning } = process;
-    process.emitWarning = ((...args: unknown[]) => stage.strace.note(`warning ${JSON.stringify(args)}`)) as typeof emitWarning;
-    cleanUp.push(() => {
-      process.emitWarning = emitWarning;
-    });
+    cleanUp.push(catchWarnings((...args) => stage.strace.note(`warning ${JSON.stringify(args)}`)).restore);
     kernel.fail('enter', ...new Array(20).fill(Errno[name]));
     await stage.step('the failure', () => stage.watch('nop', uring.nop()));
     await stage.step('after it', () => stage.watch('nop', uring.nop()));

@@ -10,6 +10,7 @@ import { Opcode, PollEvent, Ring, SqeFlag } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { run } from '../helpers/ring.js';
+import { catchWarnings } from '../helpers/warnings.js';
 
 const cleanUp: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -511,12 +512,8 @@ describe('the end', () => {
 
   test('of what does not end: it is abandoned', async () => {
     const { core, kernel } = setUp();
-    const warnings: unknown[] = [];
-    const { emitWarning } = process;
-    process.emitWarning = ((...args: unknown[]) => void warnings.push(args[1])) as typeof emitWarning;
-    cleanUp.push(() => {
-      process.emitWarning = emitWarning;
-    });
+    const { warnings, restore } = catchWarnings();
+    cleanUp.push(restore);
     const [reader] = kernel.createPipe();
     const stubborn = new Remembering();
     prepPollAdd(core.begin(), reader, PollEvent.IN);
@@ -527,7 +524,7 @@ describe('the end', () => {
     core.close();
     expect(stubborn.results).toEqual([]);
     expect(stubborn.abandoned?.message).toBe('Invalid state: the engine was closed, and the operation would not end');
-    expect([core.inFlight, warnings]).toEqual([0, [{ code: 'URING_PARKED' }]]);
+    expect([core.inFlight, warnings]).toEqual([0, [[expect.any(String), { code: 'URING_PARKED' }]]]);
   });
 
   test('when the ring has failed', async () => {

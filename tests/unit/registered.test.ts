@@ -35,6 +35,22 @@ test('a table holds what is in its slots', () => {
   expect(held[0] === c && held[1] === d && held.length === 2).toBe(true);
 });
 
+test('a ring without a descriptor has buffer rings in its arena', () => {
+  const { ring } = open({ flags: ['REGISTERED_FD_ONLY'], memory: 'shared' });
+  expect(ring.bufferRings.create({ group: 1, entries: 2, bufferSize: 64 }).entries).toBe(2);
+  expect(() => ring.bufferRings.create({ group: 2, entries: 2, memory: 'mapped' })).toThrow('nothing to map from');
+});
+
+test('a least time to wait is checked by its name', () => {
+  const { kernel, ring } = open();
+  // The simulated kernel has no such regions.
+  const { register } = kernel;
+  kernel.register = () => 0;
+  ring.settings.registerWaitRegion(1);
+  kernel.register = register;
+  expect(() => ring.settings.setRegisteredWait(0, 1, -1)).toThrow('minWaitMicroseconds');
+});
+
 test('what the kernel did not take is not held', () => {
   const { kernel, ring, held } = open();
   const [a, b, c] = views(3) as [Uint8Array, Uint8Array, Uint8Array];

@@ -8,6 +8,7 @@ import { Ring, type RingOptions } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { nops } from '../helpers/ring.js';
+import { catchWarnings } from '../helpers/warnings.js';
 
 let kernel: SimulatedKernel;
 let warnings: unknown[];
@@ -15,12 +16,9 @@ const cleanUp: (() => void)[] = [];
 beforeEach(() => {
   kernel = new SimulatedKernel();
   cleanUp.push(kernel.clock.install());
-  const { emitWarning } = process;
-  warnings = [];
-  process.emitWarning = ((...args: unknown[]) => void warnings.push(args)) as typeof emitWarning;
-  cleanUp.push(() => {
-    process.emitWarning = emitWarning;
-  });
+  const caught = catchWarnings();
+  ({ warnings } = caught);
+  cleanUp.push(caught.restore);
 });
 afterEach(() => {
   for (const step of cleanUp.splice(0).reverse()) step();
@@ -60,6 +58,15 @@ describe('closing', () => {
     const { ring, view, isHeld } = open();
     ring.unpin(view);
     expect(isHeld()).toBe(false);
+  });
+
+  test('what is held until rest is held, and let go of then', () => {
+    const { ring, core } = open();
+    const held = {};
+    ring.holdUntilRest(held);
+    expect(core.holds.has(held)).toBe(true);
+    ring.close();
+    expect(core.holds.has(held)).toBe(false);
   });
 
   test('a ring that is only quiet keeps what it was given for another minute', async () => {

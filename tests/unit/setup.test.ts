@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { prepNop } from '../../src/ops/index.js';
-import { Feature, REGISTER_OP_SINCE, RegisterOp, Ring, type RingOptions } from '../../src/ring/index.js';
+import { Feature, REGISTER_OP_SINCE, RegisterOp, Ring, type RingOptions, SetupFlag } from '../../src/ring/index.js';
 import {
   allErrnos,
   Errno,
@@ -163,7 +163,10 @@ describe('older kernels', () => {
     ring.close();
     // Both are replaced by empty memory.
     expect(kernel.calls.mmap).toBe(4);
+    // Who asks for memory of the program's gets it or an error, however they say so.
     expect(() => open(kernel, { memory: 'shared' })).toThrow('the kernel refuses the flag NO_MMAP');
+    expect(() => open(kernel, { flags: ['NO_MMAP'] })).toThrow('the kernel refuses the flag NO_MMAP');
+    expect(open(simulated(), { flags: ['NO_MMAP'] }).hasFlag('NO_MMAP')).toBe(true);
   });
 
   test('without SINGLE_MMAP there are three mappings', () => {
@@ -234,6 +237,34 @@ describe('refusals', () => {
     // One sentence each.
     expect(error.reasonText).toMatch(/^[A-Z].*\.$/s);
     expect(error.remedy).toMatch(/^[A-Z].*\.$/s);
+  });
+
+  test('where every ring is refused, no flag is to blame', () => {
+    const kernel = simulated();
+    kernel.fail('setup', ...new Array(40).fill(Errno.EINVAL));
+    expect(() => open(kernel, { flags: ['SUBMIT_ALL'] })).toThrow(UringUnavailableError);
+  });
+
+  test.each([
+    [['COOP_TASKRUN'], ''],
+    [['SQPOLL'], ''],
+    [['SQPOLL', 'COOP_TASKRUN'], '; COOP_TASKRUN does not go with SQPOLL'],
+    [['CQE_MIXED'], ''],
+    [['CQE32'], ''],
+    [['CQE_MIXED', 'CQE32'], '; CQE_MIXED does not go with CQE32'],
+    [['TASKRUN_FLAG'], '; TASKRUN_FLAG needs COOP_TASKRUN or DEFER_TASKRUN'],
+    [['TASKRUN_FLAG', 'COOP_TASKRUN'], ''],
+  ] as const)('%j refused: the rule is told, if it is one', (flags, rule) => {
+    const kernel = simulated();
+    const setup = kernel.setup.bind(kernel);
+    // Refuses whatever has a flag but the library's own NO_MMAP and CQSIZE.
+    kernel.setup = (entries, params) =>
+      new DataView(params.buffer, params.byteOffset).getUint32(8, true) & ~(SetupFlag.NO_MMAP | SetupFlag.CQSIZE)
+        ? -Errno.EINVAL
+        : setup(entries, params);
+    expect(() => open(kernel, { flags: [...flags] })).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(new RegExp(`refuses the flag [A-Z0-9_, ]+${rule}\\)?$`)) }),
+    );
   });
 
   test('resource limits stay what they are', () => {

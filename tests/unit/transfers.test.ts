@@ -6,6 +6,7 @@ import { UringError } from '../../src/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { EngineStage } from '../helpers/engine-stage.js';
 import { golden } from '../helpers/golden.js';
+import { catchWarnings } from '../helpers/warnings.js';
 
 const matches = golden('transfers');
 
@@ -317,8 +318,7 @@ describe('writes', () => {
 
   test('when the ring fails', async () => {
     const { stage, start, kernel } = setUp('failing', { size: 10, canTry: true });
-    const { emitWarning } = process;
-    process.emitWarning = (() => undefined) as typeof emitWarning;
+    const { restore } = catchWarnings();
     try {
       kernel.fail('enter', ...new Array(20).fill(Errno.EBADF));
       await stage.step('both', () => {
@@ -327,7 +327,7 @@ describe('writes', () => {
       });
       await stage.end();
     } finally {
-      process.emitWarning = emitWarning;
+      restore();
     }
   });
 });
