@@ -17,8 +17,18 @@ const MAX_SIZE = 0x4000_0000;
 /** Slots of the ring's table of registered buffers: one a slab. */
 const TABLE_SIZE = 4096;
 
+/** Who decides when a block of the pool is free. @internal */
+export interface BufferOwner {
+  /** Whether it is in use by the program, and the view lies in it. */
+  covers(view: Uint8Array): boolean;
+  /** One more operation uses it. */
+  use(): void;
+  /** One fewer. */
+  readonly unuse: () => void;
+}
+
 /** A buffer of the engine's, page-aligned, until it is given back. */
-export class PooledBuffer {
+export class PooledBuffer implements BufferOwner {
   /** Its memory, of exactly the size asked for, on a SharedArrayBuffer. Not to be used after {@link release}. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   private users = 0;
@@ -28,7 +38,7 @@ export class PooledBuffer {
   constructor(
     private readonly block: Block,
     size: number,
-    private readonly giveBack: (buffer: PooledBuffer, block: Block) => void,
+    private readonly giveBack: (block: Block) => void,
   ) {
     this.bytes = new Uint8Array(block.region.memory, block.offset, size);
   }
@@ -39,7 +49,7 @@ export class PooledBuffer {
   release(): void {
     if (this.released) return;
     this.released = true;
-    if (this.users === 0) this.giveBack(this, this.block);
+    if (this.users === 0) this.giveBack(this.block);
   }
 
   [Symbol.dispose](): void {
@@ -59,14 +69,14 @@ export class PooledBuffer {
   /** @internal */
   readonly unuse = (): void => {
     this.users--;
-    if (this.users === 0 && this.released) this.giveBack(this, this.block);
+    if (this.users === 0 && this.released) this.giveBack(this.block);
   };
 }
 
 /** `uring.buffers`: memory that the kernel works on without a copy. */
 export class BufferPool {
   /** By region, then by offset. */
-  private readonly owners = new Map<Region, Map<number, PooledBuffer>>();
+  private readonly owners = new Map<Region, Map<number, BufferOwner>>();
   /** Whether the ring has a table of registered buffers: unknown until somebody wants one. */
   private table: boolean | undefined;
   private readonly registered = new Set<number>();
@@ -90,14 +100,24 @@ export class BufferPool {
     checkInteger('size', size, 1, MAX_SIZE);
     const block = this.core.pool.take(Math.max(PAGE, size));
     const buffer = new PooledBuffer(block, size, this.giveBack);
+    this.own(block, buffer);
+    this.live++;
+    return buffer;
+  }
+
+  /** Notes whose a block is, that operations may use views of it. @internal */
+  own(block: Block, owner: BufferOwner): void {
     let owners = this.owners.get(block.region);
     if (owners === undefined) {
       owners = new Map();
       this.owners.set(block.region, owners);
     }
-    owners.set(block.offset, buffer);
-    this.live++;
-    return buffer;
+    owners.set(block.offset, owner);
+  }
+
+  /** Nobody's any more. @internal */
+  disown(block: Block): void {
+    this.owners.get(block.region)?.delete(block.offset);
   }
 
   /** How many buffers are allocated, and how many bytes of the pool are in use, the engine's own included. */
@@ -137,7 +157,7 @@ export class BufferPool {
   }
 
   /** The buffer that begins last before a place: if the place is any buffer's at all, it is this one's. */
-  private ownerOf(region: Region, offset: number): PooledBuffer | undefined {
+  private ownerOf(region: Region, offset: number): BufferOwner | undefined {
     const owners = this.owners.get(region);
     if (owners === undefined) return undefined;
     const origin = slabOrigin(region);
@@ -154,8 +174,8 @@ export class BufferPool {
     return undefined;
   }
 
-  private readonly giveBack = (buffer: PooledBuffer, block: Block): void => {
-    this.owners.get(block.region)?.delete(buffer.bytes.byteOffset);
+  private readonly giveBack = (block: Block): void => {
+    this.disown(block);
     this.live--;
     this.core.pool.give(block);
   };

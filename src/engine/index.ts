@@ -1,5 +1,6 @@
 export type { OpcodeName } from '../ring/index.js';
 export type { BufferPool, PooledBuffer } from './buffers.js';
+export type { Chunk } from './chunk.js';
 export { AbortError } from './errors.js';
 export type { FileChain, FileChains, ReadSink } from './file-chains.js';
 export type { LinkOptions, LinkResult, LinkResults } from './link.js';
@@ -12,6 +13,6 @@ export type { UringOptions } from './options.js';
 export type { Block } from './pool.js';
 export type { Memory } from './scope.js';
 export type { FileSlot, FileSlots } from './slots.js';
-export type { Chunk, IntervalOptions, IteratorOptions, ReadManyOptions } from './streams.js';
+export type { IntervalOptions, IteratorOptions, ReadManyOptions } from './streams.js';
 export type { TransferFile, Transfers } from './transfer.js';
 export { type InFlight, type OperationMethods, Uring } from './uring.js';

@@ -13,12 +13,13 @@ import {
   prepRecvSelect,
   prepTimeout,
 } from '../ops/index.js';
-import { type BufferRing, CQE_BUFFER_SHIFT, CqeFlag, PollFlag, RecvSendFlag, type Sqe, TimeoutFlag } from '../ring/index.js';
+import { PollFlag, RecvSendFlag, type Sqe, TimeoutFlag } from '../ring/index.js';
 import { Errno } from '../syscalls/index.js';
 import { checkInteger, checkOptions, outOfRange } from '../validate.js';
+import { BufferGroup } from './buffer-group.js';
+import type { Chunk } from './chunk.js';
 import { MultishotIterator } from './multishot.js';
 import { type Engine, type File, fdOf, type RunOptions } from './operation.js';
-import type { Block } from './pool.js';
 
 const SOCK_CLOEXEC = 0o2000000;
 
@@ -41,31 +42,6 @@ export interface ReadManyOptions extends IteratorOptions {
   readonly bufferSize?: number | undefined;
   /** How many buffers, a power of two up to 32,768; default 16. */
   readonly buffers?: number | undefined;
-}
-
-/**
- * A piece of data, in a buffer that is the reader's until it is released: at the latest when the next one is asked for.
- */
-export class Chunk {
-  private live = true;
-
-  /** @internal */
-  constructor(
-    /** The data, on shared memory. Not to be used after {@link release}. */
-    readonly bytes: Uint8Array,
-    private readonly giveBack: () => void,
-  ) {}
-
-  /** Gives the buffer back to the kernel. Idempotent. */
-  release(): void {
-    if (!this.live) return;
-    this.live = false;
-    this.giveBack();
-  }
-
-  [Symbol.dispose](): void {
-    this.release();
-  }
 }
 
 /** Readiness, again and again: what is there each time, merged while nobody looks. */
@@ -157,32 +133,24 @@ function withBuffers(
   checkInteger('options.buffers', buffers, 1, MAX_BUFFERS);
   if ((buffers & (buffers - 1)) !== 0) throw outOfRange('options.buffers', 'a power of two', buffers);
   let group: BufferGroup | undefined;
-  /** The kernel has taken a buffer, and put nothing into it. */
-  const unused = (flags: number) => {
-    if (flags & CqeFlag.BUFFER) group?.giveBack(flags >>> CQE_BUFFER_SHIFT);
-  };
   const iterator = new MultishotIterator<Chunk>(
     engine,
     {
       name,
       file,
       encode(sqe, _scope, single) {
-        group ??= new BufferGroup(engine, buffers, bufferSize, () => iterator.replenished());
+        group ??= new BufferGroup(engine, { count: buffers, size: bufferSize, replenished: () => iterator.replenished() });
         encode(sqe, group.id, single);
       },
       decode(res, flags) {
-        if (res === 0) {
-          unused(flags);
-          return 'end';
-        }
         const from = group as BufferGroup;
-        const id = flags >>> CQE_BUFFER_SHIFT;
-        from.lend(id);
-        return { value: new Chunk(from.bytes(id, res), () => from.giveBack(id)) };
+        if (res > 0) return { value: from.take(res, flags) };
+        from.unused(flags);
+        return 'end';
       },
-      unused,
+      unused: (flags) => group?.unused(flags),
       taken: (chunk) => chunk.release(),
-      hasBuffers: () => group?.hasFree === true,
+      hasBuffers: () => group !== undefined && group.available > 0,
       release() {
         group?.end();
         group = undefined;
@@ -191,74 +159,6 @@ function withBuffers(
     options,
   );
   return iterator;
-}
-
-/** The buffers of one iterator, and the group that the kernel knows them by. */
-class BufferGroup {
-  readonly id: number;
-  private readonly ring: BufferRing;
-  private readonly blocks: Block[];
-  /** Those that the consumer has. */
-  private readonly out = new Set<number>();
-  private ended = false;
-
-  constructor(
-    private readonly engine: Engine,
-    count: number,
-    private readonly size: number,
-    private readonly replenished: () => void,
-  ) {
-    const { core, groups } = engine;
-    this.id = groups.take();
-    try {
-      this.ring = core.ring.bufferRings.create({ group: this.id, entries: count });
-    } catch (error) {
-      groups.give(this.id);
-      throw error;
-    }
-    this.blocks = Array.from({ length: count }, () => core.pool.take(size));
-    for (let id = 0; id < count; id++) this.ring.add(this.bytes(id, size), id, id);
-    this.ring.advance(count);
-  }
-
-  /** Whether the kernel has one. */
-  get hasFree(): boolean {
-    return this.out.size < this.blocks.length;
-  }
-
-  bytes(id: number, length: number): Uint8Array {
-    const { region, offset } = this.blocks[id] as Block;
-    return region.bytes.subarray(offset, offset + length);
-  }
-
-  /** One is the consumer's. */
-  lend(id: number): void {
-    this.out.add(id);
-  }
-
-  /** One is free again: for the kernel, or after the end for the pool. */
-  giveBack(id: number): void {
-    this.out.delete(id);
-    if (this.ended) {
-      this.engine.core.pool.give(this.blocks[id] as Block);
-      return;
-    }
-    // A ring that has failed was closed without its iterators having come to an end.
-    if (this.engine.core.ring.closed) return;
-    this.ring.provide(this.bytes(id, this.size), id);
-    this.replenished();
-  }
-
-  /** The kernel is done with the group. What the consumer still has stays its own. */
-  end(): void {
-    const { engine } = this;
-    this.ended = true;
-    if (!engine.core.ring.closed) this.ring.release();
-    engine.groups.give(this.id);
-    this.blocks.forEach((block, id) => {
-      if (!this.out.has(id)) engine.core.pool.give(block);
-    });
-  }
 }
 
 /** Ids of buffer groups, one for each iterator. */

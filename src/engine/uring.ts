@@ -9,6 +9,7 @@ import { Opcode, type OpcodeName, type OpcodeProbe } from '../ring/index.js';
 import type { DoorbellKind } from '../syscalls/index.js';
 import { invalidArgType, invalidState } from '../validate.js';
 import { BufferPool } from './buffers.js';
+import type { Chunk } from './chunk.js';
 import { Core } from './core.js';
 import { FileChains } from './file-chains.js';
 import { type LinkOptions, type LinkResults, runLink } from './link.js';
@@ -20,7 +21,6 @@ import { checkUringOptions, type UringOptions } from './options.js';
 import { FileSlots } from './slots.js';
 import {
   acceptMany,
-  type Chunk,
   GroupIds,
   type IntervalOptions,
   type IteratorOptions,

@@ -17,4 +17,4 @@ export {
 export { readHostFacts } from './host.js';
 export { loadKoffi } from './koffi.js';
 export { linuxSyscalls } from './linux.js';
-export type { Doorbell, DoorbellKind, HostFacts, Syscalls } from './types.js';
+export type { Doorbell, DoorbellKind, HostFacts, SocketCalls, Syscalls } from './types.js';

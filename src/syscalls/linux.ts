@@ -12,6 +12,7 @@ import { doorbells } from './doorbell.js';
 import { explainKoffi, explainPlatform, UringUnavailableError } from './errors.js';
 import { readHostFacts } from './host.js';
 import { type Koffi, type KoffiLibrary, loadKoffi } from './koffi.js';
+import { socketCalls } from './sockets.js';
 import type { Syscalls } from './types.js';
 
 const O_CLOEXEC = 0o2000000;
@@ -119,6 +120,8 @@ function createLinuxSyscalls(): Syscalls {
       const result = pipe2(ends, O_CLOEXEC | O_NONBLOCK);
       return result < 0 ? -errno() : result;
     },
+
+    sockets: socketCalls(koffi, libc),
 
     openDoorbell,
 

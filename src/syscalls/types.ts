@@ -96,6 +96,9 @@ export interface Syscalls {
   /** eventfd(2). */
   eventfd(initial: number, flags: number): number;
 
+  /** What is asked about sockets without a ring. */
+  readonly sockets: SocketCalls;
+
   /** pipe2(2), non-blocking. @param ends two words, for the fds of the read end and the write end. */
   pipe(ends: Int32Array): number;
 
@@ -140,4 +143,24 @@ export interface Syscalls {
 
   /** The facts that explain a refused ring. */
   host(): HostFacts;
+}
+
+/** Calls about sockets that do not wait. Addresses are bytes of a `struct sockaddr`; results that are negative are `-errno`. */
+export interface SocketCalls {
+  /** socket(2). @param type with SOCK_CLOEXEC. @returns the fd. */
+  socket(family: number, type: number, protocol: number): number;
+  /** socketpair(2). @param ends two words, for the fds. */
+  socketpair(family: number, type: number, protocol: number, ends: Int32Array): number;
+  /** bind(2). */
+  bind(fd: number, address: Uint8Array): number;
+  /** listen(2). */
+  listen(fd: number, backlog: number): number;
+  /** getsockname(2). @param address filled. @returns the address's length, which can be more than there was room for. */
+  getsockname(fd: number, address: Uint8Array): number;
+  /** getpeername(2), as {@link getsockname}. */
+  getpeername(fd: number, address: Uint8Array): number;
+  /** getsockopt(2). @param value filled. @returns the value's length. */
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** setsockopt(2). */
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
 }

@@ -30,7 +30,7 @@ import {
   SetupFlag,
   USE_REGISTERED_RING,
 } from '../ring/abi/index.js';
-import { type Doorbell, Errno, type HostFacts, type Syscalls, UringError } from '../syscalls/index.js';
+import { type Doorbell, Errno, type HostFacts, type SocketCalls, type Syscalls, UringError } from '../syscalls/index.js';
 import { AddressSpace } from './address-space.js';
 import { BufferRingGroup } from './buffer-groups.js';
 import { Chaos, type ChaosOptions } from './chaos.js';
@@ -50,9 +50,10 @@ import { registerWith, registerWithout } from './registrations.js';
 import type { Request } from './request.js';
 import { createRing } from './setup.js';
 import type { SimulatedRing } from './simulated-ring.js';
+import { socketCalls } from './socket-calls.js';
 
 /** The calls that can be made to fail. */
-export type FallibleCall = 'setup' | 'enter' | 'register' | 'mmap' | 'duplicate' | 'eventfd' | 'close';
+export type FallibleCall = 'setup' | 'enter' | 'register' | 'mmap' | 'duplicate' | 'eventfd' | 'close' | keyof SocketCalls;
 
 /** What kind of kernel to simulate. */
 export interface SimulatedKernelOptions {
@@ -124,6 +125,17 @@ const HOST: HostFacts = {
   memlock: { soft: 8 * 1024 * 1024, hard: 8 * 1024 * 1024 },
 };
 
+const SOCKET_CALLS: Record<keyof SocketCalls, number> = {
+  socket: 0,
+  socketpair: 0,
+  bind: 0,
+  listen: 0,
+  getsockname: 0,
+  getpeername: 0,
+  getsockopt: 0,
+  setsockopt: 0,
+};
+
 const ALL_ENTER_FLAGS = all(EnterFlag);
 
 interface Descriptor {
@@ -175,7 +187,8 @@ export class SimulatedKernel implements Syscalls {
   private woken = false;
   private pumping = false;
   /** How often each call was made. */
-  readonly calls = { setup: 0, enter: 0, register: 0, mmap: 0, munmap: 0, close: 0, duplicate: 0, eventfd: 0 };
+  readonly calls = { setup: 0, enter: 0, register: 0, mmap: 0, munmap: 0, close: 0, duplicate: 0, eventfd: 0, ...SOCKET_CALLS };
+  readonly sockets: SocketCalls = socketCalls(this, (name, body) => this.call(name, body));
 
   constructor(options: Partial<SimulatedKernelOptions> = {}) {
     this.options = { ...DEFAULTS, ...options };

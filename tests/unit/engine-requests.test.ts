@@ -432,6 +432,30 @@ describe('an iterator', () => {
     expect(await errorOf(idle.next())).toMatchObject({ cause: 'enough' });
   });
 
+  test('a piece can be given to other operations, which keep its buffer', async () => {
+    const { uring, kernel } = open();
+    const [reader, writer] = kernel.createPipe();
+    const [there, on] = kernel.createPipe();
+    kernel.writeFile(writer, Buffer.from('abcd'));
+    const pieces = uring.readMany(reader, { buffers: 1, bufferSize: 4 });
+    const chunk = (await pieces.next()).value as Chunk;
+    // The pipe is full: the write has to wait, and the buffer with it.
+    await uring.write(on, new Uint8Array(65536));
+    const written = uring.write(on, chunk.bytes);
+    chunk.release();
+    chunk.release();
+    kernel.writeFile(writer, Buffer.from('efgh'));
+    const second = pieces.next();
+    await turns();
+    await uring.read(there, new Uint8Array(65536));
+    expect(await written).toBe(4);
+    const [piece, target] = [(await second).value as Chunk, new Uint8Array(8)];
+    expect(piece.toString()).toBe('efgh');
+    expect(await uring.read(there, target)).toBe(4);
+    expect(Buffer.from(target).toString('latin1', 0, 4)).toBe('abcd');
+    await pieces.return?.();
+  });
+
   test('a piece that outlives its iterator goes to the pool, once', async () => {
     const { uring, reader, write } = withPipe();
     const controller = new AbortController();

@@ -23,15 +23,15 @@ const stageOf = (title: string, options: UringOptions = {}, kernelOptions = {}) 
 type Iterator<T> = AsyncIterableIterator<T> & { [Symbol.asyncDispose](): Promise<void> };
 
 /** Asks for the next, and notes what comes: bytes as text. */
-const next = (stage: EngineStage, name: string, iterator: Iterator<unknown>) =>
-  stage.watch(
-    name,
-    iterator.next().then(({ done, value }) => {
-      if (done) return 'done';
-      const { bytes } = value as { bytes?: Uint8Array };
-      return bytes === undefined ? value : Buffer.from(bytes).toString();
-    }),
-  );
+const next = (stage: EngineStage, name: string, iterator: Iterator<unknown>) => {
+  const taken = iterator.next().then(({ done, value }) => {
+    if (done) return 'done';
+    const { bytes } = value as { bytes?: Uint8Array };
+    return bytes === undefined ? value : Buffer.from(bytes).toString();
+  });
+  stage.watch(name, taken);
+  return taken;
+};
 
 describe('polls', () => {
   test('again and again, merged while nobody looks', async () => {
@@ -281,8 +281,10 @@ describe('pieces', () => {
     write('cd');
     const second = (await pieces.next()).value;
     write('efgh');
+    expect([second.toString(), second.copy(), second.length]).toEqual(['cd', Buffer.from('cd'), 2]);
     await stage.step('left', () => stage.watch('return', pieces.return?.() as Promise<unknown>));
-    expect(Buffer.from(second.bytes).toString()).toBe('cd');
+    // It is the consumer's no more.
+    for (const use of [() => second.bytes, () => second.copy(), () => second.toString()]) expect(use).toThrow('was released');
     second.release();
     expect(uring.buffers.usage.bytes).toBe(before);
     await stage.step('a second iterator has the same group', () => {
@@ -336,8 +338,10 @@ describe('pieces', () => {
       write('x');
       await stage.step('one more', () => undefined);
     }
-    await stage.step('taken', () => {
-      for (let i = 0; i < 69; i++) next(stage, `${i}`, pieces);
+    await stage.step('taken', async () => {
+      // What is there, one by one; what is not, at once.
+      for (let i = 0; i < 64; i++) await next(stage, `${i}`, pieces);
+      for (let i = 64; i < 69; i++) next(stage, `${i}`, pieces);
     });
     await stage.step('and the rest', () => next(stage, 'rest', pieces));
   });

@@ -26,6 +26,10 @@ const STREAM = 1;
 const DATAGRAM = 2;
 const SEQPACKET = 5;
 
+const SOL_SOCKET = 1;
+const SO_TYPE = 3;
+const SO_ERROR = 4;
+
 /** `MSG_*`. */
 export const MessageFlag = { PEEK: 2, TRUNC: 0x20, DONTWAIT: 0x40, WAITALL: 0x100, NOSIGNAL: 0x4000 } as const;
 
@@ -113,7 +117,7 @@ export class SimulatedSocket implements SimulatedFile {
   readonly inode: Inode;
   position = 0;
   address: Uint8Array | undefined;
-  readonly options = new Map<string, Uint8Array>();
+  private readonly options = new Map<string, Uint8Array>();
   private readonly incoming = new ByteQueue(CAPACITY);
   private readonly messages: Message[] = [];
   private peer: SimulatedSocket | undefined;
@@ -136,6 +140,27 @@ export class SimulatedSocket implements SimulatedFile {
 
   get listening(): boolean {
     return this.backlog !== undefined;
+  }
+
+  /** Its own, unnamed as long as it has none. */
+  get ownAddress(): Uint8Array {
+    return this.address ?? unnamedAddress(this.family);
+  }
+
+  /** Whether it is connected. */
+  get hasPeer(): boolean {
+    return this.connected;
+  }
+
+  /** The value of an option: what was set, or 0. */
+  getOption(level: number, option: number): Uint8Array {
+    if (level === SOL_SOCKET && option === SO_TYPE) return int(this.type);
+    if (level === SOL_SOCKET && option === SO_ERROR) return int(this.takeError());
+    return this.options.get(`${level}:${option}`) ?? int(0);
+  }
+
+  setOption(level: number, option: number, value: Uint8Array): void {
+    this.options.set(`${level}:${option}`, value.slice());
   }
 
   /** The other's address. */
@@ -340,6 +365,10 @@ export class SimulatedSocket implements SimulatedFile {
     this.pendingError = 0;
     return error;
   }
+}
+
+function int(value: number): Uint8Array {
+  return new Uint8Array(Int32Array.of(value).buffer);
 }
 
 /** `sa_family`. */

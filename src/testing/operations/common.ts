@@ -56,8 +56,13 @@ export function waitFor(
   const stop = () => {
     for (const file of files) file.watchers.delete(watcher);
   };
+  let running = false;
   const watcher = () => {
-    const result = request.answered ? -Errno.EAGAIN : attempt();
+    // What it does tells the watchers, this one among them.
+    if (running || request.answered) return;
+    running = true;
+    const result = attempt();
+    running = false;
     if (result === -Errno.EAGAIN) return;
     stop();
     ring.complete(request, result);

@@ -38,7 +38,6 @@ const NOTIF_USAGE_COPIED = 0x8000_0000;
 const SEND_FLAGS = RecvSendFlag.POLL_FIRST | RecvSendFlag.FIXED_BUF | RecvSendFlag.ZC_REPORT_USAGE;
 
 const SOL_SOCKET = 1;
-const SO_TYPE = 3;
 
 /** The opcodes of this family. */
 export const SOCKETS: OperationTable = {
@@ -361,7 +360,6 @@ function socketCommand(ring: SimulatedRing, request: Request): Result {
     if (!(file instanceof SimulatedSocket)) return -Errno.EOPNOTSUPP;
     const level = Number(request.addr64 & 0xffff_ffffn);
     const option = Number(request.addr64 >> 32n);
-    const key = `${level}:${option}`;
     const address = Number(request.addr3);
     const size = request.fileIndex;
     switch (Number(request.off & 0xffff_ffffn)) {
@@ -371,7 +369,7 @@ function socketCommand(ring: SimulatedRing, request: Request): Result {
         return 0;
       case SocketCommand.GETSOCKOPT: {
         if (level !== SOL_SOCKET) return -Errno.EOPNOTSUPP;
-        const value = file.options.get(key) ?? defaultOption(file, option);
+        const value = file.getOption(level, option);
         const memory = ring.kernel.memory.bytes(address, Math.min(size, value.length));
         if (!memory) return -Errno.EFAULT;
         lend(ring, request, [{ address, length: memory.length }], 'kernel writes');
@@ -383,18 +381,13 @@ function socketCommand(ring: SimulatedRing, request: Request): Result {
         if (!value) return -Errno.EFAULT;
         if (size < 4) return -Errno.EINVAL;
         lend(ring, request, [{ address, length: size }], 'kernel reads');
-        file.options.set(key, value.slice());
+        file.setOption(level, option, value);
         return 0;
       }
       default:
         return -Errno.EOPNOTSUPP;
     }
   });
-}
-
-function defaultOption(socket: SimulatedSocket, option: number): Uint8Array {
-  const value = option === SO_TYPE ? socket.type : 0;
-  return new Uint8Array(Int32Array.of(value).buffer);
 }
 
 function pointer(data: DataView, offset: number): number {

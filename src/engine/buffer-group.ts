@@ -1,0 +1,166 @@
+/**
+ * A group of buffers that the kernel chooses from when something has come: a ring of provided buffers over blocks of the pool.
+ *
+ * ```text
+ *   the kernel's --completion--> chunks of it are out --the last one is dropped--> the kernel's again
+ *        ^                            |
+ *        +-- incremental: more of the same buffer follows, while its earlier chunks are still out
+ * ```
+ *
+ * @module
+ */
+
+import { type BufferRing, CQE_BUFFER_SHIFT, CqeFlag } from '../ring/index.js';
+import { Errno, UringError } from '../syscalls/index.js';
+import type { BufferOwner } from './buffers.js';
+import { Chunk, type ChunkSource } from './chunk.js';
+import type { Engine } from './operation.js';
+import type { Block } from './pool.js';
+
+/** What a group is to be. */
+export interface BufferGroupOptions {
+  /** A power of two up to 32,768. */
+  readonly count: number;
+  /** Bytes of each. */
+  readonly size: number;
+  /** Buffers are filled bit by bit, where the kernel can (6.12). Only for streams: a datagram would be cut at a buffer's end. */
+  readonly incremental?: boolean;
+  /** The kernel has one more. */
+  readonly replenished: () => void;
+}
+
+/** A buffer of the group. */
+class GroupBuffer implements BufferOwner {
+  /** Chunks of it that are out, and operations that use them. */
+  users = 0;
+  /** Where the kernel goes on, when it is not done with it. */
+  next = 0;
+  isKernels = true;
+
+  constructor(
+    readonly block: Block,
+    readonly view: Uint8Array,
+    private readonly unused: (buffer: GroupBuffer) => void,
+    readonly id: number,
+  ) {}
+
+  covers(view: Uint8Array): boolean {
+    return this.users > 0 && view.byteOffset + view.length <= this.view.byteOffset + this.view.length;
+  }
+
+  use(): void {
+    this.users++;
+  }
+
+  readonly unuse = (): void => {
+    if (--this.users === 0 && !this.isKernels) this.unused(this);
+  };
+}
+
+/** The buffers, and the group that the kernel knows them by. */
+export class BufferGroup implements ChunkSource {
+  readonly id: number;
+  private readonly ring: BufferRing;
+  private readonly buffers: GroupBuffer[];
+  private free: number;
+  private ended = false;
+
+  /** @throws UringError where the kernel has no rings of buffers (before 5.19), ENOMEM. */
+  constructor(
+    private readonly engine: Engine,
+    private readonly options: BufferGroupOptions,
+  ) {
+    const { groups, core } = engine;
+    const { count, size } = options;
+    this.id = groups.take();
+    try {
+      this.ring = this.createRing();
+    } catch (error) {
+      groups.give(this.id);
+      throw error;
+    }
+    this.buffers = Array.from({ length: count }, (_, id) => {
+      const block = core.pool.take(size);
+      const view = new Uint8Array(block.region.memory, block.offset, size);
+      const buffer = new GroupBuffer(block, view, this.provide, id);
+      engine.buffers.own(block, buffer);
+      this.ring.add(view, id, id);
+      return buffer;
+    });
+    this.ring.advance(count);
+    this.free = count;
+  }
+
+  /** How many buffers the kernel has. */
+  get available(): number {
+    return this.free;
+  }
+
+  /** What a completion has brought. */
+  take(res: number, flags: number): Chunk {
+    const buffer = this.buffers[flags >>> CQE_BUFFER_SHIFT] as GroupBuffer;
+    const start = buffer.next;
+    buffer.users++;
+    if (flags & CqeFlag.BUF_MORE) buffer.next += res;
+    else this.taken(buffer);
+    return new Chunk(this, buffer.id, buffer.block, start, res);
+  }
+
+  /** A completion has taken a buffer, and put nothing into it. */
+  unused(flags: number): void {
+    if (!(flags & CqeFlag.BUFFER) || flags & CqeFlag.BUF_MORE) return;
+    const buffer = this.buffers[flags >>> CQE_BUFFER_SHIFT] as GroupBuffer;
+    this.taken(buffer);
+    if (buffer.users === 0) this.provide(buffer);
+  }
+
+  giveBack(id: number): void {
+    this.buffers[id]?.unuse();
+  }
+
+  /** The kernel is done with the group. What is out stays where it is. */
+  end(): void {
+    const { engine } = this;
+    this.ended = true;
+    if (!engine.core.ring.closed) this.ring.release();
+    engine.groups.give(this.id);
+    for (const buffer of this.buffers) {
+      buffer.isKernels = false;
+      if (buffer.users === 0) this.provide(buffer);
+    }
+  }
+
+  private createRing(): BufferRing {
+    const { bufferRings } = this.engine.core.ring;
+    const ring = { group: this.id, entries: this.options.count };
+    if (!this.options.incremental) return bufferRings.create(ring);
+    try {
+      return bufferRings.create({ ...ring, incremental: true });
+    } catch (error) {
+      if (!(error instanceof UringError) || error.errno !== -Errno.EINVAL) throw error;
+      return bufferRings.create(ring);
+    }
+  }
+
+  private taken(buffer: GroupBuffer): void {
+    buffer.isKernels = false;
+    buffer.next = 0;
+    this.free--;
+  }
+
+  /** One is free: for the kernel, or after the end for the pool. */
+  private readonly provide = (buffer: GroupBuffer): void => {
+    const { core, buffers } = this.engine;
+    if (this.ended) {
+      buffers.disown(buffer.block);
+      core.pool.give(buffer.block);
+      return;
+    }
+    // A ring that has failed was closed without those who receive having come to an end.
+    if (core.ring.closed) return;
+    buffer.isKernels = true;
+    this.free++;
+    this.ring.provide(buffer.view, buffer.id);
+    this.options.replenished();
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * A piece of data in a buffer that the kernel has chosen, and that goes back to the kernel.
+ *
+ * @module
+ */
+
+import { invalidState } from '../validate.js';
+import type { Block } from './pool.js';
+
+/** Whose the buffers are. */
+export interface ChunkSource {
+  /** Nobody needs what is in a buffer any more. */
+  giveBack(id: number): void;
+}
+
+/**
+ * A piece of data, in a buffer that is the reader's until it is released: at the latest when the next one is asked for.
+ *
+ * Operations that are given its {@link bytes} (or, for connections, the chunk itself) use that memory as it is; released in the meantime, it goes
+ * back only when the last of them is over.
+ */
+export class Chunk {
+  private view: Buffer | undefined;
+  private live = true;
+  /** The reader, and the operations that use it. */
+  private users = 1;
+
+  /** @internal */
+  constructor(
+    private readonly source: ChunkSource,
+    private readonly id: number,
+    private readonly block: Block,
+    private readonly start: number,
+    /** How many bytes. */
+    readonly length: number,
+  ) {}
+
+  /** The data, on shared memory. Not to be used after {@link release}. */
+  get bytes(): Buffer {
+    const { region, offset } = this.checked();
+    this.view ??= Buffer.from(region.memory, offset + this.start, this.length);
+    return this.view;
+  }
+
+  /** The data in memory of its own, which stays. Faster than copying {@link bytes}: V8 copies shared memory word by word. */
+  copy(): Buffer {
+    return Buffer.from(this.checked().plain(this.start, this.length));
+  }
+
+  /** The data as text. Faster than that of {@link bytes}, for the same reason. */
+  toString(encoding: BufferEncoding = 'utf8'): string {
+    return this.checked().plain(this.start, this.length).toString(encoding);
+  }
+
+  /** Gives the buffer back to the kernel. Idempotent. */
+  release(): void {
+    if (!this.live) return;
+    this.live = false;
+    this.drop();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  /** An operation uses it. @returns its address. @internal */
+  use(): number {
+    const { address } = this.checked();
+    this.users++;
+    return address + this.start;
+  }
+
+  /** One user fewer. @internal */
+  drop(): void {
+    if (--this.users === 0) this.source.giveBack(this.id);
+  }
+
+  private checked(): Block {
+    if (!this.live) throw invalidState('the chunk was released');
+    return this.block;
+  }
+}

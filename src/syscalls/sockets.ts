@@ -1,0 +1,47 @@
+/**
+ * The calls about sockets that the ring has no operation for, or only lately: none of them waits for anything.
+ *
+ * @module
+ */
+
+import type { Koffi, KoffiLibrary } from './koffi.js';
+import type { SocketCalls } from './types.js';
+
+/** libc's. */
+export function socketCalls(koffi: Koffi, libc: KoffiLibrary): SocketCalls {
+  const call = (name: string, parameters: string[]) => {
+    const fn = libc.func(name, 'int', parameters) as (...args: unknown[]) => number;
+    return (...args: unknown[]) => {
+      const result = fn(...args);
+      return result < 0 ? -koffi.errno() : result;
+    };
+  };
+  const socket = call('socket', ['int', 'int', 'int']);
+  const socketpair = call('socketpair', ['int', 'int', 'int', 'void *']);
+  const bind = call('bind', ['int', 'void *', 'uint32_t']);
+  const listen = call('listen', ['int', 'int']);
+  const setsockopt = call('setsockopt', ['int', 'int', 'int', 'void *', 'uint32_t']);
+  /** One that writes as much as a length allows, and how much that was into the length. */
+  const filling = (name: string, parameters: string[]) => {
+    const fn = call(name, [...parameters, 'void *', 'void *']);
+    const length = new Uint32Array(1);
+    return (numbers: readonly number[], target: Uint8Array) => {
+      length[0] = target.length;
+      const result = fn(...numbers, target, length);
+      return result < 0 ? result : (length[0] as number);
+    };
+  };
+  const getsockname = filling('getsockname', ['int']);
+  const getpeername = filling('getpeername', ['int']);
+  const getsockopt = filling('getsockopt', ['int', 'int', 'int']);
+  return {
+    socket: (family, type, protocol) => socket(family, type, protocol),
+    socketpair: (family, type, protocol, ends) => socketpair(family, type, protocol, ends),
+    bind: (fd, address) => bind(fd, address, address.length),
+    listen: (fd, backlog) => listen(fd, backlog),
+    getsockname: (fd, address) => getsockname([fd], address),
+    getpeername: (fd, address) => getpeername([fd], address),
+    getsockopt: (fd, level, option, value) => getsockopt([fd, level, option], value),
+    setsockopt: (fd, level, option, value) => setsockopt(fd, level, option, value, value.length),
+  };
+}
