@@ -10,6 +10,7 @@
  * @module
  */
 
+import { PAGE_SIZE } from '../ring/arena.js';
 import { type BufferRing, CQE_BUFFER_SHIFT, CqeFlag } from '../ring/index.js';
 import { Errno, UringError } from '../syscalls/index.js';
 import type { BufferOwner } from './buffers.js';
@@ -80,7 +81,8 @@ export class BufferGroup implements ChunkSource {
       throw error;
     }
     this.buffers = Array.from({ length: count }, (_, id) => {
-      const block = core.pool.take(size);
+      // A page at least: a view's owner is looked for at the starts of pages.
+      const block = core.pool.take(Math.max(PAGE_SIZE, size));
       const view = new Uint8Array(block.region.memory, block.offset, size);
       const buffer = new GroupBuffer(block, view, this.provide, id);
       engine.buffers.own(block, buffer);

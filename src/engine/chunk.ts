@@ -59,15 +59,29 @@ export class Chunk {
     this.drop();
   }
 
+  /** For `console.log`. @internal */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.live ? `Chunk(${this.length}) ${JSON.stringify(this.toString('latin1').slice(0, 64))}` : 'Chunk (released)';
+  }
+
   [Symbol.dispose](): void {
     this.release();
   }
 
-  /** An operation uses it. @returns its address. @internal */
-  use(): number {
-    const { address } = this.checked();
+  /** Copies it. @internal */
+  copyTo(target: Uint8Array): void {
+    target.set(this.checked().plain(this.start, this.length));
+  }
+
+  /** Where it lies, for those who {@link use} it. @internal */
+  get address(): number {
+    return this.block.address + this.start;
+  }
+
+  /** An operation uses it, until it {@link drop}s it. @throws Error ERR_INVALID_STATE when it was released. @internal */
+  use(): void {
+    this.checked();
     this.users++;
-    return address + this.start;
   }
 
   /** One user fewer. @internal */

@@ -29,7 +29,7 @@ import {
   SqeFlag,
   SqRingFlag,
 } from '../ring/index.js';
-import { type Doorbell, type DoorbellKind, Errno, type Syscalls, UringError } from '../syscalls/index.js';
+import { type Doorbell, type DoorbellKind, Errno, type SocketCalls, type Syscalls, UringError } from '../syscalls/index.js';
 import { invalidState, outOfRange } from '../validate.js';
 import { Backlog } from './backlog.js';
 import { AbortError } from './errors.js';
@@ -61,6 +61,12 @@ const WITHDRAWN = 1;
 const USER_MEMORY = 2;
 
 const OPTIONAL_FLAGS = ['SINGLE_ISSUER', 'COOP_TASKRUN', 'TASKRUN_FLAG', 'SUBMIT_ALL', 'NO_SQARRAY'] as const;
+
+/** See {@link Core.later}. */
+export interface Latecomer {
+  /** Commits its operation. Must not throw. */
+  commit(): void;
+}
 
 export interface CoreOptions {
   readonly entries: number;
@@ -130,6 +136,8 @@ export class Core {
   private readonly unannounced: number[] = [];
   /** A chain that finds no room is being started. */
   private roomIsShort = false;
+  /** Those who want to add something before the kernel is entered. */
+  private latecomers: Latecomer[] = [];
   private scheduled = false;
   private armed = false;
   /** The doorbell knows that something is awaited. */
@@ -182,6 +190,11 @@ export class Core {
   /** Whether a descriptor is a regular file's. */
   isRegularFile(fd: number): boolean {
     return this.syscalls.isRegularFile(fd);
+  }
+
+  /** What is asked about sockets without the ring. */
+  get sockets(): SocketCalls {
+    return this.syscalls.sockets;
   }
 
   /** lseek(2), at once. */
@@ -267,6 +280,12 @@ export class Core {
     return slot;
   }
 
+  /** Has somebody asked for its operation right before the kernel is entered: what comes until then can go with it. */
+  later(latecomer: Latecomer): void {
+    this.latecomers.push(latecomer);
+    if (!this.scheduled) this.schedule();
+  }
+
   /** Cancels an operation: before the kernel has seen it, for certain; afterwards, by asking. Its end comes as a completion. */
   cancel(request: Request): void {
     const { slot } = request;
@@ -341,6 +360,9 @@ export class Core {
 
   /** Shows the kernel what was committed, and settles what is complete. */
   readonly flush = (): void => {
+    // What they commit goes with this one.
+    this.scheduled = true;
+    if (this.latecomers.length > 0) this.askLatecomers();
     this.scheduled = false;
     if (this.isDead) {
       this.abandonAll(this.closingError());
@@ -362,6 +384,12 @@ export class Core {
     if (this.sq.ready > 0 && !this.scheduled && this.timer === undefined && this.broken === undefined) this.schedule();
     this.settle();
   };
+
+  private askLatecomers(): void {
+    const all = this.latecomers;
+    this.latecomers = [];
+    for (const latecomer of all) latecomer.commit();
+  }
 
   /** Tells of what was started. Not in the middle of a chain, as listeners may start operations themselves. */
   private announce(): void {
@@ -430,27 +458,34 @@ export class Core {
 
   /** Leaves the loop with a way to be woken, if anything is to come; else lets the process end. */
   private settle(): void {
-    if (this.inFlight === 0) {
-      busy.delete(this);
-      if (this.watched) this.doorbell.rest();
-      this.watched = false;
-      for (const done of this.idleWaiters.splice(0)) done();
-      return;
+    for (;;) {
+      if (this.inFlight === 0) {
+        busy.delete(this);
+        if (this.watched) this.doorbell.rest();
+        this.watched = false;
+        for (const done of this.idleWaiters.splice(0)) done();
+        return;
+      }
+      if (this.scheduled || this.ring.closed) return;
+      busy.add(this);
+      // Where something has come, more may come at once: a turn of the loop is cheaper than being woken. Only one.
+      if (this.reaped > 0) {
+        if (!this.lingering) setImmediate(this.linger);
+        this.lingering = true;
+        return;
+      }
+      // First the eventfd, then the last look: what the kernel does in between is seen by one of the two.
+      this.armed = true;
+      this.cq.flags = 0;
+      if (!this.watched) this.doorbell.watch(this.wantsReference);
+      this.watched = true;
+      if (this.cq.ready === 0 && !(this.sq.flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW))) return;
+      // With the eventfd on: the kernel sets TASKRUN after it has queued the work, which may have been run by then. The flag then stays for
+      // nothing, until the next work comes. So it is worth one look, whose finding nothing is the end of it.
+      this.submit();
+      this.reap();
+      if (this.reaped === 0) return;
     }
-    if (this.scheduled || this.ring.closed) return;
-    busy.add(this);
-    // Where something has come, more may come at once: a turn of the loop is cheaper than being woken. Only one.
-    if (this.reaped > 0) {
-      if (!this.lingering) setImmediate(this.linger);
-      this.lingering = true;
-      return;
-    }
-    // First the eventfd, then the last look: what the kernel does in between is seen by one of the two.
-    this.armed = true;
-    this.cq.flags = 0;
-    if (!this.watched) this.doorbell.watch(this.wantsReference);
-    this.watched = true;
-    if (this.cq.ready > 0 || this.sq.flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW)) this.schedule();
   }
 
   private readonly linger = () => {
@@ -567,6 +602,7 @@ export class Core {
     this.closing = true;
     clearTimeout(this.timer);
     this.timer = undefined;
+    this.askLatecomers();
     if (this.broken === undefined) {
       this.cancelAll();
       this.dropUntaken();

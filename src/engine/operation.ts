@@ -125,7 +125,7 @@ export interface Engine {
   readonly buffers: BufferPool;
   /** Ids of buffer groups. */
   readonly groups: { take(): number; give(id: number): void };
-  /** Iterators that are not over, whether or not the kernel knows of them. */
+  /** Iterators and connections that are not over, whether or not the kernel knows of them. */
   readonly iterators: Set<{ close(error: Error): void }>;
   readonly recordsCallSites: boolean;
 }

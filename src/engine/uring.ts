@@ -19,6 +19,7 @@ import { type Engine, type File, Operation, runOperation } from './operation.js'
 import * as op from './operations/index.js';
 import { checkUringOptions, type UringOptions } from './options.js';
 import { FileSlots } from './slots.js';
+import { StreamSockets } from './sockets/index.js';
 import {
   acceptMany,
   GroupIds,
@@ -83,6 +84,8 @@ export class Uring {
   readonly files: FileSlots;
   /** Reads and writes of open files. @internal */
   readonly transfers: Transfers;
+  /** Stream sockets. @internal */
+  readonly sockets: StreamSockets;
   /** Whole small files. @internal */
   readonly chains: FileChains;
   /** @internal */
@@ -105,6 +108,7 @@ export class Uring {
     };
     const { iterators } = this.engine;
     core.onBroken = (error) => closeAll(iterators, error);
+    this.sockets = new StreamSockets(this.engine);
     this.chains = new FileChains(this.engine, this.files);
   }
 

@@ -6,7 +6,7 @@ import { Core } from '../../src/engine/core.js';
 import { Request } from '../../src/engine/request.js';
 import { type OperationEvent, op, Uring } from '../../src/index.js';
 import { prepMsgRing, prepNop, prepPollAdd } from '../../src/ops/index.js';
-import { Opcode, PollEvent, Ring, SqeFlag } from '../../src/ring/index.js';
+import { Opcode, PollEvent, Ring, SqeFlag, SqRingFlag } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { run } from '../helpers/ring.js';
@@ -73,6 +73,30 @@ function setUp({
   };
   return { kernel, core, nop, poll, submitted };
 }
+
+test('a flag that says for nothing that there is work keeps nobody busy', async () => {
+  const { core, kernel } = setUp();
+  const [reader] = kernel.createPipe();
+  const request = new Remembering();
+  prepPollAdd(core.begin(), reader, PollEvent.IN);
+  core.commit(request);
+  await turns();
+  // The kernel sets it after it has queued the work, and by then the work may be done: it stays until the next work comes.
+  const sq = core.ring.sq as unknown as { ring: Int32Array; flagsIndex: number };
+  const { enter } = kernel;
+  let enters = 0;
+  kernel.enter = (...args) => {
+    const result = enter.apply(kernel, args);
+    if (++enters > 1000) throw new Error('busy');
+    Atomics.or(sq.ring, sq.flagsIndex, SqRingFlag.TASKRUN);
+    return result;
+  };
+  core.flush();
+  await turns();
+  expect(enters).toBeLessThan(10);
+  kernel.enter = enter;
+  Atomics.and(sq.ring, sq.flagsIndex, ~SqRingFlag.TASKRUN);
+});
 
 describe('the table', () => {
   test('grows, and each operation has a slot of its own', async () => {

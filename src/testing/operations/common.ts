@@ -50,24 +50,36 @@ export function waitFor(
   attempt: () => number,
   mayWait = true,
 ): Result {
-  const first = attempt();
-  if (first !== -Errno.EAGAIN) return request.answered ? PENDING : first;
-  if (!mayWait) return first;
+  let running = false;
+  let told = false;
+  /** What it does may tell the watchers, itself among them; then there may be more to do. */
+  const run = (): number => {
+    running = true;
+    let result: number;
+    do {
+      told = false;
+      result = attempt();
+    } while (result === -Errno.EAGAIN && told && !request.answered);
+    running = false;
+    return result;
+  };
   const stop = () => {
     for (const file of files) file.watchers.delete(watcher);
   };
-  let running = false;
   const watcher = () => {
-    // What it does tells the watchers, this one among them.
+    told = true;
     if (running || request.answered) return;
-    running = true;
-    const result = attempt();
-    running = false;
+    const result = run();
     if (result === -Errno.EAGAIN) return;
     stop();
     ring.complete(request, result);
   };
   for (const file of files) file.watchers.add(watcher);
+  const first = run();
+  if (first !== -Errno.EAGAIN || !mayWait) {
+    stop();
+    return request.answered ? PENDING : first;
+  }
   request.cancel = stop;
   return PENDING;
 }

@@ -1,0 +1,146 @@
+/*
+ * The load of the socket benchmarks: echo round trips over many connections, from one thread on epoll.
+ *
+ *   net-load echo PORT CONNECTIONS BYTES SECONDS     each connection sends, waits for all of it to come back, and sends again
+ *   net-load connect PORT CONNECTIONS BYTES SECONDS  each connects, does one round trip, closes, and connects again
+ *   net-load send PORT CONNECTIONS BYTES SECONDS     sends BYTES in all, over one connection, and waits for one byte as the answer
+ *
+ * Prints the number of round trips (or bytes) per second, and the 50th and 99th percentile of their times in microseconds.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BUCKETS 100000
+
+struct connection {
+  int fd;
+  size_t received;
+  double start;
+};
+
+static char *payload;
+static size_t size;
+static struct sockaddr_in target;
+static unsigned histogram[BUCKETS];
+static unsigned long long trips;
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+static void die(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+static void say(struct connection *c) {
+  c->received = 0;
+  c->start = now();
+  if (send(c->fd, payload, size, MSG_NOSIGNAL) != (ssize_t)size) die("send");
+}
+
+static void dial(struct connection *c) {
+  int one = 1;
+  c->fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (c->fd < 0) die("socket");
+  if (connect(c->fd, (struct sockaddr *)&target, sizeof target) < 0) die("connect");
+  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+static void watch(int epoll, struct connection *c) {
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event) < 0) die("epoll_ctl");
+}
+
+static void count(double seconds) {
+  size_t microseconds = (size_t)(seconds * 1e6);
+  histogram[microseconds < BUCKETS ? microseconds : BUCKETS - 1]++;
+  trips++;
+}
+
+static size_t percentile(double part) {
+  unsigned long long wanted = (unsigned long long)(part * trips), seen = 0;
+  for (size_t i = 0; i < BUCKETS; i++)
+    if ((seen += histogram[i]) > wanted) return i;
+  return BUCKETS;
+}
+
+static int stream(void) {
+  static char piece[256 * 1024];
+  struct connection c;
+  dial(&c);
+  double start = now();
+  for (size_t left = size; left > 0;) {
+    ssize_t sent = send(c.fd, piece, left < sizeof piece ? left : sizeof piece, MSG_NOSIGNAL);
+    if (sent < 0) die("send");
+    left -= sent;
+  }
+  shutdown(c.fd, SHUT_WR);
+  if (recv(c.fd, piece, 1, 0) != 1) die("recv");
+  printf("%.0f 0 0\n", size / (now() - start));
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 6) {
+    fprintf(stderr, "usage: net-load echo|connect|send PORT CONNECTIONS BYTES SECONDS\n");
+    return 2;
+  }
+  int reconnect = !strcmp(argv[1], "connect");
+  int connections = atoi(argv[3]);
+  double duration = atof(argv[5]);
+  size = strtoull(argv[4], NULL, 10);
+  target.sin_family = AF_INET;
+  target.sin_port = htons(atoi(argv[2]));
+  target.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (!strcmp(argv[1], "send")) return stream();
+  payload = calloc(1, size);
+  char *sink = malloc(size);
+  struct connection *all = calloc(connections, sizeof *all);
+  int epoll = epoll_create1(0);
+  for (int i = 0; i < connections; i++) {
+    dial(&all[i]);
+    watch(epoll, &all[i]);
+  }
+  for (int i = 0; i < connections; i++) say(&all[i]);
+  double start = now(), warm = start + duration / 5, end = warm + duration;
+  struct epoll_event events[256];
+  for (double t = start; t < end; t = now()) {
+    if (t < warm) {
+      trips = 0;
+      memset(histogram, 0, sizeof histogram);
+      start = t;
+    }
+    int ready = epoll_wait(epoll, events, 256, 1000);
+    for (int i = 0; i < ready; i++) {
+      struct connection *c = events[i].data.ptr;
+      ssize_t got = recv(c->fd, sink, size, 0);
+      if (got <= 0) die("recv");
+      if ((c->received += got) < size) continue;
+      count(now() - c->start);
+      if (reconnect) {
+        /* Reset: ports that wait for late packets would soon be all there are. */
+        struct linger none = {1, 0};
+        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+        close(c->fd);
+        dial(c);
+        watch(epoll, c);
+      }
+      say(c);
+    }
+  }
+  printf("%.0f %zu %zu\n", trips / (now() - start), percentile(0.5), percentile(0.99));
+  return 0;
+}

@@ -1,0 +1,48 @@
+/**
+ * What connections are made of.
+ *
+ * @module
+ */
+
+import type { SocketCalls } from '../../syscalls/index.js';
+import type { Engine } from '../operation.js';
+import { Receiver, type ReceiveSink } from './receiver.js';
+import { Sender } from './sender.js';
+import { SharedBuffers } from './shared-buffers.js';
+
+/** Somebody who is told that the engine is closing, or has failed. */
+export interface Endpoint {
+  close(error: Error): void;
+}
+
+/** Stream sockets on an engine. */
+export class StreamSockets {
+  /** Made by the first who receives. */
+  private buffers: SharedBuffers | undefined;
+
+  constructor(private readonly engine: Engine) {}
+
+  /** What is asked about sockets without the ring. */
+  get calls(): SocketCalls {
+    return this.engine.core.sockets;
+  }
+
+  /** @throws UringError where the kernel has no rings of buffers (before 5.19). */
+  receiver(fd: number, sink: ReceiveSink): Receiver {
+    this.buffers ??= new SharedBuffers(this.engine);
+    return new Receiver(this.engine.core, this.buffers, fd, sink);
+  }
+
+  sender(fd: number): Sender {
+    return new Sender(this.engine, fd);
+  }
+
+  /** Has an endpoint told of the engine's end, until {@link remove}. */
+  add(endpoint: Endpoint): void {
+    this.engine.iterators.add(endpoint);
+  }
+
+  remove(endpoint: Endpoint): void {
+    this.engine.iterators.delete(endpoint);
+  }
+}

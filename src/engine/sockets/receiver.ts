@@ -1,0 +1,152 @@
+/**
+ * Receiving from a stream socket: one operation that goes on for as long as somebody wants data.
+ *
+ * ```text
+ *   idle --start()--> armed --completions--> sink.received(chunk)
+ *     ^                 |  stop(): cancelled in the kernel; what it has posted until then still comes
+ *     |                 v
+ *     +------------- stopping        ENOBUFS: starved, until a buffer comes back
+ * ```
+ *
+ * @module
+ */
+
+import { prepRecvSelect } from '../../ops/index.js';
+import { CqeFlag, RecvSendFlag } from '../../ring/index.js';
+import { Errno, UringError } from '../../syscalls/index.js';
+import type { Chunk } from '../chunk.js';
+import type { Core } from '../core.js';
+import { Request } from '../request.js';
+import type { SharedBuffers, Starved } from './shared-buffers.js';
+
+/** How often in a row a kernel may be out of buffers although there are some: then it is out of memory. */
+const MOST_REFUSALS = 16;
+
+/** Who is told what was received. */
+export interface ReceiveSink {
+  /** Data. It comes for a moment even after {@link Receiver.stop}. */
+  received(chunk: Chunk): void;
+  /** Nothing more comes: the peer has ended (`undefined`), or an error. Told once. */
+  ended(error: Error | undefined): void;
+}
+
+/** Receives for one socket. */
+export class Receiver extends Request implements Starved {
+  private state: 'idle' | 'armed' | 'stopping' | 'starved' = 'idle';
+  private wanted = false;
+  private hasEnded = false;
+  private single = false;
+  private refusals = 0;
+  private closed: (() => void) | undefined;
+
+  constructor(
+    private readonly core: Core,
+    private readonly buffers: SharedBuffers,
+    private readonly fd: number,
+    private readonly sink: ReceiveSink,
+  ) {
+    super();
+  }
+
+  /** Data is wanted. Idempotent. */
+  start(): void {
+    this.wanted = true;
+    if (this.state === 'idle') this.arm();
+  }
+
+  /** No more for now. Idempotent. */
+  stop(): void {
+    this.wanted = false;
+    if (this.state === 'armed') {
+      this.state = 'stopping';
+      this.core.cancel(this);
+    } else if (this.state === 'starved') {
+      this.buffers.forget(this);
+      this.state = 'idle';
+    }
+  }
+
+  /** No more at all; what is still to come is dropped. @param done called when the kernel is done with the socket. */
+  close(done: () => void): void {
+    this.hasEnded = true;
+    this.closed = done;
+    this.stop();
+    if (this.state === 'idle') this.rest();
+  }
+
+  replenished(): void {
+    this.state = 'idle';
+    this.rest();
+  }
+
+  complete(res: number, flags: number): void {
+    const more = (flags & CqeFlag.MORE) !== 0;
+    if (!more) this.state = 'idle';
+    if (res > 0) {
+      this.refusals = 0;
+      const chunk = this.buffers.take(res, flags);
+      if (this.hasEnded) chunk.release();
+      else this.sink.received(chunk);
+    } else {
+      this.buffers.group.unused(flags);
+      this.over(res);
+    }
+    // Whoever was told may have started it again.
+    if (!more && this.state === 'idle') this.rest();
+  }
+
+  abandon(error: Error): void {
+    this.state = 'idle';
+    this.end(error);
+    this.rest();
+  }
+
+  /** Without data: the end, or a reason to stop. */
+  private over(res: number): void {
+    const { core } = this;
+    if (res === 0) this.end(undefined);
+    else if (res === -Errno.ECANCELED) {
+      if (core.closing) this.end(core.closingError());
+    } else if (res === -Errno.ENOBUFS && ++this.refusals < MOST_REFUSALS) {
+      if (!this.wanted) return;
+      this.state = 'starved';
+      this.buffers.wait(this);
+    } else if (res === -Errno.EINVAL && !this.single) {
+      // A kernel without the multishot form (before 6.0).
+      this.single = true;
+    } else if (res !== -Errno.EINTR) {
+      this.end(new UringError(res, 'recv'));
+    }
+  }
+
+  private end(error: Error | undefined): void {
+    this.wanted = false;
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    this.sink.ended(error);
+  }
+
+  /** Nothing is in the kernel. */
+  private rest(): void {
+    const { closed } = this;
+    if (closed !== undefined) {
+      this.closed = undefined;
+      closed();
+    } else if (this.wanted) {
+      this.arm();
+    }
+  }
+
+  private arm(): void {
+    if (this.hasEnded) return;
+    const { core } = this;
+    // Not while the engine waits for the end of everything.
+    if (core.closing) {
+      this.end(core.closingError());
+      return;
+    }
+    prepRecvSelect(core.begin(), this.fd, this.buffers.group.id, 0, 0, this.single ? 0 : RecvSendFlag.RECV_MULTISHOT);
+    core.commit(this);
+    this.state = 'armed';
+  }
+}

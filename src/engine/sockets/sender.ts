@@ -1,0 +1,294 @@
+/**
+ * Sending on a stream socket: in order, one operation at a time, until everything is sent.
+ *
+ * What is written while one is under way goes with the next: small pieces of the user's own memory are copied one after another into a block
+ * of the pool, and what the kernel can be given as it is (chunks, pooled and shared buffers) becomes a part of a vector.
+ *
+ * @module
+ */
+
+import { prepSend, prepSendmsg } from '../../ops/index.js';
+import { Errno, UringError } from '../../syscalls/index.js';
+import { isDetached } from '../../validate.js';
+import { Chunk } from '../chunk.js';
+import type { Latecomer } from '../core.js';
+import type { Engine } from '../operation.js';
+import type { Block } from '../pool.js';
+import { Request } from '../request.js';
+import { detachedError, outlivesThread } from '../scope.js';
+
+/** `MSG_*`: no SIGPIPE, and a send that was short is continued by the kernel. */
+const MSG_WAITALL = 0x100;
+const MSG_NOSIGNAL = 0x4000;
+
+/** Most pieces of a vector, and most bytes that are copied for one send. */
+const MOST_PIECES = 128;
+const MOST_COPIED = 256 * 1024;
+
+/** Most bytes of one part of it. */
+const MOST_BYTES = 0x4000_0000;
+
+/** `struct msghdr` and `struct iovec`. */
+const Msghdr = { SIZE: 56, IOV: 16, IOVLEN: 24 } as const;
+const IOVEC_SIZE = 16;
+
+/** What can be sent. */
+export type Sendable = Uint8Array | Chunk;
+
+/** A part of what is to be sent, that the kernel is shown as one. */
+interface Segment {
+  readonly address: number;
+  readonly length: number;
+}
+
+class Piece {
+  constructor(
+    readonly data: Sendable,
+    readonly length: number,
+    readonly done: ((error: Error | undefined) => void) | undefined,
+  ) {}
+}
+
+/** Sends for one socket. */
+export class Sender extends Request implements Latecomer {
+  private queue: Piece[] = [];
+  /** Bytes of the first piece that are sent. */
+  private sent = 0;
+  private pending = 0;
+  /** A send is under way, or about to be. */
+  private busy = false;
+  private error: Error | undefined;
+  private readonly blocks: Block[] = [];
+  private readonly uses: (() => void)[] = [];
+  private drained: (() => void)[] = [];
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly fd: number,
+  ) {
+    super();
+  }
+
+  /** Bytes that were written and not sent. */
+  get queued(): number {
+    return this.pending;
+  }
+
+  /** Why nothing is sent any more. */
+  get failure(): Error | undefined {
+    return this.error;
+  }
+
+  /**
+   * Sends data after what was written before.
+   *
+   * @param done called when the kernel has taken all of it, or with the error. Not before `write` has returned, unless there is nothing to send.
+   */
+  write(data: Sendable, done?: (error: Error | undefined) => void): void {
+    if (this.error !== undefined) {
+      done?.(this.error);
+      return;
+    }
+    const { length } = data;
+    if (length === 0 && this.queue.length === 0) {
+      done?.(undefined);
+      return;
+    }
+    // Held from here on: a chunk that was released in the meantime stays where it is.
+    if (data instanceof Chunk) data.use();
+    this.queue.push(new Piece(data, length, done));
+    this.pending += length;
+    if (!this.busy) this.sendLater();
+  }
+
+  /** Calls back when everything is sent, or nothing will be. */
+  whenDrained(callback: () => void): void {
+    if (this.queue.length === 0 && !this.busy) callback();
+    else this.drained.push(callback);
+  }
+
+  /** Sends no more: what is queued fails. */
+  abort(error: Error): void {
+    this.error ??= error;
+    if (this.slot >= 0) this.engine.core.cancel(this);
+    else if (!this.busy) this.fail();
+  }
+
+  complete(res: number): void {
+    this.busy = false;
+    this.releaseMemory();
+    if (res < 0) {
+      const { core } = this.engine;
+      if (res === -Errno.EINTR || res === -Errno.EAGAIN) this.error ??= undefined;
+      else if (res === -Errno.ECANCELED && core.closing) this.error ??= core.closingError();
+      else this.error ??= new UringError(res, 'send');
+    } else {
+      this.advance(res);
+    }
+    if (this.error !== undefined) this.fail();
+    else if (this.queue.length > 0) this.sendLater();
+    else this.tellDrained();
+  }
+
+  abandon(error: Error): void {
+    // Nothing is given back: the kernel may still read it.
+    this.busy = false;
+    this.error = error;
+    this.fail();
+  }
+
+  /** So many bytes more are sent. */
+  private advance(count: number): void {
+    this.pending -= count;
+    let left = this.sent + count;
+    let index = 0;
+    for (; index < this.queue.length; index++) {
+      const piece = this.queue[index] as Piece;
+      if (left < piece.length) break;
+      left -= piece.length;
+    }
+    this.sent = left;
+    for (const piece of index === this.queue.length ? this.takeAll() : this.queue.splice(0, index)) finish(piece, undefined);
+  }
+
+  private sendLater(): void {
+    this.busy = true;
+    this.engine.core.later(this);
+  }
+
+  /** What was written until now is sent. */
+  commit(): void {
+    const { engine, fd } = this;
+    if (this.error !== undefined) {
+      this.busy = false;
+      this.fail();
+      return;
+    }
+    const { core } = engine;
+    try {
+      const segments = this.segments();
+      const flags = MSG_NOSIGNAL | MSG_WAITALL;
+      const [first] = segments;
+      if (segments.length === 1 && first !== undefined) prepSend(core.begin(), fd, first.address, first.length, flags);
+      else {
+        const message = this.message(segments);
+        prepSendmsg(core.begin(), fd, message, flags);
+      }
+    } catch (error) {
+      this.releaseMemory();
+      this.busy = false;
+      this.error = error as Error;
+      this.fail();
+      return;
+    }
+    core.commit(this);
+  }
+
+  /** What goes with the next send: the start of the queue. */
+  private segments(): Segment[] {
+    const pieces = this.queue.length === 1 ? this.queue : this.queue.slice(0, MOST_PIECES);
+    const segments: Segment[] = [];
+    let room = MOST_COPIED;
+    let start = this.sent;
+    let copies: { data: Uint8Array; start: number; length: number }[] = [];
+    const flushCopies = () => {
+      if (copies.length === 0) return;
+      segments.push(this.copy(copies));
+      copies = [];
+    };
+    for (const { data, length } of pieces) {
+      const address = this.addressOf(data, length);
+      const rest = length - start;
+      if (address !== undefined) {
+        flushCopies();
+        if (rest > 0) segments.push({ address: address + start, length: Math.min(rest, MOST_BYTES) });
+        if (rest > MOST_BYTES) break;
+      } else {
+        const count = Math.min(rest, room);
+        copies.push({ data: data as Uint8Array, start, length: count });
+        room -= count;
+        if (count < rest || room === 0) break;
+      }
+      start = 0;
+    }
+    flushCopies();
+    return segments;
+  }
+
+  /** The address of memory that the kernel can be given as it is. */
+  private addressOf(data: Sendable, length: number): number | undefined {
+    if (data instanceof Chunk) return data.address;
+    if (length === 0) return undefined;
+    if (data.length !== length || isDetached(data.buffer)) throw detachedError('what was written after it is not sent');
+    const { core, buffers } = this.engine;
+    const held = buffers.hold(data);
+    if (held !== undefined) {
+      this.uses.push(held.release);
+      return held.address;
+    }
+    return outlivesThread(data.buffer) ? core.ring.addressOf(data) : undefined;
+  }
+
+  private copy(parts: readonly { data: Uint8Array; start: number; length: number }[]): Segment {
+    const total = parts.reduce((sum, { length }) => sum + length, 0);
+    const block = this.take(Math.max(1, total));
+    const target = block.plain(0, total);
+    let at = 0;
+    for (const { data, start, length } of parts) {
+      target.set(length === data.length ? data : data.subarray(start, start + length), at);
+      at += length;
+    }
+    return { address: block.address, length: total };
+  }
+
+  /** A `struct msghdr` and its vector. */
+  private message(segments: readonly Segment[]): number {
+    const block = this.take(Msghdr.SIZE + IOVEC_SIZE * segments.length);
+    block.plain(0, Msghdr.SIZE).fill(0);
+    const { data } = block.region;
+    const vector = block.offset + Msghdr.SIZE;
+    data.setBigUint64(block.offset + Msghdr.IOV, BigInt(block.address + Msghdr.SIZE), true);
+    data.setBigUint64(block.offset + Msghdr.IOVLEN, BigInt(segments.length), true);
+    segments.forEach(({ address, length }, index) => {
+      data.setBigUint64(vector + IOVEC_SIZE * index, BigInt(address), true);
+      data.setBigUint64(vector + IOVEC_SIZE * index + 8, BigInt(length), true);
+    });
+    return block.address;
+  }
+
+  private take(size: number): Block {
+    const block = this.engine.core.pool.take(size);
+    this.blocks.push(block);
+    return block;
+  }
+
+  private releaseMemory(): void {
+    for (const block of this.blocks) this.engine.core.pool.give(block);
+    for (const release of this.uses) release();
+    this.blocks.length = 0;
+    this.uses.length = 0;
+  }
+
+  private takeAll(): Piece[] {
+    const all = this.queue;
+    this.queue = [];
+    return all;
+  }
+
+  private fail(): void {
+    this.pending = 0;
+    this.sent = 0;
+    for (const piece of this.takeAll()) finish(piece, this.error);
+    this.tellDrained();
+  }
+
+  private tellDrained(): void {
+    if (this.drained.length === 0) return;
+    for (const callback of this.drained.splice(0)) callback();
+  }
+}
+
+function finish({ data, done }: Piece, error: Error | undefined): void {
+  if (data instanceof Chunk) data.drop();
+  done?.(error);
+}

@@ -1,0 +1,198 @@
+/**
+ * Connecting.
+ *
+ * @module
+ */
+
+import { AbortError, op, Uring } from '../engine/index.js';
+import { Errno } from '../syscalls/index.js';
+import { checkInteger, checkOptions, invalidArgType, invalidArgValue } from '../validate.js';
+import { Connection } from './connection.js';
+import { checkPath } from './listen.js';
+import { type InternetAddress, type Lookup, literal, resolve } from './resolve.js';
+import { addressError, bindTo, createPair, createSocket, type SocketAddress } from './socket.js';
+import { applySettings, checkSettings, SOCKET_SETTINGS, type SocketSettings } from './socket-options.js';
+
+/** Where and how to connect. */
+export interface ConnectOptions extends SocketSettings {
+  /** A name or an address; default `'localhost'`. */
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  /** A Unix socket instead: a path, or an abstract name, with a null character in front. */
+  readonly path?: string | undefined;
+  /** The address of this side. */
+  readonly localAddress?: string | undefined;
+  /** The port of this side. */
+  readonly localPort?: number | undefined;
+  /** Only addresses of this version: 4, 6, or 0 (the default) for both. */
+  readonly family?: 0 | 4 | 6 | undefined;
+  /** Milliseconds for all of it. */
+  readonly timeout?: number | undefined;
+  /** Milliseconds for each address of a name, but the last, until the next is tried, as Node does it. Default 250. */
+  readonly attemptTimeout?: number | undefined;
+  /** Gives up. */
+  readonly signal?: AbortSignal | undefined;
+  /** The resolver for `host`. Default `node:dns/promises`. */
+  readonly lookup?: Lookup | undefined;
+  /** The engine; default: that of this thread. */
+  readonly uring?: Uring | undefined;
+}
+
+const CONNECT_OPTIONS = [
+  'host',
+  'port',
+  'path',
+  'localAddress',
+  'localPort',
+  'family',
+  'timeout',
+  'attemptTimeout',
+  'signal',
+  'lookup',
+  'uring',
+  ...SOCKET_SETTINGS,
+];
+
+const ATTEMPT_MS = 250;
+
+/**
+ * Connects to a TCP port or a Unix socket.
+ *
+ * A name with several addresses is tried one after the other, IPv6 and IPv4 by turns, beginning with the resolver's first.
+ *
+ * @throws UringError ECONNREFUSED, ETIMEDOUT, ENETUNREACH, ENOENT, with `address` and `port`; AggregateError of them when several addresses were
+ *   tried; AbortError, whose cause is the signal's reason or a `TimeoutError`; those of the resolver.
+ * @throws TypeError, RangeError for options that make no sense.
+ */
+export async function connect(options: ConnectOptions): Promise<Connection> {
+  checkConnectOptions(options);
+  const { path, host = 'localhost', port = 0, family = 0, timeout, signal, lookup, uring = Uring.default() } = options;
+  if (signal?.aborted) throw new AbortError(signal.reason);
+  const controller = new AbortController();
+  const onAbort = () => controller.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort);
+  const timer =
+    timeout === undefined
+      ? undefined
+      : setTimeout(() => controller.abort(new DOMException(`no connection within ${timeout} ms`, 'TimeoutError')), timeout);
+  try {
+    if (path !== undefined) return await attempt(uring, options, { family: 'unix', path }, controller.signal);
+    const found = await abortable(resolve(host, port, family, lookup), controller.signal);
+    const addresses = family === 0 ? byTurns(found) : found.filter((one) => one.family === `IPv${family}`);
+    return await firstOf(uring, options, addresses, controller.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Two Unix stream sockets that are connected to each other. socketpair(2). */
+export function socketpair(options: { readonly uring?: Uring } = {}): [Connection, Connection] {
+  checkOptions(options, ['uring']);
+  const { uring = Uring.default() } = options;
+  checkUring(uring);
+  const [one, other] = createPair(uring.sockets.calls);
+  return [new Connection(uring, one), new Connection(uring, other)];
+}
+
+/** Tries addresses in turn. */
+async function firstOf(
+  uring: Uring,
+  options: ConnectOptions,
+  addresses: readonly InternetAddress[],
+  signal: AbortSignal,
+): Promise<Connection> {
+  const errors: Error[] = [];
+  for (const [index, address] of addresses.entries()) {
+    const limit = index < addresses.length - 1 ? (options.attemptTimeout ?? ATTEMPT_MS) : undefined;
+    try {
+      return await attempt(uring, options, address, signal, limit);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      errors.push(error as Error);
+    }
+  }
+  const [first] = errors;
+  if (first === undefined) throw invalidArgValue('options.host', options.host, 'has no address of that family');
+  if (errors.length === 1) throw first;
+  const { code } = first as { code?: string };
+  throw Object.assign(new AggregateError(errors, `${options.host}: ${errors.map(({ message }) => message).join('; ')}`), {
+    code,
+  });
+}
+
+async function attempt(
+  uring: Uring,
+  options: ConnectOptions,
+  address: SocketAddress,
+  signal: AbortSignal,
+  timeoutMs?: number,
+): Promise<Connection> {
+  const { calls } = uring.sockets;
+  const fd = createSocket(calls, address.family);
+  try {
+    applySettings(calls, fd, options);
+    const local = localEnd(options, address);
+    if (local !== undefined) bindTo(calls, fd, local);
+    await uring.run(op.connect(fd, address, { signal, timeoutMs }).withError((res) => addressError(res, 'connect', address)));
+    return new Connection(uring, fd);
+  } catch (error) {
+    uring.closeDescriptor(fd);
+    // The attempt's own time is over, not that of all of it.
+    throw error instanceof AbortError && timeoutMs !== undefined && !signal.aborted
+      ? addressError(-Errno.ETIMEDOUT, 'connect', address)
+      : error;
+  }
+}
+
+/** The address to bind to first, if one is wanted. */
+function localEnd({ localAddress, localPort = 0 }: ConnectOptions, { family }: SocketAddress): SocketAddress | undefined {
+  if (family === 'unix' || (localAddress === undefined && localPort === 0)) return undefined;
+  return literal(localAddress ?? (family === 'IPv6' ? '::' : '0.0.0.0'), localPort);
+}
+
+/** IPv6 and IPv4 by turns, beginning with the first. */
+function byTurns(addresses: readonly InternetAddress[]): InternetAddress[] {
+  const family = addresses[0]?.family;
+  const [own, other] = [addresses.filter((one) => one.family === family), addresses.filter((one) => one.family !== family)];
+  return own.flatMap((one, index) => [one, ...other.slice(index, index + 1)]).concat(other.slice(own.length));
+}
+
+/** A promise that is not waited for once the signal is aborted. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(new AbortError(signal.reason));
+    signal.addEventListener('abort', abort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+function checkUring(uring: unknown): void {
+  if (!(uring instanceof Uring)) throw invalidArgType('options.uring', 'an instance of Uring', uring);
+}
+
+function checkConnectOptions(options: ConnectOptions): void {
+  checkOptions(options, CONNECT_OPTIONS);
+  const { host, port, path, localAddress, localPort, family, timeout, attemptTimeout, signal, lookup, uring } = options;
+  if (path !== undefined) {
+    checkPath(path);
+    if (host !== undefined || port !== undefined) throw invalidArgValue('options.path', path, 'excludes host and port');
+  } else {
+    checkInteger('options.port', port, 1, 0xffff);
+  }
+  if (host !== undefined && (typeof host !== 'string' || host === ''))
+    throw invalidArgType('options.host', 'a non-empty string', host);
+  if (localAddress !== undefined) literal(localAddress, 0);
+  if (localPort !== undefined) checkInteger('options.localPort', localPort, 0, 0xffff);
+  if (family !== undefined && family !== 0 && family !== 4 && family !== 6) {
+    throw invalidArgValue('options.family', family, 'must be 0, 4 or 6');
+  }
+  if (timeout !== undefined) checkInteger('options.timeout', timeout, 0, 0x7fff_ffff);
+  if (attemptTimeout !== undefined) checkInteger('options.attemptTimeout', attemptTimeout, 1, 0x7fff_ffff);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidArgType('options.signal', 'an instance of AbortSignal', signal);
+  }
+  if (lookup !== undefined && typeof lookup !== 'function') throw invalidArgType('options.lookup', 'of type function', lookup);
+  if (uring !== undefined) checkUring(uring);
+  checkSettings(options);
+}

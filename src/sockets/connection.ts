@@ -1,0 +1,300 @@
+/**
+ * A connection: bytes both ways.
+ *
+ * @module
+ */
+
+import { Chunk } from '../engine/chunk.js';
+import { AbortError, op, type Receiver, type ReceiveSink, type Sendable, type Sender, type Uring } from '../engine/index.js';
+import { invalidArgType, invalidState, isDetached } from '../validate.js';
+import { addressOf, type SocketAddress } from './socket.js';
+import { getOption, type SocketSettings, setOptions } from './socket-options.js';
+
+/** How many bytes wait for a reader before the kernel is told to stop. */
+const HIGH_WATER = 256 * 1024;
+
+/** What {@link Connection.write} takes. */
+export type Writable = string | ArrayBufferView | Chunk;
+
+interface Reader {
+  resolve(chunk: Chunk | null): void;
+  reject(error: Error): void;
+}
+
+/**
+ * A stream socket: TCP or Unix.
+ *
+ * Made by {@link connect}, {@link socketpair} and listeners. What it holds (a descriptor) is its own until {@link close}.
+ *
+ * @example
+ * ```ts
+ * await using connection = await connect({ host: '::1', port: 7 });
+ * await connection.write('hello');
+ * using answer = await connection.read();
+ * console.log(answer?.toString());
+ * ```
+ */
+export class Connection implements AsyncIterable<Chunk> {
+  /** The descriptor; -1 when it is closed. */
+  private descriptor: number;
+  private readonly receiver: Receiver;
+  private readonly sender: Sender;
+  private readonly queue: Chunk[] = [];
+  private queued = 0;
+  private readonly readers: Reader[] = [];
+  /** What the reader has. */
+  private current: Chunk | undefined;
+  private ended = false;
+  private error: Error | undefined;
+  private received = 0;
+  private written = 0;
+  private closing: Promise<void> | undefined;
+  private ending: Promise<void> | undefined;
+  private local: SocketAddress | undefined;
+  private remote: SocketAddress | undefined;
+  private readonly cancelThreadEnd: () => void;
+
+  /** @internal */
+  constructor(
+    private readonly uring: Uring,
+    fd: number,
+  ) {
+    this.descriptor = fd;
+    const { sockets } = uring;
+    const sink: ReceiveSink = {
+      received: (chunk) => this.onChunk(chunk),
+      ended: (error) => this.onEnd(error),
+    };
+    this.receiver = sockets.receiver(fd, sink);
+    this.sender = sockets.sender(fd);
+    this.cancelThreadEnd = uring.closeAtThreadEnd(fd);
+    sockets.add(this.endpoint);
+  }
+
+  /** The descriptor, or -1 after {@link close}. It stays the connection's. */
+  get fd(): number {
+    return this.descriptor;
+  }
+
+  /** Bytes received so far. */
+  get bytesRead(): number {
+    return this.received;
+  }
+
+  /** Bytes written so far, sent or not. */
+  get bytesWritten(): number {
+    return this.written;
+  }
+
+  /** Bytes written that the kernel has not taken yet. */
+  get bytesQueued(): number {
+    return this.sender.queued;
+  }
+
+  /** Its own address. getsockname(2). */
+  get localAddress(): SocketAddress | undefined {
+    if (this.descriptor >= 0) this.local ??= addressOf(this.uring.sockets.calls, this.descriptor, 'getsockname');
+    return this.local;
+  }
+
+  /** The peer's address; `undefined` when it was gone before somebody asked. getpeername(2). */
+  get remoteAddress(): SocketAddress | undefined {
+    if (this.descriptor >= 0) this.remote ??= addressOf(this.uring.sockets.calls, this.descriptor, 'getpeername');
+    return this.remote;
+  }
+
+  /**
+   * Sets options of the socket. setsockopt(2).
+   *
+   * @throws UringError; TypeError, RangeError for values that make no sense; Error ERR_INVALID_STATE when it is closed.
+   */
+  setOptions(settings: SocketSettings): void {
+    setOptions(this.uring.sockets.calls, this.checkOpen(), settings);
+  }
+
+  /** An option of the socket. getsockopt(2). @throws as {@link setOptions}. */
+  getOption<Name extends keyof SocketSettings>(name: Name): NonNullable<SocketSettings[Name]> {
+    return getOption(this.uring.sockets.calls, this.checkOpen(), name);
+  }
+
+  /**
+   * What was received next: as much as there was. Several reads at once are answered in their order.
+   *
+   * @returns a chunk, which is the caller's until the next read (or until it is released); `null` when the peer has ended.
+   * @throws UringError ECONNRESET, ETIMEDOUT; AbortError when the connection or its engine is closed.
+   */
+  read(): Promise<Chunk | null> {
+    this.current?.release();
+    this.current = undefined;
+    const chunk = this.queue.shift();
+    if (chunk !== undefined) {
+      this.current = chunk;
+      this.queued -= chunk.length;
+      if (!this.ended) this.receiver.start();
+      return Promise.resolve(chunk);
+    }
+    if (this.error !== undefined) {
+      const { error } = this;
+      // Told once; after it, there is nothing more.
+      this.error = undefined;
+      return Promise.reject(error);
+    }
+    if (this.ended) return Promise.resolve(null);
+    return new Promise((resolve, reject) => {
+      this.readers.push({ resolve, reject });
+      this.receiver.start();
+    });
+  }
+
+  /** The chunks until the peer ends, each the loop's until the next. Leaving the loop leaves the connection open. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Chunk> {
+    const iterator: AsyncIterableIterator<Chunk> = {
+      [Symbol.asyncIterator]: () => iterator,
+      next: async () => {
+        const value = await this.read();
+        return value === null ? { done: true, value: undefined } : { done: false, value };
+      },
+      return: async () => {
+        this.current?.release();
+        this.current = undefined;
+        return { done: true, value: undefined };
+      },
+    };
+    return iterator;
+  }
+
+  /**
+   * Sends data, after what was written before. Memory of the program's own must stay as it is until then; a chunk may be released at once.
+   *
+   * @param data text (UTF-8), bytes, a chunk, or several of them, which go together.
+   * @returns when the kernel has taken all of it.
+   * @throws UringError EPIPE, ECONNRESET; Error ERR_INVALID_STATE after `shutdown` or `close`; TypeError.
+   */
+  write(data: Writable | readonly Writable[]): Promise<void> {
+    try {
+      this.checkOpen();
+      if (this.ending !== undefined) throw invalidState('the connection was shut down for writing');
+      const all = Array.isArray(data) ? data.map(checkWritable) : [checkWritable(data)];
+      return new Promise((resolve, reject) => {
+        const done = (error: Error | undefined) => (error === undefined ? resolve() : reject(error));
+        const last = all.pop() ?? new Uint8Array(0);
+        for (const one of all) this.send(one, undefined);
+        this.send(last, done);
+      });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Ends sending, after what was written: the peer reads the end. Receiving goes on. shutdown(2).
+   *
+   * @throws UringError.
+   */
+  shutdown(): Promise<void> {
+    this.ending ??= this.shutDown();
+    return this.ending;
+  }
+
+  /**
+   * Sends what was written, and closes. What was not read is dropped; the peer hears of that as of a reset. Idempotent. Never rejects for what
+   * the peer does.
+   */
+  close(): Promise<void> {
+    this.closing ??= this.closeNow(new AbortError(invalidState('the connection was closed')), true);
+    return this.closing;
+  }
+
+  /** Closes at once: what was not sent is lost, and the peer hears a reset. */
+  reset(reason?: unknown): Promise<void> {
+    const error = new AbortError(reason ?? invalidState('the connection was reset'));
+    if (this.descriptor >= 0) setOptions(this.uring.sockets.calls, this.descriptor, { linger: 0 });
+    // One that is being closed waits no longer for what is unsent.
+    if (this.closing !== undefined) this.sender.abort(error);
+    this.closing ??= this.closeNow(error, false);
+    return this.closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Told of the engine's end. */
+  private readonly endpoint = {
+    close: (error: Error) => {
+      this.closing ??= this.closeNow(error, false);
+    },
+  };
+
+  private send(data: Sendable, done: ((error: Error | undefined) => void) | undefined): void {
+    this.written += data.length;
+    this.sender.write(data, done);
+  }
+
+  private onChunk(chunk: Chunk): void {
+    this.received += chunk.length;
+    const reader = this.readers.shift();
+    if (reader !== undefined) {
+      this.current = chunk;
+      reader.resolve(chunk);
+      return;
+    }
+    this.queue.push(chunk);
+    this.queued += chunk.length;
+    if (this.queued >= HIGH_WATER) this.receiver.stop();
+  }
+
+  private onEnd(error: Error | undefined): void {
+    this.ended = true;
+    const [first, ...others] = this.readers.splice(0);
+    if (first === undefined) {
+      this.error = error;
+      return;
+    }
+    if (error === undefined) first.resolve(null);
+    else first.reject(error);
+    for (const other of others) other.resolve(null);
+  }
+
+  private async shutDown(): Promise<void> {
+    this.checkOpen();
+    await new Promise<void>((resolve) => this.sender.whenDrained(resolve));
+    if (this.sender.failure !== undefined) throw this.sender.failure;
+    await this.uring.run(op.shutdown(this.checkOpen(), 'write'));
+  }
+
+  private async closeNow(error: Error, gently: boolean): Promise<void> {
+    const { uring, sender, receiver } = this;
+    if (!gently) sender.abort(error);
+    const received = new Promise<void>((resolve) => receiver.close(resolve));
+    this.onEnd(error);
+    this.current?.release();
+    for (const chunk of this.queue.splice(0)) chunk.release();
+    await Promise.all([received, new Promise<void>((resolve) => sender.whenDrained(resolve))]);
+    const fd = this.descriptor;
+    // For those who ask later.
+    void this.localAddress;
+    void this.remoteAddress;
+    this.descriptor = -1;
+    uring.sockets.remove(this.endpoint);
+    this.cancelThreadEnd();
+    // Nothing is pending on it, so closing it does not wait, but for SO_LINGER.
+    if (uring.closed) uring.closeDescriptor(fd);
+    else await uring.run(op.closeFile(fd)).catch(() => undefined);
+  }
+
+  private checkOpen(): number {
+    if (this.closing !== undefined || this.descriptor < 0) throw invalidState('the connection is closed');
+    return this.descriptor;
+  }
+}
+
+function checkWritable(data: unknown): Sendable {
+  if (typeof data === 'string') return Buffer.from(data);
+  if (data instanceof Chunk) return data;
+  if (!ArrayBuffer.isView(data)) {
+    throw invalidArgType('data', 'a string, an instance of Buffer, TypedArray, DataView or Chunk, or an array of them', data);
+  }
+  if (data.byteLength === 0 && isDetached(data.buffer)) throw invalidState('the buffer is detached');
+  return data instanceof Uint8Array ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}

@@ -1,0 +1,15 @@
+/**
+ * `uring/sockets`: connections over io_uring, for programs that are written for it.
+ *
+ * Connections are received into buffers that all of them share, and what is read is handed out without a copy.
+ *
+ * @module
+ */
+
+export type { Chunk } from '../engine/index.js';
+export { type ConnectOptions, connect, socketpair } from './connect.js';
+export { Connection, type Writable } from './connection.js';
+export { Listener, type ListenOptions, listen } from './listen.js';
+export type { Lookup } from './resolve.js';
+export type { AddressError, SocketAddress } from './socket.js';
+export type { SocketSettings } from './socket-options.js';

@@ -1,0 +1,223 @@
+/**
+ * Taking connections.
+ *
+ * @module
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type MultishotIterator, op, Uring } from '../engine/index.js';
+import { Errno, type UringError } from '../syscalls/index.js';
+import { checkCString, checkInteger, checkOptions, invalidArgType, invalidArgValue } from '../validate.js';
+import { Connection } from './connection.js';
+import { type Lookup, resolve } from './resolve.js';
+import { addressError, addressOf, bindTo, createSocket, type SocketAddress } from './socket.js';
+import { applySettings, checkSettings, SOCKET_SETTINGS, type SocketSettings } from './socket-options.js';
+
+/** Where and how to listen. The settings are those of the listener, and Linux hands them on to the connections that are taken. */
+export interface ListenOptions extends SocketSettings {
+  /** A name or an address; default: all addresses, IPv6 and IPv4. */
+  readonly host?: string | undefined;
+  /** 0, the default, for one of the kernel's choice. */
+  readonly port?: number | undefined;
+  /** A Unix socket instead: a path, which is unlinked at the end; or an abstract name, with a null character in front. */
+  readonly path?: string | undefined;
+  /** How many connections wait to be taken; the kernel caps it at net.core.somaxconn. Default 511. */
+  readonly backlog?: number | undefined;
+  /** The resolver for `host`. Default `node:dns/promises`. */
+  readonly lookup?: Lookup | undefined;
+  /** The engine; default: that of this thread. */
+  readonly uring?: Uring | undefined;
+}
+
+const LISTEN_OPTIONS = ['host', 'port', 'path', 'backlog', 'lookup', 'uring', ...SOCKET_SETTINGS];
+
+/** What accept(2) fails with because of a connection that is gone, or a network that is not there: the next may do. */
+const OF_THE_CONNECTION = new Set([
+  -Errno.ECONNABORTED,
+  -Errno.EPERM,
+  -Errno.EPROTO,
+  -Errno.ENETDOWN,
+  -Errno.ENOPROTOOPT,
+  -Errno.EHOSTDOWN,
+  -Errno.ENONET,
+  -Errno.EHOSTUNREACH,
+  -Errno.ENETUNREACH,
+]);
+
+/** What it fails with for lack of descriptors or memory: later, there may be some. */
+const OF_THE_SYSTEM = new Set([-Errno.EMFILE, -Errno.ENFILE, -Errno.ENOBUFS, -Errno.ENOMEM]);
+
+/** How soon it is tried again then. */
+const RETRY_MS = 20;
+
+/**
+ * Listens for connections.
+ *
+ * @throws UringError EADDRINUSE, EACCES, EADDRNOTAVAIL, EMFILE, with `address` and `port`; those of the resolver; UringUnavailableError.
+ * @throws TypeError, RangeError for options that make no sense.
+ *
+ * @example
+ * ```ts
+ * await using listener = await listen({ port: 7 });
+ * for await (const connection of listener) void echo(connection);
+ *
+ * async function echo(connection: Connection) {
+ *   await using _ = connection;
+ *   for await (const chunk of connection) await connection.write(chunk);
+ * }
+ * ```
+ */
+export async function listen(options: ListenOptions = {}): Promise<Listener> {
+  checkListenOptions(options);
+  const { host, port = 0, path, lookup, uring = Uring.default() } = options;
+  if (path !== undefined) return open(uring, options, { family: 'unix', path });
+  if (host === undefined) return listenOnAll(uring, options, port);
+  const [first] = await resolve(host, port, 0, lookup);
+  if (first === undefined) throw invalidArgValue('options.host', host, 'has no address');
+  return open(uring, options, first);
+}
+
+/** IPv6 takes IPv4 along, where there is IPv6. */
+function listenOnAll(uring: Uring, options: ListenOptions, port: number): Listener {
+  try {
+    return open(uring, options, { family: 'IPv6', address: '::', port });
+  } catch (error) {
+    const { errno } = error as UringError;
+    if (options.ipv6Only || (errno !== -Errno.EAFNOSUPPORT && errno !== -Errno.EADDRNOTAVAIL)) throw error;
+    return open(uring, options, { family: 'IPv4', address: '0.0.0.0', port });
+  }
+}
+
+function open(uring: Uring, options: ListenOptions, address: SocketAddress): Listener {
+  const { calls } = uring.sockets;
+  const fd = createSocket(calls, address.family);
+  try {
+    const isUnix = address.family === 'unix';
+    // A port whose connections are still closing can be taken again at once, as Node has it.
+    applySettings(calls, fd, { ...(isUnix ? {} : { reuseAddress: true }), ...options });
+    bindTo(calls, fd, address);
+    const result = calls.listen(fd, options.backlog ?? 511);
+    if (result < 0) throw addressError(result, 'listen', address);
+    return new Listener(uring, fd, addressOf(calls, fd, 'getsockname') ?? address);
+  } catch (error) {
+    uring.closeDescriptor(fd);
+    throw error;
+  }
+}
+
+function checkListenOptions(options: ListenOptions): void {
+  checkOptions(options, LISTEN_OPTIONS);
+  const { host, port, path, backlog, lookup, uring } = options;
+  if (host !== undefined && (typeof host !== 'string' || host === ''))
+    throw invalidArgType('options.host', 'a non-empty string', host);
+  if (port !== undefined) checkInteger('options.port', port, 0, 0xffff);
+  if (path !== undefined) {
+    checkPath(path);
+    if (host !== undefined || port !== undefined) throw invalidArgValue('options.path', path, 'excludes host and port');
+  }
+  if (backlog !== undefined) checkInteger('options.backlog', backlog, 1, 0x7fff_ffff);
+  if (lookup !== undefined && typeof lookup !== 'function') throw invalidArgType('options.lookup', 'of type function', lookup);
+  if (uring !== undefined && !(uring instanceof Uring)) throw invalidArgType('options.uring', 'an instance of Uring', uring);
+  checkSettings(options);
+}
+
+/** Checks the name of a Unix socket, except for its length. */
+export function checkPath(path: unknown): void {
+  if (typeof path !== 'string' || path === '') throw invalidArgType('options.path', 'a non-empty string', path);
+  // The first null character makes it abstract; others would end it.
+  if (!path.startsWith('\0')) checkCString('options.path', path);
+}
+
+/**
+ * A socket that takes connections, as an iterator over them. `break` leaves it open.
+ *
+ * What goes wrong with one connection, or for lack of descriptors, ends nothing: it goes on with the next, as soon as that is possible.
+ */
+export class Listener implements AsyncIterable<Connection> {
+  private descriptor: number;
+  private incoming: MultishotIterator<number> | undefined;
+  private closing: Promise<void> | undefined;
+  private readonly stop = new AbortController();
+  private readonly cancelThreadEnd: () => void;
+
+  /** @internal */
+  constructor(
+    private readonly uring: Uring,
+    fd: number,
+    /** Where it listens: with the port that the kernel has chosen. */
+    readonly address: SocketAddress,
+  ) {
+    this.descriptor = fd;
+    this.cancelThreadEnd = uring.closeAtThreadEnd(fd);
+  }
+
+  /** The descriptor, or -1 after {@link close}. */
+  get fd(): number {
+    return this.descriptor;
+  }
+
+  /**
+   * The next connection.
+   *
+   * @returns `null` when the listener is closed.
+   * @throws UringError when the socket itself fails.
+   */
+  async accept(): Promise<Connection | null> {
+    while (this.closing === undefined) {
+      try {
+        this.incoming ??= this.uring.acceptMany(this.descriptor);
+        const { done, value } = await this.incoming.next();
+        if (!done) return new Connection(this.uring, value);
+        this.incoming = undefined;
+      } catch (error) {
+        this.incoming = undefined;
+        if (this.isOver()) break;
+        const { errno = 0 } = error as UringError;
+        if (OF_THE_SYSTEM.has(errno)) await sleep(RETRY_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);
+        else if (!OF_THE_CONNECTION.has(errno)) throw error;
+      }
+    }
+    return null;
+  }
+
+  /** The connections. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Connection> {
+    const iterator: AsyncIterableIterator<Connection> = {
+      [Symbol.asyncIterator]: () => iterator,
+      next: async () => {
+        const value = await this.accept();
+        return value === null ? { done: true, value: undefined } : { done: false, value };
+      },
+      return: async () => ({ done: true, value: undefined }),
+    };
+    return iterator;
+  }
+
+  /** Takes no more, and gives its address up. Connections that were taken go on; those that nobody took are closed. Idempotent. */
+  close(): Promise<void> {
+    this.closing ??= this.closeNow();
+    return this.closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private isOver(): boolean {
+    return this.closing !== undefined;
+  }
+
+  private async closeNow(): Promise<void> {
+    const { uring, address } = this;
+    this.stop.abort();
+    await this.incoming?.return?.();
+    const fd = this.descriptor;
+    this.descriptor = -1;
+    this.cancelThreadEnd();
+    if (address.family === 'unix' && !address.path.startsWith('\0') && !uring.closed) {
+      await uring.run(op.unlinkat(address.path)).catch(() => undefined);
+    }
+    if (uring.closed) uring.closeDescriptor(fd);
+    else await uring.run(op.closeFile(fd)).catch(() => undefined);
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * From hosts to addresses.
+ *
+ * @module
+ */
+
+import { lookup as systemLookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { invalidArgValue } from '../validate.js';
+import type { SocketAddress } from './socket.js';
+
+/** A resolver: the addresses of a name, in the order in which they are to be tried. `node:dns/promises` has one, `lookup`. */
+export type Lookup = (
+  host: string,
+  options: { readonly all: true; readonly family: 0 | 4 | 6 },
+) => Promise<readonly { readonly address: string; readonly family: number }[]>;
+
+/** An internet address. */
+export type InternetAddress = Exclude<SocketAddress, { family: 'unix' }>;
+
+/**
+ * The addresses of a host, or of the address that it already is.
+ *
+ * @throws Error ENOTFOUND and others of the resolver's.
+ */
+export async function resolve(
+  host: string,
+  port: number,
+  family: 0 | 4 | 6,
+  lookup: Lookup = systemLookup,
+): Promise<InternetAddress[]> {
+  if (isIP(host) !== 0) return [literal(host, port)];
+  const found = await lookup(host, { all: true, family });
+  return found.map(({ address }) => literal(address, port));
+}
+
+/** The address that text is; `fe80::1%eth0` has a scope. */
+export function literal(text: string, port: number): InternetAddress {
+  const [address = '', scope] = text.split('%');
+  const version = isIP(text);
+  if (version === 4) return { family: 'IPv4', address, port };
+  if (version !== 6) throw invalidArgValue('host', text, 'is no IP address');
+  return { family: 'IPv6', address, port, scopeId: scope === undefined ? 0 : scopeNumber(scope) };
+}
+
+/** A scope is the number of a network interface, or its name. */
+function scopeNumber(scope: string): number {
+  const named = networkInterfaces()[scope]?.find((one) => one.family === 'IPv6' && one.scopeid > 0);
+  return named?.family === 'IPv6' ? named.scopeid : Number.parseInt(scope, 10) || 0;
+}

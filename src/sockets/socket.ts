@@ -1,0 +1,64 @@
+/**
+ * What all sockets share: making them, their addresses, whose errors are whose.
+ *
+ * @module
+ */
+
+import { decodeAddress, encodeAddress, SOCKADDR_SIZE, type SocketAddress } from '../engine/operations/socket-address.js';
+import { type SocketCalls, UringError } from '../syscalls/index.js';
+
+export type { SocketAddress } from '../engine/operations/socket-address.js';
+
+const FAMILIES = { unix: 1, IPv4: 2, IPv6: 10 } as const;
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = 0o2000000;
+
+/** An error of the kernel's about an address. */
+export type AddressError = UringError & { readonly address?: string; readonly port?: number };
+
+/** The error of a call about an address, as Node tells it: with `address` and `port`. */
+export function addressError(res: number, syscall: string, address: SocketAddress): AddressError {
+  const error = new UringError(res, syscall, textOf(address));
+  return Object.assign(
+    error,
+    address.family === 'unix' ? { address: address.path } : { address: address.address, port: address.port },
+  );
+}
+
+/** An address in one line. */
+export function textOf(address: SocketAddress): string {
+  if (address.family === 'unix') return address.path.replace(/^\0/, '@');
+  return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
+}
+
+/**
+ * Makes a stream socket.
+ *
+ * @throws UringError EMFILE, ENFILE, EAFNOSUPPORT.
+ */
+export function createSocket(calls: SocketCalls, family: SocketAddress['family']): number {
+  const fd = calls.socket(FAMILIES[family], SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw new UringError(fd, 'socket');
+  return fd;
+}
+
+/** Two Unix stream sockets that are connected. */
+export function createPair(calls: SocketCalls): [number, number] {
+  const ends = new Int32Array(2);
+  const result = calls.socketpair(FAMILIES.unix, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+  if (result < 0) throw new UringError(result, 'socketpair');
+  return [ends[0] as number, ends[1] as number];
+}
+
+/** bind(2). */
+export function bindTo(calls: SocketCalls, fd: number, address: SocketAddress): void {
+  const result = calls.bind(fd, encodeAddress(address));
+  if (result < 0) throw addressError(result, 'bind', address);
+}
+
+/** A socket's own address, or its peer's; `undefined` when it is not connected (any more). */
+export function addressOf(calls: SocketCalls, fd: number, whose: 'getsockname' | 'getpeername'): SocketAddress | undefined {
+  const bytes = new Uint8Array(SOCKADDR_SIZE);
+  const length = calls[whose](fd, bytes);
+  return length < 0 ? undefined : decodeAddress(new DataView(bytes.buffer), length);
+}

@@ -1,0 +1,375 @@
+/** Connections: the same on the simulated kernel and on Linux. */
+
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Uring } from '../../src/index.js';
+import { Opcode } from '../../src/ring/index.js';
+import { type Connection, connect, type Listener, listen, socketpair } from '../../src/sockets/index.js';
+import { Errno } from '../../src/syscalls/index.js';
+import { describeOnBothKernels } from '../helpers/kernels.js';
+
+const cleanUp: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).reverse()) await step();
+});
+
+const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+const errorOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => undefined,
+    (error) => error as Error & { code?: string },
+  );
+
+/** Everything until the end. */
+async function drain(connection: Connection): Promise<Buffer> {
+  const all: Buffer[] = [];
+  for await (const chunk of connection) all.push(chunk.copy());
+  return Buffer.concat(all);
+}
+
+describeOnBothKernels('connections', (kernel, name) => {
+  let uring: Uring;
+  beforeEach(() => {
+    uring = Uring.open({ syscalls: kernel().syscalls });
+    cleanUp.push(() => uring.close());
+  });
+
+  /** A listener, and the two ends of a connection to it. */
+  async function pairOver(options: Parameters<typeof listen>[0] = { host: '127.0.0.1' }) {
+    const listener = await listen({ ...options, uring });
+    cleanUp.push(() => listener.close());
+    const { address } = listener;
+    const target = address.family === 'unix' ? { path: address.path } : { host: address.address, port: address.port };
+    const [client, server] = await Promise.all([connect({ ...target, uring }), listener.accept() as Promise<Connection>]);
+    cleanUp.push(
+      () => client.reset(),
+      () => server.reset(),
+    );
+    return { listener, client, server };
+  }
+
+  test('say and answer, over TCP', async () => {
+    const { client, server, listener } = await pairOver();
+    await client.write('hello');
+    const chunk = await server.read();
+    expect([chunk?.toString(), chunk?.length]).toEqual(['hello', 5]);
+    await server.write(chunk as NonNullable<typeof chunk>);
+    expect((await client.read())?.copy()).toEqual(Buffer.from('hello'));
+    expect([client.bytesRead, client.bytesWritten, server.bytesRead, server.bytesWritten]).toEqual([5, 5, 5, 5]);
+    expect(client.remoteAddress).toEqual(listener.address);
+    expect(server.localAddress).toEqual(listener.address);
+    expect(server.remoteAddress).toEqual(client.localAddress);
+  });
+
+  test.each(['path', 'abstract'])('over a Unix socket: %s', async (kind) => {
+    const path = kind === 'path' ? kernel().path('socket') : `\0uring-test-${process.pid}-${name}`;
+    const { client, server, listener } = await pairOver({ path });
+    await client.write(['a', Buffer.from('b'), new Uint8Array([99])]);
+    // What is written together goes together.
+    expect((await server.read())?.toString()).toBe('abc');
+    expect(listener.address).toEqual({ family: 'unix', path });
+    await listener.close();
+    if (name === 'linux') expect(existsSync(path)).toBe(false);
+    expect(await errorOf(connect({ path, uring }))).toMatchObject({ code: kind === 'path' ? 'ENOENT' : 'ECONNREFUSED' });
+  });
+
+  test('both ways at once: nothing is lost, doubled or reordered', async () => {
+    const [one, other] = socketpair({ uring });
+    cleanUp.push(
+      () => one.reset(),
+      () => other.reset(),
+    );
+    const data = Buffer.alloc(3_000_000, (Math.random() * 1e9).toString(36));
+    const send = async (connection: Connection) => {
+      // Pieces of all sizes, some of them together.
+      const pieces: Promise<void>[] = [];
+      for (let at = 0, size = 1; at < data.length; at += size, size = (size * 7) % 100_003) {
+        pieces.push(connection.write(data.subarray(at, at + size)));
+        if (pieces.length % 5 === 0) await Promise.all(pieces.splice(0));
+      }
+      await Promise.all(pieces);
+      await connection.shutdown();
+    };
+    const [, , first, second] = await Promise.all([send(one), send(other), drain(one), drain(other)]);
+    expect([sha(first), sha(second)]).toEqual([sha(data), sha(data)]);
+  });
+
+  test('half-closed: the other direction goes on', async () => {
+    const { client, server } = await pairOver();
+    await client.write('question');
+    await client.shutdown();
+    expect((await drain(server)).toString()).toBe('question');
+    expect(await server.read()).toBe(null);
+    await server.write('answer');
+    await server.close();
+    expect((await drain(client)).toString()).toBe('answer');
+    expect(await errorOf(client.write('more'))).toMatchObject({ code: 'ERR_INVALID_STATE' });
+  });
+
+  test('closing sends what was written', async () => {
+    const { client, server } = await pairOver();
+    const data = Buffer.alloc(1_000_000, 'x');
+    const written = client.write(data);
+    const closed = client.close();
+    expect((await drain(server)).length).toBe(data.length);
+    await Promise.all([written, closed]);
+    expect(client.fd).toBe(-1);
+    for (const use of [client.write('x'), client.shutdown()])
+      expect(await errorOf(use)).toMatchObject({ code: 'ERR_INVALID_STATE' });
+    expect(() => client.setOptions({ keepAlive: true })).toThrow('closed');
+  });
+
+  test('one who waits for data is told of the closing, once', async () => {
+    const { client } = await pairOver();
+    const reads = [client.read(), client.read()];
+    await client.close();
+    expect(await errorOf(reads[0] as Promise<unknown>)).toMatchObject({ name: 'AbortError' });
+    expect(await reads[1]).toBe(null);
+    expect(await client.read()).toBe(null);
+  });
+
+  test('a reset is an error on the other side, and what was not sent fails', async () => {
+    const { client, server } = await pairOver();
+    // More than all the kernel's buffers take.
+    const written = errorOf(client.write(Buffer.alloc(20_000_000)));
+    await server.read();
+    await server.reset();
+    expect((await written)?.message).toMatch(/ECONNRESET|EPIPE/);
+    await client.close();
+  });
+
+  test('a reader that does not read stops the sender, and loses nothing', async () => {
+    const { client, server } = await pairOver();
+    const data = Buffer.alloc(8_000_000, 'abcdefg');
+    let isSent = false;
+    const written = client.write(data).then(() => {
+      isSent = true;
+    });
+    // Somebody else is served in the meantime.
+    const [one, other] = socketpair({ uring });
+    for (let round = 0; round < 100; round++) {
+      await one.write(`${round}`);
+      expect((await other.read())?.toString()).toBe(`${round}`);
+    }
+    await Promise.all([one.close(), other.close()]);
+    if (name === 'simulated') expect(isSent).toBe(false);
+    const received: Buffer[] = [];
+    for (let size = 0; size < data.length; ) {
+      const chunk = await server.read();
+      size += chunk?.length ?? 0;
+      received.push(chunk?.copy() as Buffer);
+    }
+    await written;
+    expect(sha(Buffer.concat(received))).toBe(sha(data));
+  });
+
+  test('readers that keep what they have starve nobody', async () => {
+    const pairs = Array.from({ length: 80 }, () => socketpair({ uring }));
+    cleanUp.push(() => Promise.all(pairs.flat().map((connection) => connection.reset())));
+    const message = Buffer.alloc(65_536, 'm');
+    // Each keeps a whole buffer's worth: more than there are.
+    const kept = await Promise.all(
+      pairs.map(async ([one, other]) => {
+        await one.write(message.subarray(0, 50_000));
+        return await other.read();
+      }),
+    );
+    const [one, other] = socketpair({ uring });
+    await one.write('through');
+    expect((await other.read())?.toString()).toBe('through');
+    for (const chunk of kept) expect(chunk?.bytes.every((byte) => byte === 109)).toBe(true);
+    await Promise.all([one.close(), other.close()]);
+  });
+
+  test('a chunk can be sent and released at once', async () => {
+    const { client, server } = await pairOver();
+    await client.write('first');
+    const chunk = await server.read();
+    const echoed = server.write(chunk as NonNullable<typeof chunk>);
+    chunk?.release();
+    expect(() => chunk?.bytes).toThrow('released');
+    await echoed;
+    expect((await client.read())?.toString()).toBe('first');
+    expect(await errorOf(server.write(chunk as NonNullable<typeof chunk>))).toMatchObject({ code: 'ERR_INVALID_STATE' });
+  });
+
+  test('memory of all kinds', async () => {
+    const { client, server } = await pairOver();
+    using pooled = uring.buffers.allocate(4096);
+    pooled.bytes.fill(112);
+    const shared = new Uint8Array(new SharedArrayBuffer(8)).fill(115);
+    await client.write([pooled.bytes.subarray(0, 3), shared, new DataView(new ArrayBuffer(2)), 'é', new Uint8Array(0)]);
+    expect((await server.read())?.toString()).toBe('pppssssssss\0\0é');
+    await client.write([]);
+    await client.write('');
+    const detached = new Uint8Array(4);
+    const written = errorOf(client.write(detached));
+    structuredClone(detached.buffer, { transfer: [detached.buffer] });
+    expect(await written).toMatchObject({ code: 'ERR_INVALID_STATE' });
+  });
+
+  test('the end of the engine is the end of everything on it', async () => {
+    const { client, server, listener } = await pairOver();
+    const [read, accepted] = [errorOf(client.read()), errorOf(listener.accept())];
+    await uring.close();
+    expect(await read).toMatchObject({ name: 'AbortError' });
+    await Promise.all([client.close(), server.close(), listener.close()]);
+    expect(await accepted).toMatchObject({ name: 'AbortError' });
+    expect([client.fd, server.fd, listener.fd]).toEqual([-1, -1, -1]);
+  });
+
+  test('nobody there; nobody in time; nobody wanted any more', async () => {
+    const { listener } = await pairOver();
+    await listener.close();
+    const { port } = listener.address as { port: number };
+    expect(await errorOf(connect({ host: '127.0.0.1', port, uring }))).toMatchObject({
+      code: 'ECONNREFUSED',
+      syscall: 'connect',
+      address: '127.0.0.1',
+      port,
+    });
+    const never = new Promise<never>(() => undefined);
+    const slow = { host: 'example', port, uring, lookup: () => never };
+    expect(await errorOf(connect({ ...slow, timeout: 1 }))).toMatchObject({
+      name: 'AbortError',
+      cause: { name: 'TimeoutError' },
+    });
+    const controller = new AbortController();
+    const aborted = errorOf(connect({ ...slow, signal: controller.signal }));
+    controller.abort('enough');
+    expect(await aborted).toMatchObject({ name: 'AbortError', cause: 'enough' });
+    expect(await errorOf(connect({ ...slow, signal: controller.signal }))).toMatchObject({ cause: 'enough' });
+  });
+
+  test('a name is tried address by address', async () => {
+    const { listener } = await pairOver();
+    const { port } = listener.address as { port: number };
+    const lookup = (found: string[]) => async () => found.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+    const target = { host: 'example', port, uring };
+    const accepted = listener.accept();
+    const connection = await connect({ ...target, lookup: lookup(['::1', '127.0.0.1']) });
+    expect(connection.remoteAddress).toEqual(listener.address);
+    await Promise.all([connection.close(), (await accepted)?.close()]);
+    await listener.close();
+    const error = await errorOf(connect({ ...target, lookup: lookup(['::1', '127.0.0.1']) }));
+    expect(error).toBeInstanceOf(AggregateError);
+    expect(error).toMatchObject({ code: 'ECONNREFUSED', errors: [{ address: '::1' }, { address: '127.0.0.1' }] });
+    expect(await errorOf(connect({ ...target, family: 6, lookup: lookup(['127.0.0.1']) }))).toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+    });
+  });
+
+  test('options of sockets', async () => {
+    const { client, server } = await pairOver({ host: '127.0.0.1', noDelay: true, keepAliveIdle: 77, linger: 3 });
+    // The listener's are those of its connections.
+    if (name === 'linux') {
+      expect([server.getOption('noDelay'), server.getOption('keepAliveIdle'), server.getOption('linger')]).toEqual([true, 77, 3]);
+    }
+    client.setOptions({ keepAlive: true, linger: false, userTimeout: 5000 });
+    expect([client.getOption('keepAlive'), client.getOption('linger'), client.getOption('userTimeout')]).toEqual([
+      true,
+      false,
+      5000,
+    ]);
+  });
+});
+
+describeOnBothKernels('bad input', (kernel) => {
+  test.each<[string, () => Promise<unknown>, string]>([
+    ['an option that is none', () => listen({ hots: 'x' } as never), 'hots'],
+    ['a setting of the wrong type', () => listen({ noDelay: 1 as never }), 'options.noDelay'],
+    ['a setting out of range', () => listen({ sendBufferSize: -1 }), 'options.sendBufferSize'],
+    ['no host', () => listen({ host: '' }), 'options.host'],
+    ['a port that is none', () => listen({ port: 65_536 }), 'options.port'],
+    ['a path and a port', () => listen({ path: '/x', port: 1 }), 'options.path'],
+    ['a path with a null character', () => listen({ path: '/x\0y' }), 'options.path'],
+    ['a backlog of nothing', () => listen({ backlog: 0 }), 'options.backlog'],
+    ['an engine that is none', () => listen({ uring: {} as never }), 'options.uring'],
+    ['a resolver that is none', () => listen({ lookup: 1 as never }), 'options.lookup'],
+    ['a port that is missing', () => connect({ host: '127.0.0.1' }), 'options.port'],
+    ['port 0 to connect to', () => connect({ port: 0 }), 'options.port'],
+    ['a path and a host', () => connect({ path: '/x', host: 'y' }), 'options.path'],
+    ['a local address that is none', () => connect({ port: 1, localAddress: 'here' }), 'here'],
+    ['a family that is none', () => connect({ port: 1, family: 5 as never }), 'options.family'],
+    ['a timeout that is none', () => connect({ port: 1, timeout: -1 }), 'options.timeout'],
+    ['a signal that is none', () => connect({ port: 1, signal: {} as never }), 'options.signal'],
+  ])('%s', async (_title, body, word) => {
+    const error = await errorOf(body());
+    expect(error?.code).toMatch(/^ERR_(INVALID_ARG|OUT_OF_RANGE)/);
+    expect(error?.message).toContain(word);
+  });
+
+  test('a path that is too long; data that is none', async () => {
+    const uring = Uring.open({ syscalls: kernel().syscalls });
+    cleanUp.push(() => uring.close());
+    expect(await errorOf(connect({ path: `/${'x'.repeat(107)}`, uring }))).toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+    const [one, other] = socketpair({ uring });
+    for (const bad of [1, null, {}, ['x', 5]]) {
+      expect(await errorOf(one.write(bad as never))).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+    }
+    await Promise.all([one.close(), other.close()]);
+  });
+});
+
+describeOnBothKernels('a listener', (kernel, name) => {
+  let uring: Uring;
+  let listener: Listener;
+  beforeEach(async () => {
+    uring = Uring.open({ syscalls: kernel().syscalls });
+    listener = await listen({ host: '127.0.0.1', uring });
+    cleanUp.push(
+      () => uring.close(),
+      () => listener.close(),
+    );
+  });
+  const dial = () => connect({ host: '127.0.0.1', port: (listener.address as { port: number }).port, uring });
+
+  test('is an iterator that can be left and taken up again', async () => {
+    const clients = [await dial(), await dial()];
+    for (let round = 0; round < 2; round++) {
+      for await (const connection of listener) {
+        await connection.close();
+        break;
+      }
+    }
+    for (const client of clients) {
+      expect(await client.read()).toBe(null);
+      await client.close();
+    }
+  });
+
+  test('has a port of its own', async () => {
+    const { port } = listener.address as { port: number };
+    expect(await errorOf(listen({ host: '127.0.0.1', port, uring }))).toMatchObject({ code: 'EADDRINUSE', port });
+  });
+
+  if (name === 'simulated') {
+    test('survives being out of descriptors, and what happens to single connections', async () => {
+      const { simulated } = kernel();
+      const answers = [-Errno.EMFILE, -Errno.ECONNABORTED, -Errno.ENFILE, -Errno.EPROTO];
+      simulated?.interceptOperations(({ opcode }) => (opcode === Opcode.ACCEPT ? answers.shift() : undefined));
+      const accepted = listener.accept();
+      const client = await dial();
+      const server = await accepted;
+      await server?.write('here');
+      expect((await client.read())?.toString()).toBe('here');
+      expect(answers).toEqual([]);
+      await Promise.all([client.close(), server?.close()]);
+    });
+
+    test('tells of what it cannot go on after', async () => {
+      const { simulated } = kernel();
+      simulated?.interceptOperations(({ opcode }) => (opcode === Opcode.ACCEPT ? -Errno.EINVAL : undefined));
+      expect(await errorOf(listener.accept())).toMatchObject({ code: 'EINVAL' });
+    });
+
+    test.each(['socket', 'bind', 'listen', 'setsockopt'] as const)('%s fails: no descriptor is left', async (call) => {
+      const { simulated } = kernel();
+      const before = simulated?.openDescriptors.length;
+      simulated?.fail(call, Errno.EACCES);
+      expect(await errorOf(listen({ host: '127.0.0.1', uring }))).toMatchObject({ code: 'EACCES' });
+      expect(simulated?.openDescriptors).toHaveLength(before as number);
+    });
+  }
+});
