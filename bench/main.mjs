@@ -1,10 +1,11 @@
 /**
- * `npm run bench -- nop | files [--json] [--short]`.
+ * `npm run bench -- nop | files | net [--json] [--short]`.
  */
 
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { files } from './files.mjs';
+import { net } from './net.mjs';
 import { nop } from './nop.mjs';
 
 const { values, positionals } = parseArgs({
@@ -59,13 +60,30 @@ const reports = {
     console.log(`heap of an operation in flight: ${memory.heapBytesPerOperationInFlight} bytes`);
     console.log(`after ${memory.operations} reads: heap ${memory.heapGrowth} bytes more, RSS ${memory.rssGrowth}`);
   },
+
+  net({ outcomes, rounds, seconds }) {
+    console.log(`${machine}; medians of ${rounds} interleaved rounds of ${seconds} s`);
+    console.table(
+      outcomes.flatMap(({ title, figures, ratios, targets }) =>
+        figures.map(({ name, perSecond, p50, p99 }, index) => ({
+          work: index === 0 ? title : '',
+          server: name,
+          'per second': Math.round(perSecond),
+          'p50 us': p50,
+          'p99 us': p99,
+          ratio: ratios[name]?.toFixed(2) ?? '',
+          'at least': targets[name] ?? '',
+        })),
+      ),
+    );
+  },
 };
 
 const [name] = positionals;
 if (positionals.length !== 1 || !(name in reports)) {
-  console.error('usage: npm run bench -- nop | files [--json] [--short]');
+  console.error('usage: npm run bench -- nop | files | net [--json] [--short]');
   process.exit(2);
 }
-const result = await { nop, files }[name]({ short: values.short });
+const result = await { nop, files, net }[name]({ short: values.short });
 if (values.json) console.log(JSON.stringify(result, undefined, 2));
 else reports[name](result);

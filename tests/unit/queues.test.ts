@@ -135,6 +135,19 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(ring.peekCqe()).toBeNull();
   });
 
+  test('for-each ends where the queue does, whatever its maximum', () => {
+    const ring = kernel().open({ entries: 4 });
+    nops(ring, 1, 2, 3);
+    ring.submit();
+    expect(takeAll(ring)).toHaveLength(3);
+    nops(ring, 4);
+    ring.submit();
+    // Fewer than have been through the queue, more than there are.
+    const seen: number[] = [];
+    expect(ring.forEachCqe(({ userData }) => seen.push(Number(userData)), 3)).toBe(1);
+    expect(seen).toEqual([4]);
+  });
+
   test('for-each stops at its maximum, and gives back what it has shown even if the callback throws', () => {
     const ring = kernel().open({ entries: 8 });
     nops(ring, 1, 2, 3, 4, 5);
