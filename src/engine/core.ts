@@ -143,6 +143,8 @@ export class Core {
   /** The doorbell knows that something is awaited. */
   private watched = false;
   private wantsReference = true;
+  /** GETEVENTS, from when the kernel has asked for it until an `enter` with it has succeeded. */
+  private owedEvents = 0;
   private burstStart = 0;
   private inBurst = false;
   private unlookedCompletions = 0;
@@ -404,11 +406,13 @@ export class Core {
     const { sq, ring } = this;
     for (;;) {
       const pending = sq.publish();
-      const events = sq.flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW) ? EnterFlag.GETEVENTS : 0;
+      if (sq.takeTaskrun() || sq.flags & SqRingFlag.CQ_OVERFLOW) this.owedEvents = EnterFlag.GETEVENTS;
+      const events = this.owedEvents;
       if (pending === 0 && events === 0) return;
       const result = ring.enter(pending, 0, events);
       this.observer.entered();
       if (result >= 0) {
+        this.owedEvents = 0;
         // The kernel stops early when it is short of memory.
         if (result < pending) this.stoppedEarly();
         else if (this.backlog.length === 0) this.untried.length = 0;
@@ -480,11 +484,12 @@ export class Core {
       if (!this.watched) this.doorbell.watch(this.wantsReference);
       this.watched = true;
       if (this.cq.ready === 0 && !(this.sq.flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW))) return;
-      // With the eventfd on: the kernel sets TASKRUN after it has queued the work, which may have been run by then. The flag then stays for
-      // nothing, until the next work comes. So it is worth one look, whose finding nothing is the end of it.
+      // Here and now: promises get their turn only after all ticks, so ticks that follow each other for as long as a flag is set keep them
+      // waiting. What was run need not have posted anything, so what counts is whether the kernel asks again.
       this.submit();
       this.reap();
-      if (this.reaped === 0) return;
+      if (this.owedEvents !== 0 || this.broken !== undefined) return;
+      if (this.reaped === 0 && !(this.sq.flags & SqRingFlag.TASKRUN)) return;
     }
   }
 

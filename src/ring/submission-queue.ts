@@ -21,6 +21,7 @@
  * @module
  */
 
+import { SqRingFlag } from './abi/enter.js';
 import { SetupFlag } from './abi/setup.js';
 import { SqeFlag } from './abi/sqe.js';
 import type { RingLayout } from './layout.js';
@@ -227,6 +228,16 @@ export class SubmissionQueue {
   /** The flag word that the kernel keeps: `SqRingFlag`. */
   get flags(): number {
     return Atomics.load(this.ring, this.flagsIndex);
+  }
+
+  /**
+   * Takes the flag back by which the kernel has asked for an `enter` that runs its work; who does that must enter. The kernel sets it after it has
+   * queued the work, which may have been run by then, and would leave it set for nothing until the next work comes. @internal
+   */
+  takeTaskrun(): boolean {
+    if (!(this.flags & SqRingFlag.TASKRUN)) return false;
+    Atomics.and(this.ring, this.flagsIndex, ~SqRingFlag.TASKRUN);
+    return true;
   }
 
   /** How many SQEs the kernel dropped because the indirection array was invalid; 0, as the array never changes. */
