@@ -406,6 +406,17 @@ describe('counters', () => {
   });
 });
 
+test('the kernel’s request for an enter is taken once, and nothing else with it', () => {
+  const { sq } = Ring.open({ entries: 2, syscalls: new SimulatedKernel() });
+  const { ring, flagsIndex } = sq as unknown as { ring: Int32Array; flagsIndex: number };
+  expect([sq.takeTaskrun(), sq.flags]).toEqual([false, 0]);
+  ring[flagsIndex] = SqRingFlag.CQ_OVERFLOW;
+  expect([sq.takeTaskrun(), sq.flags]).toEqual([false, SqRingFlag.CQ_OVERFLOW]);
+  ring[flagsIndex] = SqRingFlag.CQ_OVERFLOW | SqRingFlag.TASKRUN;
+  expect([sq.takeTaskrun(), sq.flags]).toEqual([true, SqRingFlag.CQ_OVERFLOW]);
+  ring[flagsIndex] = 0;
+});
+
 describe('what the kernel has not taken', () => {
   const setUp = (flags: number[], taken: number) => {
     const kernel = new SimulatedKernel({ counterStart: 0xffff_fffe });
