@@ -56,9 +56,10 @@ const LAST_CANCEL_RETRY_MS = 100;
 /** No operation has this user data: slots end far below it. */
 const NOBODY = 0xffff_ffff_ffff_ffffn;
 
-/** What a slot's operation is about, for those who look: opcode, file, and what became of it before the kernel saw it. */
+/** What is remembered of a slot's operation: what became of it before the kernel saw it, and whether the process may end without it. */
 const WITHDRAWN = 1;
 const USER_MEMORY = 2;
+const UNREFERENCED = 4;
 
 const OPTIONAL_FLAGS = ['SINGLE_ISSUER', 'COOP_TASKRUN', 'TASKRUN_FLAG', 'SUBMIT_ALL', 'NO_SQARRAY'] as const;
 
@@ -124,6 +125,8 @@ export class Core {
 
   /** Operations that are started and not over. */
   inFlight = 0;
+  /** How many of them do not keep the process alive. */
+  private unreferenced = 0;
   /** Slots committed since the last flush, of which the kernel has not seen anything. */
   private batch: number[] = [];
   /** Those of them that the kernel has not been shown, and that it was given memory of the user's own for. */
@@ -143,6 +146,8 @@ export class Core {
   /** The doorbell knows that something is awaited. */
   private watched = false;
   private wantsReference = true;
+  /** The doorbell keeps the process alive. */
+  private referenced = false;
   /** GETEVENTS, from when the kernel has asked for it until an `enter` with it has succeeded. */
   private owedEvents = 0;
   private burstStart = 0;
@@ -266,6 +271,7 @@ export class Core {
     this.opcodes[slot] = sqe.opcode;
     this.fds[slot] = sqe.fd;
     this.marks[slot] = usesUserMemory ? USER_MEMORY : 0;
+    if (!request.keepsAlive) this.unreference(slot);
     this.startTimes[slot] = this.observer.timed ? performance.now() : 0;
     if (usesUserMemory) this.untried.push(slot);
     this.batch.push(slot);
@@ -329,7 +335,7 @@ export class Core {
     else prepNop(sqe);
     sqe.setFlags(links);
     sqe.setToken(slot, this.generations[slot]);
-    this.marks[slot] = WITHDRAWN;
+    this.marks[slot] = (this.marks[slot] & UNREFERENCED) | WITHDRAWN;
   }
 
   // Entering the kernel
@@ -455,6 +461,7 @@ export class Core {
       this.generations[slot]++;
       this.freeSlots[this.freeCount++] = slot;
       this.inFlight--;
+      if (this.marks[slot] & UNREFERENCED) this.unreferenced--;
       if (request.slot === slot) request.slot = -1;
     }
     request.complete(res, flags);
@@ -481,8 +488,7 @@ export class Core {
       // First the eventfd, then the last look: what the kernel does in between is seen by one of the two.
       this.armed = true;
       this.cq.flags = 0;
-      if (!this.watched) this.doorbell.watch(this.wantsReference);
-      this.watched = true;
+      this.watch();
       if (this.cq.ready === 0 && !(this.sq.flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW))) return;
       // Here and now: promises get their turn only after all ticks, so ticks that follow each other for as long as a flag is set keep them
       // waiting. What was run need not have posted anything, so what counts is whether the kernel asks again.
@@ -517,7 +523,36 @@ export class Core {
   /** Whether pending operations keep the process alive. */
   keepAlive(wanted: boolean): void {
     this.wantsReference = wanted;
-    if (this.watched) this.doorbell.watch(wanted);
+    if (this.watched) this.watch();
+  }
+
+  /** Whether one request's operations keep the process alive: those it has now, and those to come. */
+  reference(request: Request, wanted: boolean): void {
+    if (request.keepsAlive === wanted) return;
+    request.keepsAlive = wanted;
+    const { slot } = request;
+    if (slot < 0 || this.requests[slot] !== request) return;
+    if (wanted) {
+      this.marks[slot] &= ~UNREFERENCED;
+      this.unreferenced--;
+    } else {
+      this.unreference(slot);
+    }
+    if (this.watched) this.watch();
+  }
+
+  private unreference(slot: number): void {
+    this.marks[slot] |= UNREFERENCED;
+    this.unreferenced++;
+  }
+
+  /** Has the event loop wake the engine, and the process stay alive if anything in flight is worth it. */
+  private watch(): void {
+    const referenced = this.wantsReference && this.inFlight > this.unreferenced;
+    if (this.watched && referenced === this.referenced) return;
+    this.watched = true;
+    this.referenced = referenced;
+    this.doorbell.watch(referenced);
   }
 
   /** Takes back what was committed with memory that is gone by now. Before every `enter`: the kernel may not have taken all of it. */
@@ -648,6 +683,7 @@ export class Core {
       this.requests[slot] = undefined;
       this.generations[slot]++;
       this.inFlight--;
+      if (this.marks[slot] & UNREFERENCED) this.unreferenced--;
       request.slot = -1;
       // The kernel may still write to what it was given.
       this.ring.holdUntilRest(request);

@@ -9,6 +9,9 @@ export abstract class Request {
   /** Its place in the table of operations in flight, or -1. Set by the engine. */
   slot = -1;
 
+  /** Whether the process stays alive for it. Set through `Core.reference`. */
+  keepsAlive = true;
+
   /**
    * A completion. With `CqeFlag.MORE` in `flags` others follow; without, it is over, and whatever the kernel was given is free again.
    * Must not throw.

@@ -5,10 +5,11 @@
  */
 
 import { Chunk } from '../engine/chunk.js';
-import { AbortError, op, type Receiver, type ReceiveSink, type Sendable, type Sender, type Uring } from '../engine/index.js';
+import { AbortError, type Sendable, type Uring } from '../engine/index.js';
 import { invalidArgType, invalidState, isDetached } from '../validate.js';
-import { addressOf, type SocketAddress } from './socket.js';
-import { getOption, type SocketSettings, setOptions } from './socket-options.js';
+import type { SocketAddress } from './socket.js';
+import { getOption, type SocketSettings } from './socket-options.js';
+import { StreamSocket } from './stream-socket.js';
 
 /** How many bytes wait for a reader before the kernel is told to stop. */
 const HIGH_WATER = 256 * 1024;
@@ -35,10 +36,7 @@ interface Reader {
  * ```
  */
 export class Connection implements AsyncIterable<Chunk> {
-  /** The descriptor; -1 when it is closed. */
-  private descriptor: number;
-  private readonly receiver: Receiver;
-  private readonly sender: Sender;
+  private readonly socket: StreamSocket;
   private readonly queue: Chunk[] = [];
   private queued = 0;
   private readonly readers: Reader[] = [];
@@ -50,30 +48,24 @@ export class Connection implements AsyncIterable<Chunk> {
   private written = 0;
   private closing: Promise<void> | undefined;
   private ending: Promise<void> | undefined;
-  private local: SocketAddress | undefined;
-  private remote: SocketAddress | undefined;
-  private readonly cancelThreadEnd: () => void;
 
   /** @internal */
   constructor(
     private readonly uring: Uring,
     fd: number,
   ) {
-    this.descriptor = fd;
-    const { sockets } = uring;
-    const sink: ReceiveSink = {
+    this.socket = new StreamSocket(uring, fd, {
       received: (chunk) => this.onChunk(chunk),
       ended: (error) => this.onEnd(error),
-    };
-    this.receiver = sockets.receiver(fd, sink);
-    this.sender = sockets.sender(fd);
-    this.cancelThreadEnd = uring.closeAtThreadEnd(fd);
-    sockets.add(this.endpoint);
+      engineClosed: (error) => {
+        this.closing ??= this.closeNow(error, error);
+      },
+    });
   }
 
   /** The descriptor, or -1 after {@link close}. It stays the connection's. */
   get fd(): number {
-    return this.descriptor;
+    return this.socket.fd;
   }
 
   /** Bytes received so far. */
@@ -88,19 +80,17 @@ export class Connection implements AsyncIterable<Chunk> {
 
   /** Bytes written that the kernel has not taken yet. */
   get bytesQueued(): number {
-    return this.sender.queued;
+    return this.socket.sender.queued;
   }
 
   /** Its own address. getsockname(2). */
   get localAddress(): SocketAddress | undefined {
-    if (this.descriptor >= 0) this.local ??= addressOf(this.uring.sockets.calls, this.descriptor, 'getsockname');
-    return this.local;
+    return this.socket.localAddress;
   }
 
   /** The peer's address; `undefined` when it was gone before somebody asked. getpeername(2). */
   get remoteAddress(): SocketAddress | undefined {
-    if (this.descriptor >= 0) this.remote ??= addressOf(this.uring.sockets.calls, this.descriptor, 'getpeername');
-    return this.remote;
+    return this.socket.remoteAddress;
   }
 
   /**
@@ -109,7 +99,8 @@ export class Connection implements AsyncIterable<Chunk> {
    * @throws UringError; TypeError, RangeError for values that make no sense; Error ERR_INVALID_STATE when it is closed.
    */
   setOptions(settings: SocketSettings): void {
-    setOptions(this.uring.sockets.calls, this.checkOpen(), settings);
+    this.checkOpen();
+    this.socket.setOptions(settings);
   }
 
   /** An option of the socket. getsockopt(2). @throws as {@link setOptions}. */
@@ -130,7 +121,7 @@ export class Connection implements AsyncIterable<Chunk> {
     if (chunk !== undefined) {
       this.current = chunk;
       this.queued -= chunk.length;
-      if (!this.ended) this.receiver.start();
+      if (!this.ended) this.socket.receiver.start();
       return Promise.resolve(chunk);
     }
     if (this.error !== undefined) {
@@ -142,7 +133,7 @@ export class Connection implements AsyncIterable<Chunk> {
     if (this.ended) return Promise.resolve(null);
     return new Promise((resolve, reject) => {
       this.readers.push({ resolve, reject });
-      this.receiver.start();
+      this.socket.receiver.start();
     });
   }
 
@@ -192,8 +183,25 @@ export class Connection implements AsyncIterable<Chunk> {
    * @throws UringError.
    */
   shutdown(): Promise<void> {
-    this.ending ??= this.shutDown();
+    try {
+      this.checkOpen();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.ending ??= this.socket.shutdown();
     return this.ending;
+  }
+
+  /** Whether waiting for this connection keeps the process alive: it does, until {@link unref}. */
+  ref(): this {
+    this.socket.reference(true);
+    return this;
+  }
+
+  /** Lets the process end although this connection waits. */
+  unref(): this {
+    this.socket.reference(false);
+    return this;
   }
 
   /**
@@ -201,17 +209,17 @@ export class Connection implements AsyncIterable<Chunk> {
    * the peer does.
    */
   close(): Promise<void> {
-    this.closing ??= this.closeNow(new AbortError(invalidState('the connection was closed')), true);
+    this.closing ??= this.closeNow(new AbortError(invalidState('the connection was closed')), undefined);
     return this.closing;
   }
 
   /** Closes at once: what was not sent is lost, and the peer hears a reset. */
   reset(reason?: unknown): Promise<void> {
     const error = new AbortError(reason ?? invalidState('the connection was reset'));
-    if (this.descriptor >= 0) setOptions(this.uring.sockets.calls, this.descriptor, { linger: 0 });
+    if (this.socket.fd >= 0) this.socket.setOptions({ linger: 0 });
     // One that is being closed waits no longer for what is unsent.
-    if (this.closing !== undefined) this.sender.abort(error);
-    this.closing ??= this.closeNow(error, false);
+    if (this.closing !== undefined) void this.socket.close(error);
+    this.closing ??= this.closeNow(error, error);
     return this.closing;
   }
 
@@ -219,16 +227,9 @@ export class Connection implements AsyncIterable<Chunk> {
     await this.close();
   }
 
-  /** Told of the engine's end. */
-  private readonly endpoint = {
-    close: (error: Error) => {
-      this.closing ??= this.closeNow(error, false);
-    },
-  };
-
   private send(data: Sendable, done: ((error: Error | undefined) => void) | undefined): void {
     this.written += data.length;
-    this.sender.write(data, done);
+    this.socket.sender.write(data, done);
   }
 
   private onChunk(chunk: Chunk): void {
@@ -241,7 +242,7 @@ export class Connection implements AsyncIterable<Chunk> {
     }
     this.queue.push(chunk);
     this.queued += chunk.length;
-    if (this.queued >= HIGH_WATER) this.receiver.stop();
+    if (this.queued >= HIGH_WATER) this.socket.receiver.stop();
   }
 
   private onEnd(error: Error | undefined): void {
@@ -256,36 +257,21 @@ export class Connection implements AsyncIterable<Chunk> {
     for (const other of others) other.resolve(null);
   }
 
-  private async shutDown(): Promise<void> {
-    this.checkOpen();
-    await new Promise<void>((resolve) => this.sender.whenDrained(resolve));
-    if (this.sender.failure !== undefined) throw this.sender.failure;
-    await this.uring.run(op.shutdown(this.checkOpen(), 'write'));
-  }
-
-  private async closeNow(error: Error, gently: boolean): Promise<void> {
-    const { uring, sender, receiver } = this;
-    if (!gently) sender.abort(error);
-    const received = new Promise<void>((resolve) => receiver.close(resolve));
+  private closeNow(error: Error, unsent: Error | undefined): Promise<void> {
+    const { socket } = this;
+    // For those who ask later.
+    void socket.localAddress;
+    void socket.remoteAddress;
+    const closed = socket.close(unsent);
     this.onEnd(error);
     this.current?.release();
     for (const chunk of this.queue.splice(0)) chunk.release();
-    await Promise.all([received, new Promise<void>((resolve) => sender.whenDrained(resolve))]);
-    const fd = this.descriptor;
-    // For those who ask later.
-    void this.localAddress;
-    void this.remoteAddress;
-    this.descriptor = -1;
-    uring.sockets.remove(this.endpoint);
-    this.cancelThreadEnd();
-    // Nothing is pending on it, so closing it does not wait, but for SO_LINGER.
-    if (uring.closed) uring.closeDescriptor(fd);
-    else await uring.run(op.closeFile(fd)).catch(() => undefined);
+    return closed;
   }
 
   private checkOpen(): number {
-    if (this.closing !== undefined || this.descriptor < 0) throw invalidState('the connection is closed');
-    return this.descriptor;
+    if (this.closing !== undefined) throw invalidState('the connection is closed');
+    return this.socket.fd;
   }
 }
 

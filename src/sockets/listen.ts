@@ -137,6 +137,7 @@ export class Listener implements AsyncIterable<Connection> {
   private descriptor: number;
   private incoming: MultishotIterator<number> | undefined;
   private closing: Promise<void> | undefined;
+  private keepsAlive = true;
   private readonly stop = new AbortController();
   private readonly cancelThreadEnd: () => void;
 
@@ -163,11 +164,17 @@ export class Listener implements AsyncIterable<Connection> {
    * @throws UringError when the socket itself fails.
    */
   async accept(): Promise<Connection | null> {
+    const fd = await this.acceptDescriptor();
+    return fd === null ? null : new Connection(this.uring, fd);
+  }
+
+  /** As {@link accept}: the caller's own descriptor. @internal */
+  async acceptDescriptor(): Promise<number | null> {
     while (this.closing === undefined) {
       try {
-        this.incoming ??= this.uring.acceptMany(this.descriptor);
+        this.incoming ??= this.start();
         const { done, value } = await this.incoming.next();
-        if (!done) return new Connection(this.uring, value);
+        if (!done) return value;
         this.incoming = undefined;
       } catch (error) {
         this.incoming = undefined;
@@ -201,6 +208,28 @@ export class Listener implements AsyncIterable<Connection> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Whether waiting for connections keeps the process alive: it does, until {@link unref}. */
+  ref(): this {
+    return this.reference(true);
+  }
+
+  /** Lets the process end although connections could come. */
+  unref(): this {
+    return this.reference(false);
+  }
+
+  private reference(wanted: boolean): this {
+    this.keepsAlive = wanted;
+    if (this.incoming !== undefined) this.uring.sockets.reference(this.incoming, wanted);
+    return this;
+  }
+
+  private start(): MultishotIterator<number> {
+    const incoming = this.uring.acceptMany(this.descriptor);
+    this.uring.sockets.reference(incoming, this.keepsAlive);
+    return incoming;
   }
 
   private isOver(): boolean {

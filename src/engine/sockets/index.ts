@@ -6,6 +6,7 @@
 
 import type { SocketCalls } from '../../syscalls/index.js';
 import type { Engine } from '../operation.js';
+import type { Request } from '../request.js';
 import { Receiver, type ReceiveSink } from './receiver.js';
 import { Sender } from './sender.js';
 import { SharedBuffers } from './shared-buffers.js';
@@ -35,6 +36,11 @@ export class StreamSockets {
 
   sender(fd: number): Sender {
     return new Sender(this.engine, fd);
+  }
+
+  /** Whether a receiver, sender or iterator keeps the process alive while it waits. */
+  reference(request: Request, wanted: boolean): void {
+    this.engine.core.reference(request, wanted);
   }
 
   /** Has an endpoint told of the engine's end, until {@link remove}. */

@@ -1,0 +1,101 @@
+/**
+ * A stream socket on the ring, which connections and `uring/net` are made of: a descriptor with its receiver and its sender.
+ *
+ * @module
+ */
+
+import { op, type Receiver, type ReceiveSink, type Sender, type Uring } from '../engine/index.js';
+import { addressOf, type SocketAddress } from './socket.js';
+import { type SocketSettings, setOptions } from './socket-options.js';
+
+/** Who is told what a socket receives, and the end of its engine. */
+export interface SocketOwner extends ReceiveSink {
+  /** The engine closes, or has failed. The owner closes the socket. */
+  engineClosed(error: Error): void;
+}
+
+/** Owns a descriptor until {@link close}. */
+export class StreamSocket {
+  readonly receiver: Receiver;
+  readonly sender: Sender;
+  private descriptor: number;
+  private local: SocketAddress | undefined;
+  private remote: SocketAddress | undefined;
+  private closing: Promise<void> | undefined;
+  private readonly endpoint: { close(error: Error): void };
+  private readonly cancelThreadEnd: () => void;
+
+  constructor(
+    private readonly uring: Uring,
+    fd: number,
+    owner: SocketOwner,
+  ) {
+    const { sockets } = uring;
+    this.descriptor = fd;
+    this.receiver = sockets.receiver(fd, owner);
+    this.sender = sockets.sender(fd);
+    this.cancelThreadEnd = uring.closeAtThreadEnd(fd);
+    this.endpoint = { close: (error) => owner.engineClosed(error) };
+    sockets.add(this.endpoint);
+  }
+
+  /** The descriptor; -1 when it is closed. */
+  get fd(): number {
+    return this.descriptor;
+  }
+
+  /** Its own address. What was asked before it was closed is remembered. */
+  get localAddress(): SocketAddress | undefined {
+    if (this.descriptor >= 0) this.local ??= addressOf(this.uring.sockets.calls, this.descriptor, 'getsockname');
+    return this.local;
+  }
+
+  /** The peer's. */
+  get remoteAddress(): SocketAddress | undefined {
+    if (this.descriptor >= 0) this.remote ??= addressOf(this.uring.sockets.calls, this.descriptor, 'getpeername');
+    return this.remote;
+  }
+
+  /** Sets options. @throws UringError. */
+  setOptions(settings: SocketSettings): void {
+    setOptions(this.uring.sockets.calls, this.descriptor, settings);
+  }
+
+  /** Whether waiting on it keeps the process alive. */
+  reference(wanted: boolean): void {
+    const { sockets } = this.uring;
+    sockets.reference(this.receiver, wanted);
+    sockets.reference(this.sender, wanted);
+  }
+
+  /** Ends sending, when everything is sent. @throws UringError. */
+  async shutdown(): Promise<void> {
+    await new Promise<void>((resolve) => this.sender.whenDrained(resolve));
+    if (this.sender.failure !== undefined) throw this.sender.failure;
+    await this.uring.run(op.shutdown(this.descriptor, 'write'));
+  }
+
+  /**
+   * Closes, when the kernel is done with it: what is received until then is dropped. Idempotent. Never rejects.
+   *
+   * @param unsent the error of what is not sent yet; without, it is sent first. Also ends the waiting of a close before.
+   */
+  close(unsent?: Error): Promise<void> {
+    if (unsent !== undefined) this.sender.abort(unsent);
+    this.closing ??= this.closeNow();
+    return this.closing;
+  }
+
+  private async closeNow(): Promise<void> {
+    const { uring, sender, receiver } = this;
+    const received = new Promise<void>((resolve) => receiver.close(resolve));
+    await Promise.all([received, new Promise<void>((resolve) => sender.whenDrained(resolve))]);
+    const fd = this.descriptor;
+    this.descriptor = -1;
+    uring.sockets.remove(this.endpoint);
+    this.cancelThreadEnd();
+    // Nothing is pending on it, so closing it does not wait, but for SO_LINGER.
+    if (uring.closed) uring.closeDescriptor(fd);
+    else await uring.run(op.closeFile(fd)).catch(() => undefined);
+  }
+}
