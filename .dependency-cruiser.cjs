@@ -2,6 +2,7 @@
  * The layers: imports point downwards only, and koffi is known in one folder.
  *
  *   cli
+ *   net
  *   fs, sockets
  *   engine, context     testing
  *   ops                 |
@@ -25,6 +26,7 @@ module.exports = {
     only('engine', 'ring', 'ops', 'syscalls'),
     only('fs', 'engine', 'syscalls'),
     only('sockets', 'engine', 'syscalls'),
+    only('net', 'sockets', 'engine', 'syscalls'),
     only('testing', 'ring', 'syscalls'),
     only('cli', 'ring', 'ops', 'context', 'engine', 'fs', 'syscalls'),
     {
@@ -55,7 +57,7 @@ module.exports = {
     {
       name: 'no-circular-values',
       severity: 'error',
-      from: { path: '^src/(syscalls|ops|context|engine|fs|sockets|cli)/' },
+      from: { path: '^src/(syscalls|ops|context|engine|fs|sockets|net|cli)/' },
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
   ],

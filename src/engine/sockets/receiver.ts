@@ -48,6 +48,11 @@ export class Receiver extends Request implements Starved {
     super();
   }
 
+  /** Whether data is wanted. */
+  get wants(): boolean {
+    return this.wanted;
+  }
+
   /** Data is wanted. Idempotent. */
   start(): void {
     this.wanted = true;

@@ -115,18 +115,21 @@ export class Sender extends Request implements Latecomer {
   }
 
   complete(res: number): void {
-    this.busy = false;
     this.releaseMemory();
     if (res < 0) {
       const { core } = this.engine;
-      if (res === -Errno.EINTR || res === -Errno.EAGAIN) this.error ??= undefined;
-      else if (res === -Errno.ECANCELED && core.closing) this.error ??= core.closingError();
-      else this.error ??= new UringError(res, 'send');
+      if (res === -Errno.ECANCELED && core.closing) this.error ??= core.closingError();
+      else if (res !== -Errno.EINTR && res !== -Errno.EAGAIN) this.error ??= new UringError(res, 'send');
     } else {
+      // Those who are told may write more at once: it is busy until they have.
       this.advance(res);
     }
+    if (this.error === undefined && this.queue.length > 0) {
+      this.sendLater();
+      return;
+    }
+    this.busy = false;
     if (this.error !== undefined) this.fail();
-    else if (this.queue.length > 0) this.sendLater();
     else this.tellDrained();
   }
 

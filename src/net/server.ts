@@ -1,0 +1,302 @@
+/**
+ * `net.Server` over the ring: Node's own, with another way to its connections.
+ *
+ * Node's `listen` ends in `_listen2(address, port, addressType, backlog, fd, flags)`, a name that Node keeps for those who wrap it. There the
+ * server gets a handle; ours listens and accepts on the ring, and everything else (overloads, checks, look-ups, events, closing) is Node's.
+ * The same goes for servers that are built on `net.Server`: those of `node:http`, `node:https`, `node:tls` and `node:http2`.
+ *
+ * @module
+ */
+
+import { chmodSync, statSync } from 'node:fs';
+import net from 'node:net';
+import { Uring } from '../engine/index.js';
+import { Listener } from '../sockets/listen.js';
+import { literal } from '../sockets/resolve.js';
+import { addressOf, bindTo, createSocket, type SocketAddress } from '../sockets/socket.js';
+import { applySettings, type SocketSettings } from '../sockets/socket-options.js';
+import { Errno, type UringError } from '../syscalls/index.js';
+import { CONNECTED, type CountingServer, Socket } from './socket.js';
+
+/** `flags` of `_listen2`. */
+const UV_TCP_IPV6ONLY = 1;
+
+/** `mode` of `fchmod`. */
+const UV_READABLE = 1;
+const UV_WRITABLE = 2;
+
+/** What Node's servers have that is not in their documentation, or not in the types of this version. */
+interface Internals extends CountingServer {
+  _handle: Handle | null;
+  _listen2(...args: ListenArguments): void;
+  allowHalfOpen: boolean;
+  pauseOnConnect: boolean;
+  noDelay: boolean;
+  keepAlive: boolean;
+  /** Seconds. */
+  keepAliveInitialDelay: number;
+  highWaterMark: number | undefined;
+  blockList?: net.BlockList | undefined;
+}
+
+type ListenArguments = [
+  address: string | null,
+  port: number | null,
+  addressType: 4 | 6 | -1 | null,
+  backlog: number,
+  fd: number | undefined,
+  flags: number | undefined,
+];
+
+/** What the server calls its handle. */
+class Handle {
+  /** Of TCP only: Node asks for its name otherwise. */
+  getsockname: ((out: Record<string, unknown>) => number) | undefined;
+  private listener: Listener | undefined;
+
+  constructor(
+    private readonly uring: Uring,
+    private readonly server: net.Server & Internals,
+    private readonly fd_: number,
+    private readonly address: SocketAddress,
+    /** What binding has failed with. */
+    private readonly failure: number,
+    private readonly onClosed: () => void,
+  ) {
+    if (address.family !== 'unix') {
+      this.getsockname = (out) => {
+        const own = addressOf(uring.sockets.calls, fd_, 'getsockname');
+        if (own === undefined) return -Errno.EBADF;
+        if (own.family !== 'unix') Object.assign(out, { address: own.address, family: own.family, port: own.port });
+        return 0;
+      };
+    }
+  }
+
+  get fd(): number {
+    return this.listener?.fd ?? this.fd_;
+  }
+
+  /** Node calls it, and tells what it fails with. */
+  listen(backlog: number): number {
+    if (this.failure < 0) return this.failure;
+    const result = this.uring.sockets.calls.listen(this.fd_, backlog);
+    if (result < 0) return result;
+    this.listener = new Listener(this.uring, this.fd_, this.address);
+    void this.accept(this.listener);
+    return 0;
+  }
+
+  close(): void {
+    if (this.listener !== undefined) void this.listener.close().then(this.onClosed);
+    else {
+      if (this.fd_ >= 0) this.uring.closeDescriptor(this.fd_);
+      this.onClosed();
+    }
+  }
+
+  ref(): void {
+    this.listener?.ref();
+  }
+
+  unref(): void {
+    this.listener?.unref();
+  }
+
+  fchmod(mode: number): number {
+    const { address } = this;
+    if (address.family !== 'unix') return -Errno.EINVAL;
+    try {
+      const more = (mode & UV_READABLE ? 0o444 : 0) | (mode & UV_WRITABLE ? 0o222 : 0);
+      chmodSync(address.path, (statSync(address.path).mode & 0o777) | more);
+      return 0;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).errno ?? -Errno.EINVAL;
+    }
+  }
+
+  private async accept(listener: Listener): Promise<void> {
+    for (;;) {
+      try {
+        const fd = await listener.acceptDescriptor();
+        if (fd === null) return;
+        onConnection(this.server, this.uring, fd);
+      } catch (error) {
+        const isOurs = (error as UringError).syscall === 'accept';
+        // What listeners throw is the program's, and the next connection comes all the same.
+        process.nextTick(() => {
+          if (!isOurs) throw error;
+          this.server.emit('error', error);
+        });
+        if (isOurs) return;
+      }
+    }
+  }
+}
+
+/** As Node's own `onconnection`. */
+function onConnection(server: net.Server & Internals, uring: Uring, fd: number): void {
+  const { calls } = uring.sockets;
+  const isFull = Boolean(server.maxConnections) && server._connections >= server.maxConnections;
+  const isBlocked = () => {
+    const peer = server.blockList === undefined ? undefined : addressOf(calls, fd, 'getpeername');
+    return (
+      peer !== undefined &&
+      peer.family !== 'unix' &&
+      server.blockList?.check(peer.address, peer.family === 'IPv6' ? 'ipv6' : 'ipv4')
+    );
+  };
+  if (isFull || isBlocked()) {
+    const [local, remote] = [addressOf(calls, fd, 'getsockname'), addressOf(calls, fd, 'getpeername')];
+    uring.closeDescriptor(fd);
+    server.emit(
+      'drop',
+      isFull && local?.family !== 'unix' ? { ...dropInfo('local', local), ...dropInfo('remote', remote) } : undefined,
+    );
+    return;
+  }
+  const { noDelay, keepAlive, keepAliveInitialDelay, highWaterMark } = server;
+  const socket = new Socket({
+    [CONNECTED]: fd,
+    uring,
+    allowHalfOpen: server.allowHalfOpen,
+    pauseOnCreate: server.pauseOnConnect,
+    readableHighWaterMark: highWaterMark,
+    writableHighWaterMark: highWaterMark,
+    noDelay,
+    keepAlive,
+    keepAliveInitialDelay: 1000 * keepAliveInitialDelay,
+  });
+  server._connections++;
+  socket.server = server;
+  socket._server = server;
+  server.emit('connection', socket as unknown as net.Socket);
+}
+
+function dropInfo(whose: 'local' | 'remote', address: SocketAddress | undefined): Record<string, unknown> {
+  if (address === undefined || address.family === 'unix') return {};
+  return { [`${whose}Address`]: address.address, [`${whose}Port`]: address.port, [`${whose}Family`]: address.family };
+}
+
+/** Which options of `listen` do not get as far as `_listen2`. */
+interface MoreListenOptions {
+  readonly reusePort?: boolean | undefined;
+}
+
+/**
+ * Has a server of Node's accept its connections over the ring: its sockets are {@link Socket}s from the next `listen` on.
+ *
+ * For servers of `node:net`, `node:http`, `node:https`, `node:tls` and `node:http2`. Handles that Node has made itself (`listen(handle)`, and what a
+ * cluster's primary shares with its workers) stay Node's.
+ *
+ * @param server is changed, and returned.
+ * @param uring the engine; default: that of the thread.
+ *
+ * @example
+ * ```ts
+ * import https from 'node:https';
+ * import { overRing } from 'uring/net';
+ *
+ * overRing(https.createServer({ key, cert }, app)).listen(443);
+ * ```
+ */
+export function overRing<Server extends net.Server>(server: Server, uring?: Uring): Server {
+  const own = server as unknown as net.Server & Internals;
+  const listen = own.listen as (...args: unknown[]) => typeof own;
+  let closing = 0;
+  let reusePort = false;
+  const methods = {
+    listen(...args: unknown[]) {
+      reusePort = Boolean((args[0] as MoreListenOptions | null | undefined)?.reusePort);
+      return listen.apply(own, args);
+    },
+    _listen2(...args: ListenArguments) {
+      if (own._handle === null) {
+        closing++;
+        own._handle = bind(own, uring ?? Uring.default(), args, reusePort, () => {
+          closing--;
+          own._emitCloseIfDrained();
+        });
+      }
+      listen2.apply(own, args);
+    },
+    // Its address is free again when it says that it is closed.
+    _emitCloseIfDrained() {
+      const isOpen = own._handle !== null;
+      if (isOpen || closing === 0) emitCloseIfDrained.call(own);
+    },
+  };
+  const { _listen2: listen2, _emitCloseIfDrained: emitCloseIfDrained } = own;
+  return Object.assign(server, methods);
+}
+
+function bind(
+  server: net.Server & Internals,
+  uring: Uring,
+  args: ListenArguments,
+  reusePort: boolean,
+  onClosed: () => void,
+): Handle {
+  const [address, port, addressType, , fd, flags = 0] = args;
+  const { calls } = uring.sockets;
+  if (typeof fd === 'number') {
+    const own = addressOf(calls, fd, 'getsockname');
+    const failure = own === undefined ? -Errno.EINVAL : 0;
+    return new Handle(uring, server, fd, own ?? { family: 'unix', path: '' }, failure, onClosed);
+  }
+  const open = (where: SocketAddress): Handle => {
+    let socket = -1;
+    let failure = 0;
+    try {
+      socket = createSocket(calls, where.family);
+      const settings: SocketSettings = where.family === 'unix' ? {} : { reuseAddress: true };
+      const ipv6Only = where.family === 'IPv6' && (flags & UV_TCP_IPV6ONLY) !== 0;
+      applySettings(calls, socket, { ...settings, ...(ipv6Only ? { ipv6Only } : {}), ...(reusePort ? { reusePort } : {}) });
+      bindTo(calls, socket, where);
+    } catch (error) {
+      failure = (error as UringError).errno;
+    }
+    return new Handle(uring, server, socket, where, failure, onClosed);
+  };
+  if (addressType === -1) return open({ family: 'unix', path: address as string });
+  if (address) {
+    return open(literal(address, port as number));
+  }
+  // Both, where there is IPv6.
+  args[0] = hasIPv6(uring) ? '::' : '0.0.0.0';
+  args[2] = args[0] === '::' ? 6 : 4;
+  return open(literal(args[0], port as number));
+}
+
+function hasIPv6(uring: Uring): boolean {
+  const { calls } = uring.sockets;
+  let fd = -1;
+  try {
+    fd = createSocket(calls, 'IPv6');
+    bindTo(calls, fd, { family: 'IPv6', address: '::', port: 0 });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    if (fd >= 0) uring.closeDescriptor(fd);
+  }
+}
+
+/** What a server takes: as `node:net`. */
+export interface ServerOptions extends net.ServerOpts {
+  /** The engine; default: that of the thread that listens. */
+  readonly uring?: Uring | undefined;
+}
+
+/** `net.Server` with {@link Socket}s. See Node's documentation; `instanceof net.Server` holds. */
+export class Server extends net.Server {
+  constructor(options?: ServerOptions | ConnectionListener, connectionListener?: ConnectionListener) {
+    const given = typeof options === 'function' ? {} : (options ?? {});
+    const listener = typeof options === 'function' ? options : connectionListener;
+    super(given, listener as ((socket: unknown) => void) | undefined);
+    overRing(this, given.uring);
+  }
+}
+
+/** Who is told of connections. */
+export type ConnectionListener = (socket: Socket) => void;
