@@ -2,6 +2,7 @@
  * The layers: imports point downwards only, and koffi is known in one folder.
  *
  *   cli
+ *   http
  *   net
  *   fs, sockets
  *   engine, context     testing
@@ -27,6 +28,7 @@ module.exports = {
     only('fs', 'engine', 'syscalls'),
     only('sockets', 'engine', 'syscalls'),
     only('net', 'sockets', 'engine', 'syscalls'),
+    only('http', 'net'),
     only('testing', 'ring', 'syscalls'),
     only('cli', 'ring', 'ops', 'context', 'engine', 'fs', 'syscalls'),
     {
@@ -57,7 +59,7 @@ module.exports = {
     {
       name: 'no-circular-values',
       severity: 'error',
-      from: { path: '^src/(syscalls|ops|context|engine|fs|sockets|net|cli)/' },
+      from: { path: '^src/(syscalls|ops|context|engine|fs|sockets|net|http|cli)/' },
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
   ],

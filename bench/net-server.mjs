@@ -1,9 +1,9 @@
-/** An echo server for the benchmark of sockets: `node bench/net-server.mjs uring | net`. Prints its port. */
+/** An echo server for the benchmark of sockets: `node bench/net-server.mjs sockets | uring/net | node:net`. Prints its port. */
 
-import net from 'node:net';
 import { listen } from 'uring/sockets';
 
 const HOST = '127.0.0.1';
+const [, , side] = process.argv;
 
 async function echo(connection) {
   try {
@@ -14,11 +14,12 @@ async function echo(connection) {
   await connection.close();
 }
 
-if (process.argv[2] === 'uring') {
+if (side === 'sockets') {
   const listener = await listen({ host: HOST, noDelay: true });
   console.log(listener.address.port);
   for await (const connection of listener) void echo(connection);
 } else {
+  const { default: net } = await import(side);
   const server = net.createServer({ noDelay: true }, (socket) => {
     socket.on('data', (data) => socket.write(data)).on('error', () => undefined);
   });

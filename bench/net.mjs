@@ -1,5 +1,5 @@
 /**
- * Echo servers under the load of a C program: ours, `node:net`, and a C program on liburing. The load has a core of its own, the server another;
+ * Echo servers under the load of a C program: ours in both forms, `node:net`, and a C program on liburing. The load has a core of its own, the server another;
  * rounds alternate, and medians count.
  */
 
@@ -9,8 +9,9 @@ import { mkdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const SIDES = {
-  'uring/sockets': [process.execPath, 'bench/net-server.mjs', 'uring'],
-  'node:net': [process.execPath, 'bench/net-server.mjs', 'net'],
+  'uring/sockets': [process.execPath, 'bench/net-server.mjs', 'sockets'],
+  'uring/net': [process.execPath, 'bench/net-server.mjs', 'uring/net'],
+  'node:net': [process.execPath, 'bench/net-server.mjs', 'node:net'],
   liburing: ['build/echo'],
 };
 

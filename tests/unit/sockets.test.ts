@@ -74,6 +74,27 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(await errorOf(connect({ path, uring }))).toMatchObject({ code: kind === 'path' ? 'ENOENT' : 'ECONNREFUSED' });
   });
 
+  test('whoever is told that something was sent may write at once', async () => {
+    const [one, other] = socketpair({ uring });
+    cleanUp.push(
+      () => one.close(),
+      () => other.close(),
+    );
+    const sender = uring.sockets.sender(one.fd);
+    const words = ['a', 'b', 'c', 'd'];
+    await new Promise<void>((resolve) => {
+      const next = () => {
+        const word = words.shift();
+        if (word === undefined) resolve();
+        else sender.write(Buffer.from(word), next);
+      };
+      next();
+    });
+    await new Promise<void>((resolve) => sender.whenDrained(resolve));
+    await one.close();
+    expect(`${await drain(other)}`).toBe('abcd');
+  });
+
   test('both ways at once: nothing is lost, doubled or reordered', async () => {
     const [one, other] = socketpair({ uring });
     cleanUp.push(

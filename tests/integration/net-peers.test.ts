@@ -1,0 +1,49 @@
+/** What runs on `uring/net`: Node's own protocols, frameworks, clients; and what programs do to it. Each in a process of its own. */
+
+import { expect, test } from '@jest/globals';
+import { runChild } from '../helpers/child.js';
+
+const seen = (name: string) => runChild<unknown>('net.mjs', [name]);
+
+test('what a listener throws is an uncaught exception, and everything else goes on', async () => {
+  const { caught, answer } = (await seen('throws')) as { caught: string[]; answer: string };
+  expect(answer).toBe('answer');
+  expect(caught.sort()).toEqual(['in a callback', 'in a listener', 'in the first connection']);
+});
+
+test('sockets and servers that are unreferenced let the process end', async () => {
+  expect(await seen('unref')).toEqual({ ends: true });
+  expect(await seen('unref of connections')).toEqual({ ends: true });
+  expect(await seen('ref again')).toEqual({ text: 'late' });
+});
+
+test('node:http, as server and as client', async () => {
+  expect(await seen('http')).toEqual({
+    seen: ['ours', 'ours', 'ours'],
+    answers: [['POST /p one'.length, false, 'ours'], ['POST /p '.length + 200_000, true, 'ours'], 'GET /fetch '],
+  });
+});
+
+test('node:https and node:tls', async () => {
+  expect(await seen('https')).toEqual({ answer: 'secure /a', other: 'secure /b', authorized: true });
+});
+
+test('node:http2', async () => {
+  expect(await seen('http2')).toEqual({ answers: ['h2 /1', 'h2 /2', 'h2 /3'] });
+});
+
+test('Express', async () => {
+  expect(await seen('express')).toEqual({ name: 'x', body: { a: 1 }, ip: '127.0.0.1' });
+});
+
+test('Fastify', async () => {
+  expect(await seen('fastify')).toEqual({ name: 'y', ip: '127.0.0.1' });
+});
+
+test('undici', async () => {
+  expect(await seen('undici')).toEqual({ answers: ['undici /1', 'undici /2'], kind: 'ours' });
+});
+
+test('ws', async () => {
+  expect(await seen('ws')).toEqual({ text: 'text', binary: 300_000, kind: 'ours' });
+});
