@@ -64,15 +64,17 @@ const reports = {
   net({ outcomes, rounds, seconds }) {
     console.log(`${machine}; medians of ${rounds} interleaved rounds of ${seconds} s`);
     console.table(
-      outcomes.flatMap(({ title, figures, ratios, targets }) =>
+      outcomes.flatMap(({ title, figures, ratios }) =>
         figures.map(({ name, perSecond, p50, p99 }, index) => ({
           work: index === 0 ? title : '',
           server: name,
           'per second': Math.round(perSecond),
           'p50 us': p50,
           'p99 us': p99,
-          ratio: ratios[name]?.toFixed(2) ?? '',
-          'at least': targets[name] ?? '',
+          ratios: ratios
+            .filter(({ side }) => side === name)
+            .map(({ against, ratio, least }) => `${ratio.toFixed(2)} of ${against} (at least ${least})`)
+            .join(', '),
         })),
       ),
     );

@@ -83,12 +83,12 @@ export class Connection implements AsyncIterable<Chunk> {
     return this.socket.sender.queued;
   }
 
-  /** Its own address. getsockname(2). */
+  /** Its own address; `undefined` when it was closed before somebody asked. getsockname(2). */
   get localAddress(): SocketAddress | undefined {
     return this.socket.localAddress;
   }
 
-  /** The peer's address; `undefined` when it was gone before somebody asked. getpeername(2). */
+  /** The peer's address; `undefined` when it was closed, or gone, before somebody asked. getpeername(2). */
   get remoteAddress(): SocketAddress | undefined {
     return this.socket.remoteAddress;
   }
@@ -259,9 +259,6 @@ export class Connection implements AsyncIterable<Chunk> {
 
   private closeNow(error: Error, unsent: Error | undefined): Promise<void> {
     const { socket } = this;
-    // For those who ask later.
-    void socket.localAddress;
-    void socket.remoteAddress;
     const closed = socket.close(unsent);
     this.onEnd(error);
     this.current?.release();

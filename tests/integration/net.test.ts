@@ -372,7 +372,8 @@ const SCRIPTS: Record<string, Script> = {
     await once(client, 'connect');
     own.abort();
     await closed(client);
-    await closed(watch(log, 'aborted', new net.Socket({ signal: AbortSignal.abort() })));
+    // Nothing flows: when it is destroyed differs between Node's versions.
+    await closed(watch(log, 'aborted', new net.Socket({ signal: AbortSignal.abort() }), { data: false }));
     controller.abort();
     await closed(server);
     log('server', server.listening);
