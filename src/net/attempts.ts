@@ -22,15 +22,13 @@ interface Found {
 /** Who is told how it goes. */
 export interface Progress {
   emit(event: string, ...args: unknown[]): boolean;
-  /** Somebody still wants the connection. */
-  readonly connecting: boolean;
   autoSelectFamilyAttemptedAddresses: string[] | undefined;
 }
 
 /** Shorter times make no sense, says Node. */
 const LEAST_ATTEMPT_MS = 10;
 
-/** An attempt's way from options to an open descriptor. */
+/** The way from options to a connected descriptor. */
 export class Attempts {
   private readonly abort = new AbortController();
 
@@ -42,6 +40,11 @@ export class Attempts {
   /** Gives up. */
   cancel(): void {
     this.abort.abort();
+  }
+
+  /** Nobody wants the connection any more. */
+  private get cancelled(): boolean {
+    return this.abort.signal.aborted;
   }
 
   /** Connects to a Unix socket. @returns the descriptor. @throws Error with `address`. */
@@ -77,7 +80,7 @@ export class Attempts {
       return new Promise((resolve, reject) => {
         // Listeners are added in the same turn.
         process.nextTick(() => {
-          if (!this.progress.connecting) reject(new AbortError(undefined));
+          if (this.cancelled) reject(new AbortError(undefined));
           else this.single({ address: host, family: version }, port, localAddress, localPort).then(resolve, reject);
         });
       });
@@ -106,11 +109,11 @@ export class Attempts {
           reject(error);
           return;
         }
-        for (const one of several) if (!all || progress.connecting) progress.emit('lookup', error, one.address, one.family, host);
+        for (const one of several) if (!all || !this.cancelled) progress.emit('lookup', error, one.address, one.family, host);
         resolve(several);
       }),
     );
-    if (!progress.connecting) throw new AbortError(undefined);
+    if (this.cancelled) throw new AbortError(undefined);
     const valid = found.filter((one) => isIP(one.address) !== 0 && (one.family === 4 || one.family === 6));
     const [first] = found;
     if (valid.length === 0) {
@@ -140,7 +143,7 @@ export class Attempts {
     try {
       return await this.connect(fd, address, undefined);
     } catch (error) {
-      if (progress.connecting) progress.emit('connectionAttemptFailed', ...told, error);
+      if (!this.cancelled) progress.emit('connectionAttemptFailed', ...told, error);
       throw error;
     }
   }
@@ -150,7 +153,7 @@ export class Attempts {
     const errors: Error[] = [];
     progress.autoSelectFamilyAttemptedAddresses = [];
     for (const [index, { address, family }] of addresses.entries()) {
-      if (!progress.connecting) throw new AbortError(undefined);
+      if (this.cancelled) throw new AbortError(undefined);
       const limit = index < addresses.length - 1 ? timeoutMs : undefined;
       const local = localPort ? literal(family === 4 ? '0.0.0.0' : '::', localPort) : undefined;
       try {
@@ -159,7 +162,7 @@ export class Attempts {
         progress.autoSelectFamilyAttemptedAddresses.push(`${address}:${port}`);
         return await this.connect(fd, literal(address, port), limit);
       } catch (error) {
-        if (!progress.connecting) throw error;
+        if (this.cancelled) throw error;
         const timedOut = error instanceof AbortError;
         const reason = timedOut ? addressException(-Errno.ETIMEDOUT, 'connect', address, port) : (error as Error);
         errors.push(reason);

@@ -16,6 +16,7 @@ import { literal } from '../sockets/resolve.js';
 import { addressOf, bindTo, createSocket, type SocketAddress } from '../sockets/socket.js';
 import { applySettings, type SocketSettings } from '../sockets/socket-options.js';
 import { Errno, type UringError } from '../syscalls/index.js';
+import { errnoException } from './errors.js';
 import { CONNECTED, type CountingServer, Socket } from './socket.js';
 
 /** `flags` of `_listen2`. */
@@ -116,20 +117,21 @@ class Handle {
   }
 
   private async accept(listener: Listener): Promise<void> {
-    for (;;) {
-      try {
-        const fd = await listener.acceptDescriptor();
-        if (fd === null) return;
-        onConnection(this.server, this.uring, fd);
-      } catch (error) {
-        const isOurs = (error as UringError).syscall === 'accept';
-        // What listeners throw is the program's, and the next connection comes all the same.
-        process.nextTick(() => {
-          if (!isOurs) throw error;
-          this.server.emit('error', error);
-        });
-        if (isOurs) return;
-      }
+    try {
+      for (let fd = await listener.acceptDescriptor(); fd !== null; fd = await listener.acceptDescriptor()) this.tell(fd);
+    } catch (error) {
+      process.nextTick(() => this.server.emit('error', errnoException((error as UringError).errno, 'accept')));
+    }
+  }
+
+  private tell(fd: number): void {
+    try {
+      onConnection(this.server, this.uring, fd);
+    } catch (error) {
+      // What listeners throw is the program's, and the next connection comes all the same.
+      process.nextTick(() => {
+        throw error;
+      });
     }
   }
 }

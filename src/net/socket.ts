@@ -14,10 +14,17 @@ import { AbortError, type Chunk, Uring } from '../engine/index.js';
 import type { SocketAddress } from '../sockets/socket.js';
 import type { SocketSettings } from '../sockets/socket-options.js';
 import { StreamSocket } from '../sockets/stream-socket.js';
-import type { UringError } from '../syscalls/index.js';
+import { Errno, type UringError } from '../syscalls/index.js';
 import { invalidArgType, invalidArgValue, outOfRange } from '../validate.js';
 import { Attempts } from './attempts.js';
-import { closedBeforeConnection, errnoException, invalidDescriptorType, missingArgs, socketClosed } from './errors.js';
+import {
+  addressException,
+  closedBeforeConnection,
+  errnoException,
+  invalidDescriptorType,
+  missingArgs,
+  socketClosed,
+} from './errors.js';
 
 /** A connected descriptor of ours, as an option of the constructor. */
 export const CONNECTED = Symbol('connected');
@@ -236,18 +243,26 @@ export class Socket extends Duplex {
     } else {
       Attempts.check(options as net.TcpSocketConnectOpts);
     }
+    if (this.connecting || (this.#stream !== undefined && !this.destroyed)) {
+      const { host = '', port } = options as Partial<net.TcpSocketConnectOpts>;
+      const error = addressException(
+        this.connecting ? -Errno.EALREADY : -Errno.EISCONN,
+        'connect',
+        path ?? host,
+        Number(port) || 0,
+      );
+      process.nextTick(() => this.destroy(error));
+      return this;
+    }
     // The check of writes after the peer's end, of a connection before.
     delete (this as { write?: unknown }).write;
-    if (this.destroyed || this.#stream === undefined) {
-      (this as unknown as { _undestroy(): void })._undestroy();
-      this.#stream = undefined;
-      this.#peername = undefined;
-      this.#sockname = undefined;
-      this.#received = 0;
-      this.#sent = 0;
-      this.#paused = false;
-      this.#endHeld = false;
-    }
+    (this as unknown as { _undestroy(): void })._undestroy();
+    this.#peername = undefined;
+    this.#sockname = undefined;
+    this.#received = 0;
+    this.#sent = 0;
+    this.#paused = false;
+    this.#endHeld = false;
     this.#touch();
     this.connecting = true;
     this.#context = new AsyncResource('URINGSOCKET');
@@ -257,26 +272,26 @@ export class Socket extends Duplex {
   }
 
   async #connectNow(options: Partial<net.IpcSocketConnectOpts & net.TcpSocketConnectOpts>): Promise<void> {
+    let attempts: Attempts | undefined;
     try {
-      const attempts = new Attempts(this.#given ?? Uring.default(), this);
+      const uring = this.#given ?? Uring.default();
+      attempts = new Attempts(uring, this);
       this.#attempts = attempts;
-      const connected = options.path ? attempts.toPath(options.path) : attempts.toHost(options as net.TcpSocketConnectOpts);
-      const fd = await connected;
-      this.#attempts = undefined;
-      if (!this.connecting) {
-        (this.#given ?? Uring.default()).closeDescriptor(fd);
-        return;
-      }
-      this.#run(() => this.#connected(fd));
+      const fd = await (options.path ? attempts.toPath(options.path) : attempts.toHost(options as net.TcpSocketConnectOpts));
+      // It may have been destroyed, and even connect anew.
+      if (this.#attempts === attempts) this.#run(() => this.#connected(fd));
+      else uring.closeDescriptor(fd);
     } catch (error) {
-      this.#attempts = undefined;
       // By then, listeners are there, and nobody is called in the midst of a promise.
-      if (this.connecting) process.nextTick(() => this.destroy(error as Error));
+      process.nextTick(() => {
+        if (this.#attempts === attempts && this.connecting) this.destroy(error as Error);
+      });
     }
   }
 
   #connected(fd: number): void {
     this.connecting = false;
+    this.#attempts = undefined;
     this.#attach(fd);
     this.#touch();
     this.emit('connect');
@@ -496,13 +511,15 @@ export class Socket extends Duplex {
     const stream = this.#stream;
     const attempted = this.#attempted;
     this.#attempts?.cancel();
+    this.#attempts = undefined;
     this.#stream = undefined;
     this.#held = [];
     callback(error);
     if (stream !== undefined) {
       if (this.#resets) stream.setOptions({ linger: 0 });
+      // Node has given the kernel what it takes when `write` returns.
+      const closed = stream.close(error ?? new AbortError(socketClosed()), !this.#resets);
       this.#resets = false;
-      const closed = stream.close(error ?? new AbortError(socketClosed()));
       void closed.then(() => this.#emitClose(error !== null));
     } else if (attempted !== undefined) {
       void attempted.then(() => this.#emitClose(error !== null));

@@ -79,9 +79,10 @@ export class StreamSocket {
    * Closes, when the kernel is done with it: what is received until then is dropped. Idempotent. Never rejects.
    *
    * @param unsent the error of what is not sent yet; without, it is sent first. Also ends the waiting of a close before.
+   * @param politely what was written just now is sent, as far as the kernel takes it without waiting.
    */
-  close(unsent?: Error): Promise<void> {
-    if (unsent !== undefined) this.sender.abort(unsent);
+  close(unsent?: Error, politely = false): Promise<void> {
+    if (unsent !== undefined) this.sender.abort(unsent, politely);
     this.closing ??= this.closeNow();
     return this.closing;
   }

@@ -56,12 +56,16 @@ function plain(value: unknown, ports: Map<number, string>): unknown {
   return value;
 }
 
+/** Of the sockets that are watched, each one's end: a server may be closed before its connections have said so. */
+let ends: Promise<unknown>[] = [];
+
 /** Has everything that happens on a socket told. */
 function watch(log: Log, side: string, socket: nodeNet.Socket, { data = true } = {}): nodeNet.Socket {
   for (const name of [...EVENTS, ...STREAM_EVENTS])
     socket.on(name, (...args: unknown[]) => log(side, name, ...(name === 'pipe' ? [] : args)));
   socket.on('error', (error) => log(side, 'error', error));
   socket.on('close', (hadError) => log(side, 'close', hadError));
+  ends.push(closed(socket));
   let bytes = '';
   if (data) {
     socket.on('data', (piece) => {
@@ -464,6 +468,34 @@ const SCRIPTS: Record<string, Script> = {
     server.close();
     await closed(server);
   },
+  async 'written, and destroyed at once'(net, log, name) {
+    const server = net.createServer((socket) => watch(log, 'server', socket));
+    const port = name(await listening(server, 0, HOST), 'PORT');
+    const client = net.connect(port, HOST);
+    client.on('error', (error) => log('client', error));
+    await once(client, 'connect');
+    client.write('the last words', (error) => log('client', 'written', error === null || error === undefined));
+    client.destroy();
+    await closed(client);
+    server.close();
+    await closed(server);
+  },
+  async 'connecting anew, after it was destroyed while it connected'(net, log, name) {
+    const server = net.createServer((socket) => socket.on('error', () => undefined).resume());
+    const port = name(await listening(server, 0, HOST), 'PORT');
+    const next = new net.Socket();
+    next.connect(port, HOST).destroy();
+    next.on('error', (error) => log('next', error));
+    const over = once(next, 'close');
+    await over;
+    next.connect(port, HOST);
+    await once(next, 'connect');
+    log('next', next.readyState);
+    next.destroy();
+    await closed(next);
+    server.close();
+    await closed(server);
+  },
   async 'bad input'(net, log) {
     const tries: Record<string, () => unknown> = {
       'no port': () => new net.Socket().connect({} as never),
@@ -509,6 +541,7 @@ const SCRIPTS: Record<string, Script> = {
 async function play(net: Net, script: Script): Promise<Record<string, unknown[]>> {
   const lists: Record<string, unknown[]> = {};
   const ports = new Map<number, string>();
+  ends = [];
   await script(
     net,
     (side, ...what) => {
@@ -520,6 +553,7 @@ async function play(net: Net, script: Script): Promise<Record<string, unknown[]>
       return port;
     },
   );
+  await Promise.all(ends);
   return lists;
 }
 
@@ -530,4 +564,22 @@ describe('the same as node:net', () => {
     expect(Object.values(expected).flat().length).toBeGreaterThan(0);
     expect(actual).toEqual(expected);
   });
+});
+
+test('a socket that is connected, or about to be, does not connect again', async () => {
+  const server = uringNet.createServer((socket) => socket.on('error', () => undefined).resume());
+  await listening(server, 0, HOST);
+  const { port } = server.address() as nodeNet.AddressInfo;
+  for (const [code, ready] of [
+    ['EISCONN', true],
+    ['EALREADY', false],
+  ] as const) {
+    const socket = uringNet.connect(port, HOST);
+    if (ready) await once(socket, 'connect');
+    socket.connect(port, HOST);
+    const [error] = await once(socket, 'error');
+    expect(error).toMatchObject({ code, syscall: 'connect', address: HOST, port });
+  }
+  server.close();
+  await closed(server);
 });

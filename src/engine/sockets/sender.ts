@@ -18,6 +18,7 @@ import { Request } from '../request.js';
 import { detachedError, outlivesThread } from '../scope.js';
 
 /** `MSG_*`: no SIGPIPE, and a send that was short is continued by the kernel. */
+const MSG_DONTWAIT = 0x40;
 const MSG_WAITALL = 0x100;
 const MSG_NOSIGNAL = 0x4000;
 
@@ -58,6 +59,8 @@ export class Sender extends Request implements Latecomer {
   /** A send is under way, or about to be. */
   private busy = false;
   private error: Error | undefined;
+  /** What becomes the error when what is about to be sent was sent, as far as the kernel takes it at once. */
+  private lastError: Error | undefined;
   private readonly blocks: Block[] = [];
   private readonly uses: (() => void)[] = [];
   private drained: (() => void)[] = [];
@@ -85,8 +88,9 @@ export class Sender extends Request implements Latecomer {
    * @param done called when the kernel has taken all of it, or with the error. Not before `write` has returned, unless there is nothing to send.
    */
   write(data: Sendable, done?: (error: Error | undefined) => void): void {
-    if (this.error !== undefined) {
-      done?.(this.error);
+    const failure = this.error ?? this.lastError;
+    if (failure !== undefined) {
+      done?.(failure);
       return;
     }
     const { length } = data;
@@ -107,8 +111,17 @@ export class Sender extends Request implements Latecomer {
     else this.drained.push(callback);
   }
 
-  /** Sends no more: what is queued fails. */
-  abort(error: Error): void {
+  /**
+   * Sends no more: what is queued fails.
+   *
+   * @param politely what the kernel was not shown yet, and takes without waiting, is sent all the same.
+   */
+  abort(error: Error, politely = false): void {
+    const isAboutToSend = this.busy && this.slot < 0;
+    if (politely && isAboutToSend) {
+      this.lastError ??= error;
+      return;
+    }
     this.error ??= error;
     if (this.slot >= 0) this.engine.core.cancel(this);
     else if (!this.busy) this.fail();
@@ -124,6 +137,7 @@ export class Sender extends Request implements Latecomer {
       // Those who are told may write more at once: it is busy until they have.
       this.advance(res);
     }
+    this.error ??= this.lastError;
     if (this.error === undefined && this.queue.length > 0) {
       this.sendLater();
       return;
@@ -170,7 +184,7 @@ export class Sender extends Request implements Latecomer {
     const { core } = engine;
     try {
       const segments = this.segments();
-      const flags = MSG_NOSIGNAL | MSG_WAITALL;
+      const flags = MSG_NOSIGNAL | (this.lastError === undefined ? MSG_WAITALL : MSG_DONTWAIT);
       const [first] = segments;
       if (segments.length === 1 && first !== undefined) prepSend(core.begin(), fd, first.address, first.length, flags);
       else {
