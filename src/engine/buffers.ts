@@ -4,12 +4,11 @@
  * @module
  */
 
+import { PAGE_SIZE } from '../ring/arena.js';
 import { UringError } from '../syscalls/index.js';
 import { checkInteger, invalidState } from '../validate.js';
 import type { Core } from './core.js';
 import { type Block, type Region, SLAB_SIZE, slabOrigin } from './pool.js';
-
-const PAGE = 4096;
 
 /** Largest buffer: 1 GiB. */
 const MAX_SIZE = 0x4000_0000;
@@ -98,7 +97,7 @@ export class BufferPool {
    */
   allocate(size: number): PooledBuffer {
     checkInteger('size', size, 1, MAX_SIZE);
-    const block = this.core.pool.take(Math.max(PAGE, size));
+    const block = this.core.pool.take(Math.max(PAGE_SIZE, size));
     const buffer = new PooledBuffer(block, size, this.giveBack);
     this.own(block, buffer);
     this.live++;
@@ -162,7 +161,7 @@ export class BufferPool {
     if (owners === undefined) return undefined;
     const origin = slabOrigin(region);
     // A block starts at a multiple of its size, up to a slab's; beyond, at a slab.
-    for (let size = PAGE; size <= SLAB_SIZE; size *= 2) {
+    for (let size = PAGE_SIZE; size <= SLAB_SIZE; size *= 2) {
       const start = origin + Math.floor((offset - origin) / size) * size;
       const owner = owners.get(start);
       if (owner !== undefined) return owner;

@@ -8,18 +8,13 @@ import { AbortError, op, Uring } from '../engine/index.js';
 import { Errno } from '../syscalls/index.js';
 import { checkInteger, checkOptions, invalidArgType, invalidArgValue } from '../validate.js';
 import { Connection } from './connection.js';
-import { checkPath } from './listen.js';
-import { type InternetAddress, type Lookup, literal, resolve } from './resolve.js';
+import { type InternetAddress, literal, resolve } from './resolve.js';
 import { addressError, bindTo, createPair, createSocket, type SocketAddress } from './socket.js';
-import { applySettings, checkSettings, SOCKET_SETTINGS, type SocketSettings } from './socket-options.js';
+import { applySettings } from './socket-options.js';
+import { checkTarget, checkUring, TARGET_OPTIONS, type TargetOptions } from './target.js';
 
 /** Where and how to connect. */
-export interface ConnectOptions extends SocketSettings {
-  /** A name or an address; default `'localhost'`. */
-  readonly host?: string | undefined;
-  readonly port?: number | undefined;
-  /** A Unix socket instead: a path, or an abstract name, with a null character in front. */
-  readonly path?: string | undefined;
+export interface ConnectOptions extends TargetOptions {
   /** The address of this side. */
   readonly localAddress?: string | undefined;
   /** The port of this side. */
@@ -32,26 +27,9 @@ export interface ConnectOptions extends SocketSettings {
   readonly attemptTimeout?: number | undefined;
   /** Gives up. */
   readonly signal?: AbortSignal | undefined;
-  /** The resolver for `host`. Default `node:dns/promises`. */
-  readonly lookup?: Lookup | undefined;
-  /** The engine; default: that of this thread. */
-  readonly uring?: Uring | undefined;
 }
 
-const CONNECT_OPTIONS = [
-  'host',
-  'port',
-  'path',
-  'localAddress',
-  'localPort',
-  'family',
-  'timeout',
-  'attemptTimeout',
-  'signal',
-  'lookup',
-  'uring',
-  ...SOCKET_SETTINGS,
-];
+const CONNECT_OPTIONS = ['localAddress', 'localPort', 'family', 'timeout', 'attemptTimeout', 'signal', ...TARGET_OPTIONS];
 
 const ATTEMPT_MS = 250;
 
@@ -167,21 +145,11 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-function checkUring(uring: unknown): void {
-  if (!(uring instanceof Uring)) throw invalidArgType('options.uring', 'an instance of Uring', uring);
-}
-
 function checkConnectOptions(options: ConnectOptions): void {
   checkOptions(options, CONNECT_OPTIONS);
-  const { host, port, path, localAddress, localPort, family, timeout, attemptTimeout, signal, lookup, uring } = options;
-  if (path !== undefined) {
-    checkPath(path);
-    if (host !== undefined || port !== undefined) throw invalidArgValue('options.path', path, 'excludes host and port');
-  } else {
-    checkInteger('options.port', port, 1, 0xffff);
-  }
-  if (host !== undefined && (typeof host !== 'string' || host === ''))
-    throw invalidArgType('options.host', 'a non-empty string', host);
+  const { port, path, localAddress, localPort, family, timeout, attemptTimeout, signal } = options;
+  checkTarget(options);
+  if (path === undefined) checkInteger('options.port', port, 1, 0xffff);
   if (localAddress !== undefined) literal(localAddress, 0);
   if (localPort !== undefined) checkInteger('options.localPort', localPort, 0, 0xffff);
   if (family !== undefined && family !== 0 && family !== 4 && family !== 6) {
@@ -192,7 +160,4 @@ function checkConnectOptions(options: ConnectOptions): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalidArgType('options.signal', 'an instance of AbortSignal', signal);
   }
-  if (lookup !== undefined && typeof lookup !== 'function') throw invalidArgType('options.lookup', 'of type function', lookup);
-  if (uring !== undefined) checkUring(uring);
-  checkSettings(options);
 }

@@ -115,6 +115,11 @@ export class Connection implements AsyncIterable<Chunk> {
    * @throws UringError ECONNRESET, ETIMEDOUT; AbortError when the connection or its engine is closed.
    */
   read(): Promise<Chunk | null> {
+    return this.next(itself);
+  }
+
+  /** What is read next, in the form that is asked for: a promise for each chunk, and none on the way. */
+  private next<Result>(form: (chunk: Chunk | null) => Result): Promise<Result> {
     this.current?.release();
     this.current = undefined;
     const chunk = this.queue.shift();
@@ -122,7 +127,7 @@ export class Connection implements AsyncIterable<Chunk> {
       this.current = chunk;
       this.queued -= chunk.length;
       if (!this.ended) this.socket.receiver.start();
-      return Promise.resolve(chunk);
+      return Promise.resolve(form(chunk));
     }
     if (this.error !== undefined) {
       const { error } = this;
@@ -130,9 +135,9 @@ export class Connection implements AsyncIterable<Chunk> {
       this.error = undefined;
       return Promise.reject(error);
     }
-    if (this.ended) return Promise.resolve(null);
+    if (this.ended) return Promise.resolve(form(null));
     return new Promise((resolve, reject) => {
-      this.readers.push({ resolve, reject });
+      this.readers.push({ resolve: (next) => resolve(form(next)), reject });
       this.socket.receiver.start();
     });
   }
@@ -141,10 +146,7 @@ export class Connection implements AsyncIterable<Chunk> {
   [Symbol.asyncIterator](): AsyncIterableIterator<Chunk> {
     const iterator: AsyncIterableIterator<Chunk> = {
       [Symbol.asyncIterator]: () => iterator,
-      next: async () => {
-        const value = await this.read();
-        return value === null ? { done: true, value: undefined } : { done: false, value };
-      },
+      next: () => this.next(asResult),
       return: async () => {
         this.current?.release();
         this.current = undefined;
@@ -165,12 +167,11 @@ export class Connection implements AsyncIterable<Chunk> {
     try {
       this.checkOpen();
       if (this.ending !== undefined) throw invalidState('the connection was shut down for writing');
-      const all = Array.isArray(data) ? data.map(checkWritable) : [checkWritable(data)];
+      const before = Array.isArray(data) ? data.map(checkWritable) : undefined;
+      const last = before === undefined ? checkWritable(data) : (before.pop() ?? new Uint8Array(0));
       return new Promise((resolve, reject) => {
-        const done = (error: Error | undefined) => (error === undefined ? resolve() : reject(error));
-        const last = all.pop() ?? new Uint8Array(0);
-        for (const one of all) this.send(one, undefined);
-        this.send(last, done);
+        if (before !== undefined) for (const one of before) this.send(one, undefined);
+        this.send(last, (error) => (error === undefined ? resolve() : reject(error)));
       });
     } catch (error) {
       return Promise.reject(error);
@@ -271,6 +272,11 @@ export class Connection implements AsyncIterable<Chunk> {
     return this.socket.fd;
   }
 }
+
+const itself = (chunk: Chunk | null): Chunk | null => chunk;
+
+const asResult = (value: Chunk | null): IteratorResult<Chunk> =>
+  value === null ? { done: true, value: undefined } : { done: false, value };
 
 function checkWritable(data: unknown): Sendable {
   if (typeof data === 'string') return Buffer.from(data);

@@ -13,3 +13,4 @@ export { Listener, type ListenOptions, listen } from './listen.js';
 export type { Lookup } from './resolve.js';
 export type { AddressError, SocketAddress } from './socket.js';
 export type { SocketSettings } from './socket-options.js';
+export type { TargetOptions } from './target.js';

@@ -7,29 +7,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type MultishotIterator, op, Uring } from '../engine/index.js';
 import { Errno, type UringError } from '../syscalls/index.js';
-import { checkCString, checkInteger, checkOptions, invalidArgType, invalidArgValue } from '../validate.js';
+import { checkInteger, checkOptions, invalidArgValue } from '../validate.js';
 import { Connection } from './connection.js';
-import { type Lookup, resolve } from './resolve.js';
+import { resolve } from './resolve.js';
 import { addressError, addressOf, bindTo, createSocket, type SocketAddress } from './socket.js';
-import { applySettings, checkSettings, SOCKET_SETTINGS, type SocketSettings } from './socket-options.js';
+import { applySettings } from './socket-options.js';
+import { checkTarget, TARGET_OPTIONS, type TargetOptions } from './target.js';
 
 /** Where and how to listen. The settings are those of the listener, and Linux hands them on to the connections that are taken. */
-export interface ListenOptions extends SocketSettings {
-  /** A name or an address; default: all addresses, IPv6 and IPv4. */
-  readonly host?: string | undefined;
-  /** 0, the default, for one of the kernel's choice. */
-  readonly port?: number | undefined;
-  /** A Unix socket instead: a path, which is unlinked at the end; or an abstract name, with a null character in front. */
-  readonly path?: string | undefined;
+export interface ListenOptions extends TargetOptions {
   /** How many connections wait to be taken; the kernel caps it at net.core.somaxconn. Default 511. */
   readonly backlog?: number | undefined;
-  /** The resolver for `host`. Default `node:dns/promises`. */
-  readonly lookup?: Lookup | undefined;
-  /** The engine; default: that of this thread. */
-  readonly uring?: Uring | undefined;
 }
-
-const LISTEN_OPTIONS = ['host', 'port', 'path', 'backlog', 'lookup', 'uring', ...SOCKET_SETTINGS];
 
 /** What accept(2) fails with because of a connection that is gone, or a network that is not there: the next may do. */
 const OF_THE_CONNECTION = new Set([
@@ -106,26 +95,11 @@ function open(uring: Uring, options: ListenOptions, address: SocketAddress): Lis
 }
 
 function checkListenOptions(options: ListenOptions): void {
-  checkOptions(options, LISTEN_OPTIONS);
-  const { host, port, path, backlog, lookup, uring } = options;
-  if (host !== undefined && (typeof host !== 'string' || host === ''))
-    throw invalidArgType('options.host', 'a non-empty string', host);
+  checkOptions(options, ['backlog', ...TARGET_OPTIONS]);
+  const { port, backlog } = options;
+  checkTarget(options);
   if (port !== undefined) checkInteger('options.port', port, 0, 0xffff);
-  if (path !== undefined) {
-    checkPath(path);
-    if (host !== undefined || port !== undefined) throw invalidArgValue('options.path', path, 'excludes host and port');
-  }
   if (backlog !== undefined) checkInteger('options.backlog', backlog, 1, 0x7fff_ffff);
-  if (lookup !== undefined && typeof lookup !== 'function') throw invalidArgType('options.lookup', 'of type function', lookup);
-  if (uring !== undefined && !(uring instanceof Uring)) throw invalidArgType('options.uring', 'an instance of Uring', uring);
-  checkSettings(options);
-}
-
-/** Checks the name of a Unix socket, except for its length. */
-export function checkPath(path: unknown): void {
-  if (typeof path !== 'string' || path === '') throw invalidArgType('options.path', 'a non-empty string', path);
-  // The first null character makes it abstract; others would end it.
-  if (!path.startsWith('\0')) checkCString('options.path', path);
 }
 
 /**

@@ -216,7 +216,12 @@ const SCRIPTS: Record<string, Script> = {
     await closed(socket);
   },
   async 'destroyed in every state'(net, log, name) {
-    const server = net.createServer((socket) => socket.on('error', () => undefined).resume());
+    // Its side stays open: what a client sees before its own end must not depend on who is faster.
+    const held: nodeNet.Socket[] = [];
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+      held.push(socket);
+      socket.on('error', () => undefined).resume();
+    });
     const port = name(await listening(server, 0, HOST), 'PORT');
     const never = watch(log, 'never connected', new net.Socket());
     never.destroy();
@@ -245,6 +250,7 @@ const SCRIPTS: Record<string, Script> = {
     soon.destroySoon();
     await closed(soon);
     log('soon', soon.bytesWritten);
+    for (const socket of held) socket.destroy();
     server.close();
     await closed(server);
   },

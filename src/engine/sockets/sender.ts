@@ -203,7 +203,9 @@ export class Sender extends Request implements Latecomer {
 
   /** What goes with the next send: the start of the queue. */
   private segments(): Segment[] {
-    const pieces = this.queue.length === 1 ? this.queue : this.queue.slice(0, MOST_PIECES);
+    const [first] = this.queue;
+    if (this.queue.length === 1 && first !== undefined) return [this.whole(first)];
+    const pieces = this.queue.slice(0, MOST_PIECES);
     const segments: Segment[] = [];
     let room = MOST_COPIED;
     let start = this.sent;
@@ -230,6 +232,14 @@ export class Sender extends Request implements Latecomer {
     }
     flushCopies();
     return segments;
+  }
+
+  /** The rest of the only piece: what nearly all sends are. */
+  private whole({ data, length }: Piece): Segment {
+    const start = this.sent;
+    const address = this.addressOf(data, length);
+    if (address !== undefined) return { address: address + start, length: Math.min(length - start, MOST_BYTES) };
+    return this.copy([{ data: data as Uint8Array, start, length: Math.min(length - start, MOST_COPIED) }]);
   }
 
   /** The address of memory that the kernel can be given as it is. */

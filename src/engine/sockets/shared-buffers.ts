@@ -7,6 +7,7 @@
  * @module
  */
 
+import { PAGE_SIZE } from '../../ring/arena.js';
 import { BufferGroup } from '../buffer-group.js';
 import type { BufferOwner } from '../buffers.js';
 import { Chunk } from '../chunk.js';
@@ -19,8 +20,6 @@ const BUFFERS = 64;
 
 /** From how few buffers on data is copied out. */
 const FEW = BUFFERS / 4;
-
-const PAGE = 4096;
 
 /** Somebody who found no buffer. */
 export interface Starved {
@@ -76,7 +75,7 @@ export class SharedBuffers {
   private copyOut(chunk: Chunk): Chunk {
     const { core } = this.engine;
     const { length } = chunk;
-    const block = core.pool.take(Math.max(PAGE, length));
+    const block = core.pool.take(Math.max(PAGE_SIZE, length));
     chunk.copyTo(block.plain(0, length));
     chunk.release();
     return new Chunk(new Copy(this.engine, block), 0, block, 0, length);

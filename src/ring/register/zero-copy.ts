@@ -7,7 +7,7 @@
 
 import { checkBuffer, checkInteger, checkOptions, checkUint32 } from '../../validate.js';
 import { RegionDesc, ZcrxAreaReg, ZcrxCtrl, ZcrxIfqReg } from '../abi/register.js';
-import type { ArenaBlock } from '../arena.js';
+import { type ArenaBlock, PAGE_SIZE } from '../arena.js';
 import type { RingCore } from '../core.js';
 import { register, registerStruct, writeAddress } from './call.js';
 
@@ -37,8 +37,6 @@ export interface ZeroCopyQueue {
   readonly refillEntries: number;
 }
 
-const PAGE = 4096;
-
 /** Bytes of an entry of the refill ring. */
 const REFILL_ENTRY = 16;
 
@@ -61,7 +59,7 @@ export class ZeroCopy {
     checkBuffer('options.area', area);
     const { core } = this;
     const { arena } = core;
-    const regionSize = Math.ceil((PAGE + entries * REFILL_ENTRY) / PAGE) * PAGE;
+    const regionSize = Math.ceil((PAGE_SIZE + entries * REFILL_ENTRY) / PAGE_SIZE) * PAGE_SIZE;
     const refillRing = arena.block(regionSize);
     try {
       return arena.scratch(ZcrxIfqReg.SIZE + ZcrxAreaReg.SIZE + RegionDesc.SIZE, (at, address) => {
