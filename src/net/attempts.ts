@@ -49,7 +49,7 @@ export class Attempts {
 
   /** Connects to a Unix socket. @returns the descriptor. @throws Error with `address`. */
   toPath(path: string): Promise<number> {
-    return this.only({ family: 'unix', path }, undefined, [path, undefined, undefined]);
+    return this.attemptOne({ family: 'unix', path }, undefined, [path, undefined, undefined]);
   }
 
   /** Checks what says where to connect to. @throws TypeError, RangeError, as `node:net`. */
@@ -132,11 +132,11 @@ export class Attempts {
   ): Promise<number> {
     const any = family === 4 ? '0.0.0.0' : '::';
     const local = localAddress || localPort ? literal(localAddress || any, localPort ?? 0) : undefined;
-    return this.only(literal(address, port), local, [address, port, family]);
+    return this.attemptOne(literal(address, port), local, [address, port, family]);
   }
 
   /** The one attempt that there is. */
-  private async only(address: SocketAddress, local: InternetAddress | undefined, told: unknown[]): Promise<number> {
+  private async attemptOne(address: SocketAddress, local: InternetAddress | undefined, told: unknown[]): Promise<number> {
     const { progress } = this;
     const fd = this.open(address, local);
     progress.emit('connectionAttempt', ...told);
