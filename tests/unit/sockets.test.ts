@@ -108,6 +108,13 @@ describeOnBothKernels('connections', (kernel, name) => {
     sender.abort(new Error('over'), true);
     sender.write(Buffer.from('x'), note('after'));
     await new Promise<void>((resolve) => sender.whenDrained(resolve));
+    // The same from within the callback of a write.
+    const within = uring.sockets.sender(one.fd);
+    within.write(Buffer.from('!'), () => {
+      within.write(Buffer.from('?'), note('within'));
+      within.abort(new Error('over'), true);
+    });
+    await new Promise<void>((resolve) => within.whenDrained(resolve));
     // More than the kernel takes: the rest is given up.
     const rude = uring.sockets.sender(one.fd);
     rude.write(Buffer.alloc(8 * 1024 * 1024), note('much'));
@@ -116,10 +123,11 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(told).toEqual([
       ['after', 'over'],
       ['before', undefined],
+      ['within', undefined],
       ['much', 'over'],
     ]);
     await one.close();
-    expect(`${(await drain(other)).subarray(0, 11)}`).toBe('last words\0');
+    expect(`${(await drain(other)).subarray(0, 13)}`).toBe('last words!?\0');
   });
 
   test('both ways at once: nothing is lost, doubled or reordered', async () => {

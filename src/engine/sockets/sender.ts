@@ -61,6 +61,8 @@ export class Sender extends Request implements Latecomer {
   private error: Error | undefined;
   /** What becomes the error when what is about to be sent was sent, as far as the kernel takes it at once. */
   private lastError: Error | undefined;
+  /** What is under way is the last. */
+  private isLast = false;
   private readonly blocks: Block[] = [];
   private readonly uses: (() => void)[] = [];
   private drained: (() => void)[] = [];
@@ -137,11 +139,12 @@ export class Sender extends Request implements Latecomer {
       // Those who are told may write more at once: it is busy until they have.
       this.advance(res);
     }
-    this.error ??= this.lastError;
+    if (this.isLast) this.error ??= this.lastError;
     if (this.error === undefined && this.queue.length > 0) {
       this.sendLater();
       return;
     }
+    this.error ??= this.lastError;
     this.busy = false;
     if (this.error !== undefined) this.fail();
     else this.tellDrained();
@@ -184,7 +187,8 @@ export class Sender extends Request implements Latecomer {
     const { core } = engine;
     try {
       const segments = this.segments();
-      const flags = MSG_NOSIGNAL | (this.lastError === undefined ? MSG_WAITALL : MSG_DONTWAIT);
+      this.isLast = this.lastError !== undefined;
+      const flags = MSG_NOSIGNAL | (this.isLast ? MSG_DONTWAIT : MSG_WAITALL);
       const [first] = segments;
       if (segments.length === 1 && first !== undefined) prepSend(core.begin(), fd, first.address, first.length, flags);
       else {
