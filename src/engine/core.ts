@@ -29,7 +29,15 @@ import {
   SqeFlag,
   SqRingFlag,
 } from '../ring/index.js';
-import { type Doorbell, type DoorbellKind, Errno, type SocketCalls, type Syscalls, UringError } from '../syscalls/index.js';
+import {
+  type Doorbell,
+  type DoorbellKind,
+  Errno,
+  type HostFacts,
+  type SocketCalls,
+  type Syscalls,
+  UringError,
+} from '../syscalls/index.js';
 import { invalidState, outOfRange } from '../validate.js';
 import { Backlog } from './backlog.js';
 import { AbortError } from './errors.js';
@@ -202,6 +210,11 @@ export class Core {
   /** What is asked about sockets without the ring. */
   get sockets(): SocketCalls {
     return this.syscalls.sockets;
+  }
+
+  /** What is known of the machine. */
+  get host(): HostFacts {
+    return this.syscalls.host();
   }
 
   /** lseek(2), at once. */

@@ -1,4 +1,5 @@
 export type { OpcodeName } from '../ring/index.js';
+export { Backend, type Configuration } from './backend.js';
 export type { BufferPool, PooledBuffer } from './buffers.js';
 export type { Chunk } from './chunk.js';
 export { AbortError } from './errors.js';

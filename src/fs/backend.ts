@@ -4,34 +4,15 @@
  * @module
  */
 
-import { type OpcodeName, Uring } from '../engine/index.js';
-import { checkOptions, invalidArgType } from '../validate.js';
+import { Backend, type Configuration, type OpcodeName, type Uring } from '../engine/index.js';
 
-/** What {@link configure} takes. */
-export interface Configuration {
-  /**
-   * Work through `node:fs/promises` where there is no io_uring, with one warning, instead of failing with the reason. Default: whether
-   * the environment says `URING_FALLBACK=1`.
-   */
-  readonly fallback?: boolean | undefined;
-}
+export type { Configuration };
 
-const TEMPORARY = new Set<string | undefined>(['EMFILE', 'ENFILE']);
+const choice = new Backend('uring/fs', 'node:fs/promises');
 
-let fallback = process.env.URING_FALLBACK === '1';
-let current: Uring | undefined;
-/** Why there is no io_uring, since the fallback took over. */
-let reason: unknown;
-
-/** Sets how the module behaves, for this thread. */
+/** Sets how the module behaves, for this thread. @throws TypeError. */
 export function configure(configuration: Configuration): void {
-  checkOptions(configuration, ['fallback'], 'configuration');
-  if (configuration.fallback === undefined) return;
-  if (typeof configuration.fallback !== 'boolean') {
-    throw invalidArgType('configuration.fallback', 'of type boolean', configuration.fallback);
-  }
-  fallback = configuration.fallback;
-  if (!fallback) reason = undefined;
+  choice.configure(configuration);
 }
 
 /**
@@ -40,7 +21,7 @@ export function configure(configuration: Configuration): void {
  * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
  */
 export function backend(): 'io_uring' | 'node' {
-  return ring() === undefined ? 'node' : 'io_uring';
+  return choice.name;
 }
 
 /**
@@ -49,18 +30,7 @@ export function backend(): 'io_uring' | 'node' {
  * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
  */
 export function ring(): Uring | undefined {
-  if (current !== undefined && !current.closed) return current;
-  if (reason !== undefined) return undefined;
-  try {
-    current = Uring.default();
-    return current;
-  } catch (error) {
-    // Too many descriptors: not for ever, and Node needs one as well.
-    if (!fallback || TEMPORARY.has((error as { code?: string }).code)) throw error;
-    reason = error;
-    process.emitWarning(`uring/fs falls back to node:fs/promises. ${(error as Error).message}`, { code: 'URING_FALLBACK' });
-    return undefined;
-  }
+  return choice.ring();
 }
 
 /** What functions need of the kernel, by what they do. */

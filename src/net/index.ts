@@ -5,6 +5,7 @@
  */
 
 import net from 'node:net';
+import { backend, type Configuration, configure } from './backend.js';
 import { type ConnectionListener, overRing, Server, type ServerOptions } from './server.js';
 import { normalizeArgs, Socket, type SocketOptions } from './socket.js';
 
@@ -45,8 +46,8 @@ export const {
   setDefaultAutoSelectFamilyAttemptTimeout,
 } = net;
 
-export type { ConnectionListener, ServerOptions, SocketOptions };
-export { overRing, Server, Socket };
+export type { Configuration, ConnectionListener, ServerOptions, SocketOptions };
+export { backend, configure, overRing, Server, Socket };
 
 export default {
   BlockList,
@@ -54,6 +55,8 @@ export default {
   Socket,
   SocketAddress,
   Stream,
+  backend,
+  configure,
   connect,
   createConnection,
   createServer,

@@ -10,12 +10,13 @@
 
 import { chmodSync, statSync } from 'node:fs';
 import net from 'node:net';
-import { Uring } from '../engine/index.js';
+import type { Uring } from '../engine/index.js';
 import { Listener } from '../sockets/listen.js';
 import { literal } from '../sockets/resolve.js';
 import { addressOf, bindTo, createSocket, type SocketAddress } from '../sockets/socket.js';
 import { applySettings, type SocketSettings } from '../sockets/socket-options.js';
 import { Errno, type UringError } from '../syscalls/index.js';
+import { ring } from './backend.js';
 import { errnoException } from './errors.js';
 import { CONNECTED, type CountingServer, Socket } from './socket.js';
 
@@ -192,7 +193,7 @@ interface MoreListenOptions {
  * cluster's primary shares with its workers) stay Node's.
  *
  * @param server is changed, and returned.
- * @param uring the engine; default: that of the thread.
+ * @param uring the engine; default: that of the thread that listens. Without io_uring, `listen` throws, or is Node's own: see `configure`.
  *
  * @example
  * ```ts
@@ -207,15 +208,18 @@ export function overRing<Server extends net.Server>(server: Server, uring?: Urin
   const listen = own.listen as (...args: unknown[]) => typeof own;
   let closing = 0;
   let reusePort = false;
+  /** Of the next `listen`; `undefined` for Node's own way. */
+  let engine: Uring | undefined;
   const methods = {
     listen(...args: unknown[]) {
+      engine = ring(uring);
       reusePort = Boolean((args[0] as MoreListenOptions | null | undefined)?.reusePort);
       return listen.apply(own, args);
     },
     _listen2(...args: ListenArguments) {
-      if (own._handle === null) {
+      if (own._handle === null && engine !== undefined) {
         closing++;
-        own._handle = bind(own, uring ?? Uring.default(), args, reusePort, () => {
+        own._handle = bind(own, engine, args, reusePort, () => {
           closing--;
           own._emitCloseIfDrained();
         });

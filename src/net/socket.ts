@@ -8,7 +8,7 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
-import type net from 'node:net';
+import net from 'node:net';
 import { Duplex } from 'node:stream';
 import { AbortError, type Chunk, Uring } from '../engine/index.js';
 import type { SocketAddress } from '../sockets/socket.js';
@@ -17,6 +17,7 @@ import { StreamSocket } from '../sockets/stream-socket.js';
 import { Errno, type UringError } from '../syscalls/index.js';
 import { invalidArgType, invalidArgValue, outOfRange } from '../validate.js';
 import { Attempts } from './attempts.js';
+import { ring } from './backend.js';
 import {
   addressException,
   closedBeforeConnection,
@@ -98,7 +99,7 @@ export class Socket extends Duplex {
   #pending: readonly Written[] = [];
   #referenced = true;
   #resets = false;
-  #settings: { noDelay: boolean; keepAlive: boolean; keepAliveIdle: number };
+  #settings = { noDelay: false, keepAlive: false, keepAliveIdle: 0 };
   readonly #onread: net.OnReadOpts | undefined;
   /** What came after {@link net.OnReadOpts.callback} had asked for a pause. */
   #held: Buffer[] = [];
@@ -107,9 +108,16 @@ export class Socket extends Duplex {
   #sockname: SocketAddress | undefined = undefined;
   #peername: SocketAddress | undefined = undefined;
 
-  /** @throws TypeError for options that make no sense; UringUnavailableError for a descriptor, where there is no io_uring. */
+  /**
+   * Where the module has fallen back (see `configure`), one of Node's is made instead.
+   *
+   * @throws TypeError for options that make no sense; UringUnavailableError for a descriptor, where there is no io_uring.
+   */
+  // biome-ignore lint/correctness/noUnreachableSuper: one of Node's is made instead.
   constructor(options: SocketOptions | number = {}) {
     const given: SocketOptions = typeof options === 'number' ? { fd: options } : { ...options };
+    // biome-ignore lint/correctness/noConstructorReturn: Node's, in place of ours.
+    if (given[CONNECTED] === undefined && usesNode(given.uring)) return new net.Socket(given) as unknown as Socket;
     for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode'] as const) {
       const value = (given as Record<string, unknown>)[name];
       if (value) throw invalidArgValue(`options.${name}`, value, 'is not supported');
@@ -274,7 +282,7 @@ export class Socket extends Duplex {
   async #connectNow(options: Partial<net.IpcSocketConnectOpts & net.TcpSocketConnectOpts>): Promise<void> {
     let attempts: Attempts | undefined;
     try {
-      const uring = this.#given ?? Uring.default();
+      const uring = this.#engine();
       attempts = new Attempts(uring, this);
       this.#attempts = attempts;
       const fd = await (options.path ? attempts.toPath(options.path) : attempts.toHost(options as net.TcpSocketConnectOpts));
@@ -302,7 +310,7 @@ export class Socket extends Duplex {
   /** The descriptor is connected, and ours. */
   #attach(fd: number): void {
     this.#context ??= OUTSIDE.runInAsyncScope(() => new AsyncResource('URINGSOCKET'));
-    const stream = new StreamSocket(this.#given ?? Uring.default(), fd, {
+    const stream = new StreamSocket(this.#engine(), fd, {
       received: (chunk) => this.#onChunk(chunk),
       ended: (error) => this.#run(() => this.#onEnd(error)),
       engineClosed: (error) => this.#run(() => this.destroy(error)),
@@ -314,9 +322,13 @@ export class Socket extends Duplex {
     if (keepAlive) this.#set({ keepAlive, ...(keepAliveIdle > 0 ? { keepAliveIdle } : {}) });
   }
 
+  #engine(): Uring {
+    return ring(this.#given) ?? Uring.default();
+  }
+
   #checkDescriptor(fd: number): void {
     if (!Number.isInteger(fd) || fd < 0) throw outOfRange('options.fd', '>= 0 && <= 2147483647', fd);
-    const { calls } = (this.#given ?? Uring.default()).sockets;
+    const { calls } = this.#engine().sockets;
     const kind = new Uint8Array(4);
     if (calls.getsockopt(fd, SOL_SOCKET, SO_TYPE, kind) < 0 || kind[0] !== SOCK_STREAM) throw invalidDescriptorType();
   }
@@ -634,6 +646,15 @@ export class Socket extends Duplex {
         throw error;
       });
     }
+  }
+}
+
+/** Whether the module has fallen back. What fails otherwise, fails when the engine is needed. */
+function usesNode(given: Uring | undefined): boolean {
+  try {
+    return ring(given) === undefined;
+  } catch {
+    return false;
   }
 }
 

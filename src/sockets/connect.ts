@@ -45,6 +45,7 @@ const ATTEMPT_MS = 250;
 export async function connect(options: ConnectOptions): Promise<Connection> {
   checkConnectOptions(options);
   const { path, host = 'localhost', port = 0, family = 0, timeout, signal, lookup, uring = Uring.default() } = options;
+  uring.sockets.prepare();
   if (signal?.aborted) throw new AbortError(signal.reason);
   const controller = new AbortController();
   const onAbort = () => controller.abort(signal?.reason);
@@ -69,6 +70,7 @@ export function socketpair(options: { readonly uring?: Uring } = {}): [Connectio
   checkOptions(options, ['uring']);
   const { uring = Uring.default() } = options;
   checkUring(uring);
+  uring.sockets.prepare();
   const [one, other] = createPair(uring.sockets.calls);
   return [new Connection(uring, one), new Connection(uring, other)];
 }

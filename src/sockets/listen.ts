@@ -59,6 +59,7 @@ const RETRY_MS = 20;
 export async function listen(options: ListenOptions = {}): Promise<Listener> {
   checkListenOptions(options);
   const { host, port = 0, path, lookup, uring = Uring.default() } = options;
+  uring.sockets.prepare();
   if (path !== undefined) return open(uring, options, { family: 'unix', path });
   if (host === undefined) return listenOnAll(uring, options, port);
   const [first] = await resolve(host, port, 0, lookup);

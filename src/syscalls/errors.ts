@@ -124,6 +124,15 @@ export function explainKoffi(cause: unknown): Explanation {
   };
 }
 
+/** A kernel that has io_uring, but not what a part of the library is built on. */
+export function explainMissing(what: string, since: string, host: HostFacts): Explanation {
+  return {
+    reason: 'no-kernel-support',
+    text: `The kernel (${host.kernelRelease}) has no ${what}.`,
+    remedy: `Use Linux ${since} or later.`,
+  };
+}
+
 /** What an errno of io_uring_setup(2) means on a machine of which these facts are known. */
 export function explainSetupErrno(errno: number, host: HostFacts): Explanation {
   const number = Math.abs(errno);

@@ -8,6 +8,7 @@ export { allErrnos, Errno, type ErrnoName, errnoName, errnoSentence } from './er
 export {
   type Explanation,
   explainDisabled,
+  explainMissing,
   explainSetupErrno,
   setupError,
   type UnavailableReason,

@@ -169,6 +169,43 @@ const CASES = {
     await once(server, 'close');
     return { answers, kind };
   },
+  /** Where there is no io_uring. */
+  async unavailable() {
+    const errors = [];
+    const attempt = (body) => {
+      try {
+        body();
+      } catch (error) {
+        errors.push(error.code);
+      }
+    };
+    attempt(() => net.createServer().listen(0));
+    attempt(() => net.backend());
+    attempt(() => net.configure({ fallback: 'yes' }));
+    attempt(() => net.configure({ fallbck: true }));
+    const [error] = await once(net.connect(1, HOST), 'error');
+    errors.push(error.code);
+    return errors;
+  },
+  async fallback(how) {
+    const warnings = [];
+    process.on('warning', ({ code }) => warnings.push(code));
+    if (how === 'configure') net.configure({ fallback: true });
+    const server = createServer((request, response) => response.end(`${request.url} ${kindOf(request.socket)}`));
+    const port = await listening(server);
+    const agent = new Agent();
+    const [response] = await once(http.get({ port, host: HOST, path: '/a', agent }), 'response');
+    const answer = await textOf(response);
+    const echo = net.createServer((socket) => socket.pipe(socket));
+    const client = new net.Socket().connect(await listening(echo), HOST);
+    client.end('text');
+    const text = await textOf(client);
+    for (const one of [server, echo]) {
+      one.close();
+      await once(one, 'close');
+    }
+    return { backend: net.backend(), answer, text, kind: kindOf(client), warnings };
+  },
   async ws() {
     const server = createServer();
     const sockets = new WebSocketServer({ server });
@@ -196,4 +233,4 @@ const CASES = {
   },
 };
 
-console.log(JSON.stringify(await CASES[process.argv[2]]()));
+console.log(JSON.stringify(await CASES[process.argv[2]](...process.argv.slice(3))));

@@ -47,3 +47,24 @@ test('undici', async () => {
 test('ws', async () => {
   expect(await seen('ws')).toEqual({ text: 'text', binary: 300_000, kind: 'ours' });
 });
+
+test('without io_uring: the reason, at each entrance', async () => {
+  expect(await runChild('net.mjs', ['unavailable'], [], { URING_DISABLE: '1' })).toEqual([
+    'ERR_URING_UNAVAILABLE',
+    'ERR_URING_UNAVAILABLE',
+    'ERR_INVALID_ARG_TYPE',
+    'ERR_INVALID_ARG_VALUE',
+    'ERR_URING_UNAVAILABLE',
+  ]);
+});
+
+test.each(['environment', 'configure'])('without io_uring: a fallback that was asked for (%s) is Node', async (how) => {
+  const env = { URING_DISABLE: '1', ...(how === 'environment' ? { URING_FALLBACK: '1' } : {}) };
+  expect(await runChild('net.mjs', ['fallback', how], [], env)).toEqual({
+    backend: 'node',
+    answer: '/a of Node',
+    text: 'text',
+    kind: 'of Node',
+    warnings: ['URING_FALLBACK'],
+  });
+});

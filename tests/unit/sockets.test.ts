@@ -7,6 +7,7 @@ import { Uring } from '../../src/index.js';
 import { Opcode } from '../../src/ring/index.js';
 import { type Connection, connect, type Listener, listen, socketpair } from '../../src/sockets/index.js';
 import { Errno } from '../../src/syscalls/index.js';
+import { SimulatedKernel } from '../../src/testing/index.js';
 import { describeOnBothKernels } from '../helpers/kernels.js';
 
 const cleanUp: (() => unknown)[] = [];
@@ -428,4 +429,23 @@ describeOnBothKernels('a listener', (kernel, name) => {
       expect(simulated?.openDescriptors).toHaveLength(before as number);
     });
   }
+});
+
+test('a kernel without rings of buffers is one error, before there is a socket', async () => {
+  const kernel = new SimulatedKernel();
+  const uring = Uring.open({ syscalls: kernel });
+  for (const attempt of [listen, connect]) {
+    kernel.fail('register', Errno.EINVAL, Errno.EINVAL);
+    expect(await errorOf(attempt({ host: '127.0.0.1', port: 1, uring }))).toMatchObject({
+      code: 'ERR_URING_UNAVAILABLE',
+      reason: 'no-kernel-support',
+    });
+  }
+  // It is no reason for ever: memory may come back.
+  kernel.fail('register', Errno.ENOMEM);
+  expect(() => socketpair({ uring })).toThrow(expect.objectContaining({ code: 'ENOMEM' }));
+  const [one, other] = socketpair({ uring });
+  await Promise.all([one.close(), other.close()]);
+  await uring.close();
+  expect(await errorOf(listen({ uring }))).toMatchObject({ code: 'ERR_INVALID_STATE' });
 });

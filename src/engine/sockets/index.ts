@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { SocketCalls } from '../../syscalls/index.js';
+import { Errno, explainMissing, type SocketCalls, UringError, UringUnavailableError } from '../../syscalls/index.js';
+import { invalidState } from '../../validate.js';
 import type { Engine } from '../operation.js';
 import type { Request } from '../request.js';
 import { Receiver, type ReceiveSink } from './receiver.js';
@@ -28,10 +29,29 @@ export class StreamSockets {
     return this.engine.core.sockets;
   }
 
-  /** @throws UringError where the kernel has no rings of buffers (before 5.19). */
+  /**
+   * Makes sure that there is what connections receive into: before the first socket is made, so that none fails for it.
+   *
+   * @throws UringUnavailableError where the kernel has no rings of buffers (before 5.19); UringError ENOMEM; Error ERR_INVALID_STATE.
+   */
+  prepare(): void {
+    if (this.buffers !== undefined) return;
+    const { core } = this.engine;
+    if (core.closing) throw invalidState('the engine is closed');
+    try {
+      this.buffers = new SharedBuffers(this.engine);
+    } catch (error) {
+      if (!(error instanceof UringError) || error.errno !== -Errno.EINVAL) throw error;
+      throw new UringUnavailableError(explainMissing('rings of buffers, which sockets receive into', '5.19', core.host), {
+        cause: error,
+      });
+    }
+  }
+
+  /** @throws as {@link prepare}. */
   receiver(fd: number, sink: ReceiveSink): Receiver {
-    this.buffers ??= new SharedBuffers(this.engine);
-    return new Receiver(this.engine.core, this.buffers, fd, sink);
+    this.prepare();
+    return new Receiver(this.engine.core, this.buffers as SharedBuffers, fd, sink);
   }
 
   sender(fd: number): Sender {
