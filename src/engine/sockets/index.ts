@@ -35,9 +35,9 @@ export class StreamSockets {
    * @throws UringUnavailableError where the kernel has no rings of buffers (before 5.19); UringError ENOMEM; Error ERR_INVALID_STATE.
    */
   prepare(): void {
-    if (this.buffers !== undefined) return;
     const { core } = this.engine;
     if (core.closing) throw invalidState('the engine is closed');
+    if (this.buffers !== undefined) return;
     try {
       this.buffers = new SharedBuffers(this.engine);
     } catch (error) {
@@ -50,7 +50,8 @@ export class StreamSockets {
 
   /** @throws as {@link prepare}. */
   receiver(fd: number, sink: ReceiveSink): Receiver {
-    this.prepare();
+    // Not where there are buffers: a connection that an engine takes while it closes is told so, and its descriptor is closed.
+    if (this.buffers === undefined) this.prepare();
     return new Receiver(this.engine.core, this.buffers as SharedBuffers, fd, sink);
   }
 
