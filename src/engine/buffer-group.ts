@@ -14,7 +14,7 @@ import { PAGE_SIZE } from '../ring/arena.js';
 import { type BufferRing, CQE_BUFFER_SHIFT, CqeFlag } from '../ring/index.js';
 import { Errno, UringError } from '../syscalls/index.js';
 import type { BufferOwner } from './buffers.js';
-import { Chunk, type ChunkSource } from './chunk.js';
+import type { Chunk, ChunkKind, ChunkSource } from './chunk.js';
 import type { Engine } from './operation.js';
 import type { Block } from './pool.js';
 
@@ -99,13 +99,13 @@ export class BufferGroup implements ChunkSource {
   }
 
   /** What a completion has brought. */
-  take(res: number, flags: number): Chunk {
+  take<Kind extends Chunk>(res: number, flags: number, kind: ChunkKind<Kind>): Kind {
     const buffer = this.buffers[flags >>> CQE_BUFFER_SHIFT] as GroupBuffer;
     const start = buffer.next;
     buffer.users++;
     if (flags & CqeFlag.BUF_MORE) buffer.next += res;
     else this.taken(buffer);
-    return new Chunk(this, buffer.id, buffer.block, start, res);
+    return new kind(this, buffer.id, buffer.block, start, res);
   }
 
   /** A completion has taken a buffer, and put nothing into it. */

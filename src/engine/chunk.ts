@@ -13,6 +13,15 @@ export interface ChunkSource {
   giveBack(id: number): void;
 }
 
+/** The kinds of chunks: where the buffer lies that a completion has taken, and how many bytes of it. */
+export type ChunkKind<Kind extends Chunk> = new (
+  source: ChunkSource,
+  id: number,
+  block: Block,
+  start: number,
+  length: number,
+) => Kind;
+
 /**
  * A piece of data, in a buffer that is the reader's until it is released: at the latest when the next one is asked for.
  *
@@ -29,8 +38,8 @@ export class Chunk {
   constructor(
     private readonly source: ChunkSource,
     private readonly id: number,
-    private readonly block: Block,
-    private readonly start: number,
+    protected readonly block: Block,
+    protected readonly start: number,
     /** How many bytes. */
     readonly length: number,
   ) {}
@@ -89,7 +98,8 @@ export class Chunk {
     if (--this.users === 0) this.source.giveBack(this.id);
   }
 
-  private checked(): Block {
+  /** @throws Error ERR_INVALID_STATE when it was released. @internal */
+  protected checked(): Block {
     if (!this.live) throw invalidState('the chunk was released');
     return this.block;
   }

@@ -5,6 +5,7 @@ export type { Chunk } from './chunk.js';
 export { AbortError } from './errors.js';
 export type { FileChain, FileChains, ReadSink } from './file-chains.js';
 export type { LinkOptions, LinkResult, LinkResults } from './link.js';
+export type { Message } from './message.js';
 export type { MultishotIterator } from './multishot.js';
 export type { OperationEvent, UringCounters } from './observe.js';
 export { type DirectFile, type File, Operation, type RunOptions } from './operation.js';

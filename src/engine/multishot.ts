@@ -101,7 +101,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     this.giveBack();
     this.finish(undefined);
     this.dropQueue();
-    if (this.state !== 'ended') await new Promise<void>((resolve) => this.closers.push(resolve));
+    await new Promise<void>((resolve) => this.whenOver(resolve));
     return { done: true, value: undefined };
   }
 
@@ -118,6 +118,12 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
   abort(reason: unknown): void {
     this.finish(new AbortError(reason));
     this.dropQueue();
+  }
+
+  /** Calls back when the kernel is done with it. @internal */
+  whenOver(callback: () => void): void {
+    if (this.state === 'ended') callback();
+    else this.closers.push(callback);
   }
 
   /** A buffer is free again. @internal */

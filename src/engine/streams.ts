@@ -10,18 +10,25 @@ import {
   prepPollAdd,
   prepReadMultishot,
   prepReadSelect,
+  prepRecvmsg,
   prepRecvSelect,
   prepTimeout,
 } from '../ops/index.js';
 import { PollFlag, RecvSendFlag, type Sqe, TimeoutFlag } from '../ring/index.js';
-import { Errno } from '../syscalls/index.js';
+import { Errno, explainMissing, UringUnavailableError } from '../syscalls/index.js';
 import { checkInteger, checkOptions, outOfRange } from '../validate.js';
 import { BufferGroup } from './buffer-group.js';
-import type { Chunk } from './chunk.js';
+import { Chunk, type ChunkKind } from './chunk.js';
+import { MESSAGE_OVERHEAD, Message, NAME_SIZE } from './message.js';
 import { MultishotIterator } from './multishot.js';
 import { type Engine, type File, fdOf, type RunOptions } from './operation.js';
+import type { Scope } from './scope.js';
 
 const SOCK_CLOEXEC = 0o2000000;
+
+/** `struct msghdr`. */
+const MSGHDR_SIZE = 56;
+const MSGHDR_NAMELEN = 8;
 
 /** Most bytes of a buffer: 1 GiB. And most buffers of a group. */
 const MAX_BUFFER_SIZE = 0x4000_0000;
@@ -36,9 +43,9 @@ export interface IntervalOptions extends IteratorOptions {
   readonly count?: number | undefined;
 }
 
-/** Options of `uring.readMany` and `uring.recvMany`. */
+/** Options of `uring.readMany`, `uring.recvMany` and `uring.recvmsgMany`. */
 export interface ReadManyOptions extends IteratorOptions {
-  /** Bytes of each buffer; default 16,384. */
+  /** Bytes of each buffer; default 16,384, for messages 65,536: what is longer is cut off. */
   readonly bufferSize?: number | undefined;
   /** How many buffers, a power of two up to 32,768; default 16. */
   readonly buffers?: number | undefined;
@@ -86,15 +93,42 @@ export function interval(engine: Engine, milliseconds: number, options: Interval
 
 /** What comes out of a pipe, a tty or another file that can be polled, piece by piece. */
 export function readMany(engine: Engine, file: File, options: ReadManyOptions = {}): MultishotIterator<Chunk> {
-  return withBuffers(engine, 'READ_MULTISHOT', file, options, (sqe, group, single) =>
-    single ? prepReadSelect(sqe, fdOf(file), group, 0, -1) : prepReadMultishot(sqe, fdOf(file), 0, -1, group),
-  );
+  return withBuffers(engine, file, options, {
+    name: 'READ_MULTISHOT',
+    kind: Chunk,
+    encode: (sqe, group, single) =>
+      single ? prepReadSelect(sqe, fdOf(file), group, 0, -1) : prepReadMultishot(sqe, fdOf(file), 0, -1, group),
+  });
 }
 
 /** What a socket receives, piece by piece. */
 export function recvMany(engine: Engine, file: File, options: ReadManyOptions = {}): MultishotIterator<Chunk> {
-  return withBuffers(engine, 'RECV', file, options, (sqe, group, single) =>
-    prepRecvSelect(sqe, fdOf(file), group, 0, 0, single ? 0 : RecvSendFlag.RECV_MULTISHOT),
+  return withBuffers(engine, file, options, {
+    name: 'RECV',
+    kind: Chunk,
+    encode: (sqe, group, single) => prepRecvSelect(sqe, fdOf(file), group, 0, 0, single ? 0 : RecvSendFlag.RECV_MULTISHOT),
+  });
+}
+
+/** Messages that a socket receives, with their senders. */
+export function recvmsgMany(engine: Engine, file: File, options: ReadManyOptions = {}): MultishotIterator<Message> {
+  // The largest message that UDP has; memory that it does not reach is never touched.
+  return withBuffers(
+    engine,
+    file,
+    { bufferSize: 65_536, ...options },
+    {
+      name: 'RECVMSG',
+      kind: Message,
+      overhead: MESSAGE_OVERHEAD,
+      encode(sqe, group, single, scope) {
+        if (single) throw new UringUnavailableError(explainMissing('messages received again and again', '6.0', engine.core.host));
+        // All that is asked for is room for the sender.
+        const header = scope.block(MSGHDR_SIZE);
+        header.region.data.setUint32(header.offset + MSGHDR_NAMELEN, NAME_SIZE, true);
+        prepRecvmsg(sqe, fdOf(file), header.address, 0, RecvSendFlag.RECV_MULTISHOT, group);
+      },
+    },
   );
 }
 
@@ -120,31 +154,43 @@ export function acceptMany(
   );
 }
 
-function withBuffers(
+/** What is read into buffers of the kernel's choice. */
+interface BufferedRecipe<Kind extends Chunk> {
+  readonly name: 'READ_MULTISHOT' | 'RECV' | 'RECVMSG';
+  readonly kind: ChunkKind<Kind>;
+  /** Bytes of a buffer that the kernel needs for itself. */
+  readonly overhead?: number;
+  encode(sqe: Sqe, group: number, single: boolean, scope: Scope): void;
+}
+
+function withBuffers<Kind extends Chunk>(
   engine: Engine,
-  name: 'READ_MULTISHOT' | 'RECV',
   file: File,
   options: ReadManyOptions,
-  encode: (sqe: Sqe, group: number, single: boolean) => void,
-): MultishotIterator<Chunk> {
+  recipe: BufferedRecipe<Kind>,
+): MultishotIterator<Kind> {
   checkOptions(options, ['bufferSize', 'buffers', 'signal']);
   const { bufferSize = 16_384, buffers = 16 } = options;
   checkInteger('options.bufferSize', bufferSize, 1, MAX_BUFFER_SIZE);
   checkInteger('options.buffers', buffers, 1, MAX_BUFFERS);
   if ((buffers & (buffers - 1)) !== 0) throw outOfRange('options.buffers', 'a power of two', buffers);
   let group: BufferGroup | undefined;
-  const iterator = new MultishotIterator<Chunk>(
+  const iterator = new MultishotIterator<Kind>(
     engine,
     {
-      name,
+      name: recipe.name,
       file,
-      encode(sqe, _scope, single) {
-        group ??= new BufferGroup(engine, { count: buffers, size: bufferSize, replenished: () => iterator.replenished() });
-        encode(sqe, group.id, single);
+      encode(sqe, scope, single) {
+        group ??= new BufferGroup(engine, {
+          count: buffers,
+          size: bufferSize + (recipe.overhead ?? 0),
+          replenished: () => iterator.replenished(),
+        });
+        recipe.encode(sqe, group.id, single, scope);
       },
       decode(res, flags) {
         const from = group as BufferGroup;
-        if (res > 0) return { value: from.take(res, flags) };
+        if (res > 0) return { value: from.take(res, flags, recipe.kind) };
         from.unused(flags);
         return 'end';
       },

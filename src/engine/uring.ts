@@ -13,6 +13,7 @@ import type { Chunk } from './chunk.js';
 import { Core } from './core.js';
 import { FileChains } from './file-chains.js';
 import { type LinkOptions, type LinkResults, runLink } from './link.js';
+import type { Message } from './message.js';
 import type { MultishotIterator } from './multishot.js';
 import { nameOf, type UringCounters } from './observe.js';
 import { type Engine, type File, Operation, runOperation } from './operation.js';
@@ -30,6 +31,7 @@ import {
   type ReadManyOptions,
   readMany,
   recvMany,
+  recvmsgMany,
 } from './streams.js';
 import { Transfers } from './transfer.js';
 
@@ -219,6 +221,16 @@ export class Uring {
   recvMany(file: File, options?: ReadManyOptions): MultishotIterator<Chunk> {
     this.checkOpen();
     return recvMany(this.engine, file, options);
+  }
+
+  /**
+   * Receives messages, with their senders: an iterator, as {@link readMany}. What is longer than a buffer is cut off, and says so. Since 6.0.
+   *
+   * @throws UringUnavailableError on a kernel before 6.0.
+   */
+  recvmsgMany(file: File, options?: ReadManyOptions): MultishotIterator<Message> {
+    this.checkOpen();
+    return recvmsgMany(this.engine, file, options);
   }
 
   /** Accepts connections: an iterator over descriptors. Multishot since 5.19. */

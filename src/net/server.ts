@@ -14,7 +14,7 @@ import type { Uring } from '../engine/index.js';
 import { Listener } from '../sockets/listen.js';
 import { literal } from '../sockets/resolve.js';
 import { addressOf, bindTo, createSocket, type SocketAddress } from '../sockets/socket.js';
-import { applySettings, type SocketSettings } from '../sockets/socket-options.js';
+import { type SocketSettings, STREAM_OPTIONS } from '../sockets/socket-options.js';
 import { Errno, type UringError } from '../syscalls/index.js';
 import { ring } from './backend.js';
 import { errnoException } from './errors.js';
@@ -257,7 +257,11 @@ function bind(
       socket = createSocket(calls, where.family);
       const settings: SocketSettings = where.family === 'unix' ? {} : { reuseAddress: true };
       const ipv6Only = where.family === 'IPv6' && (flags & UV_TCP_IPV6ONLY) !== 0;
-      applySettings(calls, socket, { ...settings, ...(ipv6Only ? { ipv6Only } : {}), ...(reusePort ? { reusePort } : {}) });
+      STREAM_OPTIONS.apply(calls, socket, {
+        ...settings,
+        ...(ipv6Only ? { ipv6Only } : {}),
+        ...(reusePort ? { reusePort } : {}),
+      });
       bindTo(calls, socket, where);
     } catch (error) {
       failure = (error as UringError).errno;

@@ -10,7 +10,7 @@ import { checkInteger, checkOptions, invalidArgType, invalidArgValue } from '../
 import { Connection } from './connection.js';
 import { type InternetAddress, literal, resolve } from './resolve.js';
 import { addressError, bindTo, createPair, createSocket, type SocketAddress } from './socket.js';
-import { applySettings } from './socket-options.js';
+import { STREAM_OPTIONS } from './socket-options.js';
 import { checkTarget, checkUring, TARGET_OPTIONS, type TargetOptions } from './target.js';
 
 /** Where and how to connect. */
@@ -111,7 +111,7 @@ async function attempt(
   const { calls } = uring.sockets;
   const fd = createSocket(calls, address.family);
   try {
-    applySettings(calls, fd, options);
+    STREAM_OPTIONS.apply(calls, fd, options);
     const local = localEnd(options, address);
     if (local !== undefined) bindTo(calls, fd, local);
     await uring.run(op.connect(fd, address, { signal, timeoutMs }).withError((res) => addressError(res, 'connect', address)));

@@ -8,7 +8,7 @@ import { Chunk } from '../engine/chunk.js';
 import { AbortError, type Sendable, type Uring } from '../engine/index.js';
 import { invalidArgType, invalidState, isDetached } from '../validate.js';
 import type { SocketAddress } from './socket.js';
-import { getOption, type SocketSettings } from './socket-options.js';
+import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
 import { StreamSocket } from './stream-socket.js';
 
 /** How many bytes wait for a reader before the kernel is told to stop. */
@@ -105,7 +105,7 @@ export class Connection implements AsyncIterable<Chunk> {
 
   /** An option of the socket. getsockopt(2). @throws as {@link setOptions}. */
   getOption<Name extends keyof SocketSettings>(name: Name): NonNullable<SocketSettings[Name]> {
-    return getOption(this.uring.sockets.calls, this.checkOpen(), name);
+    return STREAM_OPTIONS.get(this.uring.sockets.calls, this.checkOpen(), name);
   }
 
   /**
@@ -278,7 +278,8 @@ const itself = (chunk: Chunk | null): Chunk | null => chunk;
 const asResult = (value: Chunk | null): IteratorResult<Chunk> =>
   value === null ? { done: true, value: undefined } : { done: false, value };
 
-function checkWritable(data: unknown): Sendable {
+/** @throws TypeError for what cannot be sent, Error ERR_INVALID_STATE. */
+export function checkWritable(data: unknown): Sendable {
   if (typeof data === 'string') return Buffer.from(data);
   if (data instanceof Chunk) return data;
   if (!ArrayBuffer.isView(data)) {

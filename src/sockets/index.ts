@@ -6,11 +6,13 @@
  * @module
  */
 
-export type { Chunk } from '../engine/index.js';
+export type { Chunk, Message, MultishotIterator, ReadManyOptions } from '../engine/index.js';
 export { type ConnectOptions, connect, socketpair } from './connect.js';
 export { Connection, type Writable } from './connection.js';
+export { type BindOptions, bind, DatagramSocket, type Destination } from './datagram.js';
 export { Listener, type ListenOptions, listen } from './listen.js';
+export type { GroupOptions } from './multicast.js';
 export type { Lookup } from './resolve.js';
 export type { AddressError, SocketAddress } from './socket.js';
-export type { SocketSettings } from './socket-options.js';
+export type { CommonSettings, DatagramSettings, SocketSettings } from './socket-options.js';
 export type { TargetOptions } from './target.js';

@@ -5,13 +5,13 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type MultishotIterator, op, Uring } from '../engine/index.js';
+import { type MultishotIterator, Uring } from '../engine/index.js';
 import { Errno, type UringError } from '../syscalls/index.js';
 import { checkInteger, checkOptions, invalidArgValue } from '../validate.js';
 import { Connection } from './connection.js';
 import { resolve } from './resolve.js';
-import { addressError, addressOf, bindTo, createSocket, type SocketAddress } from './socket.js';
-import { applySettings } from './socket-options.js';
+import { addressError, addressOf, bindTo, closeBound, createSocket, type SocketAddress } from './socket.js';
+import { STREAM_OPTIONS } from './socket-options.js';
 import { checkTarget, TARGET_OPTIONS, type TargetOptions } from './target.js';
 
 /** Where and how to listen. The settings are those of the listener, and Linux hands them on to the connections that are taken. */
@@ -84,7 +84,7 @@ function open(uring: Uring, options: ListenOptions, address: SocketAddress): Lis
   try {
     const isUnix = address.family === 'unix';
     // A port whose connections are still closing can be taken again at once, as Node has it.
-    applySettings(calls, fd, { ...(isUnix ? {} : { reuseAddress: true }), ...options });
+    STREAM_OPTIONS.apply(calls, fd, { ...(isUnix ? {} : { reuseAddress: true }), ...options });
     bindTo(calls, fd, address);
     const result = calls.listen(fd, options.backlog ?? 511);
     if (result < 0) throw addressError(result, 'listen', address);
@@ -218,10 +218,6 @@ export class Listener implements AsyncIterable<Connection> {
     const fd = this.descriptor;
     this.descriptor = -1;
     this.cancelThreadEnd();
-    if (address.family === 'unix' && !address.path.startsWith('\0') && !uring.closed) {
-      await uring.run(op.unlinkat(address.path)).catch(() => undefined);
-    }
-    if (uring.closed) uring.closeDescriptor(fd);
-    else await uring.run(op.closeFile(fd)).catch(() => undefined);
+    await closeBound(uring, fd, address);
   }
 }

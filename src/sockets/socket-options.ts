@@ -6,34 +6,43 @@
 
 import { type SocketCalls, UringError } from '../syscalls/index.js';
 import { checkInteger, checkName, checkOptions, invalidArgType } from '../validate.js';
+import type { SocketAddress } from './socket.js';
 
 const SOL_SOCKET = 1;
+const IPPROTO_IP = 0;
 const IPPROTO_TCP = 6;
 const IPPROTO_IPV6 = 41;
 
 const MOST = 0x7fff_ffff;
 
-/** Level, number, and what kind of value. */
-const OPTIONS = {
-  noDelay: [IPPROTO_TCP, 1, 'boolean'],
-  keepAlive: [SOL_SOCKET, 9, 'boolean'],
-  keepAliveIdle: [IPPROTO_TCP, 4, 'number'],
-  keepAliveInterval: [IPPROTO_TCP, 5, 'number'],
-  keepAliveCount: [IPPROTO_TCP, 6, 'number'],
-  userTimeout: [IPPROTO_TCP, 18, 'number'],
+/** Level, number, and what kind of value. `linger` is a `struct linger`. */
+type Option = readonly [level: number, number: number, kind: 'boolean' | 'number' | 'byte' | 'linger'];
+
+/** What all sockets have. */
+const COMMON = {
   receiveBufferSize: [SOL_SOCKET, 8, 'number'],
   sendBufferSize: [SOL_SOCKET, 7, 'number'],
   reuseAddress: [SOL_SOCKET, 2, 'boolean'],
   reusePort: [SOL_SOCKET, 15, 'boolean'],
   ipv6Only: [IPPROTO_IPV6, 26, 'boolean'],
-  fastOpen: [IPPROTO_TCP, 23, 'number'],
-  fastOpenConnect: [IPPROTO_TCP, 30, 'boolean'],
-} as const;
+} as const satisfies Record<string, Option>;
 
-const SO_LINGER = 13;
+/** Options that all sockets have. */
+export interface CommonSettings {
+  /** SO_RCVBUF in bytes; the kernel answers with the double. */
+  readonly receiveBufferSize?: number | undefined;
+  /** SO_SNDBUF in bytes; the kernel answers with the double. */
+  readonly sendBufferSize?: number | undefined;
+  /** SO_REUSEADDR. */
+  readonly reuseAddress?: boolean | undefined;
+  /** SO_REUSEPORT: several sockets, in threads or processes, share a port. */
+  readonly reusePort?: boolean | undefined;
+  /** IPV6_V6ONLY. */
+  readonly ipv6Only?: boolean | undefined;
+}
 
 /** What can be set on a connection or a listener. Times are in seconds where they are the kernel's, and say so. */
-export interface SocketSettings {
+export interface SocketSettings extends CommonSettings {
   /** TCP_NODELAY: what is written goes at once. */
   readonly noDelay?: boolean | undefined;
   /** SO_KEEPALIVE. */
@@ -46,16 +55,6 @@ export interface SocketSettings {
   readonly keepAliveCount?: number | undefined;
   /** TCP_USER_TIMEOUT: milliseconds that sent data may stay unconfirmed. */
   readonly userTimeout?: number | undefined;
-  /** SO_RCVBUF in bytes; the kernel answers with the double. */
-  readonly receiveBufferSize?: number | undefined;
-  /** SO_SNDBUF in bytes; the kernel answers with the double. */
-  readonly sendBufferSize?: number | undefined;
-  /** SO_REUSEADDR. */
-  readonly reuseAddress?: boolean | undefined;
-  /** SO_REUSEPORT: several sockets, in threads or processes, share a port. */
-  readonly reusePort?: boolean | undefined;
-  /** IPV6_V6ONLY. */
-  readonly ipv6Only?: boolean | undefined;
   /** TCP_FASTOPEN: how many connections may bring data before their handshake is over. Of listeners. */
   readonly fastOpen?: number | undefined;
   /** TCP_FASTOPEN_CONNECT: what is written first goes with the handshake. Of connections, before they connect. */
@@ -64,71 +63,105 @@ export interface SocketSettings {
   readonly linger?: number | false | undefined;
 }
 
-/** Names of {@link SocketSettings}. */
-export const SOCKET_SETTINGS = [...Object.keys(OPTIONS), 'linger'] as (keyof SocketSettings)[];
+/** What can be set on a socket for datagrams. */
+export interface DatagramSettings extends CommonSettings {
+  /** SO_BROADCAST: may send to broadcast addresses. */
+  readonly broadcast?: boolean | undefined;
+  /** IP_TTL, IPV6_UNICAST_HOPS: over how many routers at most, 1 to 255. */
+  readonly ttl?: number | undefined;
+  /** IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS: the same of what is sent to a group, 0 to 255. */
+  readonly multicastTtl?: number | undefined;
+  /** IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP: what is sent to a group is received here, too, by those who have joined it. */
+  readonly multicastLoopback?: boolean | undefined;
+}
 
-/**
- * Checks settings.
- *
- * @throws TypeError, RangeError.
- */
-export function checkSettings(settings: SocketSettings, names: readonly (keyof SocketSettings)[] = SOCKET_SETTINGS): void {
-  for (const name of names) {
-    const value = settings[name];
-    if (value === undefined) continue;
-    if (name === 'linger') {
-      if (value !== false) checkInteger('options.linger', value, 0, 0xffff);
-    } else if (OPTIONS[name][2] === 'boolean') {
-      if (typeof value !== 'boolean') throw invalidArgType(`options.${name}`, 'of type boolean', value);
-    } else {
-      checkInteger(`options.${name}`, value, 0, MOST);
+/** The options of a kind of socket. */
+export class OptionTable<Settings extends object> {
+  /** Their names. */
+  readonly names: readonly (keyof Settings & string)[];
+
+  constructor(private readonly options: { readonly [Name in keyof Settings & string]?: Option }) {
+    this.names = Object.keys(options) as (keyof Settings & string)[];
+  }
+
+  /** Checks values. @throws TypeError, RangeError. */
+  check(settings: Settings): void {
+    for (const name of this.names) {
+      const value: unknown = settings[name];
+      if (value === undefined) continue;
+      const [, , kind] = this.options[name] as Option;
+      const title = `options.${name}`;
+      if (kind === 'boolean') {
+        if (typeof value !== 'boolean') throw invalidArgType(title, 'of type boolean', value);
+      } else if (kind === 'linger') {
+        if (value !== false) checkInteger(title, value, 0, 0xffff);
+      } else {
+        checkInteger(title, value, 0, kind === 'byte' ? 0xff : MOST);
+      }
     }
   }
-}
 
-/**
- * Sets what is given.
- *
- * @throws UringError of setsockopt(2).
- */
-export function applySettings(calls: SocketCalls, fd: number, settings: SocketSettings): void {
-  for (const name of SOCKET_SETTINGS) {
-    const value = settings[name];
-    if (value === undefined) continue;
-    const result =
-      name === 'linger'
-        ? calls.setsockopt(fd, SOL_SOCKET, SO_LINGER, ints(value === false ? 0 : 1, Number(value)))
-        : calls.setsockopt(fd, OPTIONS[name][0], OPTIONS[name][1], ints(Number(value)));
-    if (result < 0) throw new UringError(result, 'setsockopt', name);
+  /** Sets what is given, unchecked. @throws UringError of setsockopt(2). */
+  apply(calls: SocketCalls, fd: number, settings: Settings): void {
+    for (const name of this.names) {
+      const value: unknown = settings[name];
+      if (value === undefined) continue;
+      const [level, option, kind] = this.options[name] as Option;
+      const words = kind === 'linger' ? [value === false ? 0 : 1, Number(value)] : [Number(value)];
+      const result = calls.setsockopt(fd, level, option, ints(...words));
+      if (result < 0) throw new UringError(result, 'setsockopt', name);
+    }
+  }
+
+  /** Checks and sets options of an open socket. @throws as {@link check} and {@link apply}. */
+  set(calls: SocketCalls, fd: number, settings: Settings): void {
+    checkOptions(settings, this.names, 'settings');
+    this.check(settings);
+    this.apply(calls, fd, settings);
+  }
+
+  /** An option's value. @throws UringError of getsockopt(2). */
+  get<Name extends keyof Settings & string>(calls: SocketCalls, fd: number, name: Name): NonNullable<Settings[Name]> {
+    checkName('name', name, this.names, 'a socket option');
+    const [level, option, kind] = this.options[name] as Option;
+    const value = ints(0, 0);
+    const result = calls.getsockopt(fd, level, option, kind === 'linger' ? value : value.subarray(0, 4));
+    if (result < 0) throw new UringError(result, 'getsockopt', name);
+    const [first = 0, second = 0] = new Int32Array(value.buffer);
+    const answers = { number: first, byte: first, boolean: first !== 0, linger: first !== 0 && second };
+    return answers[kind] as NonNullable<Settings[Name]>;
   }
 }
 
-/** Sets options of an open socket, checked. */
-export function setOptions(calls: SocketCalls, fd: number, settings: SocketSettings): void {
-  checkOptions(settings, SOCKET_SETTINGS, 'settings');
-  checkSettings(settings);
-  applySettings(calls, fd, settings);
-}
+/** Of connections and listeners. */
+export const STREAM_OPTIONS = new OptionTable<SocketSettings>({
+  noDelay: [IPPROTO_TCP, 1, 'boolean'],
+  keepAlive: [SOL_SOCKET, 9, 'boolean'],
+  keepAliveIdle: [IPPROTO_TCP, 4, 'number'],
+  keepAliveInterval: [IPPROTO_TCP, 5, 'number'],
+  keepAliveCount: [IPPROTO_TCP, 6, 'number'],
+  userTimeout: [IPPROTO_TCP, 18, 'number'],
+  ...COMMON,
+  fastOpen: [IPPROTO_TCP, 23, 'number'],
+  fastOpenConnect: [IPPROTO_TCP, 30, 'boolean'],
+  linger: [SOL_SOCKET, 13, 'linger'],
+});
 
-/**
- * An option's value.
- *
- * @throws UringError of getsockopt(2).
- */
-export function getOption<Name extends keyof SocketSettings>(
-  calls: SocketCalls,
-  fd: number,
-  name: Name,
-): NonNullable<SocketSettings[Name]> {
-  checkName('name', name, SOCKET_SETTINGS, 'a socket option');
-  const isLinger = name === 'linger';
-  const [level, option, kind] = isLinger ? ([SOL_SOCKET, SO_LINGER, 'linger'] as const) : OPTIONS[name as keyof typeof OPTIONS];
-  const value = ints(0, 0);
-  const result = calls.getsockopt(fd, level, option, isLinger ? value : value.subarray(0, 4));
-  if (result < 0) throw new UringError(result, 'getsockopt', name);
-  const [first = 0, second = 0] = new Int32Array(value.buffer);
-  const answers = { number: first, boolean: first !== 0, linger: first !== 0 && second };
-  return answers[kind] as NonNullable<SocketSettings[Name]>;
+/** Of datagrams: the same names have other numbers with IPv4 and with IPv6. Unix sockets have no routers to count. */
+export const DATAGRAM_OPTIONS: { readonly [Family in SocketAddress['family']]: OptionTable<DatagramSettings> } = {
+  IPv4: datagramOptions(IPPROTO_IP, 2, 33, 34),
+  IPv6: datagramOptions(IPPROTO_IPV6, 16, 18, 19),
+  unix: new OptionTable<DatagramSettings>(COMMON),
+};
+
+function datagramOptions(level: number, ttl: number, multicastTtl: number, multicastLoopback: number) {
+  return new OptionTable<DatagramSettings>({
+    ...COMMON,
+    broadcast: [SOL_SOCKET, 6, 'boolean'],
+    ttl: [level, ttl, 'byte'],
+    multicastTtl: [level, multicastTtl, 'byte'],
+    multicastLoopback: [level, multicastLoopback, 'boolean'],
+  });
 }
 
 function ints(...values: number[]): Uint8Array {

@@ -4,13 +4,14 @@
  * @module
  */
 
+import { op, type Uring } from '../engine/index.js';
 import { decodeAddress, encodeAddress, SOCKADDR_SIZE, type SocketAddress } from '../engine/operations/socket-address.js';
 import { type SocketCalls, UringError } from '../syscalls/index.js';
 
 export type { SocketAddress } from '../engine/operations/socket-address.js';
 
 const FAMILIES = { unix: 1, IPv4: 2, IPv6: 10 } as const;
-const SOCK_STREAM = 1;
+const TYPES = { stream: 1, datagram: 2 } as const;
 const SOCK_CLOEXEC = 0o2000000;
 
 /** An error of the kernel's about an address. */
@@ -32,12 +33,12 @@ export function textOf(address: SocketAddress): string {
 }
 
 /**
- * Makes a stream socket.
+ * Makes a socket.
  *
  * @throws UringError EMFILE, ENFILE, EAFNOSUPPORT.
  */
-export function createSocket(calls: SocketCalls, family: SocketAddress['family']): number {
-  const fd = calls.socket(FAMILIES[family], SOCK_STREAM | SOCK_CLOEXEC, 0);
+export function createSocket(calls: SocketCalls, family: SocketAddress['family'], type: keyof typeof TYPES = 'stream'): number {
+  const fd = calls.socket(FAMILIES[family], TYPES[type] | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new UringError(fd, 'socket');
   return fd;
 }
@@ -45,15 +46,30 @@ export function createSocket(calls: SocketCalls, family: SocketAddress['family']
 /** Two Unix stream sockets that are connected. */
 export function createPair(calls: SocketCalls): [number, number] {
   const ends = new Int32Array(2);
-  const result = calls.socketpair(FAMILIES.unix, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+  const result = calls.socketpair(FAMILIES.unix, TYPES.stream | SOCK_CLOEXEC, 0, ends);
   if (result < 0) throw new UringError(result, 'socketpair');
   return [ends[0] as number, ends[1] as number];
 }
 
+/** The address that has the kernel choose a name for a Unix socket: nothing but its family. */
+const AUTOBIND = Uint8Array.of(FAMILIES.unix, 0);
+
 /** bind(2). */
 export function bindTo(calls: SocketCalls, fd: number, address: SocketAddress): void {
-  const result = calls.bind(fd, encodeAddress(address));
+  const isNameless = address.family === 'unix' && address.path === '';
+  const result = calls.bind(fd, isNameless ? AUTOBIND : encodeAddress(address));
   if (result < 0) throw addressError(result, 'bind', address);
+}
+
+/** Closes a socket that was bound, and unlinks its path. Never rejects. */
+export async function closeBound(uring: Uring, fd: number, address: SocketAddress): Promise<void> {
+  if (uring.closed) {
+    uring.closeDescriptor(fd);
+    return;
+  }
+  const isPath = address.family === 'unix' && !/^(\0|$)/.test(address.path);
+  if (isPath) await uring.run(op.unlinkat(address.path)).catch(() => undefined);
+  await uring.run(op.closeFile(fd)).catch(() => undefined);
 }
 
 /** A socket's own address, or its peer's; `undefined` when it is not connected (any more). */

@@ -6,7 +6,7 @@
 
 import { op, type Receiver, type ReceiveSink, type Sender, type Uring } from '../engine/index.js';
 import { addressOf, type SocketAddress } from './socket.js';
-import { type SocketSettings, setOptions } from './socket-options.js';
+import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
 
 /** Who is told what a socket receives, and the end of its engine. */
 export interface SocketOwner extends ReceiveSink {
@@ -58,7 +58,7 @@ export class StreamSocket {
 
   /** Sets options. @throws UringError. */
   setOptions(settings: SocketSettings): void {
-    setOptions(this.uring.sockets.calls, this.descriptor, settings);
+    STREAM_OPTIONS.set(this.uring.sockets.calls, this.descriptor, settings);
   }
 
   /** Whether waiting on it keeps the process alive. */

@@ -5,9 +5,9 @@
  */
 
 import { Uring } from '../engine/index.js';
-import { checkCString, invalidArgType, invalidArgValue } from '../validate.js';
+import { checkCString, checkFunction, invalidArgType, invalidArgValue } from '../validate.js';
 import type { Lookup } from './resolve.js';
-import { checkSettings, SOCKET_SETTINGS, type SocketSettings } from './socket-options.js';
+import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
 
 /** A TCP port of a host, or a Unix socket. */
 export interface TargetOptions extends SocketSettings {
@@ -26,7 +26,7 @@ export interface TargetOptions extends SocketSettings {
 }
 
 /** Their names. */
-export const TARGET_OPTIONS = ['host', 'port', 'path', 'lookup', 'uring', ...SOCKET_SETTINGS];
+export const TARGET_OPTIONS = ['host', 'port', 'path', 'lookup', 'uring', ...STREAM_OPTIONS.names];
 
 /**
  * Checks them, but for the port: not everybody takes 0.
@@ -35,22 +35,27 @@ export const TARGET_OPTIONS = ['host', 'port', 'path', 'lookup', 'uring', ...SOC
  */
 export function checkTarget(options: TargetOptions): void {
   const { host, port, path, lookup, uring } = options;
-  if (host !== undefined && (typeof host !== 'string' || host === ''))
-    throw invalidArgType('options.host', 'a non-empty string', host);
+  if (host !== undefined) checkHost('options.host', host);
   if (path !== undefined) {
-    checkPath(path);
+    if (path === '') throw invalidArgType('options.path', 'a non-empty string', path);
+    checkPath('options.path', path);
     if (host !== undefined || port !== undefined) throw invalidArgValue('options.path', path, 'excludes host and port');
   }
-  if (lookup !== undefined && typeof lookup !== 'function') throw invalidArgType('options.lookup', 'of type function', lookup);
+  if (lookup !== undefined) checkFunction('options.lookup', lookup);
   if (uring !== undefined) checkUring(uring);
-  checkSettings(options);
+  STREAM_OPTIONS.check(options);
 }
 
-/** Checks the name of a Unix socket, except for its length. */
-function checkPath(path: unknown): void {
-  if (typeof path !== 'string' || path === '') throw invalidArgType('options.path', 'a non-empty string', path);
+/** A name or an address. */
+export function checkHost(name: string, host: unknown): void {
+  if (typeof host !== 'string' || host === '') throw invalidArgType(name, 'a non-empty string', host);
+}
+
+/** The name of a Unix socket, except for its length. */
+export function checkPath(name: string, path: unknown): void {
+  if (typeof path !== 'string') throw invalidArgType(name, 'of type string', path);
   // The first null character makes it abstract; others would end it.
-  if (!path.startsWith('\0')) checkCString('options.path', path);
+  if (!path.startsWith('\0')) checkCString(name, path);
 }
 
 /** @throws TypeError. */

@@ -21,6 +21,7 @@ export function socketCalls(koffi: Koffi, libc: KoffiLibrary): SocketCalls {
   const bind = call('bind', ['int', 'void *', 'uint32_t']);
   const listen = call('listen', ['int', 'int']);
   const setsockopt = call('setsockopt', ['int', 'int', 'int', 'void *', 'uint32_t']);
+  const nameToIndex = libc.func('if_nametoindex', 'uint32_t', ['str']) as (name: string) => number;
   /** One that writes as much as a length allows, and how much that was into the length. */
   const filling = (name: string, parameters: string[]) => {
     const fn = call(name, [...parameters, 'void *', 'void *']);
@@ -43,5 +44,6 @@ export function socketCalls(koffi: Koffi, libc: KoffiLibrary): SocketCalls {
     getpeername: (fd, address) => getpeername([fd], address),
     getsockopt: (fd, level, option, value) => getsockopt([fd, level, option], value),
     setsockopt: (fd, level, option, value) => setsockopt(fd, level, option, value, value.length),
+    interfaceIndex: (name) => nameToIndex(name) || -koffi.errno(),
   };
 }

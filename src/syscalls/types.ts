@@ -163,4 +163,6 @@ export interface SocketCalls {
   getsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
   /** setsockopt(2). */
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** if_nametoindex(3). @returns its number, or `-ENODEV`. */
+  interfaceIndex(name: string): number;
 }

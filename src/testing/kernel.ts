@@ -134,6 +134,7 @@ const SOCKET_CALLS: Record<keyof SocketCalls, number> = {
   getpeername: 0,
   getsockopt: 0,
   setsockopt: 0,
+  interfaceIndex: 0,
 };
 
 const ALL_ENTER_FLAGS = all(EnterFlag);

@@ -53,5 +53,6 @@ export function socketCalls(kernel: SimulatedKernel, call: (name: keyof SocketCa
         socket.setOption(level, option, value);
         return 0;
       }),
+    interfaceIndex: (name) => call('interfaceIndex', () => (name === 'lo' ? 1 : -Errno.ENODEV)),
   };
 }

@@ -44,7 +44,7 @@ export class SharedBuffers {
 
   /** What a completion has brought. */
   take(res: number, flags: number): Chunk {
-    const chunk = this.group.take(res, flags);
+    const chunk = this.group.take(res, flags, Chunk);
     return this.group.available < FEW ? this.copyOut(chunk) : chunk;
   }
 

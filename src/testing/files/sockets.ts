@@ -52,6 +52,7 @@ export interface Received {
 export class Network {
   private readonly bound = new Map<string, SimulatedSocket>();
   private nextPort = FIRST_EPHEMERAL_PORT;
+  private nextName = 1;
 
   constructor(
     private readonly files: FileSystem,
@@ -69,7 +70,7 @@ export class Network {
 
   /** Gives a socket its address. @returns 0, or `-errno`. */
   bind(socket: SimulatedSocket, address: Uint8Array): number {
-    const own = address.slice();
+    const own = address.length === 2 ? this.freeName() : address.slice();
     if (socket.family !== AF_UNIX) {
       if (!isLocal(own)) return -Errno.EADDRNOTAVAIL;
       if (portOf(own) === 0) setPort(own, this.freePort(socket, own));
@@ -91,6 +92,12 @@ export class Network {
       setPort(address, port);
       if (!this.bound.has(keyOf(socket.type, address))) return port;
     }
+  }
+
+  /** An abstract name: a null byte and five digits. */
+  private freeName(): Uint8Array {
+    const digits = (this.nextName++).toString(16).padStart(5, '0');
+    return Uint8Array.of(AF_UNIX, 0, 0, ...Buffer.from(digits));
   }
 
   /** Who has an address. @returns the socket, or `-errno`. */
@@ -296,9 +303,14 @@ export class SimulatedSocket implements SimulatedFile {
 
   private deliver(target: SimulatedSocket, source: Uint8Array): number {
     if (target.messages.length >= MOST_MESSAGES) return -Errno.EAGAIN;
-    target.messages.push({ bytes: source.slice(), from: this.address ?? unnamedAddress(this.family) });
+    target.messages.push({ bytes: source.slice(), from: this.address ?? this.nobody() });
     notify(target.watchers);
     return source.length;
+  }
+
+  /** The sender's address, when it has none: Unix sockets do not even tell the family. */
+  private nobody(): Uint8Array {
+    return this.family === AF_UNIX ? new Uint8Array(0) : unnamedAddress(this.family);
   }
 
   shutdown(how: number): number {

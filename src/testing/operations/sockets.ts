@@ -211,7 +211,7 @@ function recv(ring: SimulatedRing, request: Request): Result {
     const selected = request.has(SqeFlag.BUFFER_SELECT);
     if (request.ioprio & RecvSendFlag.RECV_MULTISHOT) {
       if (!selected || request.opFlags & MessageFlag.WAITALL) return -Errno.EINVAL;
-      return receiveAgain(ring, request, socket, 0, 0);
+      return receiveAgain(ring, request, socket, { length: request.len, nameSize: 0, controlSize: 0 });
     }
     if (!selected) {
       lend(ring, request, single(request), 'kernel writes');
@@ -284,14 +284,13 @@ function receiveAgain(
   ring: SimulatedRing,
   request: Request,
   socket: SimulatedSocket,
-  nameSize: number,
-  controlSize: number,
+  { length, nameSize, controlSize }: { readonly length: number; readonly nameSize: number; readonly controlSize: number },
 ): Result {
   const group = ring.bufferGroups.get(request.bufIndex);
   const withHeader = request.opcode === Opcode.RECVMSG;
   const overhead = withHeader ? RecvmsgOut.SIZE + nameSize + controlSize : 0;
   return waitAgain(ring, request, socket, () => {
-    const buffer = selectFor(group, request, request.len, ring.kernel.ownership);
+    const buffer = selectFor(group, request, length, ring.kernel.ownership);
     if (!buffer) return { last: -Errno.ENOBUFS };
     const memory = ring.kernel.memory.bytes(buffer.address, buffer.length);
     if (!memory || memory.length < overhead) return { last: -Errno.EFAULT };
@@ -308,6 +307,13 @@ function receiveAgain(
     ring.progress(request, result, bufferFlags(buffer) | (socket.readable > 0 ? CqeFlag.SOCK_NONEMPTY : 0));
     return 'more';
   });
+}
+
+/** How much a message that goes to a buffer of a group may have: the length of the only piece; 0, and without a piece, for all of the buffer. */
+function firstLength(ring: SimulatedRing, header: DataView): number | undefined {
+  if (pointer(header, Msghdr.IOVLEN) === 0) return 0;
+  const piece = ring.kernel.memory.data(pointer(header, Msghdr.IOV), 16);
+  return piece && pointer(piece, 8);
 }
 
 function writeHeader(memory: Uint8Array, nameSize: number, message: Received): void {
@@ -328,7 +334,9 @@ function recvMessage(ring: SimulatedRing, request: Request): Result {
     const room = header.getUint32(Msghdr.NAMELEN, true);
     if (request.ioprio & RecvSendFlag.RECV_MULTISHOT) {
       if (!request.has(SqeFlag.BUFFER_SELECT)) return -Errno.EINVAL;
-      return receiveAgain(ring, request, socket, room, pointer(header, Msghdr.CONTROLLEN));
+      const length = firstLength(ring, header);
+      if (length === undefined) return -Errno.EFAULT;
+      return receiveAgain(ring, request, socket, { length, nameSize: room, controlSize: pointer(header, Msghdr.CONTROLLEN) });
     }
     const pieces = vector(ring, request, pointer(header, Msghdr.IOV), pointer(header, Msghdr.IOVLEN));
     if (typeof pieces === 'number') return pieces;
