@@ -7,6 +7,7 @@
 import { Chunk } from '../engine/chunk.js';
 import { AbortError, type Sendable, type Uring } from '../engine/index.js';
 import { invalidArgType, invalidState, isDetached } from '../validate.js';
+import { checkFile, type FileRange, type OpenedFile, sendFile } from './send-file.js';
 import type { SocketAddress } from './socket.js';
 import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
 import { StreamSocket } from './stream-socket.js';
@@ -165,8 +166,7 @@ export class Connection implements AsyncIterable<Chunk> {
    */
   write(data: Writable | readonly Writable[]): Promise<void> {
     try {
-      this.checkOpen();
-      if (this.ending !== undefined) throw invalidState('the connection was shut down for writing');
+      this.checkWritable();
       const before = Array.isArray(data) ? data.map(checkWritable) : undefined;
       const last = before === undefined ? checkWritable(data) : (before.pop() ?? new Uint8Array(0));
       return new Promise((resolve, reject) => {
@@ -176,6 +176,28 @@ export class Connection implements AsyncIterable<Chunk> {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Sends a file, or a part of it, after what was written before; what is written in the meantime comes after it.
+   *
+   * @param file a FileHandle, or a descriptor: of a regular file, which stays open until this resolves.
+   * @param range its first and last byte; default: all of it.
+   * @returns how many bytes: fewer than were asked for, if the file ends earlier. With an error, nobody knows.
+   * @throws UringError EBADF, EISDIR, ESPIPE, EIO; EPIPE, ECONNRESET; Error ERR_INVALID_STATE; TypeError, RangeError.
+   *
+   * @example
+   * ```ts
+   * await connection.write(header);
+   * await connection.sendFile(handle, { start: 1000, end: 1999 });
+   * ```
+   */
+  async sendFile(file: OpenedFile, range: FileRange = {}): Promise<number> {
+    this.checkWritable();
+    const { start, end } = checkFile(this.uring, file, range);
+    const count = await sendFile(this.uring, this.socket.sender, file, start, end);
+    this.written += count;
+    return count;
   }
 
   /**
@@ -265,6 +287,11 @@ export class Connection implements AsyncIterable<Chunk> {
     this.current?.release();
     for (const chunk of this.queue.splice(0)) chunk.release();
     return closed;
+  }
+
+  private checkWritable(): void {
+    this.checkOpen();
+    if (this.ending !== undefined) throw invalidState('the connection was shut down for writing');
   }
 
   private checkOpen(): number {

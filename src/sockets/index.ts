@@ -13,6 +13,7 @@ export { type BindOptions, bind, DatagramSocket, type Destination } from './data
 export { Listener, type ListenOptions, listen } from './listen.js';
 export type { GroupOptions } from './multicast.js';
 export type { Lookup } from './resolve.js';
+export type { FileRange, OpenedFile } from './send-file.js';
 export type { AddressError, SocketAddress } from './socket.js';
 export type { CommonSettings, DatagramSettings, SocketSettings } from './socket-options.js';
 export type { TargetOptions } from './target.js';

@@ -510,7 +510,7 @@ export class SimulatedKernel implements Syscalls {
   seek(fd: number, offset: number, whence: number): number {
     const file = this.file(fd);
     if (!file) return -Errno.EBADF;
-    if (!file.seekable) return -Errno.ESPIPE;
+    if (!file.seekable && file.kind !== 'directory') return -Errno.ESPIPE;
     const from = whence === 1 ? file.position : whence === 2 ? file.inode.size : 0;
     if (whence > 2 || from + offset < 0) return -Errno.EINVAL;
     file.position = from + offset;

@@ -1,7 +1,7 @@
 /** Connections: the same on the simulated kernel and on Linux. */
 
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Uring } from '../../src/index.js';
 import { Opcode } from '../../src/ring/index.js';
@@ -9,6 +9,8 @@ import { type Connection, connect, type Listener, listen, socketpair } from '../
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { describeOnBothKernels } from '../helpers/kernels.js';
+
+const { O_CREAT, O_DIRECTORY, O_RDWR } = constants;
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
@@ -264,6 +266,92 @@ describeOnBothKernels('connections', (kernel, name) => {
     const written = errorOf(client.write(detached));
     structuredClone(detached.buffer, { transfer: [detached.buffer] });
     expect(await written).toMatchObject({ code: 'ERR_INVALID_STATE' });
+  });
+
+  /** A file of so many bytes, open to be read. */
+  async function fileOf(size: number) {
+    const content = Buffer.from(Uint8Array.from({ length: size }, (_, index) => index * 7 + (index >> 8)));
+    const fd = await uring.openat(kernel().path('sent'), { flags: O_RDWR | O_CREAT, mode: 0o600 });
+    cleanUp.push(() => uring.closeFile(fd));
+    await uring.write(fd, content, { offset: 0 });
+    return { fd, content };
+  }
+
+  test('files are sent in their place', async () => {
+    const { client, server } = await pairOver();
+    const { fd, content } = await fileOf(1_300_000);
+    const received = drain(server);
+    const results = [
+      client.write('<'),
+      client.sendFile({ fd }),
+      client.write('|'),
+      client.sendFile(fd, { start: 100, end: 102 }),
+      client.sendFile(fd, { start: 1_299_990 }),
+      client.sendFile(fd, { start: 1_299_999, end: 2_000_000 }),
+      client.sendFile(fd, { start: 1_300_000 }),
+      client.write('>'),
+    ];
+    // Closing waits for all of it.
+    await client.close();
+    expect(await Promise.all(results)).toEqual([undefined, 1_300_000, undefined, 3, 10, 1, 0, undefined]);
+    const parts = ['<', content, '|', content.subarray(100, 103), content.subarray(-10), content.subarray(-1), '>'];
+    expect(sha(await received)).toBe(sha(Buffer.concat(parts.map((part) => Buffer.from(part as string)))));
+    expect(client.bytesWritten).toBe(1_300_017);
+  });
+
+  test('a file that cannot be sent leaves the connection as it was', async () => {
+    const { client, server } = await pairOver();
+    const { fd } = await fileOf(600_000);
+    const directory = await uring.openat(kernel().path('.'), { flags: O_DIRECTORY });
+    cleanUp.push(() => uring.closeFile(directory));
+    const file = { fd };
+    const gone = errorOf(client.sendFile(file));
+    // Closed while it is sent.
+    const after = errorOf(client.sendFile(directory));
+    file.fd = -1;
+    const receiving = drain(server);
+    expect(await gone).toMatchObject({ code: 'ERR_INVALID_STATE' });
+    expect(await after).toMatchObject({ code: 'EISDIR' });
+    const bad: [unknown, unknown, string][] = [
+      [-1, {}, 'ERR_OUT_OF_RANGE'],
+      ['x', {}, 'ERR_INVALID_ARG_TYPE'],
+      [{}, {}, 'ERR_INVALID_ARG_TYPE'],
+      [fd, { start: -1 }, 'ERR_OUT_OF_RANGE'],
+      [fd, { start: 2, end: 1 }, 'ERR_OUT_OF_RANGE'],
+      [fd, { end: 1.5 }, 'ERR_OUT_OF_RANGE'],
+      [fd, { begin: 1 }, 'ERR_INVALID_ARG_VALUE'],
+      [file, {}, 'ERR_INVALID_STATE'],
+      [server.fd, {}, 'ESPIPE'],
+      [1_000_000, {}, 'EBADF'],
+    ];
+    for (const [target, range, code] of bad) {
+      const error = await errorOf(client.sendFile(target as number, range as object));
+      expect([target, range, error?.code]).toEqual([target, range, code]);
+    }
+    await client.write('!');
+    await client.shutdown();
+    expect(await errorOf(client.sendFile(fd))).toMatchObject({ code: 'ERR_INVALID_STATE' });
+    const received = await receiving;
+    expect(received.length).toBeLessThan(600_000);
+    expect(received.at(-1)).toBe(33);
+  });
+
+  test('a peer that goes away while a file is sent', async () => {
+    const { client, server } = await pairOver();
+    const { fd } = await fileOf(600_000);
+    const sending = errorOf(Promise.all(Array.from({ length: 20 }, () => client.sendFile(fd))));
+    const after = errorOf(client.write('after'));
+    await server.read();
+    await server.reset();
+    expect((await sending)?.code).toMatch(/EPIPE|ECONNRESET/);
+    expect((await after)?.code).toMatch(/EPIPE|ECONNRESET/);
+    expect((await errorOf(client.sendFile(fd)))?.code).toMatch(/EPIPE|ECONNRESET/);
+    // And one that is given up by this side, before and while it is sent.
+    const [one] = socketpair({ uring });
+    const given = errorOf(one.sendFile(fd));
+    await one.reset();
+    expect(await given).toMatchObject({ name: 'AbortError' });
+    await client.close();
   });
 
   test('the end of the engine is the end of everything on it', async () => {

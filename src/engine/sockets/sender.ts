@@ -42,12 +42,23 @@ interface Segment {
   readonly length: number;
 }
 
+type Done = (error: Error | undefined) => void;
+
 class Piece {
   constructor(
-    readonly data: Sendable,
+    /** Nothing in a hole: what comes after it waits until it is closed. */
+    readonly data: Sendable | undefined,
     readonly length: number,
-    readonly done: ((error: Error | undefined) => void) | undefined,
+    readonly done: Done | undefined,
   ) {}
+}
+
+/** A place in the order of what is sent, for data that is still to come. */
+export interface Hole {
+  /** Sends data in this place, after what was written there before. As {@link Sender.write}. */
+  write(data: Sendable, done?: Done): void;
+  /** Nothing more comes here. Idempotent. */
+  close(): void;
 }
 
 /** Sends for one socket. */
@@ -89,7 +100,38 @@ export class Sender extends Request implements Latecomer {
    *
    * @param done called when the kernel has taken all of it, or with the error. Not before `write` has returned, unless there is nothing to send.
    */
-  write(data: Sendable, done?: (error: Error | undefined) => void): void {
+  write(data: Sendable, done?: Done): void {
+    this.insert(data, done, undefined);
+  }
+
+  /**
+   * Keeps a place for what comes later: what is written in the meantime is sent after it.
+   *
+   * @param failed called when nothing is sent any more.
+   */
+  reserve(failed: (error: Error) => void): Hole {
+    const hole = new Piece(undefined, 0, (error) => {
+      if (error !== undefined) failed(error);
+    });
+    this.queue.push(hole);
+    const failure = this.error ?? this.lastError;
+    if (failure !== undefined && !this.busy) this.fail();
+    return {
+      write: (data, done) => this.insert(data, done, hole),
+      close: () => this.closeHole(hole),
+    };
+  }
+
+  private closeHole(hole: Piece): void {
+    const place = this.queue.indexOf(hole);
+    if (place < 0) return;
+    this.queue.splice(place, 1);
+    if (this.busy) return;
+    if (this.isReady()) this.sendLater();
+    else if (this.queue.length === 0) this.tellDrained();
+  }
+
+  private insert(data: Sendable, done: Done | undefined, hole: Piece | undefined): void {
     const failure = this.error ?? this.lastError;
     if (failure !== undefined) {
       done?.(failure);
@@ -102,9 +144,11 @@ export class Sender extends Request implements Latecomer {
     }
     // Held from here on: a chunk that was released in the meantime stays where it is.
     if (data instanceof Chunk) data.use();
-    this.queue.push(new Piece(data, length, done));
+    const piece = new Piece(data, length, done);
+    if (hole === undefined) this.queue.push(piece);
+    else this.queue.splice(this.queue.indexOf(hole), 0, piece);
     this.pending += length;
-    if (!this.busy) this.sendLater();
+    if (!this.busy && this.isReady()) this.sendLater();
   }
 
   /** Calls back when everything is sent, or nothing will be. */
@@ -140,14 +184,14 @@ export class Sender extends Request implements Latecomer {
       this.advance(res);
     }
     if (this.isLast) this.error ??= this.lastError;
-    if (this.error === undefined && this.queue.length > 0) {
+    if (this.error === undefined && this.isReady()) {
       this.sendLater();
       return;
     }
     this.error ??= this.lastError;
     this.busy = false;
     if (this.error !== undefined) this.fail();
-    else this.tellDrained();
+    else if (this.queue.length === 0) this.tellDrained();
   }
 
   abandon(error: Error): void {
@@ -164,11 +208,16 @@ export class Sender extends Request implements Latecomer {
     let index = 0;
     for (; index < this.queue.length; index++) {
       const piece = this.queue[index] as Piece;
-      if (left < piece.length) break;
+      if (left < piece.length || piece.data === undefined) break;
       left -= piece.length;
     }
     this.sent = left;
     for (const piece of index === this.queue.length ? this.takeAll() : this.queue.splice(0, index)) finish(piece, undefined);
+  }
+
+  /** Whether there is something to send now. */
+  private isReady(): boolean {
+    return this.queue[0]?.data !== undefined;
   }
 
   private sendLater(): void {
@@ -208,7 +257,7 @@ export class Sender extends Request implements Latecomer {
   /** What goes with the next send: the start of the queue. */
   private segments(): Segment[] {
     const [first] = this.queue;
-    if (this.queue.length === 1 && first !== undefined) return [this.whole(first)];
+    if (this.queue.length === 1 && first?.data !== undefined) return [this.whole(first.data, first.length)];
     const pieces = this.queue.slice(0, MOST_PIECES);
     const segments: Segment[] = [];
     let room = MOST_COPIED;
@@ -220,6 +269,7 @@ export class Sender extends Request implements Latecomer {
       copies = [];
     };
     for (const { data, length } of pieces) {
+      if (data === undefined) break;
       const address = this.addressOf(data, length);
       const rest = length - start;
       if (address !== undefined) {
@@ -239,7 +289,7 @@ export class Sender extends Request implements Latecomer {
   }
 
   /** The rest of the only piece: what nearly all sends are. */
-  private whole({ data, length }: Piece): Segment {
+  private whole(data: Sendable, length: number): Segment {
     const start = this.sent;
     const address = this.addressOf(data, length);
     if (address !== undefined) return { address: address + start, length: Math.min(length - start, MOST_BYTES) };
