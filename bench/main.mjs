@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- nop | files | net [--json] [--short]`.
+ * `npm run bench -- nop | files | net [--json] [--short] [--only ID]`.
  */
 
 import os from 'node:os';
@@ -10,7 +10,7 @@ import { nop } from './nop.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, short: { type: 'boolean', default: false } },
+  options: { json: { type: 'boolean', default: false }, short: { type: 'boolean', default: false }, only: { type: 'string' } },
 });
 
 const machine = `${os.cpus()[0].model}, ${os.cpus().length} CPUs, Linux ${os.release()}, Node ${process.version}`;
@@ -68,12 +68,15 @@ const reports = {
         figures.map(({ name, perSecond, p50, p99 }, index) => ({
           work: index === 0 ? title : '',
           server: name,
-          'per second': Math.round(perSecond),
+          'per second (or bytes)': Math.round(perSecond),
           'p50 us': p50,
           'p99 us': p99,
           ratios: ratios
             .filter(({ side }) => side === name)
-            .map(({ against, ratio, least }) => `${ratio.toFixed(2)} of ${against} (at least ${least})`)
+            .map(({ against, of, ratio, least, most }) => {
+              const what = of === 'perSecond' ? '' : `${of} `;
+              return `${what}${ratio.toFixed(2)} of ${against} (${most === undefined ? `at least ${least}` : `at most ${most}`})`;
+            })
             .join(', '),
         })),
       ),
@@ -83,9 +86,9 @@ const reports = {
 
 const [name] = positionals;
 if (positionals.length !== 1 || !(name in reports)) {
-  console.error('usage: npm run bench -- nop | files | net [--json] [--short]');
+  console.error('usage: npm run bench -- nop | files | net [--json] [--short] [--only ID]');
   process.exit(2);
 }
-const result = await { nop, files, net }[name]({ short: values.short });
+const result = await { nop, files, net }[name]({ short: values.short, only: values.only });
 if (values.json) console.log(JSON.stringify(result, undefined, 2));
 else reports[name](result);

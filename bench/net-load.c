@@ -3,7 +3,9 @@
  *
  *   net-load echo PORT CONNECTIONS BYTES SECONDS     each connection sends, waits for all of it to come back, and sends again
  *   net-load connect PORT CONNECTIONS BYTES SECONDS  each connects, does one round trip, closes, and connects again
+ *   net-load http PORT CONNECTIONS BYTES SECONDS     as echo, with GET requests; BYTES does not count
  *   net-load send PORT CONNECTIONS BYTES SECONDS     sends BYTES in all, over one connection, and waits for one byte as the answer
+ *   net-load idle PORT CONNECTIONS BYTES SECONDS     each does one round trip; then it prints a line, and waits for the end of its input
  *
  * Prints the number of round trips (or bytes) per second, and the 50th and 99th percentile of their times in microseconds.
  */
@@ -30,6 +32,7 @@ struct connection {
 
 static char *payload;
 static size_t size;
+static size_t answer;
 static struct sockaddr_in target;
 static unsigned histogram[BUCKETS];
 static unsigned long long trips;
@@ -93,9 +96,30 @@ static int stream(void) {
   return 0;
 }
 
+/* Asks once, to learn how long an answer is: the same each time. */
+static void ask(void) {
+  static char buffer[65536];
+  struct connection c;
+  payload = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  size = strlen(payload);
+  dial(&c);
+  say(&c);
+  char *end = NULL, *length = NULL;
+  while (!end) {
+    ssize_t got = recv(c.fd, buffer + c.received, sizeof buffer - 1 - c.received, 0);
+    if (got <= 0) die("recv");
+    c.received += got;
+    end = strstr(buffer, "\r\n\r\n");
+  }
+  length = strcasestr(buffer, "content-length:");
+  if (!length) die("content-length");
+  answer = end + 4 - buffer + strtoul(length + 15, NULL, 10);
+  close(c.fd);
+}
+
 int main(int argc, char **argv) {
   if (argc != 6) {
-    fprintf(stderr, "usage: net-load echo|connect|send PORT CONNECTIONS BYTES SECONDS\n");
+    fprintf(stderr, "usage: net-load echo|connect|http|send|idle PORT CONNECTIONS BYTES SECONDS\n");
     return 2;
   }
   int reconnect = !strcmp(argv[1], "connect");
@@ -107,7 +131,9 @@ int main(int argc, char **argv) {
   target.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (!strcmp(argv[1], "send")) return stream();
   payload = calloc(1, size);
-  char *sink = malloc(size);
+  answer = size;
+  if (!strcmp(argv[1], "http")) ask();
+  char *sink = malloc(answer);
   struct connection *all = calloc(connections, sizeof *all);
   int epoll = epoll_create1(0);
   for (int i = 0; i < connections; i++) {
@@ -115,6 +141,13 @@ int main(int argc, char **argv) {
     watch(epoll, &all[i]);
   }
   for (int i = 0; i < connections; i++) say(&all[i]);
+  if (!strcmp(argv[1], "idle")) {
+    for (int i = 0; i < connections; i++)
+      if (recv(all[i].fd, sink, size, MSG_WAITALL) != (ssize_t)size) die("recv");
+    puts("idle");
+    fflush(stdout);
+    return getchar() == EOF ? 0 : 1;
+  }
   double start = now(), warm = start + duration / 5, end = warm + duration;
   struct epoll_event events[256];
   for (double t = start; t < end; t = now()) {
@@ -126,9 +159,9 @@ int main(int argc, char **argv) {
     int ready = epoll_wait(epoll, events, 256, 1000);
     for (int i = 0; i < ready; i++) {
       struct connection *c = events[i].data.ptr;
-      ssize_t got = recv(c->fd, sink, size, 0);
+      ssize_t got = recv(c->fd, sink, answer, 0);
       if (got <= 0) die("recv");
-      if ((c->received += got) < size) continue;
+      if ((c->received += got) < answer) continue;
       count(now() - c->start);
       if (reconnect) {
         /* Reset: ports that wait for late packets would soon be all there are. */

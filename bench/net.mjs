@@ -1,6 +1,6 @@
 /**
- * Echo servers under the load of a C program: ours in both forms, `node:net`, and a C program on liburing. The load has a core of its own, the server another;
- * rounds alternate, and medians count.
+ * Servers under the load of a C program: ours in both forms, Node's, and a C program on liburing. The load has a core of its own, the server another; rounds
+ * alternate, and medians count.
  */
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -8,32 +8,63 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-const SIDES = {
-  'uring/sockets': [process.execPath, 'bench/net-server.mjs', 'sockets'],
-  'uring/net': [process.execPath, 'bench/net-server.mjs', 'uring/net'],
-  'node:net': [process.execPath, 'bench/net-server.mjs', 'node:net'],
-  liburing: ['build/echo'],
+const GIBIBYTE = 1 << 30;
+const MESSAGE = 64;
+
+const script = (work, side) => [process.execPath, '--expose-gc', 'bench/net-server.mjs', work, side];
+const sides = (work, ...names) => Object.fromEntries(names.map((name) => [name, script(work, name)]));
+
+/** What is promised: a side, against which, and at least (or at most) how many times as much. */
+const ECHO = {
+  sides: { ...sides('echo', 'uring/sockets', 'uring/net', 'node:net'), liburing: ['build/echo'] },
+  targets: [
+    { side: 'uring/sockets', against: 'node:net', least: 1.8 },
+    { side: 'uring/sockets', against: 'liburing', least: 0.75 },
+    { side: 'uring/net', against: 'node:net', least: 1.1 },
+  ],
 };
 
-/** What is promised: a side, against which, and at least how many times as much. */
-const ECHO = [
-  ['uring/sockets', 'node:net', 1.8],
-  ['uring/sockets', 'liburing', 0.75],
-  ['uring/net', 'node:net', 1.1],
-];
-
 const WORKS = [
-  { id: 'echo32', title: 'echo of 64 bytes, 32 connections', load: ['echo', 32], targets: ECHO },
-  { id: 'echo256', title: 'echo of 64 bytes, 256 connections', load: ['echo', 256], targets: ECHO },
+  { id: 'echo32', title: 'echo of 64 bytes, 32 connections', load: ['echo', 32, MESSAGE], ...ECHO },
+  { id: 'echo256', title: 'echo of 64 bytes, 256 connections', load: ['echo', 256, MESSAGE], ...ECHO },
+  {
+    id: 'http',
+    title: 'HTTP hello world, 64 connections',
+    load: ['http', 64, 0],
+    sides: sides('http', 'uring/http', 'node:http'),
+    targets: [
+      { side: 'uring/http', against: 'node:http', least: 1.1 },
+      { side: 'uring/http', against: 'node:http', of: 'p99', most: 1 },
+    ],
+  },
+  {
+    id: 'stream',
+    title: '1 GiB, one way (bytes)',
+    load: ['send', 1, GIBIBYTE],
+    sides: sides(`sink:${GIBIBYTE}`, 'uring/sockets', 'uring/net', 'node:net'),
+    targets: [
+      { side: 'uring/sockets', against: 'node:net', least: 1.3 },
+      { side: 'uring/net', against: 'node:net', least: 1.3 },
+    ],
+  },
   {
     id: 'connect',
     title: 'connect, one message, close; 32 at once',
-    load: ['connect', 32],
-    targets: [['uring/sockets', 'node:net', 1.3]],
+    load: ['connect', 32, MESSAGE],
+    ...ECHO,
+    targets: [
+      { side: 'uring/sockets', against: 'node:net', least: 1.3 },
+      { side: 'uring/net', against: 'node:net', least: 1.3 },
+    ],
+  },
+  {
+    id: 'memory',
+    title: 'bytes of an idle connection',
+    load: ['idle', 5000, MESSAGE],
+    sides: sides('echo', 'uring/sockets', 'uring/net', 'node:net'),
+    targets: [{ side: 'uring/sockets', against: 'node:net', most: 0.5 }],
   },
 ];
-
-const MESSAGE = 64;
 
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
@@ -47,30 +78,57 @@ function build() {
   execFileSync('gcc', ['-O2', '-o', 'build/echo', 'bench/echo.c', '-luring']);
 }
 
-/** One round of one side. @returns what the load says: round trips per second, and percentiles of their times in microseconds. */
-async function round(command, [mode, connections], seconds) {
+/** A load, as it is started. */
+const loadOf = (port, [mode, connections, bytes], seconds) =>
+  pinned(1, ['build/net-load', mode, port, connections, bytes, seconds].map(String));
+
+/** What the load says: round trips (or bytes) per second, and percentiles of their times in microseconds. */
+function speed(_server, port, load, seconds) {
+  const [program, ...args] = loadOf(port, load, seconds);
+  const [perSecond, p50, p99] = execFileSync(program, args, { encoding: 'utf8' }).split(' ').map(Number);
+  return { perSecond, p50, p99 };
+}
+
+/** What each idle connection costs the server, in bytes: the growth from a few of them to many. */
+async function memory({ stdin, lines }, port, [mode, connections, bytes]) {
+  const grownBy = async (count) => {
+    const [program, ...args] = loadOf(port, [mode, count, bytes], 0);
+    const load = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(load.stdout, 'data');
+    stdin.write('memory\n');
+    const { value } = await lines.next();
+    load.stdin.end();
+    await once(load, 'exit');
+    return Number(value);
+  };
+  const few = await grownBy(50);
+  const many = await grownBy(connections);
+  return { perSecond: (many - few) / (connections - 50), p50: 0, p99: 0 };
+}
+
+/** One round of one side. */
+async function round(command, load, seconds) {
   const [program, ...args] = pinned(0, command);
-  const server = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const server = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   try {
-    const [port] = await once(createInterface(server.stdout), 'line');
-    const [load, ...rest] = pinned(1, ['build/net-load', mode, port, connections, MESSAGE, seconds].map(String));
-    const [perSecond, p50, p99] = execFileSync(load, rest, { encoding: 'utf8' }).split(' ').map(Number);
-    return { perSecond, p50, p99 };
+    const lines = createInterface(server.stdout)[Symbol.asyncIterator]();
+    const { value: port } = await lines.next();
+    return await (load[0] === 'idle' ? memory : speed)({ stdin: server.stdin, lines }, port, load, seconds);
   } finally {
     server.kill();
     await once(server, 'exit');
   }
 }
 
-/** Measures. */
-export async function net({ short }) {
+/** Measures. @param only the work whose id starts so. */
+export async function net({ short, only = '' }) {
   build();
   const [rounds, seconds] = short ? [2, 0.5] : [7, 2];
   const outcomes = [];
-  for (const { id, title, load, targets } of WORKS) {
-    const samples = Object.fromEntries(Object.keys(SIDES).map((name) => [name, []]));
+  for (const { id, title, load, sides, targets } of WORKS.filter(({ id }) => id.startsWith(only))) {
+    const samples = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));
     for (let index = 0; index < rounds; index++) {
-      for (const [name, command] of Object.entries(SIDES)) samples[name].push(await round(command, load, seconds));
+      for (const [name, command] of Object.entries(sides)) samples[name].push(await round(command, load, seconds));
     }
     const figures = Object.entries(samples).map(([name, all]) => ({
       name,
@@ -78,9 +136,9 @@ export async function net({ short }) {
       p50: median(all.map(({ p50 }) => p50)),
       p99: median(all.map(({ p99 }) => p99)),
     }));
-    const ratios = targets.map(([side, against, least]) => {
-      const ratio = median(samples[side].map(({ perSecond }, index) => perSecond / samples[against][index].perSecond));
-      return { side, against, least, ratio };
+    const ratios = targets.map(({ side, against, of = 'perSecond', ...bound }) => {
+      const ratio = median(samples[side].map((sample, index) => sample[of] / samples[against][index][of]));
+      return { side, against, of, ...bound, ratio };
     });
     outcomes.push({ id, title, figures, ratios });
   }
