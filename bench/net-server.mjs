@@ -2,7 +2,7 @@
  * A server for the benchmark of sockets: `node --expose-gc bench/net-server.mjs WORK SIDE`. Prints its port; and for each line of input, how many bytes of
  * memory it has.
  *
- * WORK: `echo`; `http` (hello world); `sink:BYTES` (answers with a byte when it has them all).
+ * WORK: `echo`; `idle`, the same; `http` (hello world); `sink:BYTES` (answers with a byte when it has them all).
  */
 
 import { createInterface } from 'node:readline';
@@ -10,7 +10,8 @@ import { listen } from 'uring/sockets';
 
 const HOST = '127.0.0.1';
 const [, , work, side] = process.argv;
-const [kind, bytes] = work.split(':');
+const [given, bytes] = work.split(':');
+const kind = given === 'idle' ? 'echo' : given;
 
 const NATIVE = {
   async echo(connection) {

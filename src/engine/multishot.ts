@@ -110,7 +110,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
   }
 
   /** The engine is closing, or has failed. @internal */
-  close(error: Error): void {
+  engineClosed(error: Error): void {
     this.finish(error);
     this.dropQueue();
   }

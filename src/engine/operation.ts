@@ -126,7 +126,7 @@ export interface Engine {
   /** Ids of buffer groups. */
   readonly groups: { take(): number; give(id: number): void };
   /** Iterators and connections that are not over, whether or not the kernel knows of them. */
-  readonly iterators: Set<{ close(error: Error): void }>;
+  readonly iterators: Set<{ engineClosed(error: Error): void }>;
   readonly recordsCallSites: boolean;
 }
 

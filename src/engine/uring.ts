@@ -367,5 +367,5 @@ for (const [name, describe] of Object.entries(op)) {
 }
 
 function closeAll(iterators: Engine['iterators'], error: Error): void {
-  for (const iterator of [...iterators]) iterator.close(error);
+  for (const iterator of [...iterators]) iterator.engineClosed(error);
 }

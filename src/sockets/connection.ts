@@ -5,12 +5,13 @@
  */
 
 import { Chunk } from '../engine/chunk.js';
+import { pendingPromise, Rejection, type Settle, settleOfLast } from '../engine/errors.js';
 import { AbortError, type Sendable, type Uring } from '../engine/index.js';
 import { invalidArgType, invalidState, isDetached } from '../validate.js';
 import { checkFile, type FileRange, type OpenedFile, sendFile } from './send-file.js';
 import type { SocketAddress } from './socket.js';
 import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
-import { StreamSocket } from './stream-socket.js';
+import { type SocketOwner, StreamSocket } from './stream-socket.js';
 
 /** How many bytes wait for a reader before the kernel is told to stop. */
 const HIGH_WATER = 256 * 1024;
@@ -18,9 +19,41 @@ const HIGH_WATER = 256 * 1024;
 /** What {@link Connection.write} takes. */
 export type Writable = string | ArrayBufferView | Chunk;
 
-interface Reader {
-  resolve(chunk: Chunk | null): void;
-  reject(error: Error): void;
+/** Somebody who waits for a chunk. An idle connection has one: it is as small as it can be. */
+class Reader {
+  /** Who asked after it. */
+  next: Reader | undefined;
+
+  constructor(
+    private readonly settle: Settle<unknown>,
+    private readonly form: (chunk: Chunk | null) => unknown,
+  ) {}
+
+  resolve(chunk: Chunk | null): void {
+    this.settle(this.form(chunk));
+  }
+
+  reject(error: Error): void {
+    this.settle(new Rejection(error));
+  }
+}
+
+/** The chunks of a connection, until its peer ends. */
+class Chunks implements AsyncIterableIterator<Chunk> {
+  constructor(private readonly connection: Connection) {}
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Chunk>> {
+    return this.connection.next(asResult);
+  }
+
+  async return(): Promise<IteratorResult<Chunk>> {
+    this.connection.releaseCurrent();
+    return { done: true, value: undefined };
+  }
 }
 
 /**
@@ -36,17 +69,17 @@ interface Reader {
  * console.log(answer?.toString());
  * ```
  */
-export class Connection implements AsyncIterable<Chunk> {
+export class Connection implements AsyncIterable<Chunk>, SocketOwner {
   private readonly socket: StreamSocket;
   private readonly queue: Chunk[] = [];
   private queued = 0;
-  private readonly readers: Reader[] = [];
+  private reader: Reader | undefined;
   /** What the reader has. */
   private current: Chunk | undefined;
-  private ended = false;
+  private isEnded = false;
   private error: Error | undefined;
-  private received = 0;
-  private written = 0;
+  private bytesIn = 0;
+  private bytesOut = 0;
   private closing: Promise<void> | undefined;
   private ending: Promise<void> | undefined;
 
@@ -55,13 +88,7 @@ export class Connection implements AsyncIterable<Chunk> {
     private readonly uring: Uring,
     fd: number,
   ) {
-    this.socket = new StreamSocket(uring, fd, {
-      received: (chunk) => this.onChunk(chunk),
-      ended: (error) => this.onEnd(error),
-      engineClosed: (error) => {
-        this.closing ??= this.closeNow(error, error);
-      },
-    });
+    this.socket = new StreamSocket(uring, fd, this);
   }
 
   /** The descriptor, or -1 after {@link close}. It stays the connection's. */
@@ -71,12 +98,12 @@ export class Connection implements AsyncIterable<Chunk> {
 
   /** Bytes received so far. */
   get bytesRead(): number {
-    return this.received;
+    return this.bytesIn;
   }
 
   /** Bytes written so far, sent or not. */
   get bytesWritten(): number {
-    return this.written;
+    return this.bytesOut;
   }
 
   /** Bytes written that the kernel has not taken yet. */
@@ -119,15 +146,14 @@ export class Connection implements AsyncIterable<Chunk> {
     return this.next(itself);
   }
 
-  /** What is read next, in the form that is asked for: a promise for each chunk, and none on the way. */
-  private next<Result>(form: (chunk: Chunk | null) => Result): Promise<Result> {
-    this.current?.release();
-    this.current = undefined;
+  /** What is read next, in the form that is asked for: a promise for each chunk, and none on the way. @internal */
+  next<Result>(form: (chunk: Chunk | null) => Result): Promise<Result> {
+    this.releaseCurrent();
     const chunk = this.queue.shift();
     if (chunk !== undefined) {
       this.current = chunk;
       this.queued -= chunk.length;
-      if (!this.ended) this.socket.receiver.start();
+      if (!this.isEnded) this.socket.receiver.start();
       return Promise.resolve(form(chunk));
     }
     if (this.error !== undefined) {
@@ -136,25 +162,22 @@ export class Connection implements AsyncIterable<Chunk> {
       this.error = undefined;
       return Promise.reject(error);
     }
-    if (this.ended) return Promise.resolve(form(null));
-    return new Promise((resolve, reject) => {
-      this.readers.push({ resolve: (next) => resolve(form(next)), reject });
-      this.socket.receiver.start();
-    });
+    if (this.isEnded) return Promise.resolve(form(null));
+    const promise = pendingPromise<Result>();
+    this.wait(new Reader(settleOfLast<unknown>(), form));
+    this.socket.receiver.start();
+    return promise;
+  }
+
+  /** The reader is done with what it has. @internal */
+  releaseCurrent(): void {
+    this.current?.release();
+    this.current = undefined;
   }
 
   /** The chunks until the peer ends, each the loop's until the next. Leaving the loop leaves the connection open. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Chunk> {
-    const iterator: AsyncIterableIterator<Chunk> = {
-      [Symbol.asyncIterator]: () => iterator,
-      next: () => this.next(asResult),
-      return: async () => {
-        this.current?.release();
-        this.current = undefined;
-        return { done: true, value: undefined };
-      },
-    };
-    return iterator;
+    return new Chunks(this);
   }
 
   /**
@@ -196,7 +219,7 @@ export class Connection implements AsyncIterable<Chunk> {
     this.checkWritable();
     const { start, end } = checkFile(this.uring, file, range);
     const count = await sendFile(this.uring, this.socket.sender, file, start, end);
-    this.written += count;
+    this.bytesOut += count;
     return count;
   }
 
@@ -251,14 +274,16 @@ export class Connection implements AsyncIterable<Chunk> {
   }
 
   private send(data: Sendable, done: ((error: Error | undefined) => void) | undefined): void {
-    this.written += data.length;
+    this.bytesOut += data.length;
     this.socket.sender.write(data, done);
   }
 
-  private onChunk(chunk: Chunk): void {
-    this.received += chunk.length;
-    const reader = this.readers.shift();
+  /** @internal */
+  received(chunk: Chunk): void {
+    this.bytesIn += chunk.length;
+    const { reader } = this;
     if (reader !== undefined) {
+      this.reader = reader.next;
       this.current = chunk;
       reader.resolve(chunk);
       return;
@@ -268,23 +293,40 @@ export class Connection implements AsyncIterable<Chunk> {
     if (this.queued >= HIGH_WATER) this.socket.receiver.stop();
   }
 
-  private onEnd(error: Error | undefined): void {
-    this.ended = true;
-    const [first, ...others] = this.readers.splice(0);
+  /** @internal */
+  ended(error: Error | undefined): void {
+    this.isEnded = true;
+    const { reader: first } = this;
+    this.reader = undefined;
     if (first === undefined) {
       this.error = error;
       return;
     }
     if (error === undefined) first.resolve(null);
     else first.reject(error);
-    for (const other of others) other.resolve(null);
+    for (let other = first.next; other !== undefined; other = other.next) other.resolve(null);
+  }
+
+  /** @internal */
+  engineClosed(error: Error): void {
+    this.closing ??= this.closeNow(error, error);
+  }
+
+  private wait(reader: Reader): void {
+    let last = this.reader;
+    if (last === undefined) {
+      this.reader = reader;
+      return;
+    }
+    while (last.next !== undefined) last = last.next;
+    last.next = reader;
   }
 
   private closeNow(error: Error, unsent: Error | undefined): Promise<void> {
     const { socket } = this;
     const closed = socket.close(unsent);
-    this.onEnd(error);
-    this.current?.release();
+    this.ended(error);
+    this.releaseCurrent();
     for (const chunk of this.queue.splice(0)) chunk.release();
     return closed;
   }

@@ -114,7 +114,6 @@ export class DatagramSocket implements AsyncIterable<Message> {
   private readonly receiving = new Set<MultishotIterator<Message>>();
   private readonly sending = new Set<Promise<unknown>>();
   private readonly stop = new AbortController();
-  private readonly endpoint = { close: (error: Error) => this.onEngineClosed(error) };
   private readonly cancelThreadEnd: () => void;
 
   /** @internal */
@@ -127,7 +126,7 @@ export class DatagramSocket implements AsyncIterable<Message> {
   ) {
     this.descriptor = fd;
     this.cancelThreadEnd = uring.closeAtThreadEnd(fd);
-    uring.sockets.add(this.endpoint);
+    uring.sockets.add(this);
   }
 
   /** The descriptor, or -1 after {@link close}. It stays the socket's. */
@@ -292,8 +291,9 @@ export class DatagramSocket implements AsyncIterable<Message> {
     return { family: 'IPv6', address: `::ffff:${address.address}`, port: address.port };
   }
 
-  private onEngineClosed(error: Error): void {
-    for (const iterator of this.receiving) iterator.close(error);
+  /** @internal */
+  engineClosed(error: Error): void {
+    for (const iterator of this.receiving) iterator.engineClosed(error);
     void this.close();
   }
 
@@ -308,7 +308,7 @@ export class DatagramSocket implements AsyncIterable<Message> {
     await Promise.allSettled([...this.sending, ...[...this.receiving].map((iterator) => iterator.return())]);
     const fd = this.descriptor;
     this.descriptor = -1;
-    uring.sockets.remove(this.endpoint);
+    uring.sockets.remove(this);
     this.cancelThreadEnd();
     await closeBound(uring, fd, address);
   }

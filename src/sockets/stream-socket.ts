@@ -4,7 +4,7 @@
  * @module
  */
 
-import { op, type Receiver, type ReceiveSink, type Sender, type Uring } from '../engine/index.js';
+import { type Endpoint, op, type Receiver, type ReceiveSink, type Sender, type Uring } from '../engine/index.js';
 import { addressOf, type SocketAddress } from './socket.js';
 import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
 
@@ -15,28 +15,30 @@ export interface SocketOwner extends ReceiveSink {
 }
 
 /** Owns a descriptor until {@link close}. */
-export class StreamSocket {
+export class StreamSocket implements Endpoint {
   readonly receiver: Receiver;
   readonly sender: Sender;
   private descriptor: number;
   private local: SocketAddress | undefined;
   private remote: SocketAddress | undefined;
   private closing: Promise<void> | undefined;
-  private readonly endpoint: { close(error: Error): void };
   private readonly cancelThreadEnd: () => void;
 
   constructor(
     private readonly uring: Uring,
     fd: number,
-    owner: SocketOwner,
+    private readonly owner: SocketOwner,
   ) {
     const { sockets } = uring;
     this.descriptor = fd;
     this.receiver = sockets.receiver(fd, owner);
     this.sender = sockets.sender(fd);
     this.cancelThreadEnd = uring.closeAtThreadEnd(fd);
-    this.endpoint = { close: (error) => owner.engineClosed(error) };
-    sockets.add(this.endpoint);
+    sockets.add(this);
+  }
+
+  engineClosed(error: Error): void {
+    this.owner.engineClosed(error);
   }
 
   /** The descriptor; -1 when it is closed. */
@@ -93,7 +95,7 @@ export class StreamSocket {
     await Promise.all([received, new Promise<void>((resolve) => sender.whenDrained(resolve))]);
     const fd = this.descriptor;
     this.descriptor = -1;
-    uring.sockets.remove(this.endpoint);
+    uring.sockets.remove(this);
     this.cancelThreadEnd();
     // Nothing is pending on it, so closing it does not wait, but for SO_LINGER.
     if (uring.closed) uring.closeDescriptor(fd);

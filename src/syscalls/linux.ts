@@ -8,6 +8,7 @@
  */
 
 import { existsSync, fstatSync, readlinkSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 import { doorbells } from './doorbell.js';
 import { explainKoffi, explainPlatform, UringUnavailableError } from './errors.js';
 import { readHostFacts } from './host.js';
@@ -171,8 +172,10 @@ function threadEndHooks(libc: KoffiLibrary): Syscalls['closeAtThreadEnd'] {
     // Node aborts the process when a hook is added twice, which would happen when somebody closes a ring's descriptor behind its back
     // and the next ring is given the same number.
     const hooked = new Set<number>();
+    // The end of the main thread is that of the process, which closes everything.
+    if (isMainThread) return () => nothing;
     return (fd) => {
-      if (hooked.has(fd)) return () => undefined;
+      if (hooked.has(fd)) return nothing;
       const isolate = currentIsolate();
       add(isolate, close, fd);
       hooked.add(fd);
@@ -182,6 +185,8 @@ function threadEndHooks(libc: KoffiLibrary): Syscalls['closeAtThreadEnd'] {
       };
     };
   } catch {
-    return () => () => undefined;
+    return () => nothing;
   }
 }
+
+function nothing(): void {}

@@ -14,7 +14,7 @@ import { SharedBuffers } from './shared-buffers.js';
 
 /** Somebody who is told that the engine is closing, or has failed. */
 export interface Endpoint {
-  close(error: Error): void;
+  engineClosed(error: Error): void;
 }
 
 /** Stream sockets on an engine. */
