@@ -5,6 +5,7 @@
  */
 
 import { getSystemErrorName } from 'node:util';
+import { withoutFrames } from '../syscalls/index.js';
 
 /** What Node adds to an Error. */
 interface Details {
@@ -18,7 +19,10 @@ interface Details {
 /** An error of a system call on a socket. */
 export function errnoException(errno: number, syscall: string): Error {
   const code = getSystemErrorName(errno);
-  return Object.assign(new Error(`${syscall} ${code}`), { errno, code, syscall });
+  return Object.assign(
+    withoutFrames(() => new Error(`${syscall} ${code}`)),
+    { errno, code, syscall },
+  );
 }
 
 /** An error of a system call about an address. */

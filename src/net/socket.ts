@@ -67,6 +67,9 @@ const MOST_TIMEOUT = 0x7fff_ffff;
 /** Where nothing of the program's is: connections that come have no context, as in Node. */
 const OUTSIDE = new AsyncResource('URING');
 
+/** What the writes of a destroyed socket are told, which nobody hears: one for all. */
+const CLOSED = new AbortError(socketClosed());
+
 /**
  * A TCP or Unix connection. See `net.Socket` of Node's documentation.
  *
@@ -530,7 +533,7 @@ export class Socket extends Duplex {
     if (stream !== undefined) {
       if (this.#resets) stream.setOptions({ linger: 0 });
       // Node has given the kernel what it takes when `write` returns.
-      const closed = stream.close(error ?? new AbortError(socketClosed()), !this.#resets);
+      const closed = stream.close(error ?? CLOSED, !this.#resets);
       this.#resets = false;
       void closed.then(() => this.#emitClose(error !== null));
     } else if (attempted !== undefined) {

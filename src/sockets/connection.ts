@@ -77,7 +77,8 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
   /** What the reader has. */
   private current: Chunk | undefined;
   private isEnded = false;
-  private error: Error | undefined;
+  /** What the next who reads is told, once. Made only then. */
+  private error: (() => Error) | undefined;
   private bytesIn = 0;
   private bytesOut = 0;
   private closing: Promise<void> | undefined;
@@ -158,9 +159,9 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
     }
     if (this.error !== undefined) {
       const { error } = this;
-      // Told once; after it, there is nothing more.
+      // After it, there is nothing more.
       this.error = undefined;
-      return Promise.reject(error);
+      return Promise.reject(error());
     }
     if (this.isEnded) return Promise.resolve(form(null));
     const promise = pendingPromise<Result>();
@@ -255,7 +256,7 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
    * the peer does.
    */
   close(): Promise<void> {
-    this.closing ??= this.closeNow(new AbortError(invalidState('the connection was closed')), undefined);
+    this.closing ??= this.closeNow(closedError, undefined);
     return this.closing;
   }
 
@@ -265,7 +266,7 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
     if (this.socket.fd >= 0) this.socket.setOptions({ linger: 0 });
     // One that is being closed waits no longer for what is unsent.
     if (this.closing !== undefined) void this.socket.close(error);
-    this.closing ??= this.closeNow(error, error);
+    this.closing ??= this.closeNow(() => error, error);
     return this.closing;
   }
 
@@ -295,6 +296,10 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
 
   /** @internal */
   ended(error: Error | undefined): void {
+    this.end(error === undefined ? undefined : () => error);
+  }
+
+  private end(error: (() => Error) | undefined): void {
     this.isEnded = true;
     const { reader: first } = this;
     this.reader = undefined;
@@ -303,13 +308,13 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
       return;
     }
     if (error === undefined) first.resolve(null);
-    else first.reject(error);
+    else first.reject(error());
     for (let other = first.next; other !== undefined; other = other.next) other.resolve(null);
   }
 
   /** @internal */
   engineClosed(error: Error): void {
-    this.closing ??= this.closeNow(error, error);
+    this.closing ??= this.closeNow(() => error, error);
   }
 
   private wait(reader: Reader): void {
@@ -322,10 +327,10 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
     last.next = reader;
   }
 
-  private closeNow(error: Error, unsent: Error | undefined): Promise<void> {
+  private closeNow(error: () => Error, unsent: Error | undefined): Promise<void> {
     const { socket } = this;
     const closed = socket.close(unsent);
-    this.ended(error);
+    this.end(error);
     this.releaseCurrent();
     for (const chunk of this.queue.splice(0)) chunk.release();
     return closed;
@@ -341,6 +346,8 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
     return this.socket.fd;
   }
 }
+
+const closedError = (): Error => new AbortError(invalidState('the connection was closed'));
 
 const itself = (chunk: Chunk | null): Chunk | null => chunk;
 

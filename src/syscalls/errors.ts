@@ -41,6 +41,20 @@ export class UringError extends Error {
   }
 }
 
+/**
+ * Makes an error that nobody's call has caused just now: the frames of its stack would show the event loop at work, and take longer than everything
+ * else about the end of a connection.
+ */
+export function withoutFrames<E extends Error>(make: () => E): E {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 /** Why a ring cannot be had. */
 export type UnavailableReason =
   /** The kernel has no io_uring (ENOSYS): too old, or built without. */

@@ -14,6 +14,7 @@ export {
   type UnavailableReason,
   UringError,
   UringUnavailableError,
+  withoutFrames,
 } from './errors.js';
 export { readHostFacts } from './host.js';
 export { loadKoffi } from './koffi.js';

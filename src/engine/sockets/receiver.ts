@@ -13,7 +13,7 @@
 
 import { prepRecvSelect } from '../../ops/index.js';
 import { CqeFlag, RecvSendFlag } from '../../ring/index.js';
-import { Errno, UringError } from '../../syscalls/index.js';
+import { Errno, UringError, withoutFrames } from '../../syscalls/index.js';
 import type { Chunk } from '../chunk.js';
 import type { Core } from '../core.js';
 import { Request } from '../request.js';
@@ -120,7 +120,7 @@ export class Receiver extends Request implements Starved {
       // A kernel without the multishot form (before 6.0).
       this.single = true;
     } else if (res !== -Errno.EINTR) {
-      this.end(new UringError(res, 'recv'));
+      this.end(withoutFrames(() => new UringError(res, 'recv')));
     }
   }
 

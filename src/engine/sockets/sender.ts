@@ -8,7 +8,7 @@
  */
 
 import { prepSend, prepSendmsg } from '../../ops/index.js';
-import { Errno, UringError } from '../../syscalls/index.js';
+import { Errno, UringError, withoutFrames } from '../../syscalls/index.js';
 import { isDetached } from '../../validate.js';
 import { Chunk } from '../chunk.js';
 import type { Latecomer } from '../core.js';
@@ -178,7 +178,7 @@ export class Sender extends Request implements Latecomer {
     if (res < 0) {
       const { core } = this.engine;
       if (res === -Errno.ECANCELED && core.closing) this.error ??= core.closingError();
-      else if (res !== -Errno.EINTR && res !== -Errno.EAGAIN) this.error ??= new UringError(res, 'send');
+      else if (res !== -Errno.EINTR && res !== -Errno.EAGAIN) this.error ??= withoutFrames(() => new UringError(res, 'send'));
     } else {
       // Those who are told may write more at once: it is busy until they have.
       this.advance(res);
