@@ -30,7 +30,7 @@ module.exports = {
     only('net', 'sockets', 'engine', 'syscalls'),
     only('http', 'net'),
     only('testing', 'ring', 'syscalls'),
-    only('cli', 'ring', 'ops', 'context', 'engine', 'fs', 'syscalls'),
+    only('cli', 'ring', 'ops', 'context', 'engine', 'fs', 'sockets', 'net', 'syscalls'),
     {
       name: 'testing-knows-only-the-kernel-interface',
       severity: 'error',

@@ -25,7 +25,7 @@ const { metafile } = await build({
       name: 'library-stays-outside',
       setup({ onResolve }) {
         // From whatever depth of src/cli, to the neighbour of dist/cli.
-        onResolve({ filter: /^(\.\.\/)+((ops|ring|syscalls|context|engine|fs)\/|validate\.js$)/ }, ({ path }) => ({
+        onResolve({ filter: /^(\.\.\/)+((ops|ring|syscalls|context|engine|fs|sockets|net)\/|validate\.js$)/ }, ({ path }) => ({
           path: `../${path.replace(/^(\.\.\/)+/, '')}`,
           external: true,
         }));

@@ -11,7 +11,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { Presets, SingleBar } from 'cli-progress';
 import { Command, InvalidArgumentError } from 'commander';
 import { UringUnavailableError } from '../syscalls/index.js';
-import { type BenchName, bench } from './bench/bench.js';
+import { BENCHES, type BenchName, bench } from './bench/bench.js';
 import { renderOutcomes } from './bench/report.js';
 import { type Comparison, compare, type Progress } from './compare/compare.js';
 import { renderComparison } from './compare/report.js';
@@ -55,11 +55,11 @@ program
 
 program
   .command('bench')
-  .description('measure what the library is worth on this machine: files against Node, or what a NOP costs')
-  .argument('<what>', 'files, or nop', benchName)
+  .description('measure what the library is worth on this machine: files and connections against Node, or what a NOP costs')
+  .argument('<what>', BENCHES.join(', '), benchName)
   .option('--json', 'print JSON')
   .option('--rounds <n>', 'timed rounds', positiveInteger, 9)
-  .option('--only <id>', 'only the works whose id starts so: read, write, direct, stream, ...')
+  .option('--only <id>', 'only the works whose id starts so: read, write, direct, stream, echo, ...')
   .option('--directory <path>', "where files are made; default: the system's temporary directory")
   .option('--short', 'less of everything, to see whether it works')
   .action(async (what: BenchName, options: { json?: true; rounds: number; only?: string; directory?: string; short?: true }) => {
@@ -141,8 +141,9 @@ function print(text: string): void {
 }
 
 function benchName(text: string): BenchName {
-  if (text !== 'files' && text !== 'nop') throw new InvalidArgumentError('It must be "files" or "nop".');
-  return text;
+  const name = BENCHES.find((known) => known === text);
+  if (name === undefined) throw new InvalidArgumentError(`It must be one of ${BENCHES.join(', ')}.`);
+  return name;
 }
 
 function positiveInteger(text: string): number {

@@ -203,8 +203,11 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect(outcomes).toHaveLength(7);
       for (const { figures } of outcomes) for (const { perSecond } of figures) expect(perSecond).toBeGreaterThan(0);
       expect(readdirSync(directory)).toEqual([]);
+      const net = uring(['bench', 'net', '--short', '--json', '--rounds', '1']);
+      expect(net.stderr).toBe('');
+      expect(JSON.parse(net.stdout).outcomes.map(({ id }: { id: string }) => id)).toEqual(['echo', 'stream', 'connect']);
       expect(uring(['bench', 'nop', '--short', '--rounds', '1']).stdout).toContain('NOPs, 128 a call');
-      expect(uring(['bench', 'everything']).stderr).toContain('It must be "files" or "nop".');
+      expect(uring(['bench', 'everything']).stderr).toContain('It must be one of files, net, nop.');
     } finally {
       rmSync(directory, { recursive: true });
     }

@@ -6,11 +6,15 @@
 
 import { Uring } from '../../engine/index.js';
 import { filesWorks } from './files.js';
-import { type BenchProgress, measure, type Outcome } from './measure.js';
+import { type BenchProgress, measure, type Outcome, type Work } from './measure.js';
+import { netWorks } from './net.js';
 import { nopWorks } from './nop.js';
 
 /** What can be measured. */
-export type BenchName = 'files' | 'nop';
+export type BenchName = (typeof BENCHES)[number];
+
+/** Their names. */
+export const BENCHES = ['files', 'net', 'nop'] as const;
 
 /** How to measure. */
 export interface BenchOptions {
@@ -25,8 +29,7 @@ export interface BenchOptions {
 /** Measures. */
 export async function bench(name: BenchName, options: BenchOptions): Promise<Outcome[]> {
   const { rounds, progress, only = '' } = options;
-  const short = options.short === true;
-  const { works, remove } = name === 'files' ? await filesWorks(options) : { works: nopWorks(short), remove: () => undefined };
+  const { works, remove } = await worksOf(name, options);
   const outcomes: Outcome[] = [];
   try {
     const wanted = works.filter(({ id }) => id.startsWith(only));
@@ -40,6 +43,12 @@ export async function bench(name: BenchName, options: BenchOptions): Promise<Out
     progress.stop();
     for (const work of works) await work.close?.();
     remove();
-    if (name === 'files') await Uring.default().close();
+    if (name !== 'nop') await Uring.default().close();
   }
+}
+
+async function worksOf(name: BenchName, options: BenchOptions): Promise<{ works: Work[]; remove(): void }> {
+  if (name === 'files') return filesWorks(options);
+  const short = options.short === true;
+  return { works: name === 'net' ? netWorks(short) : nopWorks(short), remove: () => undefined };
 }
