@@ -13,6 +13,12 @@ export interface ChunkSource {
   giveBack(id: number): void;
 }
 
+interface PassedDescriptors {
+  readonly descriptors: readonly number[];
+  /** While nobody has asked for them. */
+  close: (() => void) | undefined;
+}
+
 /** The kinds of chunks: where the buffer lies that a completion has taken, and how many bytes of it. */
 export type ChunkKind<Kind extends Chunk> = new (
   source: ChunkSource,
@@ -31,6 +37,7 @@ export type ChunkKind<Kind extends Chunk> = new (
 export class Chunk {
   private view: Buffer | undefined;
   private live = true;
+  private passed: PassedDescriptors | undefined;
   /** The reader, and the operations that use it. */
   private users = 1;
 
@@ -51,6 +58,18 @@ export class Chunk {
     return this.view;
   }
 
+  /**
+   * Descriptors that came with it over a Unix socket, for connections that take them: the caller's, who closes them, from the first time that they are
+   * asked for. Those that nobody asks for are closed when the chunk is released.
+   */
+  get descriptors(): readonly number[] {
+    this.checked();
+    const { passed } = this;
+    if (passed === undefined) return [];
+    passed.close = undefined;
+    return passed.descriptors;
+  }
+
   /** The data in memory of its own, which stays. Faster than copying {@link bytes}: V8 copies shared memory word by word. */
   copy(): Buffer {
     return Buffer.from(this.checked().plain(this.start, this.length));
@@ -65,6 +84,7 @@ export class Chunk {
   release(): void {
     if (!this.live) return;
     this.live = false;
+    this.passed?.close?.();
     this.drop();
   }
 
@@ -75,6 +95,11 @@ export class Chunk {
 
   [Symbol.dispose](): void {
     this.release();
+  }
+
+  /** Descriptors have come with it. @param close closes them. @internal */
+  attach(descriptors: readonly number[], close: () => void): void {
+    this.passed = { descriptors, close };
   }
 
   /** Copies it. @internal */

@@ -15,6 +15,7 @@ export type { UringOptions } from './options.js';
 export type { Block } from './pool.js';
 export type { Memory } from './scope.js';
 export type { FileSlot, FileSlots } from './slots.js';
+export { MOST_DESCRIPTORS } from './sockets/forms.js';
 export type { Endpoint, StreamSockets } from './sockets/index.js';
 export type { Receiver, ReceiveSink } from './sockets/receiver.js';
 export type { Sendable, Sender } from './sockets/sender.js';

@@ -11,7 +11,7 @@ import { Connection } from './connection.js';
 import { type InternetAddress, literal, resolve } from './resolve.js';
 import { addressError, bindTo, createPair, createSocket, type SocketAddress } from './socket.js';
 import { STREAM_OPTIONS } from './socket-options.js';
-import { checkTarget, checkUring, TARGET_OPTIONS, type TargetOptions } from './target.js';
+import { checkDescriptors, checkTarget, checkUring, TARGET_OPTIONS, type TargetOptions } from './target.js';
 
 /** Where and how to connect. */
 export interface ConnectOptions extends TargetOptions {
@@ -45,7 +45,7 @@ const ATTEMPT_MS = 250;
 export async function connect(options: ConnectOptions): Promise<Connection> {
   checkConnectOptions(options);
   const { path, host = 'localhost', port = 0, family = 0, timeout, signal, lookup, uring = Uring.default() } = options;
-  uring.sockets.prepare();
+  uring.sockets.prepare(options.descriptors);
   if (signal?.aborted) throw new AbortError(signal.reason);
   const controller = new AbortController();
   const onAbort = () => controller.abort(signal?.reason);
@@ -66,13 +66,14 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 }
 
 /** Two Unix stream sockets that are connected to each other. socketpair(2). */
-export function socketpair(options: { readonly uring?: Uring } = {}): [Connection, Connection] {
-  checkOptions(options, ['uring']);
-  const { uring = Uring.default() } = options;
+export function socketpair(options: Pick<TargetOptions, 'uring' | 'descriptors'> = {}): [Connection, Connection] {
+  checkOptions(options, ['uring', 'descriptors']);
+  const { uring = Uring.default(), descriptors } = options;
   checkUring(uring);
-  uring.sockets.prepare();
+  checkDescriptors(descriptors, true);
+  uring.sockets.prepare(descriptors);
   const [one, other] = createPair(uring.sockets.calls);
-  return [new Connection(uring, one), new Connection(uring, other)];
+  return [new Connection(uring, one, descriptors), new Connection(uring, other, descriptors)];
 }
 
 /** Tries addresses in turn. */
@@ -115,7 +116,7 @@ async function attempt(
     const local = localEnd(options, address);
     if (local !== undefined) bindTo(calls, fd, local);
     await uring.run(op.connect(fd, address, { signal, timeoutMs }).withError((res) => addressError(res, 'connect', address)));
-    return new Connection(uring, fd);
+    return new Connection(uring, fd, options.descriptors);
   } catch (error) {
     uring.closeDescriptor(fd);
     // The attempt's own time is over, not that of all of it.

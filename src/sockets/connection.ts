@@ -6,8 +6,8 @@
 
 import { Chunk } from '../engine/chunk.js';
 import { pendingPromise, Rejection, type Settle, settleOfLast } from '../engine/errors.js';
-import { AbortError, type Sendable, type Uring } from '../engine/index.js';
-import { invalidArgType, invalidState, isDetached } from '../validate.js';
+import { AbortError, MOST_DESCRIPTORS, type Sendable, type Uring } from '../engine/index.js';
+import { checkFd, checkInteger, invalidArgType, invalidArgValue, invalidState, isDetached } from '../validate.js';
 import { checkFile, type FileRange, type OpenedFile, sendFile } from './send-file.js';
 import type { SocketAddress } from './socket.js';
 import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
@@ -88,8 +88,9 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
   constructor(
     private readonly uring: Uring,
     fd: number,
+    takesDescriptors = false,
   ) {
-    this.socket = new StreamSocket(uring, fd, this);
+    this.socket = new StreamSocket(uring, fd, this, takesDescriptors);
   }
 
   /** The descriptor, or -1 after {@link close}. It stays the connection's. */
@@ -200,6 +201,31 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Sends data, and open files with its first byte, over a Unix socket. The other side has them in {@link Chunk.descriptors}, if it takes them (the option
+   * `descriptors`). SCM_RIGHTS, unix(7).
+   *
+   * @param descriptors 1 to 253, which stay the caller's, and open until this resolves.
+   * @param data one byte at least: a stream has no messages without data.
+   * @throws UringError EBADF, ETOOMANYREFS: nothing of it was sent, and the connection goes on; as {@link write}.
+   */
+  async sendDescriptors(descriptors: readonly number[], data: Writable): Promise<void> {
+    this.checkWritable();
+    if (!Array.isArray(descriptors)) throw invalidArgType('descriptors', 'an array of descriptors', descriptors);
+    checkInteger('descriptors.length', descriptors.length, 1, MOST_DESCRIPTORS);
+    descriptors.forEach((fd, index) => {
+      checkFd(`descriptors[${index}]`, fd);
+    });
+    if (this.localAddress?.family !== 'unix') throw invalidState('only Unix sockets pass descriptors');
+    const sendable = checkWritable(data);
+    if (sendable.length === 0) throw invalidArgValue('data', data, 'must not be empty');
+    await new Promise<void>((resolve, reject) => {
+      this.bytesOut += sendable.length;
+      const done = (error: Error | undefined) => (error === undefined ? resolve() : reject(error));
+      this.socket.sender.pass(sendable, [...descriptors], done);
+    });
   }
 
   /**

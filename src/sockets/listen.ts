@@ -59,7 +59,7 @@ const RETRY_MS = 20;
 export async function listen(options: ListenOptions = {}): Promise<Listener> {
   checkListenOptions(options);
   const { host, port = 0, path, lookup, uring = Uring.default() } = options;
-  uring.sockets.prepare();
+  uring.sockets.prepare(options.descriptors);
   if (path !== undefined) return open(uring, options, { family: 'unix', path });
   if (host === undefined) return listenOnAll(uring, options, port);
   const [first] = await resolve(host, port, 0, lookup);
@@ -88,7 +88,7 @@ function open(uring: Uring, options: ListenOptions, address: SocketAddress): Lis
     bindTo(calls, fd, address);
     const result = calls.listen(fd, options.backlog ?? 511);
     if (result < 0) throw addressError(result, 'listen', address);
-    return new Listener(uring, fd, addressOf(calls, fd, 'getsockname') ?? address);
+    return new Listener(uring, fd, addressOf(calls, fd, 'getsockname') ?? address, options.descriptors);
   } catch (error) {
     uring.closeDescriptor(fd);
     throw error;
@@ -122,6 +122,7 @@ export class Listener implements AsyncIterable<Connection> {
     fd: number,
     /** Where it listens: with the port that the kernel has chosen. */
     readonly address: SocketAddress,
+    private readonly takesDescriptors = false,
   ) {
     this.descriptor = fd;
     this.cancelThreadEnd = uring.closeAtThreadEnd(fd);
@@ -140,7 +141,7 @@ export class Listener implements AsyncIterable<Connection> {
    */
   async accept(): Promise<Connection | null> {
     const fd = await this.acceptDescriptor();
-    return fd === null ? null : new Connection(this.uring, fd);
+    return fd === null ? null : new Connection(this.uring, fd, this.takesDescriptors);
   }
 
   /** As {@link accept}: the caller's own descriptor. @internal */

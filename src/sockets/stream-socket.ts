@@ -28,10 +28,11 @@ export class StreamSocket implements Endpoint {
     private readonly uring: Uring,
     fd: number,
     private readonly owner: SocketOwner,
+    descriptors = false,
   ) {
     const { sockets } = uring;
     this.descriptor = fd;
-    this.receiver = sockets.receiver(fd, owner);
+    this.receiver = sockets.receiver(fd, owner, descriptors);
     this.sender = sockets.sender(fd);
     this.cancelThreadEnd = uring.closeAtThreadEnd(fd);
     sockets.add(this);

@@ -19,6 +19,8 @@ export interface TargetOptions extends SocketSettings {
    * A Unix socket instead: a path, which is unlinked when the listener closes; or an abstract name, with a null character in front.
    */
   readonly path?: string | undefined;
+  /** Takes descriptors that come with data, on Unix sockets: {@link Chunk.descriptors}. Without, the kernel closes them. Since 6.0. */
+  readonly descriptors?: boolean | undefined;
   /** The resolver for `host`. Default `node:dns/promises`. */
   readonly lookup?: Lookup | undefined;
   /** The engine; default: that of this thread. */
@@ -26,7 +28,7 @@ export interface TargetOptions extends SocketSettings {
 }
 
 /** Their names. */
-export const TARGET_OPTIONS = ['host', 'port', 'path', 'lookup', 'uring', ...STREAM_OPTIONS.names];
+export const TARGET_OPTIONS = ['host', 'port', 'path', 'descriptors', 'lookup', 'uring', ...STREAM_OPTIONS.names];
 
 /**
  * Checks them, but for the port: not everybody takes 0.
@@ -34,13 +36,14 @@ export const TARGET_OPTIONS = ['host', 'port', 'path', 'lookup', 'uring', ...STR
  * @throws TypeError, RangeError.
  */
 export function checkTarget(options: TargetOptions): void {
-  const { host, port, path, lookup, uring } = options;
+  const { host, port, path, descriptors, lookup, uring } = options;
   if (host !== undefined) checkHost('options.host', host);
   if (path !== undefined) {
     if (path === '') throw invalidArgType('options.path', 'a non-empty string', path);
     checkPath('options.path', path);
     if (host !== undefined || port !== undefined) throw invalidArgValue('options.path', path, 'excludes host and port');
   }
+  checkDescriptors(descriptors, path !== undefined);
   if (lookup !== undefined) checkFunction('options.lookup', lookup);
   if (uring !== undefined) checkUring(uring);
   STREAM_OPTIONS.check(options);
@@ -56,6 +59,13 @@ export function checkPath(name: string, path: unknown): void {
   if (typeof path !== 'string') throw invalidArgType(name, 'of type string', path);
   // The first null character makes it abstract; others would end it.
   if (!path.startsWith('\0')) checkCString(name, path);
+}
+
+/** Whether descriptors are taken. @throws TypeError. */
+export function checkDescriptors(descriptors: unknown, isUnix: boolean): void {
+  if (descriptors === undefined) return;
+  if (typeof descriptors !== 'boolean') throw invalidArgType('options.descriptors', 'of type boolean', descriptors);
+  if (descriptors && !isUnix) throw invalidArgValue('options.descriptors', descriptors, 'is for Unix sockets only');
 }
 
 /** @throws TypeError. */

@@ -1,7 +1,7 @@
 /** Connections: the same on the simulated kernel and on Linux. */
 
 import { createHash } from 'node:crypto';
-import { constants, existsSync } from 'node:fs';
+import { constants, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Uring } from '../../src/index.js';
 import { Opcode } from '../../src/ring/index.js';
@@ -353,6 +353,122 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(await given).toMatchObject({ name: 'AbortError' });
     await client.close();
   });
+
+  test('data where descriptors are taken', async () => {
+    const [one, other] = socketpair({ uring, descriptors: true });
+    cleanUp.push(
+      () => one.reset(),
+      () => other.reset(),
+    );
+    const received = drain(other);
+    const blocks = Array.from({ length: 40 }, (_, index) => Buffer.alloc(index * 1000, index));
+    await Promise.all(blocks.map((block) => one.write(block)));
+    await one.shutdown();
+    expect(sha(await received)).toBe(sha(Buffer.concat(blocks)));
+    await other.write('back');
+    const chunk = await one.read();
+    expect([`${chunk}`, chunk?.descriptors]).toEqual(['back', []]);
+    chunk?.release();
+    expect(() => chunk?.descriptors).toThrow('released');
+    // Many who keep a small piece each take no buffers from the others.
+    const pairs = Array.from({ length: 100 }, () => socketpair({ uring, descriptors: true }));
+    for (const [from, to] of pairs) {
+      await from.write('x');
+      expect(`${await to.read()}`).toBe('x');
+    }
+    await Promise.all(pairs.flat().map((connection) => connection.close()));
+  });
+
+  test('descriptors that cannot be sent', async () => {
+    const [one, other] = socketpair({ uring, descriptors: true });
+    const { client } = await pairOver();
+    const bad: [Promise<unknown>, string][] = [
+      [one.sendDescriptors(1 as never, 'x'), 'ERR_INVALID_ARG_TYPE'],
+      [one.sendDescriptors([], 'x'), 'ERR_OUT_OF_RANGE'],
+      [one.sendDescriptors(new Array(254).fill(0), 'x'), 'ERR_OUT_OF_RANGE'],
+      [one.sendDescriptors([-1], 'x'), 'ERR_OUT_OF_RANGE'],
+      [one.sendDescriptors([0], ''), 'ERR_INVALID_ARG_VALUE'],
+      [one.sendDescriptors([0], 7 as never), 'ERR_INVALID_ARG_TYPE'],
+      [client.sendDescriptors([0], 'x'), 'ERR_INVALID_STATE'],
+      [connect({ host: '127.0.0.1', port: 1, descriptors: true, uring }), 'ERR_INVALID_ARG_VALUE'],
+      [listen({ path: 'x', descriptors: 1 as never, uring }), 'ERR_INVALID_ARG_TYPE'],
+    ];
+    for (const [promise, code] of bad) expect(await errorOf(promise)).toMatchObject({ code });
+    expect(() => socketpair({ descriptors: 1 as never, uring })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+    );
+    await one.close();
+    expect(await errorOf(one.sendDescriptors([0], 'x'))).toMatchObject({ code: 'ERR_INVALID_STATE' });
+    await other.close();
+  });
+
+  if (name === 'linux') {
+    test('descriptors come with the data that they were sent with', async () => {
+      const path = kernel().path('descriptors');
+      const listener = await listen({ path, descriptors: true, uring });
+      const [one, other] = await Promise.all([connect({ path, uring }), listener.accept() as Promise<Connection>]);
+      cleanUp.push(
+        () => one.close(),
+        () => other.close(),
+        () => listener.close(),
+      );
+      const { fd, content } = await fileOf(1000);
+      const next = async () => (await other.read()) as NonNullable<Awaited<ReturnType<Connection['read']>>>;
+      // What comes before may come in the same chunk, what comes after never does.
+      const sent = [one.write('before,'), one.sendDescriptors([fd, fd], 'with,'), one.write('after')];
+      let text = '';
+      const passed: number[] = [];
+      while (!text.endsWith('with,')) {
+        const chunk = await next();
+        text += chunk;
+        passed.push(...chunk.descriptors);
+      }
+      expect([text, passed.length]).toEqual(['before,with,', 2]);
+      for (const one of passed) {
+        expect(one).not.toBe(fd);
+        const copy = Buffer.alloc(1000);
+        expect(await uring.read(one, copy, { offset: 0 })).toBe(1000);
+        expect(copy.equals(content)).toBe(true);
+        // O_CLOEXEC.
+        expect(readFileSync(`/proc/self/fdinfo/${one}`, 'utf8')).toMatch(/flags:\s*02\d{6}/);
+        await uring.closeFile(one);
+      }
+      const after = await next();
+      expect([`${after}`, after.descriptors]).toEqual(['after', []]);
+      await Promise.all(sent);
+      // Refused by the kernel: nothing of it is sent, and everything else is.
+      const refused = errorOf(one.sendDescriptors([fd, 1_000_000], 'lost'));
+      await one.sendDescriptors([fd], 'unclaimed');
+      expect(await refused).toMatchObject({ code: 'EBADF' });
+      expect(`${await next()}`).toBe('unclaimed');
+      await one.write('!');
+      await next();
+      // What nobody has asked for is closed; and what is still unread when the connection closes.
+      const open = () =>
+        readdirSync('/proc/self/fd').filter((name) => {
+          try {
+            return readlinkSync(`/proc/self/fd/${name}`).endsWith('/sent');
+          } catch {
+            return false;
+          }
+        });
+      expect(open()).toEqual([`${fd}`]);
+      await one.sendDescriptors([fd], 'unread');
+      await other.read();
+      await one.sendDescriptors([fd, fd, fd], 'unread, too');
+      await other.close();
+      expect(open()).toEqual([`${fd}`]);
+    });
+
+    test('a connection that takes no descriptors has none', async () => {
+      const [one, other] = socketpair({ uring });
+      const { fd } = await fileOf(10);
+      await one.sendDescriptors([fd], 'x');
+      const chunk = await other.read();
+      expect([`${chunk}`, chunk?.descriptors]).toEqual(['x', []]);
+      await Promise.all([one.close(), other.close()]);
+    });
+  }
 
   test('the end of the engine is the end of everything on it', async () => {
     const { client, server, listener } = await pairOver();

@@ -8,6 +8,7 @@ import { Errno, explainMissing, type SocketCalls, UringError, UringUnavailableEr
 import { invalidState } from '../../validate.js';
 import type { Engine } from '../operation.js';
 import type { Request } from '../request.js';
+import { DATA, withDescriptors } from './forms.js';
 import { Receiver, type ReceiveSink } from './receiver.js';
 import { Sender } from './sender.js';
 import { SharedBuffers } from './shared-buffers.js';
@@ -19,8 +20,9 @@ export interface Endpoint {
 
 /** Stream sockets on an engine. */
 export class StreamSockets {
-  /** Made by the first who receives. */
+  /** Made by the first who receives, and by the first who receives descriptors. */
   private buffers: SharedBuffers | undefined;
+  private descriptorBuffers: SharedBuffers | undefined;
 
   constructor(private readonly engine: Engine) {}
 
@@ -32,14 +34,15 @@ export class StreamSockets {
   /**
    * Makes sure that there is what connections receive into: before the first socket is made, so that none fails for it.
    *
+   * @param descriptors also for those who receive descriptors.
    * @throws UringUnavailableError where the kernel has no rings of buffers (before 5.19); UringError ENOMEM; Error ERR_INVALID_STATE.
    */
-  prepare(): void {
+  prepare(descriptors = false): void {
     const { core } = this.engine;
     if (core.closing) throw invalidState('the engine is closed');
-    if (this.buffers !== undefined) return;
     try {
-      this.buffers = new SharedBuffers(this.engine);
+      this.buffers ??= new SharedBuffers(this.engine, DATA);
+      if (descriptors) this.descriptorBuffers ??= new SharedBuffers(this.engine, withDescriptors(core));
     } catch (error) {
       if (!(error instanceof UringError) || error.errno !== -Errno.EINVAL) throw error;
       throw new UringUnavailableError(explainMissing('rings of buffers, which sockets receive into', '5.19', core.host), {
@@ -49,10 +52,11 @@ export class StreamSockets {
   }
 
   /** @throws as {@link prepare}. */
-  receiver(fd: number, sink: ReceiveSink): Receiver {
+  receiver(fd: number, sink: ReceiveSink, descriptors = false): Receiver {
+    const existing = () => (descriptors ? this.descriptorBuffers : this.buffers);
     // Not where there are buffers: a connection that an engine takes while it closes is told so, and its descriptor is closed.
-    if (this.buffers === undefined) this.prepare();
-    return new Receiver(this.engine.core, this.buffers as SharedBuffers, fd, sink);
+    if (existing() === undefined) this.prepare(descriptors);
+    return new Receiver(this.engine.core, existing() as SharedBuffers, fd, sink);
   }
 
   sender(fd: number): Sender {

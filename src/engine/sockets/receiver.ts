@@ -11,8 +11,7 @@
  * @module
  */
 
-import { prepRecvSelect } from '../../ops/index.js';
-import { CqeFlag, RecvSendFlag } from '../../ring/index.js';
+import { CqeFlag } from '../../ring/index.js';
 import { Errno, UringError, withoutFrames } from '../../syscalls/index.js';
 import type { Chunk } from '../chunk.js';
 import type { Core } from '../core.js';
@@ -90,8 +89,10 @@ export class Receiver extends Request implements Starved {
     if (res > 0) {
       this.refusals = 0;
       const chunk = this.buffers.take(res, flags);
-      if (this.hasEnded) chunk.release();
+      if (this.hasEnded || chunk.length === 0) chunk.release();
       else this.sink.received(chunk);
+      // A header alone is the end.
+      if (chunk.length === 0) this.over(0);
     } else {
       this.buffers.group.unused(flags);
       this.over(res);
@@ -150,7 +151,12 @@ export class Receiver extends Request implements Starved {
       this.end(core.closingError());
       return;
     }
-    prepRecvSelect(core.begin(), this.fd, this.buffers.group.id, 0, 0, this.single ? 0 : RecvSendFlag.RECV_MULTISHOT);
+    try {
+      this.buffers.prepare(core.begin(), this.fd, this.single);
+    } catch (error) {
+      this.end(error as Error);
+      return;
+    }
     core.commit(this);
     this.state = 'armed';
   }

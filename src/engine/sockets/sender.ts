@@ -16,6 +16,7 @@ import type { Engine } from '../operation.js';
 import type { Block } from '../pool.js';
 import { Request } from '../request.js';
 import { detachedError, outlivesThread } from '../scope.js';
+import { rightsMessage } from './forms.js';
 
 /** `MSG_*`: no SIGPIPE, and a send that was short is continued by the kernel. */
 const MSG_DONTWAIT = 0x40;
@@ -30,8 +31,11 @@ const MOST_COPIED = 256 * 1024;
 const MOST_BYTES = 0x4000_0000;
 
 /** `struct msghdr` and `struct iovec`. */
-const Msghdr = { SIZE: 56, IOV: 16, IOVLEN: 24 } as const;
+const Msghdr = { SIZE: 56, IOV: 16, IOVLEN: 24, CONTROL: 32, CONTROLLEN: 40 } as const;
 const IOVEC_SIZE = 16;
+
+/** What the kernel refuses because of a descriptor: it is not open, or too many are on their way. */
+const OF_DESCRIPTORS = new Set([-Errno.EBADF, -Errno.ETOOMANYREFS]);
 
 /** What can be sent. */
 export type Sendable = Uint8Array | Chunk;
@@ -50,6 +54,8 @@ class Piece {
     readonly data: Sendable | undefined,
     readonly length: number,
     readonly done: Done | undefined,
+    /** What goes with its first byte. */
+    readonly descriptors?: readonly number[] | undefined,
   ) {}
 }
 
@@ -101,7 +107,16 @@ export class Sender extends Request implements Latecomer {
    * @param done called when the kernel has taken all of it, or with the error. Not before `write` has returned, unless there is nothing to send.
    */
   write(data: Sendable, done?: Done): void {
-    this.insert(data, done, undefined);
+    this.insert(data, done);
+  }
+
+  /**
+   * Sends data, and descriptors with its first byte, over a Unix socket. One that the kernel refuses (EBADF) leaves everything else as it is.
+   *
+   * @param data one byte at least.
+   */
+  pass(data: Sendable, descriptors: readonly number[], done: Done): void {
+    this.insert(data, done, undefined, descriptors);
   }
 
   /**
@@ -131,7 +146,7 @@ export class Sender extends Request implements Latecomer {
     else if (this.queue.length === 0) this.tellDrained();
   }
 
-  private insert(data: Sendable, done: Done | undefined, hole: Piece | undefined): void {
+  private insert(data: Sendable, done: Done | undefined, hole?: Piece, descriptors?: readonly number[]): void {
     const failure = this.error ?? this.lastError;
     if (failure !== undefined) {
       done?.(failure);
@@ -144,7 +159,7 @@ export class Sender extends Request implements Latecomer {
     }
     // Held from here on: a chunk that was released in the meantime stays where it is.
     if (data instanceof Chunk) data.use();
-    const piece = new Piece(data, length, done);
+    const piece = new Piece(data, length, done, descriptors);
     if (hole === undefined) this.queue.push(piece);
     else this.queue.splice(this.queue.indexOf(hole), 0, piece);
     this.pending += length;
@@ -175,7 +190,12 @@ export class Sender extends Request implements Latecomer {
 
   complete(res: number): void {
     this.releaseMemory();
-    if (res < 0) {
+    const [first] = this.queue;
+    if (res < 0 && this.sent === 0 && first?.descriptors !== undefined && OF_DESCRIPTORS.has(res)) {
+      this.pending -= first.length;
+      this.queue.shift();
+      finish(first, new UringError(res, 'sendmsg', 'descriptors'));
+    } else if (res < 0) {
       const { core } = this.engine;
       if (res === -Errno.ECANCELED && core.closing) this.error ??= core.closingError();
       else if (res !== -Errno.EINTR && res !== -Errno.EAGAIN) this.error ??= withoutFrames(() => new UringError(res, 'send'));
@@ -239,9 +259,11 @@ export class Sender extends Request implements Latecomer {
       this.isLast = this.lastError !== undefined;
       const flags = MSG_NOSIGNAL | (this.isLast ? MSG_DONTWAIT : MSG_WAITALL);
       const [first] = segments;
-      if (segments.length === 1 && first !== undefined) prepSend(core.begin(), fd, first.address, first.length, flags);
-      else {
-        const message = this.message(segments);
+      const descriptors = this.sent === 0 ? this.queue[0]?.descriptors : undefined;
+      if (segments.length === 1 && first !== undefined && descriptors === undefined) {
+        prepSend(core.begin(), fd, first.address, first.length, flags);
+      } else {
+        const message = this.message(segments, descriptors);
         prepSendmsg(core.begin(), fd, message, flags);
       }
     } catch (error) {
@@ -258,7 +280,7 @@ export class Sender extends Request implements Latecomer {
   private segments(): Segment[] {
     const [first] = this.queue;
     if (this.queue.length === 1 && first?.data !== undefined) return [this.whole(first.data, first.length)];
-    const pieces = this.queue.slice(0, MOST_PIECES);
+    const pieces = this.queue.slice(0, this.together());
     const segments: Segment[] = [];
     let room = MOST_COPIED;
     let start = this.sent;
@@ -286,6 +308,13 @@ export class Sender extends Request implements Latecomer {
     }
     flushCopies();
     return segments;
+  }
+
+  /** How many pieces may go together: one with descriptors goes alone, so that they arrive with it and not before. */
+  private together(): number {
+    if (this.queue[0]?.descriptors !== undefined) return 1;
+    const next = this.queue.findIndex(({ descriptors }) => descriptors !== undefined);
+    return next < 0 ? MOST_PIECES : Math.min(next, MOST_PIECES);
   }
 
   /** The rest of the only piece: what nearly all sends are. */
@@ -323,13 +352,20 @@ export class Sender extends Request implements Latecomer {
   }
 
   /** A `struct msghdr` and its vector. */
-  private message(segments: readonly Segment[]): number {
+  private message(segments: readonly Segment[], descriptors: readonly number[] | undefined): number {
     const block = this.take(Msghdr.SIZE + IOVEC_SIZE * segments.length);
     block.plain(0, Msghdr.SIZE).fill(0);
     const { data } = block.region;
     const vector = block.offset + Msghdr.SIZE;
     data.setBigUint64(block.offset + Msghdr.IOV, BigInt(block.address + Msghdr.SIZE), true);
     data.setBigUint64(block.offset + Msghdr.IOVLEN, BigInt(segments.length), true);
+    if (descriptors !== undefined) {
+      const rights = rightsMessage(descriptors);
+      const control = this.take(rights.length);
+      control.plain(0, rights.length).set(rights);
+      data.setBigUint64(block.offset + Msghdr.CONTROL, BigInt(control.address), true);
+      data.setBigUint64(block.offset + Msghdr.CONTROLLEN, BigInt(rights.length), true);
+    }
     segments.forEach(({ address, length }, index) => {
       data.setBigUint64(vector + IOVEC_SIZE * index, BigInt(address), true);
       data.setBigUint64(vector + IOVEC_SIZE * index + 8, BigInt(length), true);

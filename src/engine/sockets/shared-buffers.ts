@@ -8,11 +8,13 @@
  */
 
 import { PAGE_SIZE } from '../../ring/arena.js';
+import type { Sqe } from '../../ring/index.js';
 import { BufferGroup } from '../buffer-group.js';
 import type { BufferOwner } from '../buffers.js';
 import { Chunk } from '../chunk.js';
 import type { Engine } from '../operation.js';
 import type { Block } from '../pool.js';
+import type { ReceiveForm } from './forms.js';
 
 /** 4 MiB. Incremental buffers are shared by many small messages; others hold one each. */
 const BUFFER_SIZE = 64 * 1024;
@@ -27,25 +29,41 @@ export interface Starved {
   replenished(): void;
 }
 
-/** One group of buffers, for streams. */
+/** One group of buffers, for streams that receive in one form. */
 export class SharedBuffers {
   readonly group: BufferGroup;
   private readonly starving = new Set<Starved>();
   private scheduled = false;
 
-  constructor(private readonly engine: Engine) {
+  constructor(
+    private readonly engine: Engine,
+    private readonly form: ReceiveForm,
+  ) {
     this.group = new BufferGroup(engine, {
       count: BUFFERS,
       size: BUFFER_SIZE,
-      incremental: true,
+      incremental: form.incremental,
       replenished: () => this.feed(),
     });
   }
 
   /** What a completion has brought. */
   take(res: number, flags: number): Chunk {
-    const chunk = this.group.take(res, flags, Chunk);
-    return this.group.available < FEW ? this.copyOut(chunk) : chunk;
+    const { form, group, engine } = this;
+    const received = group.take(res, flags, form.kind);
+    const descriptors = form.descriptorsOf(received);
+    const chunk = group.available < FEW ? this.copyOut(received) : received;
+    if (descriptors.length > 0) {
+      chunk.attach(descriptors, () => {
+        for (const fd of descriptors) engine.core.closeDescriptor(fd);
+      });
+    }
+    return chunk;
+  }
+
+  /** Fills the SQE of an operation that receives. */
+  prepare(sqe: Sqe, fd: number, single: boolean): void {
+    this.form.prepare(sqe, fd, this.group.id, single);
   }
 
   /** Tells somebody when there are buffers again. */
