@@ -145,6 +145,11 @@ export class Uring {
     return this.closing !== undefined || this.engine.core.broken !== undefined;
   }
 
+  /** Whether the ring has failed: what became of the operations in flight nobody knows. @internal */
+  get failed(): boolean {
+    return this.engine.core.broken !== undefined;
+  }
+
   /** How completions wake the event loop. */
   get eventLoop(): DoorbellKind {
     return this.engine.core.eventLoop;

@@ -183,7 +183,8 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
   }
 
   /**
-   * Sends data, after what was written before. Memory of the program's own must stay as it is until then; a chunk may be released at once.
+   * Sends data, after what was written before. Memory of the program's own must stay as it is until then; chunks and pooled buffers may be released
+   * at once.
    *
    * @param data text (UTF-8), bytes, a chunk, or several of them, which go together.
    * @returns when the kernel has taken all of it.

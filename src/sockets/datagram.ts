@@ -163,7 +163,7 @@ export class DatagramSocket implements AsyncIterable<Message> {
   }
 
   /**
-   * Sends one message. Memory of the program's own may be changed as soon as the call has returned, unless a name has to be looked up.
+   * Sends one message. Several that are not waited for can overtake each other, when one has to wait for room. Memory of the program's own may be changed as soon as the call has returned, unless a name has to be looked up.
    *
    * @param data text (UTF-8), bytes, a chunk, or several of them, which are one message.
    * @param to where to; for one that is connected it may be left out.

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { op, type Uring } from '../engine/index.js';
+import { AbortError, op, type Uring } from '../engine/index.js';
 import { decodeAddress, encodeAddress, SOCKADDR_SIZE, type SocketAddress } from '../engine/operations/socket-address.js';
 import { type SocketCalls, UringError } from '../syscalls/index.js';
 
@@ -63,13 +63,23 @@ export function bindTo(calls: SocketCalls, fd: number, address: SocketAddress): 
 
 /** Closes a socket that was bound, and unlinks its path. Never rejects. */
 export async function closeBound(uring: Uring, fd: number, address: SocketAddress): Promise<void> {
+  const isPath = address.family === 'unix' && !/^(\0|$)/.test(address.path);
+  if (isPath && !uring.closed) await uring.run(op.unlinkat(address.path)).catch(() => undefined);
+  await closeSocket(uring, fd);
+}
+
+/** Closes a socket that nothing is pending on: so that it does not wait, but for SO_LINGER. Never rejects. */
+export async function closeSocket(uring: Uring, fd: number): Promise<void> {
   if (uring.closed) {
     uring.closeDescriptor(fd);
     return;
   }
-  const isPath = address.family === 'unix' && !/^(\0|$)/.test(address.path);
-  if (isPath) await uring.run(op.unlinkat(address.path)).catch(() => undefined);
-  await uring.run(op.closeFile(fd)).catch(() => undefined);
+  try {
+    await uring.run(op.closeFile(fd));
+  } catch (error) {
+    // The engine was closed before it came to that. (Whatever else goes wrong, the kernel has closed it.)
+    if (error instanceof AbortError && !uring.failed) uring.closeDescriptor(fd);
+  }
 }
 
 /** A socket's own address, or its peer's; `undefined` when it is not connected (any more). */

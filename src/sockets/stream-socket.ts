@@ -5,7 +5,7 @@
  */
 
 import { type Endpoint, op, type Receiver, type ReceiveSink, type Sender, type Uring } from '../engine/index.js';
-import { addressOf, type SocketAddress } from './socket.js';
+import { addressOf, closeSocket, type SocketAddress } from './socket.js';
 import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
 
 /** Who is told what a socket receives, and the end of its engine. */
@@ -98,8 +98,6 @@ export class StreamSocket implements Endpoint {
     this.descriptor = -1;
     uring.sockets.remove(this);
     this.cancelThreadEnd();
-    // Nothing is pending on it, so closing it does not wait, but for SO_LINGER.
-    if (uring.closed) uring.closeDescriptor(fd);
-    else await uring.run(op.closeFile(fd)).catch(() => undefined);
+    await closeSocket(uring, fd);
   }
 }

@@ -3,12 +3,14 @@
 import { runContextProgram } from './context-program.js';
 import { runEngineProgram } from './engine-program.js';
 import { runRingProgram } from './ring-program.js';
+import { runSocketsProgram } from './sockets-program.js';
 import { World, type WorldOptions } from './world.js';
 
 const PROGRAMS = {
   ring: async (world: World, steps: number) => runRingProgram(world, steps),
   context: async (world: World, steps: number) => runContextProgram(world, steps),
   engine: runEngineProgram,
+  sockets: runSocketsProgram,
 };
 
 export type ProgramName = keyof typeof PROGRAMS;
@@ -25,7 +27,7 @@ export interface Outcome {
 }
 
 /** A step of the engine costs several times as much as one of the others. */
-const SHARES: readonly ProgramName[] = ['ring', 'context', 'engine', 'ring', 'context'];
+const SHARES: readonly ProgramName[] = ['ring', 'context', 'engine', 'ring', 'sockets', 'context'];
 
 /** Which program a seed runs. */
 export function programOf(seed: number): ProgramName {

@@ -653,3 +653,18 @@ test('a kernel without rings of buffers is one error, before there is a socket',
   await uring.close();
   expect(await errorOf(listen({ uring }))).toMatchObject({ code: 'ERR_INVALID_STATE' });
 });
+
+test('a connection whose closing the end of the engine has cut off leaves no descriptor', async () => {
+  const kernel = new SimulatedKernel();
+  const before = kernel.openDescriptors;
+  const uring = Uring.open({ syscalls: kernel });
+  // The engine closes just when the kernel has the first one.
+  kernel.interceptOperations(({ opcode }) => {
+    if (opcode !== Opcode.CLOSE) return undefined;
+    void uring.close();
+    return -Errno.ECANCELED;
+  });
+  await Promise.all(socketpair({ uring }).map((connection) => connection.close()));
+  await uring.close();
+  expect(kernel.openDescriptors).toEqual(before);
+});

@@ -10,6 +10,7 @@
 import { prepSend, prepSendmsg } from '../../ops/index.js';
 import { Errno, UringError, withoutFrames } from '../../syscalls/index.js';
 import { isDetached } from '../../validate.js';
+import type { BufferPool } from '../buffers.js';
 import { Chunk } from '../chunk.js';
 import type { Latecomer } from '../core.js';
 import type { Engine } from '../operation.js';
@@ -56,6 +57,8 @@ class Piece {
     readonly done: Done | undefined,
     /** What goes with its first byte. */
     readonly descriptors?: readonly number[] | undefined,
+    /** Memory of the pool, which is not used for anything else until it is sent. */
+    readonly held?: ReturnType<BufferPool['hold']>,
   ) {}
 }
 
@@ -81,7 +84,6 @@ export class Sender extends Request implements Latecomer {
   /** What is under way is the last. */
   private isLast = false;
   private readonly blocks: Block[] = [];
-  private readonly uses: (() => void)[] = [];
   private drained: (() => void)[] = [];
 
   constructor(
@@ -157,9 +159,16 @@ export class Sender extends Request implements Latecomer {
       done?.(undefined);
       return;
     }
-    // Held from here on: a chunk that was released in the meantime stays where it is.
-    if (data instanceof Chunk) data.use();
-    const piece = new Piece(data, length, done, descriptors);
+    // Held from here on: what is released in the meantime stays where it is.
+    let held: ReturnType<BufferPool['hold']>;
+    try {
+      if (data instanceof Chunk) data.use();
+      else if (length > 0) held = this.engine.buffers.hold(data);
+    } catch (error) {
+      done?.(error as Error);
+      return;
+    }
+    const piece = new Piece(data, length, done, descriptors, held);
     if (hole === undefined) this.queue.push(piece);
     else this.queue.splice(this.queue.indexOf(hole), 0, piece);
     this.pending += length;
@@ -279,7 +288,7 @@ export class Sender extends Request implements Latecomer {
   /** What goes with the next send: the start of the queue. */
   private segments(): Segment[] {
     const [first] = this.queue;
-    if (this.queue.length === 1 && first?.data !== undefined) return [this.whole(first.data, first.length)];
+    if (this.queue.length === 1 && first !== undefined) return [this.whole(first)];
     const pieces = this.queue.slice(0, this.together());
     const segments: Segment[] = [];
     let room = MOST_COPIED;
@@ -290,9 +299,10 @@ export class Sender extends Request implements Latecomer {
       segments.push(this.copy(copies));
       copies = [];
     };
-    for (const { data, length } of pieces) {
+    for (const piece of pieces) {
+      const { data, length } = piece;
       if (data === undefined) break;
-      const address = this.addressOf(data, length);
+      const address = this.addressOf(piece);
       const rest = length - start;
       if (address !== undefined) {
         flushCopies();
@@ -318,25 +328,21 @@ export class Sender extends Request implements Latecomer {
   }
 
   /** The rest of the only piece: what nearly all sends are. */
-  private whole(data: Sendable, length: number): Segment {
+  private whole(piece: Piece): Segment {
+    const { data, length } = piece;
     const start = this.sent;
-    const address = this.addressOf(data, length);
+    const address = this.addressOf(piece);
     if (address !== undefined) return { address: address + start, length: Math.min(length - start, MOST_BYTES) };
     return this.copy([{ data: data as Uint8Array, start, length: Math.min(length - start, MOST_COPIED) }]);
   }
 
   /** The address of memory that the kernel can be given as it is. */
-  private addressOf(data: Sendable, length: number): number | undefined {
+  private addressOf({ data, length, held }: Piece): number | undefined {
     if (data instanceof Chunk) return data.address;
-    if (length === 0) return undefined;
+    if (data === undefined || length === 0) return undefined;
     if (data.length !== length || isDetached(data.buffer)) throw detachedError('what was written after it is not sent');
-    const { core, buffers } = this.engine;
-    const held = buffers.hold(data);
-    if (held !== undefined) {
-      this.uses.push(held.release);
-      return held.address;
-    }
-    return outlivesThread(data.buffer) ? core.ring.addressOf(data) : undefined;
+    if (held !== undefined) return held.address;
+    return outlivesThread(data.buffer) ? this.engine.core.ring.addressOf(data) : undefined;
   }
 
   private copy(parts: readonly { data: Uint8Array; start: number; length: number }[]): Segment {
@@ -381,9 +387,7 @@ export class Sender extends Request implements Latecomer {
 
   private releaseMemory(): void {
     for (const block of this.blocks) this.engine.core.pool.give(block);
-    for (const release of this.uses) release();
     this.blocks.length = 0;
-    this.uses.length = 0;
   }
 
   private takeAll(): Piece[] {
@@ -405,7 +409,8 @@ export class Sender extends Request implements Latecomer {
   }
 }
 
-function finish({ data, done }: Piece, error: Error | undefined): void {
+function finish({ data, held, done }: Piece, error: Error | undefined): void {
   if (data instanceof Chunk) data.drop();
+  held?.release();
   done?.(error);
 }
