@@ -58,7 +58,7 @@ class Piece {
     /** What goes with its first byte. */
     readonly descriptors?: readonly number[] | undefined,
     /** Memory of the pool, which is not used for anything else until it is sent. */
-    readonly held?: ReturnType<BufferPool['hold']>,
+    public held?: ReturnType<BufferPool['hold']>,
   ) {}
 }
 
@@ -225,6 +225,7 @@ export class Sender extends Request implements Latecomer {
 
   abandon(error: Error): void {
     // Nothing is given back: the kernel may still read it.
+    for (const piece of this.queue) piece.held = undefined;
     this.busy = false;
     this.error = error;
     this.fail();
@@ -289,7 +290,7 @@ export class Sender extends Request implements Latecomer {
   private segments(): Segment[] {
     const [first] = this.queue;
     if (this.queue.length === 1 && first !== undefined) return [this.whole(first)];
-    const pieces = this.queue.slice(0, this.together());
+    const pieces = this.queue.slice(0, MOST_PIECES);
     const segments: Segment[] = [];
     let room = MOST_COPIED;
     let start = this.sent;
@@ -300,31 +301,25 @@ export class Sender extends Request implements Latecomer {
       copies = [];
     };
     for (const piece of pieces) {
-      const { data, length } = piece;
-      if (data === undefined) break;
+      const { data, length, descriptors } = piece;
+      // Descriptors go with their own piece, so that they arrive with it and not before.
+      if (data === undefined || (descriptors !== undefined && piece !== first)) break;
       const address = this.addressOf(piece);
       const rest = length - start;
       if (address !== undefined) {
         flushCopies();
         if (rest > 0) segments.push({ address: address + start, length: Math.min(rest, MOST_BYTES) });
-        if (rest > MOST_BYTES) break;
+        if (rest > MOST_BYTES || descriptors !== undefined) break;
       } else {
         const count = Math.min(rest, room);
         copies.push({ data: data as Uint8Array, start, length: count });
         room -= count;
-        if (count < rest || room === 0) break;
+        if (count < rest || room === 0 || descriptors !== undefined) break;
       }
       start = 0;
     }
     flushCopies();
     return segments;
-  }
-
-  /** How many pieces may go together: one with descriptors goes alone, so that they arrive with it and not before. */
-  private together(): number {
-    if (this.queue[0]?.descriptors !== undefined) return 1;
-    const next = this.queue.findIndex(({ descriptors }) => descriptors !== undefined);
-    return next < 0 ? MOST_PIECES : Math.min(next, MOST_PIECES);
   }
 
   /** The rest of the only piece: what nearly all sends are. */
