@@ -668,3 +668,51 @@ test('a connection whose closing the end of the engine has cut off leaves no des
   await uring.close();
   expect(kernel.openDescriptors).toEqual(before);
 });
+
+test('what the kernel is asked to send', async () => {
+  const kernel = new SimulatedKernel();
+  const uring = Uring.open({ syscalls: kernel });
+  cleanUp.push(() => uring.close());
+  const asked: string[] = [];
+  const [one, other] = socketpair({ uring });
+  const sender = uring.sockets.sender(one.fd);
+  const shared = (length: number) => new Uint8Array(new SharedArrayBuffer(length)).fill(1);
+  const own = (length: number) => new Uint8Array(length).fill(2);
+  kernel.interceptOperations((operation) => {
+    const { opcode, len, opFlags, addr } = operation as typeof operation & { readonly addr: number };
+    if (opcode === Opcode.SEND) asked.push(`${len} ${opFlags === 0x4100 ? 'all' : opFlags.toString(16)}`);
+    if (opcode !== Opcode.SENDMSG) return undefined;
+    const header = kernel.memory.data(addr, 56) as DataView;
+    const count = Number(header.getBigUint64(24, true));
+    const vector = kernel.memory.data(Number(header.getBigUint64(16, true)), 16 * count) as DataView;
+    const lengths = Array.from({ length: count }, (_, index) => Number(vector.getBigUint64(16 * index + 8, true)));
+    const control = Number(header.getBigUint64(40, true));
+    asked.push(`[${lengths}]${control > 0 ? ` control ${control}` : ''}`);
+    return undefined;
+  });
+  const received = drain(other);
+  /** Writes in one turn. @returns what the kernel was asked for. */
+  const asks = async (...pieces: (Uint8Array | (() => void))[]) => {
+    asked.length = 0;
+    for (const piece of pieces) typeof piece === 'function' ? piece() : sender.write(piece);
+    await new Promise<void>((resolve) => sender.whenDrained(resolve));
+    return [...asked];
+  };
+  const pass = (length: number) => () => sender.pass(own(length), [one.fd, other.fd], () => undefined);
+  expect(await asks(own(5))).toEqual(['5 all']);
+  expect(await asks(shared(5))).toEqual(['5 all']);
+  // One after another into one block.
+  expect(await asks(own(5), own(0), own(6))).toEqual(['11 all']);
+  // As they are, between what is copied.
+  expect(await asks(own(5), shared(3), shared(0), shared(4), own(6), own(1))).toEqual(['[5,3,4,7]']);
+  // No more than 256 KiB are copied for a send.
+  expect(await asks(own(300_000))).toEqual(['262144 all', '37856 all']);
+  expect(await asks(own(200_000), own(100_000), shared(1))).toEqual(['262144 all', '[37856,1]']);
+  expect(await asks(own(262_144), own(1))).toEqual(['262144 all', '1 all']);
+  // And no more than 128 pieces.
+  expect(await asks(...Array.from({ length: 130 }, () => shared(1)))).toEqual([`[${new Array(128).fill(1)}]`, '[1,1]']);
+  // Descriptors go with their own data, alone.
+  expect(await asks(own(1), pass(2), pass(3), own(4), shared(5))).toEqual(['1 all', '[2] control 24', '[3] control 24', '[4,5]']);
+  await one.close();
+  expect((await received).length).toBe(5 + 5 + 11 + 19 + 300_000 + 300_001 + 262_145 + 130 + 15);
+});

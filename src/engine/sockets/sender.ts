@@ -304,11 +304,12 @@ export class Sender extends Request implements Latecomer {
       const { data, length, descriptors } = piece;
       // Descriptors go with their own piece, so that they arrive with it and not before.
       if (data === undefined || (descriptors !== undefined && piece !== first)) break;
-      const address = this.addressOf(piece);
       const rest = length - start;
+      if (rest === 0) continue;
+      const address = this.addressOf(piece);
       if (address !== undefined) {
         flushCopies();
-        if (rest > 0) segments.push({ address: address + start, length: Math.min(rest, MOST_BYTES) });
+        segments.push({ address: address + start, length: Math.min(rest, MOST_BYTES) });
         if (rest > MOST_BYTES || descriptors !== undefined) break;
       } else {
         const count = Math.min(rest, room);
