@@ -22,7 +22,7 @@ describe('programs', () => {
   });
 
   withProgram('openssl')('openssl s_client', async () => {
-    expect(await seen('openssl s_client')).toEqual({ data: 'hello\n' });
+    expect(await seen('openssl s_client')).toEqual({ data: 'hello\n', code: 0 });
   });
 
   withProgram('nginx')('nginx as a proxy in front', async () => {
@@ -39,7 +39,7 @@ test('a page and all that belongs to it', async () => {
 });
 
 test('a slow-loris', async () => {
-  expect(await seen('slow-loris')).toEqual({ served: 1, answers: ['HTTP/1.1 408 Request Timeout'] });
+  expect(await seen('slow-loris')).toEqual({ served: ['ok'], answers: ['HTTP/1.1 408 Request Timeout'], thrownOut: 100 });
 });
 
 test('random fragments', async () => {
