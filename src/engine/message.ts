@@ -10,11 +10,9 @@
  */
 
 import { Chunk, type ChunkSource } from './chunk.js';
+import { RecvmsgOut } from './message-header.js';
 import { decodeAddress, SOCKADDR_SIZE, type SocketAddress } from './operations/socket-address.js';
 import type { Block } from './pool.js';
-
-/** `struct io_uring_recvmsg_out`: byte offsets. */
-const Header = { NAMELEN: 0, PAYLOADLEN: 8, FLAGS: 12, SIZE: 16 } as const;
 
 const MSG_TRUNC = 0x20;
 
@@ -22,7 +20,7 @@ const MSG_TRUNC = 0x20;
 export const NAME_SIZE = SOCKADDR_SIZE;
 
 /** Bytes of a buffer in front of the message. */
-export const MESSAGE_OVERHEAD = Header.SIZE + NAME_SIZE;
+export const MESSAGE_OVERHEAD = RecvmsgOut.SIZE + NAME_SIZE;
 
 /** A message, with its sender: a chunk, whose buffer is the reader's until it is released. */
 export class Message extends Chunk {
@@ -30,21 +28,21 @@ export class Message extends Chunk {
 
   /** @internal */
   constructor(source: ChunkSource, id: number, block: Block, start: number, _received: number) {
-    const length = block.region.data.getUint32(block.offset + start + Header.PAYLOADLEN, true);
+    const length = block.region.data.getUint32(block.offset + start + RecvmsgOut.PAYLOADLEN, true);
     super(source, id, block, start + MESSAGE_OVERHEAD, length);
   }
 
   /** Who has sent it; `undefined` where nobody can tell, as with Unix sockets without a name. */
   get sender(): SocketAddress | undefined {
     const { region } = this.checked();
-    const length = region.data.getUint32(this.header + Header.NAMELEN, true);
-    this.from ??= decodeAddress(new DataView(region.memory, this.header + Header.SIZE, NAME_SIZE), length);
+    const length = region.data.getUint32(this.header + RecvmsgOut.NAMELEN, true);
+    this.from ??= decodeAddress(new DataView(region.memory, this.header + RecvmsgOut.SIZE, NAME_SIZE), length);
     return this.from;
   }
 
   /** Whether the message was longer than the buffer: the rest is lost. */
   get truncated(): boolean {
-    return (this.checked().region.data.getUint32(this.header + Header.FLAGS, true) & MSG_TRUNC) !== 0;
+    return (this.checked().region.data.getUint32(this.header + RecvmsgOut.FLAGS, true) & MSG_TRUNC) !== 0;
   }
 
   private get header(): number {

@@ -13,6 +13,7 @@ import { MIN_ARENA_SIZE } from '../ring/index.js';
 import { invalidState, isDetached } from '../validate.js';
 import type { BufferPool } from './buffers.js';
 import type { Core } from './core.js';
+import { IOVEC_SIZE, writeIovec } from './message-header.js';
 import type { Block } from './pool.js';
 
 /** Memory that users can pass: a view of any kind, or a whole buffer. */
@@ -99,11 +100,9 @@ export class Scope {
 
   /** The address of an array of `struct iovec` over memory, in one direction. */
   iovecs(views: readonly Uint8Array[], direction: 'input' | 'output'): number {
-    const block = this.block(16 * views.length);
-    const { data } = block.region;
+    const block = this.block(IOVEC_SIZE * views.length);
     views.forEach((view, index) => {
-      data.setBigUint64(block.offset + 16 * index, BigInt(this[direction](view)), true);
-      data.setBigUint64(block.offset + 16 * index + 8, BigInt(view.length), true);
+      writeIovec(block, index, this[direction](view), view.length);
     });
     return block.address;
   }

@@ -20,15 +20,12 @@ import { checkInteger, checkOptions, outOfRange } from '../validate.js';
 import { BufferGroup } from './buffer-group.js';
 import { Chunk, type ChunkKind } from './chunk.js';
 import { MESSAGE_OVERHEAD, Message, NAME_SIZE } from './message.js';
+import { Msghdr, writeMessageHeader } from './message-header.js';
 import { MultishotIterator } from './multishot.js';
 import { type Engine, type File, fdOf, type RunOptions } from './operation.js';
 import type { Scope } from './scope.js';
 
 const SOCK_CLOEXEC = 0o2000000;
-
-/** `struct msghdr`. */
-const MSGHDR_SIZE = 56;
-const MSGHDR_NAMELEN = 8;
 
 /** Most bytes of a buffer: 1 GiB. And most buffers of a group. */
 const MAX_BUFFER_SIZE = 0x4000_0000;
@@ -124,8 +121,8 @@ export function recvmsgMany(engine: Engine, file: File, options: ReadManyOptions
       encode(sqe, group, single, scope) {
         if (single) throw new UringUnavailableError(explainMissing('messages received again and again', '6.0', engine.core.host));
         // All that is asked for is room for the sender.
-        const header = scope.block(MSGHDR_SIZE);
-        header.region.data.setUint32(header.offset + MSGHDR_NAMELEN, NAME_SIZE, true);
+        const header = scope.block(Msghdr.SIZE);
+        writeMessageHeader(header, { name: { address: 0, length: NAME_SIZE } });
         prepRecvmsg(sqe, fdOf(file), header.address, 0, RecvSendFlag.RECV_MULTISHOT, group);
       },
     },

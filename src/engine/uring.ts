@@ -11,6 +11,7 @@ import { invalidArgType, invalidState } from '../validate.js';
 import { BufferPool } from './buffers.js';
 import type { Chunk } from './chunk.js';
 import { Core } from './core.js';
+import { AbortError } from './errors.js';
 import { FileChains } from './file-chains.js';
 import { type LinkOptions, type LinkResults, runLink } from './link.js';
 import type { Message } from './message.js';
@@ -270,6 +271,24 @@ export class Uring {
   /** close(2), at once, of a descriptor that the ring has made. @internal */
   closeDescriptor(fd: number): void {
     this.engine.core.closeDescriptor(fd);
+  }
+
+  /**
+   * Closes a descriptor that the ring has made and that nothing is pending on, also when the engine closes meanwhile.
+   *
+   * @param closing `op.closeFile` of it.
+   * @throws UringError EIO, or what the operation makes of it: it is closed all the same.
+   * @internal
+   */
+  async closeOwned(fd: number, closing: Operation<void>): Promise<void> {
+    if (this.closed) return this.closeDescriptor(fd);
+    try {
+      await this.run(closing);
+    } catch (error) {
+      // Cut off before it came to that: after a failure of the ring, nobody knows.
+      if (!(error instanceof AbortError) || this.failed) throw error;
+      this.closeDescriptor(fd);
+    }
   }
 
   /** Has a descriptor closed when this thread ends. @returns takes that back. @internal */

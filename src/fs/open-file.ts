@@ -252,7 +252,11 @@ export class OpenFile implements TransferFile {
       return;
     }
     const uring = ring();
-    if (uring !== undefined) await uring.run(op.closeFile(fd).withError((res) => systemError(res, 'close')));
+    if (uring !== undefined)
+      await uring.closeOwned(
+        fd,
+        op.closeFile(fd).withError((res) => systemError(res, 'close')),
+      );
     else linuxSyscalls().close(fd);
   }
 }

@@ -82,7 +82,6 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
   private bytesIn = 0;
   private bytesOut = 0;
   private closing: Promise<void> | undefined;
-  private ending: Promise<void> | undefined;
 
   /** @internal */
   constructor(
@@ -262,8 +261,7 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
     } catch (error) {
       return Promise.reject(error);
     }
-    this.ending ??= this.socket.shutdown();
-    return this.ending;
+    return this.socket.shutdown();
   }
 
   /** Whether waiting for this connection keeps the process alive: it does, until {@link unref}. */
@@ -365,7 +363,7 @@ export class Connection implements AsyncIterable<Chunk>, SocketOwner {
 
   private checkWritable(): void {
     this.checkOpen();
-    if (this.ending !== undefined) throw invalidState('the connection was shut down for writing');
+    if (this.socket.isEnding) throw invalidState('the connection was shut down for writing');
   }
 
   private checkOpen(): number {

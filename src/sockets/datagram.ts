@@ -7,10 +7,11 @@
 import { isIP } from 'node:net';
 import { Chunk } from '../engine/chunk.js';
 import { AbortError, type Message, type MultishotIterator, op, type ReadManyOptions, Uring } from '../engine/index.js';
-import { Errno, UringError } from '../syscalls/index.js';
+import { UringError } from '../syscalls/index.js';
 import { checkFunction, checkInteger, checkOptions, invalidArgType, invalidArgValue, invalidState } from '../validate.js';
 import { checkWritable, type Writable } from './connection.js';
 import { changeMembership, type GroupOptions, setMulticastInterface } from './multicast.js';
+import { openAt } from './open-at.js';
 import { type Lookup, literal, resolve } from './resolve.js';
 import { addressError, addressOf, bindTo, closeBound, createSocket, type SocketAddress } from './socket.js';
 import { DATAGRAM_OPTIONS, type DatagramSettings } from './socket-options.js';
@@ -52,24 +53,9 @@ export type Destination = { readonly host: string; readonly port: number } | { r
  */
 export async function bind(options: BindOptions = {}): Promise<DatagramSocket> {
   checkBindOptions(options);
-  const { host, port = 0, path, lookup, uring = Uring.default() } = options;
+  const { uring = Uring.default() } = options;
   if (uring.closed) throw invalidState('the engine is closed');
-  if (path !== undefined) return open(uring, options, { family: 'unix', path });
-  if (host === undefined) return bindToAll(uring, options, port);
-  const [first] = await resolve(host, port, 0, lookup);
-  if (first === undefined) throw invalidArgValue('options.host', host, 'has no address');
-  return open(uring, options, first);
-}
-
-/** IPv6 takes IPv4 along, where there is IPv6. */
-function bindToAll(uring: Uring, options: BindOptions, port: number): DatagramSocket {
-  try {
-    return open(uring, options, { family: 'IPv6', address: '::', port });
-  } catch (error) {
-    const { errno } = error as UringError;
-    if (options.ipv6Only || (errno !== -Errno.EAFNOSUPPORT && errno !== -Errno.EADDRNOTAVAIL)) throw error;
-    return open(uring, options, { family: 'IPv4', address: '0.0.0.0', port });
-  }
+  return openAt(options, (address) => open(uring, options, address));
 }
 
 function open(uring: Uring, options: BindOptions, address: SocketAddress): DatagramSocket {
@@ -112,7 +98,8 @@ export class DatagramSocket implements AsyncIterable<Message> {
   private closing: Promise<void> | undefined;
   private keepsAlive = true;
   private readonly receiving = new Set<MultishotIterator<Message>>();
-  private readonly sending = new Set<Promise<unknown>>();
+  /** What is under way on the descriptor. */
+  private readonly running = new Set<Promise<unknown>>();
   private readonly stop = new AbortController();
   private readonly cancelThreadEnd: () => void;
 
@@ -163,7 +150,8 @@ export class DatagramSocket implements AsyncIterable<Message> {
   }
 
   /**
-   * Sends one message. Several that are not waited for can overtake each other, when one has to wait for room. Memory of the program's own may be changed as soon as the call has returned, unless a name has to be looked up.
+   * Sends one message. Several that are not waited for can overtake each other, when one has to wait for room. Memory of the program's own may
+   * be changed as soon as the call has returned, unless a name has to be looked up.
    *
    * @param data text (UTF-8), bytes, a chunk, or several of them, which are one message.
    * @param to where to; for one that is connected it may be left out.
@@ -182,24 +170,20 @@ export class DatagramSocket implements AsyncIterable<Message> {
     const operation = views.length === 1 && first !== undefined ? op.send(fd, first, options) : op.sendmsg(fd, views, options);
     const target = address ?? this.remote;
     const error = (res: number) => (target === undefined ? new UringError(res, 'send') : addressError(res, 'send', target));
-    const sent = this.uring.run(operation.withError(error));
-    this.sending.add(sent);
-    try {
-      await sent;
-    } finally {
-      this.sending.delete(sent);
-    }
+    await this.track(this.uring.run(operation.withError(error)));
   }
 
   /**
    * Sends to one peer, and receives from it alone, from now on. connect(2).
    *
-   * @throws UringError ECONNREFUSED (Unix), ENOENT, ENETUNREACH; those of the resolver.
+   * @throws UringError ECONNREFUSED (Unix), ENOENT, ENETUNREACH; those of the resolver; AbortError when it is closed.
    */
   async connect(to: Destination): Promise<void> {
+    const fd = this.checkOpen();
     const address = await this.addressFor(to);
-    const operation = op.connect(this.checkOpen(), address);
-    await this.uring.run(operation.withError((res) => addressError(res, 'connect', address)));
+    if (this.closing !== undefined) throw new AbortError(invalidState('the socket was closed'));
+    const operation = op.connect(fd, address, { signal: this.stop.signal });
+    await this.track(this.uring.run(operation.withError((res) => addressError(res, 'connect', address))));
     this.remote = address;
   }
 
@@ -297,6 +281,16 @@ export class DatagramSocket implements AsyncIterable<Message> {
     void this.close();
   }
 
+  /** The descriptor is not closed before it is over. */
+  private async track<Result>(running: Promise<Result>): Promise<Result> {
+    this.running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.running.delete(running);
+    }
+  }
+
   private checkOpen(): number {
     if (this.closing !== undefined) throw invalidState('the socket is closed');
     return this.descriptor;
@@ -305,7 +299,7 @@ export class DatagramSocket implements AsyncIterable<Message> {
   private async closeNow(): Promise<void> {
     const { uring, address } = this;
     this.stop.abort(invalidState('the socket was closed'));
-    await Promise.allSettled([...this.sending, ...[...this.receiving].map((iterator) => iterator.return())]);
+    await Promise.allSettled([...this.running, ...[...this.receiving].map((iterator) => iterator.return())]);
     const fd = this.descriptor;
     this.descriptor = -1;
     uring.sockets.remove(this);

@@ -7,9 +7,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type MultishotIterator, Uring } from '../engine/index.js';
 import { Errno, type UringError } from '../syscalls/index.js';
-import { checkInteger, checkOptions, invalidArgValue } from '../validate.js';
+import { checkInteger, checkOptions } from '../validate.js';
 import { Connection } from './connection.js';
-import { resolve } from './resolve.js';
+import { openAt } from './open-at.js';
 import { addressError, addressOf, bindTo, closeBound, createSocket, type SocketAddress } from './socket.js';
 import { STREAM_OPTIONS } from './socket-options.js';
 import { checkTarget, TARGET_OPTIONS, type TargetOptions } from './target.js';
@@ -58,24 +58,9 @@ const RETRY_MS = 20;
  */
 export async function listen(options: ListenOptions = {}): Promise<Listener> {
   checkListenOptions(options);
-  const { host, port = 0, path, lookup, uring = Uring.default() } = options;
+  const { uring = Uring.default() } = options;
   uring.sockets.prepare(options.descriptors);
-  if (path !== undefined) return open(uring, options, { family: 'unix', path });
-  if (host === undefined) return listenOnAll(uring, options, port);
-  const [first] = await resolve(host, port, 0, lookup);
-  if (first === undefined) throw invalidArgValue('options.host', host, 'has no address');
-  return open(uring, options, first);
-}
-
-/** IPv6 takes IPv4 along, where there is IPv6. */
-function listenOnAll(uring: Uring, options: ListenOptions, port: number): Listener {
-  try {
-    return open(uring, options, { family: 'IPv6', address: '::', port });
-  } catch (error) {
-    const { errno } = error as UringError;
-    if (options.ipv6Only || (errno !== -Errno.EAFNOSUPPORT && errno !== -Errno.EADDRNOTAVAIL)) throw error;
-    return open(uring, options, { family: 'IPv4', address: '0.0.0.0', port });
-  }
+  return openAt(options, (address) => open(uring, options, address));
 }
 
 function open(uring: Uring, options: ListenOptions, address: SocketAddress): Listener {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { AbortError, op, type Uring } from '../engine/index.js';
+import { op, type Uring } from '../engine/index.js';
 import { decodeAddress, encodeAddress, SOCKADDR_SIZE, type SocketAddress } from '../engine/operations/socket-address.js';
 import { type SocketCalls, UringError } from '../syscalls/index.js';
 
@@ -70,16 +70,8 @@ export async function closeBound(uring: Uring, fd: number, address: SocketAddres
 
 /** Closes a socket that nothing is pending on: so that it does not wait, but for SO_LINGER. Never rejects. */
 export async function closeSocket(uring: Uring, fd: number): Promise<void> {
-  if (uring.closed) {
-    uring.closeDescriptor(fd);
-    return;
-  }
-  try {
-    await uring.run(op.closeFile(fd));
-  } catch (error) {
-    // The engine was closed before it came to that. (Whatever else goes wrong, the kernel has closed it.)
-    if (error instanceof AbortError && !uring.failed) uring.closeDescriptor(fd);
-  }
+  // Whatever goes wrong, the kernel has closed it.
+  await uring.closeOwned(fd, op.closeFile(fd)).catch(() => undefined);
 }
 
 /** A socket's own address, or its peer's; `undefined` when it is not connected (any more). */

@@ -21,6 +21,7 @@ export class StreamSocket implements Endpoint {
   private descriptor: number;
   private local: SocketAddress | undefined;
   private remote: SocketAddress | undefined;
+  private ending: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
   private readonly cancelThreadEnd: () => void;
 
@@ -71,8 +72,18 @@ export class StreamSocket implements Endpoint {
     sockets.reference(this.sender, wanted);
   }
 
-  /** Ends sending, when everything is sent. @throws UringError. */
-  async shutdown(): Promise<void> {
+  /** Whether {@link shutdown} was called. */
+  get isEnding(): boolean {
+    return this.ending !== undefined;
+  }
+
+  /** Ends sending, when everything is sent. Idempotent. @throws UringError. */
+  shutdown(): Promise<void> {
+    this.ending ??= this.shutdownNow();
+    return this.ending;
+  }
+
+  private async shutdownNow(): Promise<void> {
     await new Promise<void>((resolve) => this.sender.whenDrained(resolve));
     if (this.sender.failure !== undefined) throw this.sender.failure;
     await this.uring.run(op.shutdown(this.descriptor, 'write'));
@@ -94,6 +105,8 @@ export class StreamSocket implements Endpoint {
     const { uring, sender, receiver } = this;
     const received = new Promise<void>((resolve) => receiver.close(resolve));
     await Promise.all([received, new Promise<void>((resolve) => sender.whenDrained(resolve))]);
+    // A worker of the kernel's does it, and may look for the descriptor only then.
+    await this.ending?.catch(() => undefined);
     const fd = this.descriptor;
     this.descriptor = -1;
     uring.sockets.remove(this);

@@ -7,6 +7,7 @@ import { AbortError, op, PollEvent, Uring } from '../../src/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { runChild } from '../helpers/child.js';
+import { descriptorTargets } from '../helpers/descriptors.js';
 import { gaps } from '../helpers/gaps.js';
 import { testUnless } from '../helpers/kernels.js';
 import { pipe, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
@@ -231,7 +232,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
           return client;
         }),
       );
-      const sockets = () => fs.readdirSync('/proc/self/fd').filter((fd) => linkOf(fd).startsWith('socket:')).length;
+      const sockets = () => descriptorTargets().filter((target) => target.startsWith('socket:')).length;
       const before = sockets();
       const iterator = uring.acceptMany(server);
       fds.push((await iterator.next()).value);
@@ -326,11 +327,3 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
     });
   });
 });
-
-function linkOf(fd: string): string {
-  try {
-    return fs.readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return '';
-  }
-}

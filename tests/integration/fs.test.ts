@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import * as uringFs from '../../src/fs/index.js';
 import { Uring } from '../../src/index.js';
 import { runChild } from '../helpers/child.js';
+import { descriptorTargets } from '../helpers/descriptors.js';
 import { mkfifo, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
 import { within } from '../helpers/slow.js';
 
@@ -481,6 +482,17 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
           return fs.statSync(`${root}/new`).mode;
         }) as Promise<never>,
     );
+
+    test('closes although its engine is closed meanwhile', async () => {
+      const name = `${directory.path}/closed-meanwhile`;
+      fs.writeFileSync(name, '');
+      // More than the engine hands over at once.
+      const handles = await Promise.all(Array.from({ length: 400 }, () => uringFs.open(name)));
+      const left = () => descriptorTargets().filter((target) => target === name).length;
+      expect(left()).toBe(400);
+      await Promise.all([...handles.map((handle) => handle.close()), Uring.default().close()]);
+      expect(left()).toBe(0);
+    });
 
     test('close waits for what is in flight, and is one promise for all', async () => {
       const name = `${directory.path}/fifo-close`;

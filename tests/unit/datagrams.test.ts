@@ -200,6 +200,11 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     await socket.close();
     found([{ address: '127.0.0.1', family: 4 }]);
     expect(await pending).toMatchObject({ name: 'AbortError' });
+    const connecting = await socketAt({ host: '127.0.0.1', lookup });
+    const connected = errorOf(connecting.connect({ host: 'later', port: 7 }));
+    await connecting.close();
+    found([{ address: '127.0.0.1', family: 4 }]);
+    expect(await connected).toMatchObject({ name: 'AbortError' });
     // A Unix socket whose queue is full has its senders wait.
     const [full, sender] = [await socketAt({ path: '' }), await socketAt({ path: '' })];
     const sends = Array.from({ length: 600 }, () => errorOf(sender.send('x', full.address)));

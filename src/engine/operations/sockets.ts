@@ -21,6 +21,7 @@ import {
 } from '../../ops/index.js';
 import { SocketCommand } from '../../ring/index.js';
 import { invalidArgValue } from '../../validate.js';
+import { Msghdr, writeMessageHeader } from '../message-header.js';
 import {
   checkMemories,
   checkMemory,
@@ -40,9 +41,6 @@ const FAMILIES = { IPv4: 2, IPv6: 10, unix: 1 } as const;
 const TYPES = { stream: 1, datagram: 2, seqpacket: 5 } as const;
 
 const SOCK_CLOEXEC = 0o2000000;
-
-/** `struct msghdr`: byte offsets. */
-const Msghdr = { SIZE: 56, NAME: 0, NAMELEN: 8, IOV: 16, IOVLEN: 24, CONTROL: 32, CONTROLLEN: 40, FLAGS: 48 } as const;
 
 /** Options of {@link socket}. */
 export interface SocketOptions extends RunOptions {
@@ -313,15 +311,12 @@ function message(
   target: Uint8Array | undefined,
 ): number {
   const block = scope.block(Msghdr.SIZE + SOCKADDR_SIZE);
-  const { data } = block.region;
-  const pointer = (field: number, value: number) => data.setBigUint64(block.offset + field, BigInt(value), true);
-  if (direction === 'output' || target !== undefined) {
-    pointer(Msghdr.NAME, block.address + Msghdr.SIZE);
-    data.setUint32(block.offset + Msghdr.NAMELEN, target?.length ?? SOCKADDR_SIZE, true);
-  }
+  const hasName = direction === 'output' || target !== undefined;
   if (target !== undefined) block.plain(Msghdr.SIZE, target.length).set(target);
-  pointer(Msghdr.IOV, scope.iovecs(views, direction));
-  pointer(Msghdr.IOVLEN, views.length);
+  writeMessageHeader(block, {
+    name: hasName ? { address: block.address + Msghdr.SIZE, length: target?.length ?? SOCKADDR_SIZE } : undefined,
+    vector: { address: scope.iovecs(views, direction), length: views.length },
+  });
   return block.address;
 }
 

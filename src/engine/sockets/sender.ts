@@ -13,11 +13,12 @@ import { isDetached } from '../../validate.js';
 import type { BufferPool } from '../buffers.js';
 import { Chunk } from '../chunk.js';
 import type { Latecomer } from '../core.js';
+import { IOVEC_SIZE, Msghdr, type Part, writeIovec, writeMessageHeader } from '../message-header.js';
 import type { Engine } from '../operation.js';
 import type { Block } from '../pool.js';
 import { Request } from '../request.js';
 import { detachedError, outlivesThread } from '../scope.js';
-import { rightsMessage } from './forms.js';
+import { rightsMessage } from './rights.js';
 
 /** `MSG_*`: no SIGPIPE, and a send that was short is continued by the kernel. */
 const MSG_DONTWAIT = 0x40;
@@ -31,21 +32,11 @@ const MOST_COPIED = 256 * 1024;
 /** Most bytes of one part of it. */
 const MOST_BYTES = 0x4000_0000;
 
-/** `struct msghdr` and `struct iovec`. */
-const Msghdr = { SIZE: 56, IOV: 16, IOVLEN: 24, CONTROL: 32, CONTROLLEN: 40 } as const;
-const IOVEC_SIZE = 16;
-
 /** What the kernel refuses because of a descriptor: it is not open, or too many are on their way. */
 const OF_DESCRIPTORS = new Set([-Errno.EBADF, -Errno.ETOOMANYREFS]);
 
 /** What can be sent. */
 export type Sendable = Uint8Array | Chunk;
-
-/** A part of what is to be sent, that the kernel is shown as one. */
-interface Segment {
-  readonly address: number;
-  readonly length: number;
-}
 
 type Done = (error: Error | undefined) => void;
 
@@ -287,11 +278,11 @@ export class Sender extends Request implements Latecomer {
   }
 
   /** What goes with the next send: the start of the queue. */
-  private segments(): Segment[] {
+  private segments(): Part[] {
     const [first] = this.queue;
     if (this.queue.length === 1 && first !== undefined) return [this.whole(first)];
     const pieces = this.queue.slice(0, MOST_PIECES);
-    const segments: Segment[] = [];
+    const segments: Part[] = [];
     let room = MOST_COPIED;
     let start = this.sent;
     let copies: { data: Uint8Array; start: number; length: number }[] = [];
@@ -324,7 +315,7 @@ export class Sender extends Request implements Latecomer {
   }
 
   /** The rest of the only piece: what nearly all sends are. */
-  private whole(piece: Piece): Segment {
+  private whole(piece: Piece): Part {
     const { data, length } = piece;
     const start = this.sent;
     const address = this.addressOf(piece);
@@ -341,7 +332,7 @@ export class Sender extends Request implements Latecomer {
     return outlivesThread(data.buffer) ? this.engine.core.ring.addressOf(data) : undefined;
   }
 
-  private copy(parts: readonly { data: Uint8Array; start: number; length: number }[]): Segment {
+  private copy(parts: readonly { data: Uint8Array; start: number; length: number }[]): Part {
     const total = parts.reduce((sum, { length }) => sum + length, 0);
     const block = this.take(Math.max(1, total));
     const target = block.plain(0, total);
@@ -353,26 +344,29 @@ export class Sender extends Request implements Latecomer {
     return { address: block.address, length: total };
   }
 
-  /** A `struct msghdr` and its vector. */
-  private message(segments: readonly Segment[], descriptors: readonly number[] | undefined): number {
-    const block = this.take(Msghdr.SIZE + IOVEC_SIZE * segments.length);
-    block.plain(0, Msghdr.SIZE).fill(0);
-    const { data } = block.region;
-    const vector = block.offset + Msghdr.SIZE;
-    data.setBigUint64(block.offset + Msghdr.IOV, BigInt(block.address + Msghdr.SIZE), true);
-    data.setBigUint64(block.offset + Msghdr.IOVLEN, BigInt(segments.length), true);
-    if (descriptors !== undefined) {
-      const rights = rightsMessage(descriptors);
-      const control = this.take(rights.length);
-      control.plain(0, rights.length).set(rights);
-      data.setBigUint64(block.offset + Msghdr.CONTROL, BigInt(control.address), true);
-      data.setBigUint64(block.offset + Msghdr.CONTROLLEN, BigInt(rights.length), true);
-    }
+  /** A message of several segments, or with descriptors. @returns the address of its header. */
+  private message(segments: readonly Part[], descriptors: readonly number[] | undefined): number {
+    const vector = { address: this.vector(segments), length: segments.length };
+    const control = descriptors && this.rights(descriptors);
+    const header = this.take(Msghdr.SIZE);
+    writeMessageHeader(header, { vector, control });
+    return header.address;
+  }
+
+  /** An array of `struct iovec`. */
+  private vector(segments: readonly Part[]): number {
+    const block = this.take(IOVEC_SIZE * segments.length);
     segments.forEach(({ address, length }, index) => {
-      data.setBigUint64(vector + IOVEC_SIZE * index, BigInt(address), true);
-      data.setBigUint64(vector + IOVEC_SIZE * index + 8, BigInt(length), true);
+      writeIovec(block, index, address, length);
     });
     return block.address;
+  }
+
+  private rights(descriptors: readonly number[]): Part {
+    const bytes = rightsMessage(descriptors);
+    const block = this.take(bytes.length);
+    block.plain(0, bytes.length).set(bytes);
+    return { address: block.address, length: bytes.length };
   }
 
   private take(size: number): Block {

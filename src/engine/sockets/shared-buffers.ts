@@ -51,9 +51,9 @@ export class SharedBuffers {
   take(res: number, flags: number): Chunk {
     const { form, group, engine } = this;
     const received = group.take(res, flags, form.kind);
-    const descriptors = form.descriptorsOf(received);
+    const descriptors = form.descriptorsOf?.(received);
     const chunk = group.available < FEW ? this.copyOut(received) : received;
-    if (descriptors.length > 0) {
+    if (descriptors !== undefined && descriptors.length > 0) {
       chunk.attach(descriptors, () => {
         for (const fd of descriptors) engine.core.closeDescriptor(fd);
       });
