@@ -62,17 +62,16 @@ class GroupBuffer implements BufferOwner {
 export class BufferGroup implements ChunkSource {
   readonly id: number;
   private readonly ring: BufferRing;
-  private readonly buffers: GroupBuffer[];
-  private free: number;
+  private readonly buffers: GroupBuffer[] = [];
+  private free = 0;
   private ended = false;
 
-  /** @throws UringError where the kernel has no rings of buffers (before 5.19), ENOMEM. */
+  /** @throws UringError where the kernel has no rings of buffers (before 5.19), ENOMEM; RangeError for lack of memory. Nothing stays then. */
   constructor(
     private readonly engine: Engine,
     private readonly options: BufferGroupOptions,
   ) {
-    const { groups, core } = engine;
-    const { count, size } = options;
+    const { groups } = engine;
     this.id = groups.take();
     try {
       this.ring = this.createRing();
@@ -80,17 +79,12 @@ export class BufferGroup implements ChunkSource {
       groups.give(this.id);
       throw error;
     }
-    this.buffers = Array.from({ length: count }, (_, id) => {
-      // A page at least: a view's owner is looked for at the starts of pages.
-      const block = core.pool.take(Math.max(PAGE_SIZE, size));
-      const view = new Uint8Array(block.region.memory, block.offset, size);
-      const buffer = new GroupBuffer(block, view, this.provide, id);
-      engine.buffers.own(block, buffer);
-      this.ring.add(view, id, id);
-      return buffer;
-    });
-    this.ring.advance(count);
-    this.free = count;
+    try {
+      this.fill();
+    } catch (error) {
+      this.end();
+      throw error;
+    }
   }
 
   /** How many buffers the kernel has. */
@@ -130,6 +124,22 @@ export class BufferGroup implements ChunkSource {
       buffer.isKernels = false;
       if (buffer.users === 0) this.provide(buffer);
     }
+  }
+
+  private fill(): void {
+    const { core, buffers } = this.engine;
+    const { count, size } = this.options;
+    for (let id = 0; id < count; id++) {
+      // A page at least: a view's owner is looked for at the starts of pages.
+      const block = core.pool.take(Math.max(PAGE_SIZE, size));
+      const view = new Uint8Array(block.region.memory, block.offset, size);
+      const buffer = new GroupBuffer(block, view, this.provide, id);
+      buffers.own(block, buffer);
+      this.buffers.push(buffer);
+      this.ring.add(view, id, id);
+    }
+    this.ring.advance(count);
+    this.free = count;
   }
 
   private createRing(): BufferRing {

@@ -110,12 +110,12 @@ export class Pool {
    * Takes a block. Its contents are whatever was there.
    *
    * @param size bytes, 1 to 1 GiB.
+   * @throws RangeError when there is no memory, and for more than 1 GiB: nothing is taken then.
    */
   take(size: number): Block {
     const sizeClass = classOf(size);
+    const block = this.free[sizeClass] ?? this.carve(sizeClass);
     this.used += 1 << sizeClass;
-    const block = this.free[sizeClass];
-    if (block === undefined) return this.carve(sizeClass);
     this.free[sizeClass] = block.link;
     block.link = undefined;
     block.live = true;

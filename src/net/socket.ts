@@ -26,6 +26,7 @@ import {
   missingArgs,
   socketClosed,
 } from './errors.js';
+import { OwnBuffer } from './own-buffer.js';
 
 /** A connected descriptor of ours, as an option of the constructor. */
 export const CONNECTED = Symbol('connected');
@@ -103,11 +104,7 @@ export class Socket extends Duplex {
   #referenced = true;
   #resets = false;
   #settings = { noDelay: false, keepAlive: false, keepAliveIdle: 0 };
-  readonly #onread: net.OnReadOpts | undefined;
-  /** What came after {@link net.OnReadOpts.callback} had asked for a pause. */
-  #held: Buffer[] = [];
-  #paused = false;
-  #endHeld = false;
+  readonly #onread: OwnBuffer | undefined;
   #sockname: SocketAddress | undefined = undefined;
   #peername: SocketAddress | undefined = undefined;
 
@@ -141,8 +138,7 @@ export class Socket extends Duplex {
       decodeStrings: false,
     });
     this.#given = uring;
-    const hasBuffer = onread?.buffer instanceof Uint8Array || typeof onread?.buffer === 'function';
-    this.#onread = hasBuffer && typeof onread.callback === 'function' ? onread : undefined;
+    this.#onread = OwnBuffer.of(this, onread);
     this.#settings = {
       noDelay: Boolean(given.noDelay),
       keepAlive: Boolean(given.keepAlive),
@@ -152,6 +148,7 @@ export class Socket extends Duplex {
     const fd = given[CONNECTED] ?? given.fd;
     if (fd !== undefined) {
       if (given[CONNECTED] === undefined) this.#checkDescriptor(fd);
+      this.#onread?.begin();
       this.#attach(fd);
       if (given.readable !== false) {
         if (given.pauseOnCreate) this.pause();
@@ -272,8 +269,7 @@ export class Socket extends Duplex {
     this.#sockname = undefined;
     this.#received = 0;
     this.#sent = 0;
-    this.#paused = false;
-    this.#endHeld = false;
+    this.#onread?.begin();
     this.#touch();
     this.connecting = true;
     this.#context = new AsyncResource('URINGSOCKET');
@@ -354,7 +350,7 @@ export class Socket extends Duplex {
 
   override pause(): this {
     if (this.#onread !== undefined && !this.connecting) {
-      this.#paused = true;
+      this.#onread.pause();
       this.#stream?.receiver.stop();
     }
     return super.pause();
@@ -372,20 +368,9 @@ export class Socket extends Duplex {
   }
 
   #start(): void {
-    this.#paused = false;
-    const held = this.#held.splice(0);
-    for (const [index, piece] of held.entries()) {
-      this.#deliver(piece);
-      if (this.#paused) {
-        this.#held.push(...held.slice(index + 1));
-        return;
-      }
-    }
-    if (!this.#endHeld) this.#stream?.receiver.start();
-    else {
-      this.#endHeld = false;
-      this.#pushEnd();
-    }
+    const state = this.#onread?.resume() ?? 'reading';
+    if (state === 'reading') this.#stream?.receiver.start();
+    else if (state === 'ended') this.#pushEnd();
   }
 
   #onChunk(chunk: Chunk): void {
@@ -399,23 +384,8 @@ export class Socket extends Duplex {
 
   #deliver(data: Buffer): void {
     if (this.destroyed) return;
-    if (this.#onread === undefined) {
-      if (!this.push(data)) this.#stream?.receiver.stop();
-      return;
-    }
-    if (this.#paused) {
-      this.#held.push(data);
-      return;
-    }
-    const { buffer, callback } = this.#onread;
-    const target = typeof buffer === 'function' ? buffer() : buffer;
-    const length = Math.min(target.length, data.length);
-    target.set(data.subarray(0, length));
-    if (callback(length, target) === false) {
-      this.#paused = true;
-      this.#stream?.receiver.stop();
-    }
-    if (length < data.length) this.#deliver(data.subarray(length));
+    const wantsMore = this.#onread === undefined ? this.push(data) : this.#onread.deliver(data);
+    if (!wantsMore) this.#stream?.receiver.stop();
   }
 
   #onEnd(error: Error | undefined): void {
@@ -425,8 +395,7 @@ export class Socket extends Duplex {
       this.destroy(errno === undefined ? error : errnoException(errno, 'read'));
       return;
     }
-    if (this.#paused) this.#endHeld = true;
-    else this.#pushEnd();
+    if (this.#onread === undefined || this.#onread.end()) this.#pushEnd();
   }
 
   #pushEnd(): void {
@@ -528,7 +497,6 @@ export class Socket extends Duplex {
     this.#attempts?.cancel();
     this.#attempts = undefined;
     this.#stream = undefined;
-    this.#held = [];
     callback(error);
     if (stream !== undefined) {
       if (this.#resets) stream.setOptions({ linger: 0 });

@@ -438,6 +438,43 @@ const SCRIPTS: Record<string, Script> = {
     server.close();
     await closed(server);
   },
+  async 'buffers that the reader makes'(net, log, name) {
+    const server = net.createServer((socket) => socket.end('0123456789abcdef'));
+    const port = name(await listening(server, 0, HOST), 'PORT');
+    let made = 0;
+    const client: nodeNet.Socket = net.connect({
+      port,
+      host: HOST,
+      onread: {
+        // None now and then: the last one is used again.
+        buffer() {
+          log('made', ++made);
+          return made % 3 === 0 ? undefined : Buffer.alloc(made + 2);
+        },
+        callback: (length: number, into: Uint8Array) => {
+          log('got', `${Buffer.from(into.subarray(0, length))}`);
+          if (length === 4) setImmediate(() => client.resume());
+          return length !== 4;
+        },
+      },
+    } as unknown as nodeNet.NetConnectOpts);
+    log('client', 'connecting');
+    watch(log, 'client', client, { data: false });
+    await closed(client);
+    server.close();
+    await closed(server);
+  },
+  async 'a buffer without room'(net, log, name) {
+    const server = net.createServer((socket) => socket.on('error', () => undefined).end('0123456789'));
+    const port = name(await listening(server, 0, HOST), 'PORT');
+    const onread = { buffer: Buffer.alloc(0), callback: () => log('called') };
+    const client = watch(log, 'client', net.connect({ port, host: HOST, onread } as unknown as nodeNet.NetConnectOpts), {
+      data: false,
+    });
+    await closed(client);
+    server.close();
+    await closed(server);
+  },
   async 'asynchronous contexts'(net, log, name) {
     const storage = new AsyncLocalStorage<string>();
     const server = storage.run('server', () =>

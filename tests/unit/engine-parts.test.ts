@@ -2,14 +2,16 @@
 
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Backlog } from '../../src/engine/backlog.js';
+import { BufferGroup } from '../../src/engine/buffer-group.js';
 import { BufferPool } from '../../src/engine/buffers.js';
 import { Core } from '../../src/engine/core.js';
-import { fdOf, isDirect } from '../../src/engine/operation.js';
+import { type Engine, fdOf, isDirect } from '../../src/engine/operation.js';
 import { Pool, type Region, SLAB_SIZE, slabOrigin } from '../../src/engine/pool.js';
 import { Request } from '../../src/engine/request.js';
 import { bytesOf, detachedError, outlivesThread, Scope } from '../../src/engine/scope.js';
 import { type Abortable, checkSignal, listen, unlisten } from '../../src/engine/signals.js';
 import { FileSlots } from '../../src/engine/slots.js';
+import { GroupIds } from '../../src/engine/streams.js';
 import { op, Uring } from '../../src/index.js';
 import { prepNop, prepRead } from '../../src/ops/index.js';
 import { Opcode, Ring, SqeFlag } from '../../src/ring/index.js';
@@ -507,6 +509,29 @@ describe('a scope', () => {
     expect([view.byteOffset, view.byteLength, view.buffer]).toEqual([2, 4, buffer]);
     expect([outlivesThread(new SharedArrayBuffer(8)), outlivesThread(buffer)]).toEqual([true, false]);
     expect(detachedError('so').message).toBe('Invalid state: the buffer was detached (or shrunk) while it was used; so');
+  });
+});
+
+describe('a group of buffers', () => {
+  test('that finds no memory leaves nothing behind', () => {
+    const { kernel, core, buffers } = setUp();
+    const groups = new GroupIds();
+    const engine = { core, buffers, groups } as unknown as Engine;
+    const options = { count: 4, size: 16 * 1024 * 1024, replenished: () => undefined };
+    const { addressOf } = kernel;
+    let left = 1;
+    kernel.addressOf = (view) => {
+      if (left-- === 0) throw new RangeError('Array buffer allocation failed');
+      return addressOf.call(kernel, view);
+    };
+    expect(() => new BufferGroup(engine, options)).toThrow('allocation failed');
+    expect([core.pool.bytesInUse, groups.take()]).toEqual([0, 0]);
+    groups.give(0);
+    // The kernel knows of no such group any more.
+    const group = new BufferGroup(engine, options);
+    expect([group.id, group.available]).toEqual([0, 4]);
+    group.end();
+    expect(core.pool.bytesInUse).toBe(0);
   });
 });
 
