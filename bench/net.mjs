@@ -130,10 +130,12 @@ async function round(command, load, seconds) {
 
 /** Measures. @param only the work whose id starts so. */
 export async function net({ short, only = '' }) {
+  const works = WORKS.filter(({ id }) => id.startsWith(only));
+  if (works.length === 0) throw new Error(`no work begins with '${only}': there are ${WORKS.map(({ id }) => id).join(', ')}`);
   build();
   const [rounds, seconds] = short ? [2, 0.5] : [7, 2];
   const outcomes = [];
-  for (const { id, title, load, sides, targets } of WORKS.filter(({ id }) => id.startsWith(only))) {
+  for (const { id, title, load, sides, targets } of works) {
     const samples = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));
     for (let index = 0; index < rounds; index++) {
       for (const [name, command] of Object.entries(sides)) samples[name].push(await round(command, load, seconds));
