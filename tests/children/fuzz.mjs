@@ -211,6 +211,7 @@ const TARGETS = {
       'close',
       'closeDescriptor',
       'closeFile',
+      'closeOwned',
       'closedError',
       'checkOpen',
       'closeNow',

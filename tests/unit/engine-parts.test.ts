@@ -11,6 +11,8 @@ import { Request } from '../../src/engine/request.js';
 import { bytesOf, detachedError, outlivesThread, Scope } from '../../src/engine/scope.js';
 import { type Abortable, checkSignal, listen, unlisten } from '../../src/engine/signals.js';
 import { FileSlots } from '../../src/engine/slots.js';
+import { withDescriptors } from '../../src/engine/sockets/forms.js';
+import { SharedBuffers } from '../../src/engine/sockets/shared-buffers.js';
 import { GroupIds } from '../../src/engine/streams.js';
 import { op, Uring } from '../../src/index.js';
 import { prepNop, prepRead } from '../../src/ops/index.js';
@@ -533,6 +535,14 @@ describe('a group of buffers', () => {
     group.end();
     expect(core.pool.bytesInUse).toBe(0);
   });
+});
+
+test('shared buffers that are not to be had leave nothing of their form', () => {
+  const { kernel, core, buffers } = setUp();
+  const engine = { core, buffers, groups: new GroupIds() } as unknown as Engine;
+  kernel.fail('register', Errno.ENOMEM);
+  expect(() => new SharedBuffers(engine, withDescriptors(core))).toThrow(expect.objectContaining({ code: 'ENOMEM' }));
+  expect(core.pool.bytesInUse).toBe(0);
 });
 
 describe('slots for files', () => {

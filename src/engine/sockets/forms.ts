@@ -24,6 +24,8 @@ export interface ReceiveForm {
   prepare(sqe: Sqe, fd: number, group: number, single: boolean): void;
   /** Descriptors that have come with a chunk. */
   descriptorsOf?(chunk: Chunk): readonly number[];
+  /** Gives back what the form needed for itself: nobody will receive. */
+  release?(): void;
 }
 
 /** RECV. */
@@ -53,23 +55,16 @@ class ControlledChunk extends Chunk {
 
 /** RECVMSG, with room for descriptors. Since 6.0. A header would not fit into the rest of a buffer: each message has one of its own. */
 export function withDescriptors(core: Core): ReceiveForm {
-  // One for all, as long as the engine lives.
-  let header: Block | undefined;
+  const header = core.pool.take(Msghdr.SIZE);
+  writeMessageHeader(header, { control: { address: 0, length: RIGHTS_SPACE } });
   return {
     kind: ControlledChunk,
     incremental: false,
     prepare(sqe, fd, group, single) {
       if (single) throw new UringUnavailableError(explainMissing('receiving descriptors again and again', '6.0', core.host));
-      header ??= controlHeader(core);
       prepRecvmsg(sqe, fd, header.address, MSG_CMSG_CLOEXEC, RecvSendFlag.RECV_MULTISHOT, group);
     },
     descriptorsOf: (chunk) => (chunk as ControlledChunk).received(),
+    release: () => core.pool.give(header),
   };
-}
-
-/** Asks for control messages alone. */
-function controlHeader(core: Core): Block {
-  const header = core.pool.take(Msghdr.SIZE);
-  writeMessageHeader(header, { control: { address: 0, length: RIGHTS_SPACE } });
-  return header;
 }

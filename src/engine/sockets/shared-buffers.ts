@@ -35,16 +35,22 @@ export class SharedBuffers {
   private readonly starving = new Set<Starved>();
   private scheduled = false;
 
+  /** @throws as the group of buffers; the form is released then. */
   constructor(
     private readonly engine: Engine,
     private readonly form: ReceiveForm,
   ) {
-    this.group = new BufferGroup(engine, {
-      count: BUFFERS,
-      size: BUFFER_SIZE,
-      incremental: form.incremental,
-      replenished: () => this.feed(),
-    });
+    try {
+      this.group = new BufferGroup(engine, {
+        count: BUFFERS,
+        size: BUFFER_SIZE,
+        incremental: form.incremental,
+        replenished: () => this.feed(),
+      });
+    } catch (error) {
+      form.release?.();
+      throw error;
+    }
   }
 
   /** What a completion has brought. */
