@@ -192,7 +192,7 @@ describeOnBothKernels('connections', (kernel, name) => {
   test('a reset is an error on the other side, and what was not sent fails', async () => {
     const { client, server } = await pairOver();
     // More than all the kernel's buffers take.
-    const written = errorOf(client.write(Buffer.alloc(20_000_000)));
+    const written = errorOf(client.write(Buffer.alloc(64_000_000)));
     await server.read();
     await server.reset();
     expect((await written)?.message).toMatch(/ECONNRESET|EPIPE/);
