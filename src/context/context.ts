@@ -33,6 +33,7 @@ import {
   SqRingFlag,
 } from '../ring/index.js';
 import { Errno, type Syscalls, UringError } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import {
   checkBuffer,
   checkBuffers,
@@ -302,7 +303,7 @@ export class URingContext {
   wait(timeoutMs?: number): IterableIterator<Completion> {
     this.checkOpen();
     checkTimeout(timeoutMs);
-    const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
+    const deadline = timeoutMs === undefined ? undefined : timers.now() + timeoutMs;
     this.block(deadline);
     return this.completions(deadline);
   }
@@ -445,7 +446,7 @@ export class URingContext {
       if (slots.inUse === 0 && !this.shared) {
         throw invalidState('wait() would never end: nothing is in flight, and the context is not shared');
       }
-      const left = Math.min(deadline === undefined ? SLICE_MS : deadline - performance.now(), SLICE_MS);
+      const left = Math.min(deadline === undefined ? SLICE_MS : deadline - timers.now(), SLICE_MS);
       if (left <= 0) return;
       const result = this.enter(pending, 1, EnterFlag.GETEVENTS, ring.hasFeature('EXT_ARG') ? left : undefined);
       if (result >= 0 || result === -Errno.EINTR || result === -Errno.ETIME) continue;
@@ -470,7 +471,7 @@ export class URingContext {
         continue;
       }
       // Another thread took what woke this one: the caller was promised one.
-      if (!first || (deadline !== undefined && performance.now() >= deadline)) return;
+      if (!first || (deadline !== undefined && timers.now() >= deadline)) return;
       this.block(deadline);
     }
   }
@@ -516,9 +517,9 @@ export class URingContext {
 
   /** Cancels what this thread has buffers in, so that they can be released, and waits for it. */
   private cancelOwn(): void {
-    const deadline = performance.now() + CANCEL_LIMIT_MS;
+    const deadline = timers.now() + CANCEL_LIMIT_MS;
     for (const [slot, generation] of this.holds.held) {
-      const left = Math.ceil(deadline - performance.now());
+      const left = Math.ceil(deadline - timers.now());
       if (left <= 0) return;
       try {
         this.ring.cancelSync({ userData: tokenOf(slot, generation), timeoutMs: left });

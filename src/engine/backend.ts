@@ -19,6 +19,9 @@ export interface Configuration {
 /** Too many descriptors: not for ever, and Node needs one as well. */
 const TEMPORARY = new Set<string | undefined>(['EMFILE', 'ENFILE']);
 
+/** `node --permission` (`--experimental-permission` before Node 23.5). */
+const permissionModelIsOn = (process as { permission?: unknown }).permission !== undefined;
+
 /** The choice of one module, in one thread. */
 export class Backend {
   private fallback = process.env.URING_FALLBACK === '1';
@@ -54,7 +57,8 @@ export class Backend {
    */
   ring(): Uring | undefined {
     if (this.current !== undefined && !this.current.closed) return this.current;
-    if (this.reason !== undefined) return undefined;
+    // Node checks each path and address itself: where the permission model is on, every call is Node's.
+    if (this.reason !== undefined || permissionModelIsOn) return undefined;
     try {
       const uring = Uring.default();
       this.prepare(uring);

@@ -38,6 +38,7 @@ import {
   type Syscalls,
   UringError,
 } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import { invalidState, outOfRange } from '../validate.js';
 import { Backlog } from './backlog.js';
 import { AbortError } from './errors.js';
@@ -158,6 +159,8 @@ export class Core {
   private referenced = false;
   /** GETEVENTS, from when the kernel has asked for it until an `enter` with it has succeeded. */
   private owedEvents = 0;
+  /** Counts turns of the event loop in which the engine was at work. */
+  turn = 0;
   private burstStart = 0;
   private inBurst = false;
   private unlookedCompletions = 0;
@@ -200,11 +203,6 @@ export class Core {
   /** How the event loop is woken. */
   get eventLoop(): DoorbellKind {
     return this.doorbell.kind;
-  }
-
-  /** Whether a descriptor is a regular file's. */
-  isRegularFile(fd: number): boolean {
-    return this.syscalls.isRegularFile(fd);
   }
 
   /** What is asked about sockets without the ring. */
@@ -285,7 +283,7 @@ export class Core {
     this.fds[slot] = sqe.fd;
     this.marks[slot] = usesUserMemory ? USER_MEMORY : 0;
     if (!request.keepsAlive) this.unreference(slot);
-    this.startTimes[slot] = this.observer.timed ? performance.now() : 0;
+    this.startTimes[slot] = this.observer.timed ? timers.now() : 0;
     if (usesUserMemory) this.untried.push(slot);
     this.batch.push(slot);
     if (this.inBacklog) this.backlog.commit();
@@ -321,7 +319,7 @@ export class Core {
       // Not found although it is in flight: between two of the kernel's lists, on its way to start. Or it is running, and does not
       // hear. Then it is asked again.
       if (res !== -Errno.ENOENT && res !== -Errno.EALREADY) return;
-      setTimeout(() => {
+      timers.setTimeout(() => {
         if (this.requests[slot] !== request || this.generations[slot] !== generation || this.ring.closed) return;
         this.askToCancel(request, slot, generation, Math.min(2 * retryMs, LAST_CANCEL_RETRY_MS));
       }, retryMs);
@@ -356,28 +354,37 @@ export class Core {
   /** Has the kernel entered at the end of this turn of the program; of a long burst, after a turn of the event loop. */
   private schedule(): void {
     this.scheduled = true;
-    if (this.inBurst && this.burstIsLong()) setImmediate(this.flush);
-    else process.nextTick(this.flush);
+    if (this.inBurst && this.burstIsLong()) timers.setImmediate(this.flush);
+    else timers.nextTick(this.flush);
   }
 
   private burstIsLong(): boolean {
     // Asking the clock costs as much as a short read: not every time.
     if (this.unlookedCompletions < COMPLETIONS_PER_LOOK) return false;
     this.unlookedCompletions = 0;
-    return performance.now() - this.burstStart > BURST_MS;
+    return timers.now() - this.burstStart > BURST_MS;
   }
 
   private startBurst(): void {
     this.inBurst = true;
-    this.burstStart = performance.now();
+    this.burstStart = timers.now();
     this.unlookedCompletions = 0;
-    setImmediate(this.endBurst);
+    timers.setImmediate(this.endBurst);
   }
 
   /** The event loop has turned. */
   private readonly endBurst = () => {
     this.inBurst = false;
+    this.turn++;
   };
+
+  /**
+   * Shows the kernel now what was committed; what is complete by then is settled at the end of the turn, as ever. For what the caller's next
+   * statement could change the meaning of: a path, by renaming; a mode, by umask.
+   */
+  submitNow(): void {
+    if (!this.isDead) this.submit();
+  }
 
   /** Shows the kernel what was committed, and settles what is complete. */
   readonly flush = (): void => {
@@ -494,7 +501,7 @@ export class Core {
       busy.add(this);
       // Where something has come, more may come at once: a turn of the loop is cheaper than being woken. Only one.
       if (this.reaped > 0) {
-        if (!this.lingering) setImmediate(this.linger);
+        if (!this.lingering) timers.setImmediate(this.linger);
         this.lingering = true;
         return;
       }
@@ -527,7 +534,7 @@ export class Core {
   }
 
   private retryLater(): void {
-    this.timer ??= setTimeout(() => {
+    this.timer ??= timers.setTimeout(() => {
       this.timer = undefined;
       this.flush();
     }, RETRY_MS);
@@ -593,7 +600,7 @@ export class Core {
     const { batch } = this;
     if (batch.length === 0) return;
     if (this.inFlight > 0) {
-      const now = performance.now();
+      const now = timers.now();
       for (let index = 0; index < batch.length; index++) {
         const slot = batch[index];
         if (this.requests[slot] !== undefined && this.startTimes[slot] === 0) this.startTimes[slot] = now;
@@ -650,10 +657,10 @@ export class Core {
   }
 
   /** Closes the ring; what is still in flight is cancelled once more and waited for, in the way of `Ring.close`. */
-  close(): void {
+  close(patienceMs?: number): void {
     if (this.ring.closed) return;
     this.closing = true;
-    clearTimeout(this.timer);
+    timers.clearTimeout(this.timer);
     this.timer = undefined;
     this.askLatecomers();
     if (this.broken === undefined) {
@@ -662,6 +669,7 @@ export class Core {
       this.ring.closeWith({
         completed: (cqe) => this.onCqe(cqe),
         idle: () => this.inFlight === 0,
+        patienceMs,
       });
     } else {
       // The accounts are void since the failure: the ring proves itself that it is at rest, or its memory is kept.
@@ -712,7 +720,8 @@ function openRing({ entries, cqEntries, syscalls }: CoreOptions): Ring {
     Ring.open({ entries, cqEntries, optionalFlags: [...flags, ...OPTIONAL_FLAGS], syscalls });
   const ring = open(['DEFER_TASKRUN']);
   if (!ring.hasFlag('DEFER_TASKRUN') || tellsEventfd(syscalls)) return ring;
-  ring.close();
+  // Nothing was ever submitted.
+  ring.closeWith({ completed() {}, idle: () => true });
   return open([]);
 }
 

@@ -1,14 +1,17 @@
 /**
- * Whole small files in one submission, on a slot of the registered files instead of a descriptor.
+ * Whole small files, on a slot of the registered files instead of a descriptor.
  *
  * ```text
- *   reading   OPENAT -> READ => READ            and CLOSE, once it is known that the file has ended
+ *   reading   OPENAT -> READ at 0, then READ where that ended, then CLOSE
  *   writing   OPENAT -> WRITE -> FSYNC -> CLOSE
- *             -> linked: cut off by a failure or a short result;  => hard-linked: goes on
+ *             ->  linked: cut off by a failure or a short result
  * ```
  *
- * Why two reads: a short read is the end of a regular file, but not of a fifo, a tty or a file of /proc; a second one that finds nothing is
- * the end of any. Only then may the file be closed, as what was not read of a fifo cannot be read again.
+ * Why a second read: a short one is the end of a regular file, but not of a fifo, a tty or a file of /proc; one more that finds nothing is the
+ * end of any. Only then may the file be closed, as what was not read of a fifo cannot be read again. Both name their offsets, which the kernel
+ * ignores where there are none: it does not move a file's own position when a read ends asynchronously.
+ *
+ * What opens a file is with the kernel before the call returns, so that no later statement of the caller (a rename, umask) changes its meaning.
  *
  * @module
  */
@@ -17,7 +20,7 @@ import { AT_FDCWD, prepCloseDirect, prepFsync, prepOpenat, prepRead, prepWrite }
 import { SqeFlag } from '../ring/index.js';
 import { Errno } from '../syscalls/index.js';
 import type { Core } from './core.js';
-import { pendingPromise, Rejection, type Settle, settleOfLast } from './errors.js';
+import { pendingPromise, reject, type Settle, settleOfLast } from './errors.js';
 import { type Engine, runOperation } from './operation.js';
 import { closeFile, fsync, type Path, write } from './operations/index.js';
 import type { Block } from './pool.js';
@@ -29,9 +32,6 @@ const FIRST_SIZE = 60 * 1024;
 
 /** What the second can, which is there to see the end. */
 const SECOND_SIZE = 4 * 1024;
-
-/** Offset of reads and writes: the file's position. */
-const HERE = -1;
 
 /** The kernel's answers to a chain that writes: 0 or more, or `-errno`. */
 export interface FileChain {
@@ -45,8 +45,8 @@ export interface FileChain {
 export interface ReadSink<T> {
   /** The whole content: the first `length` bytes of a block that is used again afterwards. May throw. */
   content(block: Block, length: number): T;
-  /** The error of a failed call. */
-  failed(res: number, syscall: 'open' | 'read' | 'close'): Error;
+  /** A call has failed; the file is closed, or was never open. Returns its error, or a promise of the content by other means. */
+  failed(res: number, syscall: 'open' | 'read' | 'close'): Error | Promise<T>;
   /** There is more than this: the file is still open in its slot, which is the sink's now. */
   more(slot: number, start: Buffer): Promise<T>;
 }
@@ -116,7 +116,7 @@ export class FileChains {
     let result = synced;
     if (sync && transfer >= 0 && synced === -Errno.ECANCELED) result = await answer(runOperation(this.engine, fsync(file)));
     const close = await answer(runOperation(this.engine, closeFile(file)));
-    return { transfer, sync: result === -Errno.ECANCELED ? 0 : result, close };
+    return { transfer, sync: transfer < 0 ? 0 : result, close };
   }
 }
 
@@ -153,15 +153,15 @@ class Reader {
   private path: Block | undefined;
   private slot = -1;
   private left = 0;
-  /** Counts the files that this object has read. */
-  private run = 0;
   private opened = 0;
+  /** Bytes of the first read, or its error. */
   private first = 0;
-  private second = 0;
   private sink: ReadSink<unknown> | undefined;
   private settle: Settle<unknown> | undefined;
-  /** What the promise becomes once the file is closed, and whether that still depends on it. */
-  private outcome: unknown;
+  /** What the promise becomes once the file is closed: content, or how it failed. */
+  private content: unknown;
+  private failure: Error | undefined;
+  private failed = 0;
 
   constructor(
     private readonly core: Core,
@@ -173,104 +173,117 @@ class Reader {
 
   start(slot: number, path: Path, flags: number, sink: ReadSink<unknown>, settle: Settle<unknown>): void {
     const { core, block } = this;
+    // What can throw comes before anything is noted.
+    this.path = cString(core, path);
     this.slot = slot;
     this.sink = sink;
     this.settle = settle;
-    this.path = cString(core, path);
-    this.left = 3;
-    this.run++;
-    core.beginTogether(3);
+    this.failed = 0;
+    this.failure = undefined;
+    this.left = 2;
+    core.beginTogether(2);
     const open = core.begin();
     prepOpenat(open, AT_FDCWD, this.path.address, flags, 0o666, slot);
     open.setFlags(SqeFlag.IO_LINK);
     core.commit(this.openStep);
     const first = core.begin();
-    prepRead(first, slot, block.address, FIRST_SIZE, HERE);
-    first.setFlags(SqeFlag.FIXED_FILE | SqeFlag.IO_HARDLINK);
+    prepRead(first, slot, block.address, FIRST_SIZE, 0);
+    first.setFlags(SqeFlag.FIXED_FILE);
     core.commit(this.firstStep);
-    const second = core.begin();
-    prepRead(second, slot, block.address + FIRST_SIZE, SECOND_SIZE, HERE);
-    second.setFlags(SqeFlag.FIXED_FILE);
-    core.commit(this.secondStep);
+    core.submitNow();
   }
 
   stepDone(index: number, res: number): void {
-    if (index === CLOSE) {
-      this.closed(res);
-      return;
+    if (index === SECOND) this.secondDone(res);
+    else if (index === CLOSE) this.closed(res);
+    else {
+      if (index === OPEN) this.opened = res;
+      else this.first = res;
+      if (--this.left === 0) this.firstDone();
     }
-    if (index === OPEN) this.opened = res;
-    else if (index === FIRST) this.firstDone(res);
-    else this.second = res;
-    if (--this.left === 0) this.readBoth();
-  }
-
-  /** The end is the end: a terminal, asked again, would want to be told twice. */
-  private firstDone(res: number): void {
-    this.first = res;
-    if (res !== 0) return;
-    const { run } = this;
-    // Of what ends at once, the second read has ended by then, too; and this object may be at another file.
-    setImmediate(() => {
-      if (this.run === run && this.left === 1) this.core.cancel(this.secondStep);
-    });
   }
 
   stepAbandoned(error: Error): void {
-    this.settle?.(new Rejection(error));
+    if (this.settle !== undefined) reject(this.settle, error);
     this.settle = undefined;
   }
 
-  private readBoth(): void {
-    const { core, opened, first, second, block, slot } = this;
-    const sink = this.sink as ReadSink<unknown>;
+  /** The opening and the first read are over. */
+  private firstDone(): void {
+    const { core, opened, first: res } = this;
     core.pool.give(this.path as Block);
     this.path = undefined;
     if (core.closing) {
       this.stepAbandoned(core.closingError());
     } else if (opened < 0) {
-      this.slots.give(slot);
-      this.end(new Rejection(sink.failed(opened, 'open')));
-    } else if ((first > 0 && second > 0) || this.wasCut()) {
-      const pieces = [block.plain(0, Math.max(0, first)), block.plain(FIRST_SIZE, Math.max(0, second))];
-      this.end(sink.more(slot, Buffer.concat(pieces)));
+      this.slots.give(this.slot);
+      this.fail(opened, 'open');
+    } else if (res === -Errno.ECANCELED) {
+      // The kernel, short of memory, has taken the opening only: all is still to be read.
+      this.goOn(0, 0);
+    } else if (res > 0) {
+      const second = core.begin();
+      prepRead(second, this.slot, this.block.address + FIRST_SIZE, SECOND_SIZE, res);
+      second.setFlags(SqeFlag.FIXED_FILE);
+      core.commit(this.secondStep);
     } else {
-      this.outcome = this.outcomeOf(first <= 0 ? first : second);
-      prepCloseDirect(core.begin(), slot);
-      core.commit(this.closeStep);
+      // The end is the end: a terminal, asked again, would want to be told twice.
+      this.finish(res);
     }
   }
 
-  /** The kernel, short of memory, has taken a part of the chain only: the rest is still to be read. */
-  private wasCut(): boolean {
-    const { first, second } = this;
-    return first === -Errno.ECANCELED || (first > 0 && second === -Errno.ECANCELED);
+  private secondDone(res: number): void {
+    if (this.core.closing) this.stepAbandoned(this.core.closingError());
+    else if (res > 0) this.goOn(this.first, res);
+    else if (res === -Errno.ECANCELED) this.goOn(this.first, 0);
+    else this.finish(res);
   }
 
-  private outcomeOf(res: number): unknown {
-    const sink = this.sink as ReadSink<unknown>;
-    try {
-      return res < 0 ? new Rejection(sink.failed(res, 'read')) : sink.content(this.block, this.first);
-    } catch (error) {
-      return new Rejection(error as Error);
+  /** There is more than fits; the sink goes on. */
+  private goOn(first: number, second: number): void {
+    const pieces = [this.block.plain(0, first), this.block.plain(FIRST_SIZE, second)];
+    this.end((this.sink as ReadSink<unknown>).more(this.slot, Buffer.concat(pieces)));
+  }
+
+  /** The file has ended, or cannot be read. */
+  private finish(res: number): void {
+    const { core, slot } = this;
+    this.failed = Math.min(0, res);
+    if (res === 0) {
+      try {
+        this.content = (this.sink as ReadSink<unknown>).content(this.block, this.first);
+      } catch (error) {
+        this.failure = error as Error;
+      }
     }
+    prepCloseDirect(core.begin(), slot);
+    core.commit(this.closeStep);
   }
 
   private closed(res: number): void {
     this.slots.give(this.slot);
-    const { outcome, sink } = this;
+    const { failed, failure, content } = this;
+    this.content = undefined;
+    if (failure !== undefined) this.end(failure);
+    else if (failed < 0) this.fail(failed, 'read');
     // With the engine everything is closed, whatever became of this.
-    const failed = res < 0 && !this.core.closing && !(outcome instanceof Rejection);
-    this.end(failed ? new Rejection((sink as ReadSink<unknown>).failed(res, 'close')) : outcome);
+    else if (res < 0 && !this.core.closing) this.fail(res, 'close');
+    else this.end(content);
   }
 
+  private fail(res: number, syscall: 'open' | 'read' | 'close'): void {
+    this.end((this.sink as ReadSink<unknown>).failed(res, syscall));
+  }
+
+  /** @param outcome the content, a promise of it, or an error. */
   private end(outcome: unknown): void {
     const { settle } = this;
     this.settle = undefined;
     this.sink = undefined;
-    this.outcome = undefined;
     this.idle.push(this);
-    settle?.(outcome);
+    if (settle === undefined) return;
+    if (outcome instanceof Error) reject(settle, outcome);
+    else settle(outcome);
   }
 }
 
@@ -290,15 +303,16 @@ class Writer {
     const { core } = this;
     const hasData = bytes.length > 0;
     this.left = 2 + Number(hasData) + Number(sync);
-    core.beginTogether(this.left);
+    // What can throw comes before anything is committed.
     const name = cString(core, path);
     this.blocks.push(name);
+    const block = hasData ? core.pool.take(bytes.length) : undefined;
+    core.beginTogether(this.left);
     const open = core.begin();
     prepOpenat(open, AT_FDCWD, name.address, flags, mode, slot);
     open.setFlags(SqeFlag.IO_LINK);
     core.commit(new Step(this, 0));
-    if (hasData) {
-      const block = core.pool.take(bytes.length);
+    if (block !== undefined) {
       this.blocks.push(block);
       block.plain(0, bytes.length).set(bytes);
       const sqe = core.begin();
@@ -315,6 +329,7 @@ class Writer {
     }
     prepCloseDirect(core.begin(), slot);
     core.commit(new Step(this, 3));
+    core.submitNow();
   }
 
   stepDone(index: number, res: number): void {

@@ -11,6 +11,7 @@ import { channel } from 'node:diagnostics_channel';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { operationOf } from '../ops/index.js';
 import { errnoName } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 
 /**
  * Published to the diagnostics channel `uring:submit` when an operation is started, and to `uring:complete` when it is over.
@@ -81,7 +82,7 @@ export class Observer {
     this.completedCount++;
     if (result < 0) this.failedCount++;
     if (this.histogram !== undefined && since > 0) {
-      this.histogram.record(Math.max(1, Math.round((performance.now() - since) * 1e6)));
+      this.histogram.record(Math.max(1, Math.round((timers.now() - since) * 1e6)));
     }
     if (completeChannel.hasSubscribers) {
       const event: OperationEvent = { id: slot, operation: nameOf(opcode), fd, result };

@@ -7,10 +7,11 @@
 import { prepLinkTimeout } from '../ops/index.js';
 import { type OpcodeName, type Sqe, SqeFlag } from '../ring/index.js';
 import { Errno, UringError } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import { checkInteger, checkOptions, outOfRange } from '../validate.js';
 import type { BufferPool } from './buffers.js';
 import type { Core } from './core.js';
-import { AbortError, pendingPromise, Rejection, type Settle, settleOfLast } from './errors.js';
+import { AbortError, pendingPromise, reject, type Settle, settleOfLast } from './errors.js';
 import { Request } from './request.js';
 import { Scope } from './scope.js';
 import { type Abortable, checkSignal, listen, unlisten } from './signals.js';
@@ -239,7 +240,7 @@ export class OperationRequest<Result> extends Request implements Abortable {
         this.engine.core.cancel(this);
       };
       // The operation itself keeps the process alive.
-      setTimeout(expire, this.operation.timeoutMs).unref();
+      timers.setTimeout(expire, this.operation.timeoutMs).unref();
     }
     this.settleIfOver();
   }
@@ -285,7 +286,7 @@ class PromiseOutcome<Result> implements Outcome<Result> {
   }
 
   failed(error: Error): void {
-    this.settle(new Rejection(error));
+    reject(this.settle as Settle<never>, error);
   }
 }
 

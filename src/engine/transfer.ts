@@ -8,10 +8,14 @@
  *   memory of the engine's, or shared        the operation works on it directly
  *   the user's own, reading                  1. RWF_NOWAIT: what is in the page cache is copied within io_uring_enter itself
  *                                            2. what is not (EAGAIN): into a block of the pool, and from there at completion
- *   the user's own, writing                  by way of a block, piece by piece
+ *   the user's own, writing                  by way of a block
  * ```
  *
- * Transfers finish their job: a short result of a regular file is continued, EINTR and EAGAIN are tried again.
+ * Transfers finish their job: a short result of a file with offsets is continued, EINTR and EAGAIN are tried again. What has offsets is never
+ * read or written without one, as the kernel does not move a file's position when a call ends asynchronously: a call at the file's own
+ * position claims its part of the file first.
+ *
+ * Cached data is copied by this thread, so the bytes moved in one turn of the event loop are bounded: what exceeds the bound waits for the next.
  *
  * @module
  */
@@ -19,9 +23,10 @@
 import { CURRENT_POSITION, prepRead, prepReadFixed, prepWrite } from '../ops/index.js';
 import { SqeFlag } from '../ring/index.js';
 import { Errno } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import type { BufferPool } from './buffers.js';
 import type { Core } from './core.js';
-import { pendingPromise, Rejection, type Settle, settleOfLast } from './errors.js';
+import { pendingPromise, reject, type Settle, settleOfLast } from './errors.js';
 import type { Block } from './pool.js';
 import { Request } from './request.js';
 import { detachedError, outlivesThread } from './scope.js';
@@ -31,30 +36,91 @@ const RWF_NOWAIT = 8;
 /** Most bytes that the kernel moves in one call. */
 const MAX_RW_COUNT = 0x7fff_f000;
 
-/** What goes through the pool at once. */
+/** What goes through the pool at once, of a file with offsets. */
 const PIECE = 512 * 1024;
+
+/** What goes through the pool at once when a call cannot be continued: a pipe, a device. */
+const WHOLE_PIECE = 64 * 1024 * 1024;
+
+/** What one call moves at most when it can be continued. */
+const CALL_BYTES = 4 * 1024 * 1024;
+
+/** What is moved in one turn of the event loop: two or three milliseconds of copying. */
+const TURN_BYTES = 8 * 1024 * 1024;
 
 /** A file as the transfers know it. */
 export interface TransferFile {
+  /** The descriptor, or the slot of a registered file. */
   readonly fd: number;
+  /** `SqeFlag.FIXED_FILE` for a slot, otherwise 0. */
+  readonly sqeFlags: number;
+  /** Whether it is read and written at offsets, and a short result can be continued: regular files and block devices. */
+  readonly hasOffsets: boolean;
   /** Whether reads that must not wait can be tried: not with O_DIRECT, where they do not end within the call. */
   canTry: boolean;
-  /** Whether it is a regular file; `undefined` until somebody asks. */
-  regular: boolean | undefined;
+  /** Opened with O_APPEND. */
+  readonly appends: boolean;
+  /** Moves the file's own position by a length. @returns where it was, or -1 where there is none. */
+  claim(length: number): number;
+  /** Takes back what was claimed and not used. */
+  unclaim(position: number, length: number, done: number): void;
   /** The error of a failed call, in the words of whoever opened the file. */
   error(res: number, syscall: 'read' | 'write'): Error;
+  /** The same call by other means, for when the kernel has no worker to do it; `undefined` when there are none. @returns bytes. */
+  elsewhere(
+    way: 'read' | 'write',
+    view: ArrayBufferView,
+    offset: number,
+    length: number,
+    position: number | bigint,
+  ): Promise<number> | undefined;
   /** The transfer is over. */
   unref(): void;
+}
+
+/** A regular file in a slot of the registered files, read at offsets. @param error as {@link TransferFile.error}. */
+export function fileInSlot(slot: number, error: (res: number) => Error): TransferFile {
+  return { ...NO_FILE, fd: slot, sqeFlags: SqeFlag.FIXED_FILE, hasOffsets: true, canTry: true, error };
 }
 
 /** How a transfer's promise is settled: with what, in the words of its caller. */
 export type Shape<Result> = (count: number, view: ArrayBufferView) => Result;
 
-/** What goes through the pool at once when the order of pieces is not ours to keep: a file's own position, appending. */
-const WHOLE_PIECE = 64 * 1024 * 1024;
-
 /** Steps of a read. */
 const Step = { TRY: 0, DIRECT: 1, PIECE: 2 } as const;
+
+/** Bounds what is moved in one turn of the event loop. */
+class Turn {
+  private number = -1;
+  private left = 0;
+  private waiting: Transfer[] = [];
+
+  constructor(private readonly core: Core) {}
+
+  /** Whether a call of so many bytes may start in this turn; otherwise the transfer is resumed in a later one. */
+  admits(transfer: Transfer, bytes: number): boolean {
+    if (this.core.turn !== this.number) {
+      this.number = this.core.turn;
+      this.left = TURN_BYTES;
+    }
+    if (this.left <= 0) {
+      if (this.waiting.length === 0) timers.setImmediate(this.resume);
+      this.waiting.push(transfer);
+      return false;
+    }
+    this.left -= bytes;
+    return true;
+  }
+
+  private readonly resume = (): void => {
+    this.left = TURN_BYTES;
+    this.number = this.core.turn;
+    const all = this.waiting;
+    this.waiting = [];
+    // Those that exceed the bound again come behind one another, in their order.
+    for (const transfer of all) transfer.resume();
+  };
+}
 
 /** What both directions share. */
 abstract class Transfer extends Request {
@@ -71,10 +137,13 @@ abstract class Transfer extends Request {
   protected block: Block | undefined;
   protected hold: (() => void) | undefined;
   protected retried = false;
+  /** The position was claimed. */
+  private claimed = false;
 
   constructor(
     protected readonly core: Core,
     protected readonly buffers: BufferPool,
+    protected readonly turn: Turn,
     /** Where it waits for its next use. */
     private readonly idle: Transfer[],
   ) {
@@ -99,14 +168,36 @@ abstract class Transfer extends Request {
     this.position = position;
     this.shape = shape;
     try {
+      if (position === CURRENT_POSITION && this.takesOffset(file)) {
+        const at = file.claim(length);
+        this.claimed = at >= 0;
+        if (this.claimed) this.position = at;
+      }
       this.begin();
     } catch (error) {
       this.finish(error as Error);
     }
   }
 
+  /** Whether a call at the file's own position is to name it. */
+  protected abstract takesOffset(file: TransferFile): boolean;
+
   /** The first call. May throw: then nothing has happened. */
   protected abstract begin(): void;
+
+  /** Goes on, in a new turn of the event loop. */
+  resume(): void {
+    try {
+      if (this.core.closing) this.finish(this.core.closingError());
+      else if (this.memoryIsIntact()) this.again(0);
+      else this.finish(detachedError(`${this.done} bytes were transferred`));
+    } catch (error) {
+      this.finish(error as Error);
+    }
+  }
+
+  /** The call for what is left, once more. */
+  protected abstract again(sqeFlags: number): void;
 
   override memoryIsIntact(): boolean {
     return this.offset + this.length <= this.view.byteLength;
@@ -114,7 +205,7 @@ abstract class Transfer extends Request {
 
   abandon(error: Error): void {
     // Nothing is given back: the kernel may still use it, and this object is kept for that.
-    this.settle?.(new Rejection(error));
+    if (this.settle !== undefined) reject(this.settle, error);
     this.file.unref();
   }
 
@@ -136,20 +227,28 @@ abstract class Transfer extends Request {
     return outlivesThread(view.buffer) ? this.core.ring.addressOf(view) : undefined;
   }
 
-  protected isRegular(): boolean {
-    const { file } = this;
-    file.regular ??= this.core.isRegularFile(file.fd);
-    return file.regular;
+  /**
+   * What the kernel would give to a worker, and cannot: it has none, and may have no more (a limit of processes). Nothing has been done then.
+   *
+   * @returns whether there is another way.
+   */
+  protected elsewhere(way: 'read' | 'write'): boolean {
+    const { file, view, offset, done } = this;
+    const counted = file.elsewhere(way, view, offset + done, this.length - done, this.here);
+    counted?.then(
+      (count) => {
+        this.done += count;
+        this.finish();
+      },
+      (error) => this.finish(error),
+    );
+    return counted !== undefined;
   }
 
   /** Settles with what is done; or with an error, if nothing is. */
   protected finish(error?: Error): void {
-    if (error !== undefined && this.done === 0) this.end(new Rejection(error));
-    else this.end(this.shape(this.done, this.view));
-  }
-
-  private end(value: unknown): void {
-    const { settle, file } = this;
+    const { settle, file, view, done, shape } = this;
+    if (this.claimed) file.unclaim(this.position as number, this.length, done);
     if (this.block !== undefined) this.core.pool.give(this.block);
     this.block = undefined;
     this.hold?.();
@@ -159,9 +258,12 @@ abstract class Transfer extends Request {
     // The object is kept for the next transfer; the file is not to be kept with it.
     this.file = NO_FILE;
     this.retried = false;
+    this.claimed = false;
     this.idle.push(this);
     file.unref();
-    settle?.(value);
+    if (settle === undefined) return;
+    if (error !== undefined && done === 0) reject(settle, error);
+    else settle(shape(done, view));
   }
 }
 
@@ -169,9 +271,14 @@ const NOTHING = new Uint8Array(0);
 
 const NO_FILE: TransferFile = {
   fd: -1,
+  sqeFlags: 0,
+  hasOffsets: false,
+  appends: false,
   canTry: false,
-  regular: undefined,
+  claim: () => -1,
+  unclaim: () => undefined,
   error: () => new Error('no file'),
+  elsewhere: () => undefined,
   unref: () => undefined,
 };
 
@@ -179,11 +286,14 @@ const NO_FILE: TransferFile = {
 export class Transfers {
   private readonly reads: Transfer[] = [];
   private readonly writes: Transfer[] = [];
+  private readonly turn: Turn;
 
   constructor(
     private readonly core: Core,
     private readonly buffers: BufferPool,
-  ) {}
+  ) {
+    this.turn = new Turn(core);
+  }
 
   /**
    * Reads into a part of a view, as much as there is, once the kernel is entered. The arguments are checked already; the file is
@@ -198,7 +308,7 @@ export class Transfers {
     shape: Shape<Result>,
   ): Promise<Result> {
     const promise = pendingPromise<Result>();
-    const transfer = this.reads.pop() ?? new ReadTransfer(this.core, this.buffers, this.reads);
+    const transfer = this.reads.pop() ?? new ReadTransfer(this.core, this.buffers, this.turn, this.reads);
     transfer.start(settleOfLast<unknown>(), file, view, offset, length, position, shape);
     return promise;
   }
@@ -213,7 +323,7 @@ export class Transfers {
     shape: Shape<Result>,
   ): Promise<Result> {
     const promise = pendingPromise<Result>();
-    const transfer = this.writes.pop() ?? new WriteTransfer(this.core, this.buffers, this.writes);
+    const transfer = this.writes.pop() ?? new WriteTransfer(this.core, this.buffers, this.turn, this.writes);
     transfer.start(settleOfLast<unknown>(), file, view, offset, length, position, shape);
     return promise;
   }
@@ -224,40 +334,35 @@ class ReadTransfer extends Transfer {
   /** Bytes asked for by the call in flight. */
   private asked = 0;
 
+  protected takesOffset(file: TransferFile): boolean {
+    return file.hasOffsets;
+  }
+
   protected begin(): void {
-    const { core, view } = this;
-    const inPlace = this.inPlace();
-    if (inPlace !== undefined) {
-      this.step = Step.DIRECT;
-      this.issue(inPlace, this.length, 0, false);
-    } else if (this.file.canTry) {
-      this.step = Step.TRY;
-      this.issue(core.ring.addressOf(view), this.length, RWF_NOWAIT, true);
-    } else {
-      this.piece();
-    }
+    const { file } = this;
+    if (this.inPlace() !== undefined) this.step = Step.DIRECT;
+    else this.step = file.hasOffsets && file.canTry ? Step.TRY : Step.PIECE;
+    this.again(0);
   }
 
-  /** One call for `wanted` bytes at most, to the place in memory where the view starts (or the block). */
-  private issue(base: number, wanted: number, flags: number, usersOwn: boolean, sqeFlags = 0): void {
-    const { core, step } = this;
-    const length = Math.min(wanted, MAX_RW_COUNT);
-    const sqe = core.begin();
-    const address = step === Step.PIECE ? base : base + this.offset + this.done;
+  /** One call for what is left. What has to be waited for comes by way of the pool. */
+  protected again(sqeFlags: number): void {
+    const { core, step, file } = this;
+    const isPiece = step === Step.PIECE;
+    const most = file.hasOffsets ? (isPiece ? PIECE : CALL_BYTES) : isPiece ? WHOLE_PIECE : MAX_RW_COUNT;
+    const length = Math.min(most, this.length - this.done);
+    if (!this.turn.admits(this, length)) return;
+    if (isPiece) this.block ??= core.pool.take(length);
+    const address = isPiece ? (this.block as Block).address : core.ring.addressOf(this.view) + this.offset + this.done;
+    const flags = step === Step.TRY ? RWF_NOWAIT : 0;
     const index = step === Step.DIRECT ? this.buffers.registeredIndex(this.view as Uint8Array) : -1;
-    if (index < 0) prepRead(sqe, this.file.fd, address, length, this.here, flags);
-    else prepReadFixed(sqe, this.file.fd, address, length, this.here, index, flags);
-    if (sqeFlags !== 0) sqe.setFlags(sqeFlags);
+    const sqe = core.begin();
+    if (index < 0) prepRead(sqe, file.fd, address, length, this.here, flags);
+    else prepReadFixed(sqe, file.fd, address, length, this.here, index, flags);
+    const all = sqeFlags | file.sqeFlags;
+    if (all !== 0) sqe.setFlags(all);
     this.asked = length;
-    core.commit(this, usersOwn);
-  }
-
-  /** What has to be waited for comes by way of the pool. */
-  private piece(sqeFlags = 0): void {
-    const length = Math.min(PIECE, this.length - this.done);
-    this.block ??= this.core.pool.take(length);
-    this.step = Step.PIECE;
-    this.issue(this.block.address, length, 0, false, sqeFlags);
+    core.commit(this, step === Step.TRY);
   }
 
   complete(res: number): void {
@@ -278,7 +383,7 @@ class ReadTransfer extends Transfer {
     }
     this.done += res;
     // All of it; or the end; or as much as a pipe had.
-    if (res === 0 || this.done === this.length || !this.isRegular()) this.finish();
+    if (res === 0 || this.done === this.length || !this.file.hasOffsets) this.finish();
     // The kernel itself goes on to the end, unless it must not wait.
     else if ((this.step !== Step.TRY && res < this.asked) || this.core.closing) this.finish();
     else this.again(0);
@@ -286,69 +391,69 @@ class ReadTransfer extends Transfer {
 
   private failed(res: number): void {
     const { step, file, core } = this;
-    if (core.closing) this.finish(core.closingError());
-    else if (res === -Errno.EINTR) this.again(0);
-    else if (step === Step.TRY && res === -Errno.EAGAIN) this.piece();
-    else if (step === Step.TRY && res === -Errno.EOPNOTSUPP) {
-      // This file system cannot tell.
-      file.canTry = false;
-      this.piece();
+    if (core.closing) {
+      this.finish(core.closingError());
+    } else if (res === -Errno.EINTR) {
+      this.again(0);
+    } else if (step === Step.TRY && (res === -Errno.EAGAIN || res === -Errno.EOPNOTSUPP)) {
+      // EOPNOTSUPP: this file system cannot tell.
+      if (res === -Errno.EOPNOTSUPP) file.canTry = false;
+      this.step = Step.PIECE;
+      this.again(0);
     } else if (step === Step.TRY && res === -Errno.ECANCELED && !this.memoryIsIntact()) {
       this.finish(detachedError('nothing was read'));
     } else if (res === -Errno.EAGAIN && !this.retried) {
       // A file that cannot be waited for in the usual way: a worker of the kernel's does.
       this.retried = true;
       this.again(SqeFlag.ASYNC);
-    } else {
+    } else if (res !== -Errno.ECANCELED || !this.elsewhere('read')) {
       this.finish(file.error(res, 'read'));
-    }
-  }
-
-  private again(sqeFlags: number): void {
-    if (this.step === Step.PIECE) {
-      this.piece(sqeFlags);
-    } else {
-      const usersOwn = this.step === Step.TRY;
-      const base = this.core.ring.addressOf(this.view);
-      this.issue(base, this.length - this.done, usersOwn ? RWF_NOWAIT : 0, usersOwn, sqeFlags);
     }
   }
 }
 
 class WriteTransfer extends Transfer {
   private base: number | undefined;
-  private asked = 0;
+  /** The block has what is to be written next. */
+  private filled = false;
+
+  /** The kernel itself finds the end of the file when it appends. */
+  protected takesOffset(file: TransferFile): boolean {
+    return file.hasOffsets && !file.appends;
+  }
 
   protected begin(): void {
     this.base = this.inPlace();
-    this.next(true);
+    this.filled = false;
+    this.again(0);
   }
 
   /** Writes what is left, or the next piece of it. */
-  private next(fresh: boolean, sqeFlags = 0): void {
-    const { core, base } = this;
-    let { asked } = this;
-    let address: number;
-    if (base !== undefined) {
-      asked = Math.min(this.length - this.done, MAX_RW_COUNT);
-      address = base + this.offset + this.done;
-    } else if (fresh) {
-      // In one call, if at all possible: two writers would find their pieces mixed.
-      asked = Math.min(this.position === CURRENT_POSITION ? WHOLE_PIECE : PIECE, this.length - this.done);
-      this.block ??= core.pool.take(Math.max(1, asked));
+  protected again(sqeFlags: number): void {
+    const { core, base, file } = this;
+    const left = this.length - this.done;
+    // In one call, if at all possible, where pieces of two writers could mix.
+    const canSplit = file.hasOffsets && this.position !== CURRENT_POSITION;
+    const asked = Math.min(left, base === undefined ? (canSplit ? PIECE : WHOLE_PIECE) : canSplit ? CALL_BYTES : MAX_RW_COUNT);
+    if (!this.turn.admits(this, asked)) return;
+    const address = base === undefined ? this.fill(asked) : base + this.offset + this.done;
+    const sqe = core.begin();
+    prepWrite(sqe, file.fd, address, asked, this.here);
+    const all = sqeFlags | file.sqeFlags;
+    if (all !== 0) sqe.setFlags(all);
+    core.commit(this);
+  }
+
+  /** Copies what is next into a block. @returns its address. */
+  private fill(length: number): number {
+    this.block ??= this.core.pool.take(Math.max(1, length));
+    if (!this.filled && length > 0) {
       const { view } = this;
       if (!this.memoryIsIntact()) throw detachedError(`${this.done} bytes were written`);
-      if (asked > 0)
-        this.block.plain(0, asked).set(new Uint8Array(view.buffer, view.byteOffset + this.offset + this.done, asked));
-      address = this.block.address;
-    } else {
-      address = (this.block as Block).address;
+      this.block.plain(0, length).set(new Uint8Array(view.buffer, view.byteOffset + this.offset + this.done, length));
     }
-    const sqe = core.begin();
-    prepWrite(sqe, this.file.fd, address, asked, this.here);
-    if (sqeFlags !== 0) sqe.setFlags(sqeFlags);
-    this.asked = asked;
-    core.commit(this);
+    this.filled = true;
+    return this.block.address;
   }
 
   complete(res: number): void {
@@ -363,19 +468,19 @@ class WriteTransfer extends Transfer {
     const { core, file } = this;
     if (res > 0) {
       this.done += res;
-      if (this.done === this.length) this.finish();
-      else if (core.closing) this.finish();
-      else this.next(true);
+      this.filled = false;
+      if (this.done === this.length || core.closing) this.finish();
+      else this.again(0);
     } else if (res === 0) {
       this.finish();
     } else if (core.closing) {
       this.finish(core.closingError());
     } else if (res === -Errno.EINTR) {
-      this.next(false);
+      this.again(0);
     } else if (res === -Errno.EAGAIN && !this.retried) {
       this.retried = true;
-      this.next(false, SqeFlag.ASYNC);
-    } else {
+      this.again(SqeFlag.ASYNC);
+    } else if (res !== -Errno.ECANCELED || !this.elsewhere('write')) {
       this.finish(file.error(res, 'write'));
     }
   }

@@ -7,6 +7,7 @@
 import type { RecordableHistogram } from 'node:perf_hooks';
 import { Opcode, type OpcodeName, type OpcodeProbe } from '../ring/index.js';
 import type { DoorbellKind } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import { invalidArgType, invalidState } from '../validate.js';
 import { BufferPool } from './buffers.js';
 import type { Chunk } from './chunk.js';
@@ -263,6 +264,11 @@ export class Uring {
     return this.probe.supports(Opcode[name]);
   }
 
+  /** Shows the kernel now what was started, before the caller's next statement. @internal */
+  submitNow(): void {
+    this.engine.core.submitNow();
+  }
+
   /** lseek(2), at once. @internal */
   seek(fd: number, offset: number, whence: number): number {
     return this.engine.core.seek(fd, offset, whence);
@@ -285,8 +291,9 @@ export class Uring {
     try {
       await this.run(closing);
     } catch (error) {
-      // Cut off before it came to that: after a failure of the ring, nobody knows.
-      if (!(error instanceof AbortError) || this.failed) throw error;
+      // Cut off before it came to that, or given to a worker that the kernel could not start: after a failure of the ring, nobody knows.
+      const undone = error instanceof AbortError || (error as { code?: unknown }).code === 'ECANCELED';
+      if (!undone || this.failed) throw error;
       this.closeDescriptor(fd);
     }
   }
@@ -298,7 +305,7 @@ export class Uring {
 
   /** What is in flight, the oldest first. */
   inspect(): InFlight[] {
-    const now = performance.now();
+    const now = timers.now();
     const all: InFlight[] = [];
     this.engine.core.visit((_slot, request, opcode, fd, since) => {
       const age = since === 0 ? 0 : now - since;
@@ -344,20 +351,21 @@ export class Uring {
     const { core } = this.engine;
     core.closing = true;
     closeAll(this.engine.iterators, core.closingError());
-    const deadline = performance.now() + CLOSE_LIMIT_MS;
-    while (core.inFlight > 0 && core.broken === undefined && performance.now() < deadline) {
+    const deadline = timers.now() + CLOSE_LIMIT_MS;
+    while (core.inFlight > 0 && core.broken === undefined && timers.now() < deadline) {
       core.cancelAll();
       const idle = core.idle();
       let timer: NodeJS.Timeout | undefined;
       await Promise.race([
         idle,
         new Promise((resolve) => {
-          timer = setTimeout(resolve, CLOSE_ROUND_MS);
+          timer = timers.setTimeout(resolve, CLOSE_ROUND_MS);
         }),
       ]);
-      clearTimeout(timer);
+      timers.clearTimeout(timer);
     }
-    core.close();
+    // What did not end in that time will not end now: no more of it with the event loop standing still.
+    core.close(0);
     if (shared === this) shared = undefined;
   }
 

@@ -6,8 +6,8 @@
  */
 
 import { constants, type OpenMode, type PathLike } from 'node:fs';
-import node from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { isUint8Array } from 'node:util/types';
 import type { Path } from '../engine/index.js';
 import { isDetached } from '../validate.js';
 
@@ -41,15 +41,20 @@ const FLAGS = new Map<string, number>([
   ['sa+', O_APPEND | O_CREAT | O_RDWR | O_SYNC],
 ]);
 
+/** PATH_MAX: a longer path is an error, and Node's to report. */
+const PATH_MAX = 4096;
+
 /** A path for the kernel. */
 export function plainPath(path: PathLike): Path | undefined {
-  if (typeof path === 'string') return path.includes('\0') ? undefined : path;
-  // A detached one is Node's to refuse.
-  if (path instanceof Uint8Array) return isDetached(path.buffer) || path.includes(0) ? undefined : path;
+  if (typeof path === 'string') return path.length >= PATH_MAX || path.includes('\0') ? undefined : path;
+  // Of any realm. A detached one is Node's to refuse.
+  if (isUint8Array(path)) {
+    if (path.length >= PATH_MAX || isDetached(path.buffer) || path.includes(0)) return undefined;
+    return new Uint8Array(path.buffer, path.byteOffset, path.byteLength);
+  }
   if (!(path instanceof URL)) return undefined;
   try {
-    const text = fileURLToPath(path);
-    return text.includes('\0') ? undefined : text;
+    return plainPath(fileURLToPath(path));
   } catch {
     return undefined;
   }
@@ -57,7 +62,8 @@ export function plainPath(path: PathLike): Path | undefined {
 
 /** A path as it stands in an error. */
 export function pathText(path: Path): string {
-  return typeof path === 'string' ? path : Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString();
+  // Half of a surrogate pair has no bytes of its own.
+  return typeof path === 'string' ? path.toWellFormed() : Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString();
 }
 
 /** The flags of open(2). */
@@ -110,34 +116,5 @@ export function plainFileOptions(options: unknown, defaultFlag: string): FileOpt
     mode,
     flush: flush === true,
     signal,
-  };
-}
-
-/** A path that is none, for asking Node what it thinks of the other arguments. */
-const NO_PATH = new URL('none:');
-
-/**
- * The options of a handle's `readFile` and `writeFile`, of which only encoding and signal mean anything. Odd and wrong ones are shown to Node.
- *
- * @throws what Node throws.
- */
-export async function optionsOfHandle(name: 'readFile' | 'writeFile', data: unknown, options: unknown): Promise<FileOptions> {
-  const plain = plainFileOptions(options, 'r');
-  if (plain !== undefined) return plain;
-  const call =
-    name === 'readFile' ? node.readFile(NO_PATH, options as never) : node.writeFile(NO_PATH, data as never, options as never);
-  try {
-    await call;
-  } catch (error) {
-    // The path, which comes last, is all that is wrong.
-    if ((error as { code?: unknown }).code !== 'ERR_INVALID_URL_SCHEME') throw error;
-  }
-  const { encoding, signal } = options as { encoding?: unknown; signal?: unknown };
-  return {
-    encoding: Buffer.isEncoding(encoding as string) ? (encoding as BufferEncoding) : undefined,
-    flag: O_RDONLY,
-    mode: 0,
-    flush: false,
-    signal: (signal ?? undefined) as AbortSignal | undefined,
   };
 }

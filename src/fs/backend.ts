@@ -33,28 +33,28 @@ export function ring(): Uring | undefined {
   return choice.ring();
 }
 
-/** What functions need of the kernel, by what they do. */
-const NEEDS = {
-  wholeFiles: ['OPENAT', 'READ', 'WRITE', 'FSYNC', 'CLOSE'],
-  stat: ['STATX'],
-  mkdir: ['MKDIRAT'],
-  unlink: ['UNLINKAT'],
-  rename: ['RENAMEAT'],
-  link: ['LINKAT'],
-  symlink: ['SYMLINKAT'],
-} as const satisfies Record<string, readonly OpcodeName[]>;
+/** The engine; none, where it cannot be had: then a call that can say so tells why. */
+export function ringOrNone(): Uring | undefined {
+  try {
+    return ring();
+  } catch {
+    return undefined;
+  }
+}
 
-/** What was found out of this kernel; it does not change. */
-const can: Partial<Record<keyof typeof NEEDS, boolean>> = {};
+/** Whether the kernel can open, read and close a file in one submission. It does not change. */
+let knowsChains: boolean | undefined;
 
 /**
- * The engine, if the kernel has the operations for it; else Node is to be used.
+ * The engine, if the kernel has what whole files need; else Node is to be used.
  *
  * @throws as {@link ring}.
  */
-export function ringFor(need: keyof typeof NEEDS): Uring | undefined {
+export function ringForChains(): Uring | undefined {
   const uring = ring();
   if (uring === undefined) return undefined;
-  can[need] ??= NEEDS[need].every((name) => uring.supports(name));
-  return can[need] ? uring : undefined;
+  knowsChains ??= CHAIN_OPERATIONS.every((name) => uring.supports(name));
+  return knowsChains ? uring : undefined;
 }
+
+const CHAIN_OPERATIONS = ['OPENAT', 'READ', 'WRITE', 'FSYNC', 'CLOSE'] as const satisfies readonly OpcodeName[];

@@ -14,7 +14,6 @@ export interface SystemError extends Error {
   code: string;
   syscall: string;
   path?: string;
-  dest?: string;
 }
 
 /**
@@ -23,19 +22,10 @@ export interface SystemError extends Error {
  * @param errno negative.
  * @param syscall in Node's name: `'open'`, `'fstat'`.
  */
-export function systemError(errno: number, syscall: string, path?: string, dest?: string): SystemError {
+export function systemError(errno: number, syscall: string, path?: string): SystemError {
   const unknown = `Unknown system error ${errno}`;
   const [code, message] = words.get(errno) ?? [unknown, unknown];
-  let text = `${code}: ${message}, ${syscall}`;
-  if (path !== undefined) text += ` '${path}'`;
-  if (dest !== undefined) text += ` -> '${dest}'`;
-  const error = Object.assign(new Error(text), { errno, code, syscall });
-  if (path !== undefined) Object.assign(error, { path });
-  if (dest !== undefined) Object.assign(error, { dest });
-  return error;
-}
-
-/** What every method of a closed handle answers. */
-export function closedHandleError(syscall: string): Error {
-  return Object.assign(new Error('file closed'), { code: 'EBADF', syscall });
+  const text = `${code}: ${message}, ${syscall}`;
+  const error = Object.assign(new Error(path === undefined ? text : `${text} '${path}'`), { errno, code, syscall });
+  return path === undefined ? error : Object.assign(error, { path });
 }

@@ -5,12 +5,15 @@
  */
 
 import type { PathLike } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { type Memory, op, type Path, type Uring } from '../engine/index.js';
+import { type Memory, type Operation, op, type Path, type Uring } from '../engine/index.js';
+import { Errno } from '../syscalls/index.js';
 import { invalidArgType, invalidState } from '../validate.js';
+import { pathText } from './arguments.js';
 import { ring } from './backend.js';
-import { call } from './call.js';
-import { FileHandle } from './handle.js';
+import { systemError } from './errors.js';
+import { fileOf } from './handle.js';
 
 /** `POSIX_FADV_*`, for {@link fadvise}. */
 export const Advice = { NORMAL: 0, RANDOM: 1, SEQUENTIAL: 2, WILLNEED: 3, DONTNEED: 4, NOREUSE: 5 } as const;
@@ -56,6 +59,22 @@ export async function fadvise(file: FileHandle, offset: number, length: number, 
   return onTarget(file, 'fadvise', (uring, fd) => call(uring, op.fadvise(fd as number, offset, length, advice), 'fadvise'));
 }
 
+/** Runs an operation, again when a signal interrupted it, with Node's errors. */
+async function call<T>(uring: Uring, operation: Operation<T>, syscall: string, path?: Path): Promise<T> {
+  for (;;) {
+    let errno = 0;
+    const named = operation.withError((res) => {
+      errno = res;
+      return systemError(res, syscall, path === undefined ? undefined : pathText(path));
+    });
+    try {
+      return await uring.run(named);
+    } catch (error) {
+      if (errno !== -Errno.EINTR) throw error;
+    }
+  }
+}
+
 async function onTarget<T>(
   target: PathLike | FileHandle,
   syscall: string,
@@ -65,9 +84,9 @@ async function onTarget<T>(
   if (uring === undefined) throw invalidState(`${syscall} needs io_uring`);
   if (typeof target === 'string' || target instanceof Uint8Array) return body(uring, target, target);
   if (target instanceof URL) return body(uring, fileURLToPath(target), fileURLToPath(target));
-  if (!(target instanceof FileHandle)) throw invalidArgType('file', 'a path or a FileHandle', target);
-  const file = FileHandle.fileOf(target);
-  file.addUser();
+  const file = fileOf(target);
+  if (file === undefined) throw invalidArgType('file', 'a path or a FileHandle of uring/fs', target);
+  file.ref();
   try {
     return await body(uring, file.fd, undefined);
   } finally {

@@ -1,428 +1,278 @@
 /**
- * `FileHandle`: Node's, over io_uring.
+ * `FileHandle`: Node's own class, with the methods that are faster over the ring in place of Node's.
+ *
+ * A handle here *is* one of Node's, so that Node's functions, streams and messages take it, it closes itself on collection or with its worker as
+ * Node's do, and whatever has no method here is Node's. Its descriptor was opened by the ring; arguments that are unusual or wrong are Node's
+ * to judge.
+ *
+ * Node exports neither this class nor what lies below it. Both are found in the first handle that Node opens; where they cannot be found, all
+ * handles are Node's as they are.
  *
  * @module
  */
 
-import { EventEmitter } from 'node:events';
-import fs, { type BigIntStats, type ReadStream, type Stats, type WriteStream } from 'node:fs';
-import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
-import { createInterface, type Interface } from 'node:readline';
-import { ReadableStream } from 'node:stream/web';
-import { promisify } from 'node:util';
-import { op } from '../engine/index.js';
-import { checkInteger, invalidArgType, invalidArgValue, invalidState, outOfRange } from '../validate.js';
-import { optionsOfHandle } from './arguments.js';
-import { ring } from './backend.js';
-import { call } from './call.js';
-import { closedHandleError } from './errors.js';
-import { readHandle, type Writable, writableData, writeHandle } from './handle-io.js';
-import type { OpenFile } from './open-file.js';
-import { streamOfHandle } from './streams.js';
+import type { FileHandle } from 'node:fs/promises';
+import { type Memory, op } from '../engine/index.js';
+import { linuxSyscalls } from '../syscalls/index.js';
+import { plainFileOptions } from './arguments.js';
+import { ringOrNone } from './backend.js';
+import { systemError } from './errors.js';
+import { node } from './node.js';
+import { type FileOwner, lengthOf, MAX_PIECES, MOST_COPIED, OpenFile } from './open-file.js';
+import { isWholeData, readWhole, type WholeData, wholeBytes, writeWhole } from './whole.js';
 
-/** `fchmod` and its like have no operation of io_uring's. */
-const node = {
-  fchmod: promisify(fs.fchmod),
-  fchown: promisify(fs.fchown),
-  futimes: promisify(fs.futimes),
-  ftruncate: promisify(fs.ftruncate),
-};
+export type { FileHandle };
 
-/** From Node 21 on, `read` refuses positions that make no sense, where older versions read at the current one. */
-const CHECKS_POSITION = Number.parseInt(process.versions.node, 10) >= 21;
-
-const DEFAULT_READ_SIZE = 16_384;
-
-/** The result of {@link FileHandle.read}. */
-export interface ReadResult<T extends ArrayBufferView> {
-  bytesRead: number;
-  buffer: T;
+/** What is inside of a handle: it owns the descriptor. */
+interface Binding {
+  readonly fd: number;
+  close(): Promise<void>;
+  /** The descriptor is somebody else's from now on. */
+  releaseFD(): unknown;
 }
 
-/** Options of {@link FileHandle.read}. */
-export interface ReadOptions {
-  offset?: number | null;
-  length?: number | null;
-  position?: number | bigint | null;
+/** Node's class, as far as it matters here. */
+interface NodeHandle {
+  readonly fd: number;
+  read(...args: unknown[]): Promise<unknown>;
+  write(...args: unknown[]): Promise<unknown>;
+  readv(...args: unknown[]): Promise<unknown>;
+  writev(...args: unknown[]): Promise<unknown>;
+  readFile(...args: unknown[]): Promise<unknown>;
+  writeFile(...args: unknown[]): Promise<unknown>;
+  appendFile(...args: unknown[]): Promise<unknown>;
+  stat(): Promise<{ size: number; isFile(): boolean }>;
+  [symbol: symbol]: unknown;
 }
+
+/** Freeing the blocks of an unlinked file larger than this takes long enough to be left to a thread. */
+const SLOW_TO_FREE = 16 * 1024 * 1024;
+
+const BLOCK = 512;
 
 // As Node's results, without a prototype.
 const readResult = (count: number, view: ArrayBufferView) => ({ __proto__: null, bytesRead: count, buffer: view });
-const writeResult = (count: number, view: ArrayBufferView) => ({ __proto__: null, bytesWritten: count, buffer: view });
+const writeResult = (count: number, view: unknown) => ({ __proto__: null, bytesWritten: count, buffer: view });
 
-const collected = new FinalizationRegistry<OpenFile>((file) => {
-  process.emitWarning(`Closing file descriptor ${file.fd} on garbage collection`);
-  process.emitWarning(
-    'Closing a FileHandle object on garbage collection is deprecated. Please close FileHandle objects explicitly using FileHandle.prototype.close(). In the future, an error will be thrown if a file descriptor is closed during garbage collection.',
-    'DeprecationWarning',
-    'DEP0137',
-  );
-  file.forget();
-});
+/** Gives an object a private field. */
+class Extended {
+  constructor(object: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: the field of the class below is put on this object.
+    return object;
+  }
+}
 
-/** An open file. See `FileHandle` of `node:fs/promises`. */
-export class FileHandle extends EventEmitter {
-  readonly #file: OpenFile;
-  #locked = false;
+/** The files of handles, in a private field of theirs. */
+class Filed extends Extended {
+  #file: OpenFile;
 
-  /** @internal */
-  constructor(file: OpenFile) {
-    super();
+  constructor(handle: object, file: OpenFile) {
+    super(handle);
     this.#file = file;
-    collected.register(this, file, this);
   }
 
-  /** A handle's file. @internal */
-  static fileOf(handle: FileHandle): OpenFile {
-    return handle.#file;
+  static fileOf(handle: object): OpenFile | undefined {
+    return #file in handle ? (handle as Filed).#file : undefined;
   }
+}
 
-  /** The descriptor; -1 once it is closed. */
-  get fd(): number {
-    return this.#file.fd;
-  }
+/** The file of a handle that was opened here. */
+export function fileOf(handle: unknown): OpenFile | undefined {
+  return typeof handle === 'object' && handle !== null ? Filed.fileOf(handle) : undefined;
+}
 
-  /** Node's handles are async resources; this one is none, and answers 0. */
-  getAsyncId(): number {
-    return 0;
-  }
+/** How handles are made; `undefined` until Node has opened one. */
+let classes: ReturnType<typeof classesOver> | undefined;
 
-  // Reading and writing
+/** Makes a handle for a descriptor that the ring has opened; `undefined` as long as it is not known how. */
+export function handleFor(): ((fd: number, flags: number) => FileHandle) | undefined {
+  return classes?.make;
+}
 
-  /** Reads, once. See `filehandle.read()`; all its forms. What a regular file has is read in full. */
-  read<T extends ArrayBufferView>(
-    buffer: T,
-    offset?: number | null,
-    length?: number | null,
-    position?: number | bigint | null,
-  ): Promise<ReadResult<T>>;
-  read<T extends ArrayBufferView>(buffer: T, options?: ReadOptions): Promise<ReadResult<T>>;
-  read<T extends ArrayBufferView = Buffer>(options?: ReadOptions & { buffer?: T }): Promise<ReadResult<T>>;
-  read(buffer?: unknown, offset?: unknown, length?: unknown, position?: unknown): Promise<ReadResult<ArrayBufferView>> {
-    // The form that loops use, without a detour.
-    if (
-      ArrayBuffer.isView(buffer) &&
-      typeof offset === 'number' &&
-      typeof length === 'number' &&
-      offset >>> 0 === offset &&
-      length >>> 0 === length &&
-      length > 0 &&
-      offset + length <= buffer.byteLength &&
-      (position === null ||
-        position === undefined ||
-        (typeof position === 'number' && Number.isSafeInteger(position) && position >= 0)) &&
-      this.#file.fd >= 0 &&
-      (this.#file.canTry || typeof position === 'number') &&
-      !this.#file.nonBlocking
-    ) {
+/** Makes one of Node's handles ours. */
+export function adopt(handle: FileHandle, flags: number | undefined): FileHandle {
+  classes ??= explore(handle as unknown as NodeHandle);
+  return classes?.adopt(handle, flags ?? linuxSyscalls().statusFlags(handle.fd)) ?? handle;
+}
+
+function explore(handle: NodeHandle): ReturnType<typeof classesOver> | undefined {
+  const symbolOf = (object: object, name: string) =>
+    Object.getOwnPropertySymbols(object).find(({ description }) => description === name);
+  const prototype = Object.getPrototypeOf(handle) as { constructor: new (binding: Binding) => NodeHandle };
+  const [kHandle, kRef, kUnref] = [symbolOf(handle, 'kHandle'), symbolOf(prototype, 'kRef'), symbolOf(prototype, 'kUnref')];
+  if (kHandle === undefined || kRef === undefined || kUnref === undefined) return undefined;
+  const binding = handle[kHandle] as Binding & { constructor: new (fd: number) => Binding };
+  if (typeof binding?.releaseFD !== 'function' || typeof binding.close !== 'function') return undefined;
+  return classesOver(prototype.constructor, binding.constructor, { kHandle, kRef, kUnref });
+}
+
+function classesOver(
+  Base: new (binding: Binding) => NodeHandle,
+  BaseBinding: new (fd: number) => Binding,
+  { kHandle, kRef, kUnref }: { readonly kHandle: symbol; readonly kRef: symbol; readonly kUnref: symbol },
+) {
+  /** Closes by the ring, when Node's own count of users has come to nothing. */
+  class RingBinding extends BaseBinding {
+    override close(): Promise<void> {
+      const { fd } = this;
       const uring = ringOrNone();
-      if (uring !== undefined) {
-        this.#file.addUser();
-        const at = (position ?? -1) as number;
-        return uring.transfers.read(this.#file, buffer, offset, length, at, readResult) as unknown as Promise<
-          ReadResult<ArrayBufferView>
-        >;
-      }
+      if (uring === undefined || isSlowToClose(fd)) return super.close();
+      this.releaseFD();
+      return uring.closeOwned(
+        fd,
+        op.closeFile(fd).withError((res) => systemError(res, 'close')),
+      );
     }
-    return this.#readAny(buffer, offset, length, position);
   }
 
-  async #readAny(first: unknown, second: unknown, third: unknown, fourth: unknown): Promise<ReadResult<ArrayBufferView>> {
-    this.#checkOpen('read');
-    let buffer = first as ArrayBufferView;
-    let [offset, length, position] = [second, third, fourth];
-    if (!ArrayBuffer.isView(first)) {
-      if (first !== undefined && first !== null && (typeof first !== 'object' || Array.isArray(first))) {
-        throw invalidArgType('options', 'of type object', first);
-      }
-      const options = (first ?? {}) as ReadOptions & { buffer?: ArrayBufferView };
-      buffer = options.buffer === undefined ? Buffer.alloc(DEFAULT_READ_SIZE) : options.buffer;
-      if (!ArrayBuffer.isView(buffer)) throw invalidArgType('buffer', 'an instance of Buffer, TypedArray, or DataView', buffer);
-      ({ offset = 0, length = buffer.byteLength - Number(offset), position = null } = options as Record<string, unknown>);
+  class Owner implements FileOwner {
+    constructor(private readonly handle: NodeHandle) {}
+
+    ref(): void {
+      (this.handle[kRef] as () => void)();
     }
-    if (offset !== null && typeof offset === 'object') {
-      ({ offset = 0, length = buffer.byteLength - Number(offset), position = null } = offset as Record<string, unknown>);
+
+    unref(): void {
+      (this.handle[kUnref] as () => void)();
     }
-    if (offset === undefined || offset === null) offset = 0;
-    else checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
-    const from = offset as number;
-    length ??= buffer.byteLength - from;
-    const at = CHECKS_POSITION ? checkPosition(position, length) : Number.isSafeInteger(position) ? (position as number) : -1;
-    if (length === 0) return readResult(0, buffer) as unknown as ReadResult<ArrayBufferView>;
-    if (buffer.byteLength === 0) throw invalidArgValue('buffer', buffer, 'is empty and cannot be written');
-    const count = length as number;
-    if (count < 0) throw outOfRange('length', '>= 0', count);
-    if (!(from + count <= buffer.byteLength)) throw outOfRange('length', `<= ${buffer.byteLength - from}`, count);
-    const where = typeof at === 'bigint' ? at : at < 0 ? -1 : at;
-    const bytesRead = await this.#file.read(buffer, from, count, where);
-    return readResult(bytesRead, buffer) as unknown as ReadResult<ArrayBufferView>;
   }
 
-  /** Writes all of a buffer, of a part of it, or of a string. See `filehandle.write()`; all its forms. */
-  write<T extends ArrayBufferView>(
-    buffer: T,
-    offset?: number | null,
-    length?: number | null,
-    position?: number | null,
-  ): Promise<{ bytesWritten: number; buffer: T }>;
-  write<T extends ArrayBufferView>(
-    buffer: T,
-    options?: { offset?: number | null; length?: number | null; position?: number | null },
-  ): Promise<{ bytesWritten: number; buffer: T }>;
-  write(
-    text: string,
-    position?: number | null,
-    encoding?: BufferEncoding | null,
-  ): Promise<{ bytesWritten: number; buffer: string }>;
-  async write(data: unknown, second?: unknown, third?: unknown, fourth?: unknown): Promise<never> {
-    this.#checkOpen('write');
-    if ((data as ArrayBufferView | undefined)?.byteLength === 0) return writeResult(0, data as ArrayBufferView) as never;
-    let [offset, length, position] = [second, third, fourth];
-    let view = data as ArrayBufferView;
-    if (ArrayBuffer.isView(data)) {
-      if (typeof offset === 'object') {
-        ({ offset = 0, length = data.byteLength - Number(offset), position = null } = (offset ?? {}) as Record<string, unknown>);
+  class FileHandle extends Base {
+    // Reading and writing
+
+    override read(buffer?: unknown, offset?: unknown, length?: unknown, position?: unknown): Promise<unknown> {
+      let view = buffer as ArrayBufferView;
+      let [from, count, at] = [offset, length, position];
+      if (!ArrayBuffer.isView(view) || (typeof from === 'object' && from !== null)) {
+        const options = (ArrayBuffer.isView(view) ? from : (view ?? {})) as Record<string, unknown>;
+        if (!isPlainObject(options)) return super.read(buffer, offset, length, position);
+        if (!ArrayBuffer.isView(view)) view = (options.buffer ?? Buffer.alloc(16_384)) as ArrayBufferView;
+        ({ offset: from, length: count, position: at } = options);
       }
-      if (offset === undefined || offset === null) offset = 0;
-      else checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
-      if (typeof length !== 'number') length = data.byteLength - (offset as number);
-    } else {
-      if (typeof data !== 'string') {
-        throw invalidArgType('buffer', 'of type string or an instance of Buffer, TypedArray, or DataView', data);
-      }
-      view = textBytes(data, third);
-      [offset, length, position] = [0, view.byteLength, second];
+      const start = (from ?? 0) as number;
+      const bytes = (count ?? view.byteLength - start) as number;
+      const where = plainPosition(at);
+      const file = this.fileFor(view, start, bytes, where);
+      const uring = file === undefined ? undefined : ringOrNone();
+      if (uring === undefined) return super.read(buffer, offset, length, position);
+      (file as OpenFile).ref();
+      return uring.transfers.read(file as OpenFile, view, start, bytes, where as number, readResult);
     }
-    const [from, count] = [offset as number, length as number];
-    if (from > view.byteLength) throw outOfRange('offset', `<= ${view.byteLength}`, from);
-    if (count > view.byteLength - from) throw outOfRange('length', `<= ${view.byteLength - from}`, count);
-    if (count < 0) throw outOfRange('length', '>= 0', count);
-    const at = typeof position === 'number' && Number.isSafeInteger(position) && position >= 0 ? position : -1;
-    // A string is answered with the string.
-    const shape = (written: number) => ({ __proto__: null, bytesWritten: written, buffer: data });
-    const bytesWritten = await this.#file.write(view, from, count, at);
-    return shape(bytesWritten) as never;
-  }
 
-  /** Reads into several buffers. See `filehandle.readv()`. */
-  async readv<T extends readonly ArrayBufferView[]>(
-    buffers: T,
-    position?: number | null,
-  ): Promise<{ bytesRead: number; buffers: T }> {
-    this.#checkOpen('readv');
-    checkBuffers(buffers);
-    const bytesRead = await this.#file.readv(buffers, typeof position === 'number' && position >= 0 ? position : -1);
-    return { __proto__: null, bytesRead, buffers } as { bytesRead: number; buffers: T };
-  }
-
-  /** Writes several buffers. See `filehandle.writev()`. */
-  async writev<T extends readonly ArrayBufferView[]>(
-    buffers: T,
-    position?: number | null,
-  ): Promise<{ bytesWritten: number; buffers: T }> {
-    this.#checkOpen('writev');
-    checkBuffers(buffers);
-    const bytesWritten = await this.#file.writev(buffers, typeof position === 'number' && position >= 0 ? position : -1);
-    return { __proto__: null, bytesWritten, buffers } as { bytesWritten: number; buffers: T };
-  }
-
-  /** Reads from the current position to the end. See `filehandle.readFile()`. */
-  readFile: NodeFileHandle['readFile'] = (async (options?: unknown) => {
-    this.#checkOpen('readFile');
-    const checked = await optionsOfHandle('readFile', undefined, options);
-    return this.#file.use(() => readHandle(this, checked));
-  }) as NodeFileHandle['readFile'];
-
-  /** Writes at the current position. See `filehandle.writeFile()`. */
-  async writeFile(data: Writable, options?: Parameters<NodeFileHandle['writeFile']>[1]): Promise<void> {
-    this.#checkOpen('writeFile');
-    const checked = await optionsOfHandle('writeFile', data, options);
-    const bytes = writableData(data, checked.encoding);
-    return this.#file.use(() => writeHandle(this, bytes, checked));
-  }
-
-  /** As {@link writeFile}. See `filehandle.appendFile()`. */
-  appendFile(data: Writable, options?: Parameters<NodeFileHandle['writeFile']>[1]): Promise<void> {
-    return this.writeFile(data, options);
-  }
-
-  // The file itself
-
-  /** fstat(2). See `filehandle.stat()`. */
-  stat(options?: { bigint?: false | undefined }): Promise<Stats>;
-  stat(options: { bigint: true }): Promise<BigIntStats>;
-  stat(options: { bigint?: boolean | undefined }): Promise<Stats | BigIntStats>;
-  async stat(options: { bigint?: boolean | undefined } = {}): Promise<Stats | BigIntStats> {
-    this.#checkOpen('fstat');
-    const bigint = options.bigint === true;
-    return this.#file.use((uring) => call<Stats | BigIntStats>(uring, op.statx(this.#file.fd, { bigint }), 'fstat'));
-  }
-
-  /** ftruncate(2). See `filehandle.truncate()`. */
-  async truncate(length = 0): Promise<void> {
-    this.#checkOpen('ftruncate');
-    checkInteger('len', length, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-    const size = Math.max(0, length);
-    return this.#file.use((uring) =>
-      uring.supports('FTRUNCATE')
-        ? call(uring, op.ftruncate(this.#file.fd, size), 'ftruncate')
-        : node.ftruncate(this.#file.fd, size),
-    );
-  }
-
-  /** fsync(2). See `filehandle.sync()`. */
-  async sync(): Promise<void> {
-    this.#checkOpen('fsync');
-    return this.#file.use((uring) => call(uring, op.fsync(this.#file.fd), 'fsync'));
-  }
-
-  /** fdatasync(2). See `filehandle.datasync()`. */
-  async datasync(): Promise<void> {
-    this.#checkOpen('fdatasync');
-    return this.#file.use((uring) => call(uring, op.fsync(this.#file.fd, { datasync: true }), 'fdatasync'));
-  }
-
-  /** fchmod(2). Node's own. */
-  async chmod(mode: fs.Mode): Promise<void> {
-    this.#checkOpen('fchmod');
-    return this.#file.use(() => node.fchmod(this.#file.fd, mode));
-  }
-
-  /** fchown(2). Node's own. */
-  async chown(uid: number, gid: number): Promise<void> {
-    this.#checkOpen('fchown');
-    return this.#file.use(() => node.fchown(this.#file.fd, uid, gid));
-  }
-
-  /** futimes(3). Node's own. */
-  async utimes(atime: fs.TimeLike, mtime: fs.TimeLike): Promise<void> {
-    this.#checkOpen('futimes');
-    return this.#file.use(() => node.futimes(this.#file.fd, atime, mtime));
-  }
-
-  // Streams
-
-  /** A stream from the file. See `filehandle.createReadStream()`. */
-  createReadStream(options?: Parameters<NodeFileHandle['createReadStream']>[0]): ReadStream {
-    return streamOfHandle(this, this.#file, 'read', options) as unknown as ReadStream;
-  }
-
-  /** A stream to the file. See `filehandle.createWriteStream()`. */
-  createWriteStream(options?: Parameters<NodeFileHandle['createWriteStream']>[0]): WriteStream {
-    return streamOfHandle(this, this.#file, 'write', options) as unknown as WriteStream;
-  }
-
-  /** The file line by line. See `filehandle.readLines()`. */
-  readLines(options?: Parameters<NodeFileHandle['createReadStream']>[0]): Interface {
-    return createInterface({ input: this.createReadStream(options), crlfDelay: Number.POSITIVE_INFINITY });
-  }
-
-  /** A web stream of bytes from the file, one at a time. See `filehandle.readableWebStream()`. */
-  readableWebStream(
-    options: { readonly type?: string | null | undefined; readonly autoClose?: boolean | undefined } = {},
-  ): ReadableStream {
-    const file = this.#file;
-    if (file.fd < 0) throw invalidState('The FileHandle is closed');
-    if (file.ending) throw invalidState('The FileHandle is closing');
-    if (this.#locked) throw invalidState('The FileHandle is locked');
-    const { type, autoClose = false } = options;
-    if (type !== undefined && type !== null && typeof type !== 'string')
-      throw invalidArgType('options.type', 'of type string', type);
-    if (typeof autoClose !== 'boolean') throw invalidArgType('options.autoClose', 'of type boolean', autoClose);
-    this.#locked = true;
-    file.addUser();
-    let over = false;
-    const end = async () => {
-      if (over) return;
-      over = true;
-      file.unref();
-      if (autoClose) await this.close();
-    };
-    let stop: (() => void) | undefined;
-    const stream = new ReadableStream({
-      type: 'bytes',
-      autoAllocateChunkSize: DEFAULT_READ_SIZE,
-      start: (controller) => {
-        stop = () => controller.close();
-      },
-      pull: async (controller) => {
-        const request = controller.byobRequest;
-        const view = request?.view as Uint8Array;
-        const { bytesRead } = await this.read(view, 0, view.byteLength, null);
-        if (bytesRead === 0) {
-          controller.close();
-          await end();
-        }
-        request?.respond(bytesRead);
-      },
-      cancel: end,
-    });
-    this.once('close', () => {
-      try {
-        if (!over) stop?.();
-      } catch {
-        // It has failed already.
+    override write(data: unknown, second?: unknown, third?: unknown, fourth?: unknown): Promise<unknown> {
+      const isView = ArrayBuffer.isView(data);
+      if (!isView && !isShortText(data, third)) return super.write(data, second, third, fourth);
+      const view = isView ? data : Buffer.from(data as string, (third ?? 'utf8') as BufferEncoding);
+      let [from, count, at] = isView ? [second, third, fourth] : [0, view.byteLength, second];
+      if (typeof from === 'object' && from !== null) {
+        if (!isPlainObject(from)) return super.write(data, second, third, fourth);
+        ({ offset: from, length: count, position: at } = from as Record<string, unknown>);
       }
-      void end();
-    });
-    return stream;
+      const start = (from ?? 0) as number;
+      const bytes = (count ?? view.byteLength - start) as number;
+      const where = plainPosition(at);
+      // What has to be copied first, a thread writes as fast.
+      const isCheap = bytes <= MOST_COPIED || view.buffer instanceof SharedArrayBuffer;
+      const file = isCheap ? this.fileFor(view, start, bytes, where) : undefined;
+      const uring = file === undefined ? undefined : ringOrNone();
+      if (uring === undefined) return super.write(data, second, third, fourth);
+      (file as OpenFile).ref();
+      // A string is answered with the string.
+      const shape = isView ? writeResult : (written: number) => writeResult(written, data);
+      return uring.transfers.write(file as OpenFile, view, start, bytes, where as number, shape);
+    }
+
+    override async readv(buffers: unknown, position?: unknown): Promise<unknown> {
+      const bytesRead = await this.vector('readv', buffers, position);
+      return bytesRead === undefined ? super.readv(buffers, position) : { __proto__: null, bytesRead, buffers };
+    }
+
+    override async writev(buffers: unknown, position?: unknown): Promise<unknown> {
+      const bytesWritten = await this.vector('writev', buffers, position);
+      return bytesWritten === undefined ? super.writev(buffers, position) : { __proto__: null, bytesWritten, buffers };
+    }
+
+    override async readFile(options?: unknown): Promise<unknown> {
+      const plain = plainFileOptions(options, 'r');
+      const file = this.fd < 0 || plain === undefined || plain.signal !== undefined ? undefined : fileOf(this);
+      const uring = file?.suits(-1) ? ringOrNone() : undefined;
+      if (uring === undefined) return super.readFile(options);
+      return readWhole(uring, file as OpenFile, () => super.stat(), plain?.encoding);
+    }
+
+    override async writeFile(data: unknown, options?: unknown): Promise<unknown> {
+      const plain = plainFileOptions(options, 'w');
+      const isPlain = plain !== undefined && plain.signal === undefined && !plain.flush && isWholeData(data);
+      const file = this.fd < 0 || !isPlain ? undefined : fileOf(this);
+      const uring = file?.suits(-1) ? ringOrNone() : undefined;
+      if (uring === undefined) return super.writeFile(data, options);
+      return writeWhole(uring, file as OpenFile, wholeBytes(data as WholeData, plain?.encoding));
+    }
+
+    override appendFile(data: unknown, options?: unknown): Promise<unknown> {
+      return this.writeFile(data, options);
+    }
+
+    /** The file, if arguments are plain, right, and for the ring. */
+    private fileFor(view: ArrayBufferView, start: number, bytes: number, where: number | undefined): OpenFile | undefined {
+      if (where === undefined || this.fd < 0) return undefined;
+      if (start >>> 0 !== start || bytes >>> 0 !== bytes || bytes === 0 || start + bytes > view.byteLength) return undefined;
+      const file = fileOf(this);
+      return file?.suits(where) ? file : undefined;
+    }
+
+    private async vector(name: 'readv' | 'writev', buffers: unknown, position: unknown): Promise<number | undefined> {
+      const where = typeof position === 'number' ? plainPosition(position) : -1;
+      if (where === undefined || this.fd < 0 || !areViews(buffers)) return undefined;
+      const file = fileOf(this);
+      const uring = file?.suits(where) ? ringOrNone() : undefined;
+      return uring === undefined ? undefined : file?.[name](uring, buffers, where);
+    }
   }
 
-  // The end
-
-  /**
-   * Closes the file, when all that is in flight on it is over. See `filehandle.close()`. Idempotent.
-   */
-  readonly close = (): Promise<void> => {
-    const file = this.#file;
-    if (file.ending) return file.close();
-    collected.unregister(this);
-    const closed = file.close();
-    this.emit('close');
-    return closed;
+  const extend = (handle: NodeHandle, flags: number) => {
+    new Filed(handle, new OpenFile(handle.fd, flags, new Owner(handle)));
+    return handle as unknown as import('node:fs/promises').FileHandle;
   };
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  #checkOpen(syscall: string): void {
-    if (this.#file.fd < 0) throw closedHandleError(syscall);
-  }
+  return {
+    make: (fd: number, flags: number) => extend(new FileHandle(new RingBinding(fd)), flags),
+    adopt(given: import('node:fs/promises').FileHandle, flags: number) {
+      const handle = given as unknown as NodeHandle;
+      Object.setPrototypeOf(handle[kHandle], RingBinding.prototype);
+      Object.setPrototypeOf(handle, FileHandle.prototype);
+      return extend(handle, flags);
+    },
+  };
 }
 
-/** The engine; none, where it cannot be had: then the slow way tells why, as a rejection. */
-function ringOrNone(): ReturnType<typeof ring> {
-  try {
-    return ring();
-  } catch {
-    return undefined;
-  }
-}
-
-function checkPosition(position: unknown, length: unknown): number | bigint {
+/** A position that the ring takes: -1 for the file's own; `undefined` for what Node is to judge. */
+function plainPosition(position: unknown): number | undefined {
   if (position === undefined || position === null) return -1;
-  if (typeof position === 'number') {
-    checkInteger('position', position, -1, Number.MAX_SAFE_INTEGER);
-    return position;
-  }
-  if (typeof position !== 'bigint') throw invalidArgType('position', 'of type bigint or integer', position);
-  const most = 2n ** 63n - 1n - BigInt(length as number);
-  if (position < -1n || position > most) throw outOfRange('position', `>= -1 && <= ${most}`, position);
-  return position;
+  if (typeof position === 'number' && Number.isSafeInteger(position) && position >= 0) return position;
+  return undefined;
 }
 
-function checkBuffers(buffers: unknown): asserts buffers is readonly ArrayBufferView[] {
-  if (!Array.isArray(buffers) || !buffers.every((item) => ArrayBuffer.isView(item))) {
-    throw invalidArgType('buffers', 'an ArrayBufferView[]', buffers);
-  }
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function textBytes(text: string, encoding: unknown): Buffer {
-  // Node takes an encoding that it does not know for UTF-8 here.
-  const name = Buffer.isEncoding(encoding as string) ? (encoding as BufferEncoding) : 'utf8';
-  if (name.toLowerCase() === 'hex' && text.length % 2 !== 0) {
-    throw invalidArgValue('encoding', encoding, `is invalid for data of length ${text.length}`);
+/** Text that is written as a whole, in an encoding that needs no checks. */
+function isShortText(data: unknown, encoding: unknown): boolean {
+  if (typeof data !== 'string' || data.length === 0 || 3 * data.length > MOST_COPIED) return false;
+  return encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8' || encoding === 'latin1';
+}
+
+function areViews(buffers: unknown): buffers is (ArrayBufferView & Memory)[] {
+  if (!Array.isArray(buffers) || buffers.length === 0 || buffers.length > MAX_PIECES) return false;
+  return buffers.every((item) => ArrayBuffer.isView(item) && item.byteLength > 0) && lengthOf(buffers) <= MOST_COPIED;
+}
+
+/** Whether closing a descriptor frees a file that takes long to free. */
+function isSlowToClose(fd: number): boolean {
+  try {
+    const { nlink, blocks } = node.fstatSync(fd);
+    return nlink === 0 && blocks * BLOCK > SLOW_TO_FREE;
+  } catch {
+    return false;
   }
-  return Buffer.from(text, name);
 }

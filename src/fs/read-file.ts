@@ -7,19 +7,23 @@
  * @module
  */
 
-import { constants, fstatSync, type OpenMode, type PathLike, type Stats } from 'node:fs';
-import node from 'node:fs/promises';
-import { type Block, op, type Path, type ReadSink, type TransferFile, type Uring } from '../engine/index.js';
+import { constants, type OpenMode, type PathLike, type Stats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { type Block, fileInSlot, op, type Path, type ReadSink, type Uring } from '../engine/index.js';
+import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
-import { ringFor } from './backend.js';
-import { call } from './call.js';
+import { ringForChains } from './backend.js';
 import { systemError } from './errors.js';
-import { FileHandle } from './handle.js';
-import { checkAborted, finish, MAX_SIZE, readHandle, tooLarge, UNKNOWN_PIECE } from './handle-io.js';
-import { open } from './paths.js';
+import { fileOf } from './handle.js';
+import { node, nodePromises } from './node.js';
+import { type Positions, positionsOf } from './positions.js';
+import { finish, MAX_SIZE, tooLarge, UNKNOWN_PIECE } from './whole.js';
 
 /** A slot is no descriptor, and takes no such flag. */
 const O_CLOEXEC = 0o2000000;
+
+/** Flags with which a chain would wait where it must not, or read what the page cache does not have. */
+const NOT_FOR_CHAINS = constants.O_NONBLOCK | constants.O_DIRECT;
 
 /** From Node 26 on, an error after the opening names the path, too. */
 const NAMES_PATH = Number.parseInt(process.versions.node, 10) >= 26;
@@ -46,34 +50,30 @@ export interface ReadFile {
 
 /** Reads a whole file. See `fsPromises.readFile`. */
 export const readFile = ((path: PathLike | FileHandle, options?: unknown): Promise<Buffer | string> => {
-  if (path instanceof FileHandle) return path.readFile(options as never);
+  if (fileOf(path) !== undefined) return (path as FileHandle).readFile(options as never);
+  let slot = -1;
   let uring: Uring | undefined;
   try {
-    uring = ringFor('wholeFiles');
+    uring = ringForChains();
+    const name = plainPath(path as PathLike);
+    const plain = options === undefined ? DEFAULTS : plainFileOptions(options, 'r');
+    if (uring !== undefined && name !== undefined && isForChains(plain)) {
+      slot = uring.files.take();
+      // One promise for a file, from here to the caller.
+      if (slot >= 0) return uring.chains.read(slot, name, plain.flag & ~O_CLOEXEC, new SmallFile(uring, name, plain));
+    }
   } catch (error) {
+    if (slot >= 0) uring?.files.give(slot);
     return Promise.reject(error);
   }
-  const name = plainPath(path);
-  const plain = options === undefined ? DEFAULTS : plainFileOptions(options, 'r');
-  if (uring === undefined || name === undefined || plain === undefined) return node.readFile(path, options as never);
-  // With O_NONBLOCK a chain would wait where it must not.
-  if (plain.signal !== undefined || plain.flag & constants.O_NONBLOCK) return readByHandle(name, plain);
-  const slot = uring.files.take();
-  if (slot < 0) return readByHandle(name, plain);
-  // One promise for a file, from here to the caller.
-  return uring.chains.read(slot, name, plain.flag & ~O_CLOEXEC, new SmallFile(uring, name, plain));
+  return nodePromises.readFile(path, options as never);
 }) as ReadFile;
 
 const DEFAULTS = plainFileOptions(undefined, 'r') as FileOptions;
 
-async function readByHandle(path: Path, options: FileOptions): Promise<Buffer | string> {
-  checkAborted(options.signal);
-  const handle = await open(path as PathLike, options.flag, 0o666);
-  try {
-    return await readHandle(handle, options);
-  } finally {
-    await handle.close();
-  }
+/** A signal is looked at between pieces, as Node does it. */
+function isForChains(options: FileOptions | undefined): options is FileOptions {
+  return options !== undefined && options.signal === undefined && (options.flag & NOT_FOR_CHAINS) === 0;
 }
 
 /** A file that is read by a chain. */
@@ -93,40 +93,58 @@ class SmallFile implements ReadSink<Buffer | string> {
     return own;
   }
 
-  failed(res: number, syscall: 'open' | 'read' | 'close'): Error {
+  failed(res: number, syscall: 'open' | 'read' | 'close'): Error | Promise<Buffer | string> {
+    // The kernel has no worker to do it. Nothing was read of what can be read once only: that waits without workers.
+    if (res === -Errno.ECANCELED) return this.readElsewhere();
     return systemError(res, syscall, syscall === 'open' || NAMES_PATH ? pathText(this.path) : undefined);
   }
 
   async more(slot: number, start: Buffer): Promise<Buffer | string> {
     const { uring, options } = this;
     try {
-      return await readOn(uring, slot, start, options);
+      const errorOf = (res: number) => systemError(res, 'read', NAMES_PATH ? pathText(this.path) : undefined);
+      const content = await readOn(uring, slot, start, options, errorOf);
+      return content ?? (await this.readElsewhere());
+    } catch (error) {
+      if ((error as { errno?: number }).errno === -Errno.ECANCELED) return await this.readElsewhere();
+      throw error;
     } finally {
       await uring.run(op.closeFile({ slot }));
       uring.files.give(slot);
     }
   }
+
+  private readElsewhere(): Promise<Buffer | string> {
+    const { encoding, flag } = this.options;
+    return nodePromises.readFile(this.path as PathLike, { encoding: encoding ?? null, flag: flag as never });
+  }
 }
 
-/** A file that is open in a slot, and larger than a chain can take. */
-async function readOn(uring: Uring, slot: number, start: Buffer, options: FileOptions): Promise<Buffer | string> {
-  if (uring.supports('FIXED_FD_INSTALL')) {
-    const fd = await uring.run(op.fixedFdInstall({ slot }));
-    try {
-      const stats = fstatSync(fd);
-      if (stats.isFile() && stats.size > start.length)
-        return finish(await readRegular(uring, fd, stats, start), options.encoding);
-    } finally {
-      // As it was made: Node knows nothing of it.
-      uring.closeDescriptor(fd);
-    }
+/** A file that is open in a slot, and larger than a chain can take. @returns `undefined` when Node reads it faster from its start. */
+async function readOn(
+  uring: Uring,
+  slot: number,
+  start: Buffer,
+  options: FileOptions,
+  errorOf: (res: number) => Error,
+): Promise<Buffer | string | undefined> {
+  const known = await statOf(uring, slot);
+  if (known?.stats.isFile()) {
+    // The kernel gives each read of what is made up to a worker.
+    if (known.positions === 'own') return undefined;
+    const { size } = known.stats;
+    if (size > start.length) return finish(await readRegular(uring, slot, size, start, errorOf), options.encoding);
   }
   const piece = uring.buffers.allocate(UNKNOWN_PIECE);
   const parts = [start];
+  let total = start.length;
   try {
     for (;;) {
-      const bytes = await call(uring, op.read({ slot }, piece.bytes), 'read');
+      // An offset is ignored where there is none; files that are made up go on where the last read ended.
+      const reading = op.read({ slot }, piece.bytes, { offset: total }).withError(errorOf);
+      const bytes = await uring.run(reading);
       if (bytes === 0) return finish(Buffer.concat(parts), options.encoding);
+      total += bytes;
       parts.push(Buffer.from(piece.bytes.subarray(0, bytes)));
     }
   } finally {
@@ -134,17 +152,34 @@ async function readOn(uring: Uring, slot: number, start: Buffer, options: FileOp
   }
 }
 
+/** What is known of a file in a slot, by way of a descriptor that is closed at once; `undefined` when there is none to be had. */
+async function statOf(uring: Uring, slot: number): Promise<{ readonly stats: Stats; readonly positions: Positions } | undefined> {
+  if (!uring.supports('FIXED_FD_INSTALL')) return undefined;
+  let fd: number;
+  try {
+    fd = await uring.run(op.fixedFdInstall({ slot }));
+  } catch {
+    return undefined;
+  }
+  try {
+    return { stats: node.fstatSync(fd), positions: positionsOf(fd) };
+  } finally {
+    // As it was made: Node knows nothing of it.
+    uring.closeDescriptor(fd);
+  }
+}
+
 /** All of a regular file, whose start has been read. */
-async function readRegular(uring: Uring, fd: number, stats: Stats, start: Buffer): Promise<Buffer> {
-  if (stats.size > MAX_SIZE) throw tooLarge(stats.size);
-  const file: TransferFile = {
-    fd,
-    canTry: true,
-    regular: true,
-    error: (res) => systemError(res, 'read'),
-    unref: () => undefined,
-  };
-  const content = Buffer.allocUnsafeSlow(stats.size);
+async function readRegular(
+  uring: Uring,
+  slot: number,
+  size: number,
+  start: Buffer,
+  errorOf: (res: number) => Error,
+): Promise<Buffer> {
+  if (size > MAX_SIZE) throw tooLarge(size);
+  const file = fileInSlot(slot, errorOf);
+  const content = Buffer.allocUnsafeSlow(size);
   content.set(start);
   let next = start.length;
   let end = content.length;
@@ -158,7 +193,7 @@ async function readRegular(uring: Uring, fd: number, stats: Stats, start: Buffer
       if (bytes < length) end = Math.min(end, at + bytes);
     }
   };
-  // All of them, even if one fails: the descriptor is theirs as long as they run.
+  // All of them, even if one fails: the slot is theirs as long as they run.
   const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   return end === content.length ? content : content.subarray(0, end);

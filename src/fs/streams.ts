@@ -7,20 +7,24 @@
  * @module
  */
 
-import fs, { type OpenMode, type PathLike, type ReadStream, type WriteStream } from 'node:fs';
-import type { OpenFile } from './open-file.js';
+import type { OpenMode, PathLike, ReadStream, WriteStream } from 'node:fs';
+import { deliver, op, type Uring } from '../engine/index.js';
+import { linuxSyscalls } from '../syscalls/index.js';
+import { ring, ringOrNone } from './backend.js';
+import { systemError } from './errors.js';
+import { node } from './node.js';
+import { openDescriptor, plainOpening } from './open.js';
+import { lengthOf, MAX_PIECES, MOST_COPIED, OpenFile } from './open-file.js';
 
 /** How many reads of the stream's highWaterMark are in flight or wait for the reader. */
 const READ_AHEAD = 2;
 
-type Done = (error?: Error | null) => void;
-
-type Callback<Result> = (error: Error | null, ...results: Result[]) => void;
+type Callback<Result extends unknown[]> = (error: Error | null, ...results: Result) => void;
 
 /** Options of Node's streams, as far as they matter here. */
-export type StreamOptions = Record<string, unknown> & { fd?: unknown; fs?: unknown };
+type StreamOptions = Record<string, unknown> & { fd?: unknown; fs?: unknown };
 
-const NodeReadStream = fs.ReadStream as unknown as new (
+const NodeReadStream = node.ReadStream as unknown as new (
   path: unknown,
   options: unknown,
 ) => ReadStream & {
@@ -31,86 +35,197 @@ const NodeReadStream = fs.ReadStream as unknown as new (
   autoClose: boolean;
 };
 
-const NodeWriteStream = fs.WriteStream as unknown as new (path: unknown, options: unknown) => WriteStream;
+const NodeWriteStream = node.WriteStream as unknown as new (path: unknown, options: unknown) => WriteStream;
 
-/** The file below a stream, and what Node's streams call. */
-export class StreamFile {
+/** A stream from a file. See `fs.createReadStream`. */
+export function createReadStream(...args: Parameters<typeof node.createReadStream>): ReadStream {
+  const options = plainOptions(args[1]);
+  return options === undefined
+    ? node.createReadStream(...args)
+    : new FileReadStream(args[0], options, new StreamFile(options.fd));
+}
+
+/** A stream to a file. See `fs.createWriteStream`. */
+export function createWriteStream(...args: Parameters<typeof node.createWriteStream>): WriteStream {
+  const options = plainOptions(args[1]);
+  return options === undefined
+    ? node.createWriteStream(...args)
+    : new FileWriteStream(args[0], options, new StreamFile(options.fd));
+}
+
+/**
+ * A stream's options, inherited ones included; `undefined` where Node's stream is the right one as it is: with operations of the user's own, on
+ * handles (whose methods it calls), on what is no descriptor, and without a ring.
+ *
+ * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
+ */
+function plainOptions(given: unknown): StreamOptions | undefined {
+  const options: StreamOptions = {};
+  if (typeof given === 'string') options.encoding = given;
+  else if (typeof given === 'object') for (const name in given) options[name] = (given as StreamOptions)[name];
+  else if (given !== undefined) return undefined;
+  const { fd } = options;
+  const isPlain = fd === undefined || fd === null || (typeof fd === 'number' && (fd | 0) === fd && fd >= 0);
+  return isPlain && options.fs === undefined && ring() !== undefined ? options : undefined;
+}
+
+/** The file below a stream, and what Node's streams call in place of `node:fs`. Every callback comes as from the event loop. */
+class StreamFile {
   /** Nobody else moves the file's position, so that the stream can name positions of its own. */
   private opened = false;
+  private file: OpenFile | undefined;
+  private users = 1;
+  private onClosed: Callback<[]> | undefined;
 
-  /**
-   * @param file what the stream was given, if it need not open one.
-   * @param open opens one.
-   * @param finish closes it, and whatever stands for it.
-   */
-  constructor(
-    public file: OpenFile | undefined,
-    private readonly open: (path: PathLike, flags: OpenMode, mode: number) => Promise<OpenFile>,
-    private readonly finish: () => Promise<void> = () => (this.file as OpenFile).close(),
-  ) {}
+  constructor(fd: unknown) {
+    if (typeof fd === 'number') this.file = new OpenFile(fd, linuxSyscalls().statusFlags(fd), this);
+  }
+
+  get descriptor(): number | null {
+    return this.file?.fd ?? null;
+  }
+
+  // Who uses the file: the stream, until it closes it, and every call in flight.
+
+  ref(): void {
+    this.users++;
+  }
+
+  unref(): void {
+    if (--this.users > 0) return;
+    const { fd } = this.file as OpenFile;
+    const done = this.onClosed as Callback<[]>;
+    const uring = ringOrNone();
+    if (!this.opened || uring === undefined) {
+      node.close(fd, done);
+      return;
+    }
+    const closing = op.closeFile(fd).withError((res) => systemError(res, 'close'));
+    settle(uring.closeOwned(fd, closing), () => done(null), done);
+  }
 
   /** Where reading starts, if that is for the stream to say, and may go ahead. */
   startFor(start: number | undefined): number | undefined {
-    const file = this.file as OpenFile;
     const at = start ?? (this.opened ? 0 : undefined);
-    // The size of what is made up while it is read (/proc) is 0, and going ahead there starts over each time.
-    return at !== undefined && file.isRegular() && file.hasSize() ? at : undefined;
+    return this.file?.hasOffsets ? at : undefined;
+  }
+
+  /** A read of the stream's own, ahead of the reader. */
+  readAhead(buffer: Buffer, position: number): Promise<number> {
+    const file = this.file as OpenFile;
+    this.ref();
+    return (ring() as Uring).transfers.read(file, buffer, 0, buffer.length, position, counted);
   }
 
   readonly calls = {
-    open: (path: PathLike, flags: OpenMode, mode: number, done: Callback<number>) => {
-      this.open(path, flags, mode).then(
-        (file) => {
-          this.file = file;
-          this.opened = true;
-          done(null, file.fd);
-        },
-        (error) => done(error),
-      );
+    open: (path: PathLike, flags: OpenMode, mode: number, done: Callback<[fd: number]>) => {
+      const uring = ringOrNone();
+      const plain = uring === undefined ? undefined : plainOpening(path, flags, mode);
+      const openByNode = () =>
+        node.open(path, flags, mode, (error, fd) => {
+          if (error === null) this.file = new OpenFile(fd, linuxSyscalls().statusFlags(fd), this);
+          done(error, fd);
+        });
+      if (uring === undefined || plain === undefined) {
+        openByNode();
+        return;
+      }
+      const opened = (fd: number | undefined) => {
+        if (fd === undefined) {
+          openByNode();
+          return;
+        }
+        this.file = new OpenFile(fd, plain.flags, this);
+        this.opened = true;
+        done(null, fd);
+      };
+      settle(openDescriptor(uring, plain), opened, done as Callback<[]>);
     },
-    close: (_fd: number, done: Done) => {
-      this.finish().then(() => done(), done);
+    close: (_fd: number, done: Callback<[]>) => {
+      this.onClosed = done;
+      this.unref();
     },
-    fsync: (_fd: number, done: Done) => {
-      this.used.sync().then(() => done(), done);
-    },
+    fsync: node.fsync,
     read: (
-      _fd: number,
+      fd: number,
       buffer: Buffer,
       offset: number,
       length: number,
-      position: number | null,
-      done: Callback<number | Buffer>,
+      position: number | null | undefined,
+      done: Callback<[bytes: number, buffer: Buffer]>,
     ) => {
-      this.used.read(buffer, offset, length, positionOf(position)).then(
+      const at = positionOf(position);
+      const file = this.file as OpenFile;
+      const uring = length > 0 && file.suits(at) ? ringOrNone() : undefined;
+      if (uring === undefined) {
+        node.read(fd, buffer, offset, length, position ?? null, done);
+        return;
+      }
+      this.ref();
+      const reading = uring.transfers.read(file, buffer, offset, length, at, counted);
+      settle(
+        reading,
         (bytes) => done(null, bytes, buffer),
         (error) => done(error, 0, buffer),
       );
     },
     write: (
-      _fd: number,
+      fd: number,
       buffer: Buffer,
       offset: number,
       length: number,
-      position: number | null,
-      done: Callback<number | Buffer>,
+      position: number | null | undefined,
+      done: Callback<[bytes: number, buffer: Buffer]>,
     ) => {
-      this.used.write(buffer, offset, length, positionOf(position)).then(
+      const at = positionOf(position);
+      const file = this.file as OpenFile;
+      const isPlain = length > 0 && length <= MOST_COPIED && file.suits(at);
+      const uring = isPlain ? ringOrNone() : undefined;
+      if (uring === undefined) {
+        node.write(fd, buffer, offset, length, position, done);
+        return;
+      }
+      this.ref();
+      const writing = uring.transfers.write(file, buffer, offset, length, at, counted);
+      settle(
+        writing,
         (bytes) => done(null, bytes, buffer),
         (error) => done(error, 0, buffer),
       );
     },
-    writev: (_fd: number, buffers: Buffer[], position: number | null, done: Callback<number | Buffer[]>) => {
-      this.used.writev(buffers, positionOf(position)).then(
-        (bytes) => done(null, bytes, buffers),
+    writev: (
+      fd: number,
+      buffers: Buffer[],
+      position: number | null | undefined,
+      done: Callback<[bytes: number, buffers: Buffer[]]>,
+    ) => {
+      const at = positionOf(position);
+      const file = this.file as OpenFile;
+      const views = buffers.filter(({ length }) => length > 0);
+      const isPlain = views.length > 0 && views.length <= MAX_PIECES && lengthOf(views) <= MOST_COPIED && file.suits(at);
+      const uring = isPlain ? ringOrNone() : undefined;
+      const byNode = () => node.writev(fd, buffers, position as number, done as never);
+      if (uring === undefined) {
+        byNode();
+        return;
+      }
+      settle(
+        file.writev(uring, views, at),
+        (bytes) => (bytes === undefined ? byNode() : done(null, bytes, buffers)),
         (error) => done(error, 0, buffers),
       );
     },
   };
+}
 
-  private get used(): OpenFile {
-    return this.file as OpenFile;
-  }
+const counted = (count: number) => count;
+
+/** Hands a promise's outcome to callbacks that run as from the event loop. */
+function settle<T>(promise: Promise<T>, done: (value: T) => void, failed: (error: Error) => void): void {
+  promise.then(
+    (value) => deliver(() => done(value)),
+    (error) => deliver(() => failed(error)),
+  );
 }
 
 /** Node's streams count on from `undefined` to NaN, which stands for the file's own position. */
@@ -124,7 +239,7 @@ interface Ahead {
 }
 
 /** A read stream over the ring. */
-export class FileReadStream extends NodeReadStream {
+class FileReadStream extends NodeReadStream {
   private readonly source: StreamFile;
   private readonly chunk: number;
   private readonly ahead: Ahead[] = [];
@@ -133,7 +248,7 @@ export class FileReadStream extends NodeReadStream {
   private plain = false;
 
   constructor(path: PathLike | undefined, options: StreamOptions, source: StreamFile) {
-    super(path, { ...options, fd: source.file?.fd ?? null, fs: source.calls });
+    super(path, { ...options, fd: source.descriptor, fs: source.calls });
     this.source = source;
     this.chunk = this.readableHighWaterMark;
   }
@@ -148,23 +263,24 @@ export class FileReadStream extends NodeReadStream {
       super._read(size);
       return;
     }
-    this.readAhead(this.source.file as OpenFile);
+    this.readAhead();
     const first = this.ahead.shift();
     if (first === undefined) this.push(null);
     else
-      first.bytes.then(
+      settle(
+        first.bytes,
         (bytes) => this.arrived(first.buffer, bytes),
         (error) => this.failed(error),
       );
   }
 
-  private readAhead(file: OpenFile): void {
+  private readAhead(): void {
     while (this.ahead.length < READ_AHEAD) {
       const at = this.next as number;
       const length = Math.min(this.chunk, this.end - at + 1);
       if (length <= 0) return;
       const buffer = Buffer.allocUnsafeSlow(length);
-      const bytes = file.read(buffer, 0, length, at);
+      const bytes = this.source.readAhead(buffer, at);
       // Looked at in its turn; until then a failure is nobody's.
       bytes.catch(() => undefined);
       this.ahead.push({ buffer, bytes });
@@ -195,36 +311,8 @@ export class FileReadStream extends NodeReadStream {
 }
 
 /** A write stream over the ring. */
-export class FileWriteStream extends NodeWriteStream {
+class FileWriteStream extends NodeWriteStream {
   constructor(path: PathLike | undefined, options: StreamOptions, source: StreamFile) {
-    super(path, { ...options, fd: source.file?.fd ?? null, fs: source.calls });
+    super(path, { ...options, fd: source.descriptor, fs: source.calls });
   }
 }
-
-/** A handle, as far as its streams know it. */
-export interface StreamedHandle {
-  readonly fd: number;
-  close(): Promise<void>;
-  on(event: 'close', listener: () => void): unknown;
-}
-
-/** A stream over a handle, which is in use until the stream is closed, and closes the stream when it is closed itself. */
-export function streamOfHandle(
-  handle: StreamedHandle,
-  file: OpenFile,
-  direction: 'read' | 'write',
-  options: object | undefined,
-): FileReadStream | FileWriteStream {
-  const source = new StreamFile(file, neverOpened, () => {
-    file.unref();
-    return handle.close();
-  });
-  const Stream = direction === 'read' ? FileReadStream : FileWriteStream;
-  // Before the handle is used: Node's constructor has its opinion of the options, and of closed descriptors.
-  const stream = new Stream(undefined, { ...options }, source);
-  file.addUser();
-  handle.on('close', () => stream.close());
-  return stream;
-}
-
-const neverOpened = () => Promise.reject(new Error('the file is open'));

@@ -2,24 +2,36 @@
  * Writing whole files.
  *
  * A small one is one chain of linked operations: open into a slot, write, close. It breaks where something fails or is short; then the
- * rest is done step by step.
+ * rest is done step by step. Whatever else there is to write is Node's.
  *
  * @module
  */
 
 import { constants, type Mode, type OpenMode, type PathLike } from 'node:fs';
-import node from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import type { Stream } from 'node:stream';
 import type { FileChain, Path, Uring } from '../engine/index.js';
 import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
-import { ringFor } from './backend.js';
+import { ringForChains } from './backend.js';
 import { systemError } from './errors.js';
-import { FileHandle } from './handle.js';
-import { checkAborted, MAX_CHUNK, type Writable, writableData, writeHandle } from './handle-io.js';
-import { open } from './paths.js';
+import { fileOf } from './handle.js';
+import { nodePromises } from './node.js';
+import { isWholeData, wholeBytes } from './whole.js';
 
 /** A slot is no descriptor, and takes no such flag. */
 const O_CLOEXEC = 0o2000000;
+
+/** Flags with which a chain would wait where it must not, or write from memory that is not aligned. */
+const NOT_FOR_CHAINS = constants.O_NONBLOCK | constants.O_DIRECT;
+
+/** What can be written. */
+export type Writable =
+  | string
+  | NodeJS.ArrayBufferView
+  | Iterable<string | NodeJS.ArrayBufferView>
+  | AsyncIterable<string | NodeJS.ArrayBufferView>
+  | Stream;
 
 /** What {@link writeFile} and {@link appendFile} can be told: an encoding, or several things. */
 export type WriteFileOptions =
@@ -28,19 +40,19 @@ export type WriteFileOptions =
       encoding?: BufferEncoding | null | undefined;
       mode?: Mode | undefined;
       flag?: OpenMode | undefined;
-      flush?: boolean | null | undefined;
+      flush?: boolean | undefined;
       signal?: AbortSignal | undefined;
     }
   | null;
 
 /** Writes a whole file. See `fsPromises.writeFile`. */
 export function writeFile(path: PathLike | FileHandle, data: Writable, options?: WriteFileOptions): Promise<void> {
-  return writeWith(path, data, options, 'w', node.writeFile as never);
+  return writeWith(path, data, options, 'w', nodePromises.writeFile as never);
 }
 
 /** Writes at the end of a file. See `fsPromises.appendFile`. */
 export function appendFile(path: PathLike | FileHandle, data: Writable, options?: WriteFileOptions): Promise<void> {
-  return writeWith(path, data, options, 'a', node.appendFile as never);
+  return writeWith(path, data, options, 'a', nodePromises.appendFile as never);
 }
 
 async function writeWith(
@@ -48,43 +60,41 @@ async function writeWith(
   data: Writable,
   options: unknown,
   flag: string,
-  otherwise: (path: PathLike, data: Writable, options: unknown) => Promise<void>,
+  otherwise: (path: PathLike | FileHandle, data: Writable, options: unknown) => Promise<void>,
 ): Promise<void> {
-  if (path instanceof FileHandle) return path.writeFile(data, options as WriteFileOptions);
-  const uring = ringFor('wholeFiles');
-  const name = plainPath(path);
+  if (fileOf(path) !== undefined) return (path as FileHandle).writeFile(data as never, options as never);
+  const uring = ringForChains();
+  const name = plainPath(path as PathLike);
   const plain = plainFileOptions(options, flag);
-  const isData = typeof data === 'string' || (typeof data === 'object' && data !== null);
-  if (uring === undefined || name === undefined || plain === undefined || !isData) return otherwise(path, data, options);
-  const bytes = writableData(data, plain.encoding);
-  checkAborted(plain.signal);
-  const mayWait = (plain.flag & constants.O_NONBLOCK) === 0;
-  if (bytes instanceof Uint8Array && bytes.length <= MAX_CHUNK && plain.signal === undefined && mayWait) {
-    const slot = uring.files.take();
-    if (slot >= 0 && (await writeSmall(uring.chains, slot, name, bytes, plain))) return;
+  if (uring !== undefined && name !== undefined && plain !== undefined && isWholeData(data)) {
+    if (plain.signal === undefined && (plain.flag & NOT_FOR_CHAINS) === 0) {
+      const slot = uring.files.take();
+      const done = slot < 0 ? 'nothing' : await writeSmall(uring, slot, name, wholeBytes(data, plain.encoding), plain);
+      if (done === 'all') return;
+      if (done === 'opened') {
+        const again = { ...plain, flag: plain.flag & ~constants.O_EXCL } as never;
+        return nodePromises.writeFile(path as PathLike, data as never, again);
+      }
+    }
   }
-  const handle = await open(name as PathLike, plain.flag as OpenMode, plain.mode);
-  try {
-    await writeHandle(handle, bytes, plain);
-    if (plain.flush) await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  return otherwise(path, data, options);
 }
 
-/** @returns whether it was written; not so a fifo that nobody reads yet, which is to be waited for. */
+/** @returns how far it came. Not to the end for a fifo that nobody reads yet, and for what the kernel has no worker for. */
 async function writeSmall(
-  chains: Uring['chains'],
+  uring: Uring,
   slot: number,
   path: Path,
   bytes: Uint8Array,
   options: FileOptions,
-): Promise<boolean> {
-  const chain: FileChain = await chains.write(slot, path, options.flag & ~O_CLOEXEC, options.mode, bytes, options.flush);
-  if (chain.open === -Errno.ENXIO) return false;
+): Promise<'all' | 'opened' | 'nothing'> {
+  const { flag, mode, flush } = options;
+  const chain: FileChain = await uring.chains.write(slot, path, flag & ~O_CLOEXEC, mode, bytes, flush);
+  if (chain.open === -Errno.ENXIO || chain.open === -Errno.ECANCELED) return 'nothing';
   if (chain.open < 0) throw systemError(chain.open, 'open', pathText(path));
+  if (chain.transfer === -Errno.ECANCELED || chain.sync === -Errno.ECANCELED) return 'opened';
   if (chain.transfer < 0) throw systemError(chain.transfer, 'write');
   if (chain.sync < 0) throw systemError(chain.sync, 'fsync');
   if (chain.close < 0) throw systemError(chain.close, 'close');
-  return true;
+  return 'all';
 }

@@ -10,6 +10,7 @@ import { AbortError, op, type Uring } from '../engine/index.js';
 import { type InternetAddress, literal } from '../sockets/resolve.js';
 import { bindTo, createSocket, type SocketAddress } from '../sockets/socket.js';
 import { Errno, type UringError } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import { invalidArgType } from '../validate.js';
 import { addressException, checkPort, connectionTimeout, invalidAddress, invalidFamily } from './errors.js';
 
@@ -79,7 +80,7 @@ export class Attempts {
     if (version !== 0) {
       return new Promise((resolve, reject) => {
         // Listeners are added in the same turn.
-        process.nextTick(() => {
+        timers.nextTick(() => {
           if (this.cancelled) reject(new AbortError(undefined));
           else this.single({ address: host, family: version }, port, localAddress, localPort).then(resolve, reject);
         });

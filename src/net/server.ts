@@ -16,6 +16,7 @@ import { literal } from '../sockets/resolve.js';
 import { addressOf, bindTo, createSocket, type SocketAddress } from '../sockets/socket.js';
 import { type SocketSettings, STREAM_OPTIONS } from '../sockets/socket-options.js';
 import { Errno, type UringError } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import { ring } from './backend.js';
 import { errnoException } from './errors.js';
 import { CONNECTED, type CountingServer, Socket } from './socket.js';
@@ -121,7 +122,7 @@ class Handle {
     try {
       for (let fd = await listener.acceptDescriptor(); fd !== null; fd = await listener.acceptDescriptor()) this.tell(fd);
     } catch (error) {
-      process.nextTick(() => this.server.emit('error', errnoException((error as UringError).errno, 'accept')));
+      timers.nextTick(() => this.server.emit('error', errnoException((error as UringError).errno, 'accept')));
     }
   }
 
@@ -130,7 +131,7 @@ class Handle {
       onConnection(this.server, this.uring, fd);
     } catch (error) {
       // What listeners throw is the program's, and the next connection comes all the same.
-      process.nextTick(() => {
+      timers.nextTick(() => {
         throw error;
       });
     }

@@ -15,6 +15,7 @@ import type { SocketAddress } from '../sockets/socket.js';
 import type { SocketSettings } from '../sockets/socket-options.js';
 import { StreamSocket } from '../sockets/stream-socket.js';
 import { Errno, type UringError } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import { invalidArgType, invalidArgValue, outOfRange } from '../validate.js';
 import { Attempts } from './attempts.js';
 import { ring } from './backend.js';
@@ -259,7 +260,7 @@ export class Socket extends Duplex {
         path ?? host,
         Number(port) || 0,
       );
-      process.nextTick(() => this.destroy(error));
+      timers.nextTick(() => this.destroy(error));
       return this;
     }
     // The check of writes after the peer's end, of a connection before.
@@ -290,7 +291,7 @@ export class Socket extends Duplex {
       else uring.closeDescriptor(fd);
     } catch (error) {
       // By then, listeners are there, and nobody is called in the midst of a promise.
-      process.nextTick(() => {
+      timers.nextTick(() => {
         if (this.#attempts === attempts && this.connecting) this.destroy(error as Error);
       });
     }
@@ -491,7 +492,7 @@ export class Socket extends Duplex {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.connecting = false;
-    for (let one: Socket | null = this; one !== null; one = one._parent) clearTimeout(one.#timer);
+    for (let one: Socket | null = this; one !== null; one = one._parent) timers.clearTimeout(one.#timer);
     const stream = this.#stream;
     const attempted = this.#attempted;
     this.#attempts?.cancel();
@@ -507,7 +508,7 @@ export class Socket extends Duplex {
     } else if (attempted !== undefined) {
       void attempted.then(() => this.#emitClose(error !== null));
     } else {
-      process.nextTick(() => this.emit('close'));
+      timers.nextTick(() => this.emit('close'));
     }
     this.#attempted = undefined;
     if (this._server !== null) {
@@ -518,7 +519,7 @@ export class Socket extends Duplex {
 
   #emitClose(hadError: boolean): void {
     // After the event of the error, and not in the midst of a promise.
-    process.nextTick(() => this.#run(() => this.emit('close', hadError)));
+    timers.nextTick(() => this.#run(() => this.emit('close', hadError)));
   }
 
   // Settings
@@ -535,13 +536,13 @@ export class Socket extends Duplex {
       throw outOfRange('msecs', 'a non-negative finite number', milliseconds);
     if (callback !== undefined && typeof callback !== 'function') throw invalidArgType('callback', 'of type function', callback);
     this.timeout = milliseconds;
-    clearTimeout(this.#timer);
+    timers.clearTimeout(this.#timer);
     this.#timer = undefined;
     if (milliseconds === 0) {
       if (callback !== undefined) this.removeListener('timeout', callback);
       return this;
     }
-    this.#timer = setTimeout(() => this._onTimeout(), Math.min(milliseconds, MOST_TIMEOUT)).unref();
+    this.#timer = timers.setTimeout(() => this._onTimeout(), Math.min(milliseconds, MOST_TIMEOUT)).unref();
     if (callback !== undefined) this.once('timeout', callback);
     return this;
   }
@@ -613,7 +614,7 @@ export class Socket extends Duplex {
     try {
       context.runInAsyncScope(callback);
     } catch (error) {
-      process.nextTick(() => {
+      timers.nextTick(() => {
         throw error;
       });
     }
@@ -639,7 +640,7 @@ function writeAfterEnd(this: Socket, chunk: unknown, encoding?: BufferEncoding |
   if (!this.writableEnded) return Duplex.prototype.write.call(this, chunk, encoding as BufferEncoding, callback);
   const told = typeof encoding === 'function' ? encoding : callback;
   const error = Object.assign(new Error('This socket has been ended by the other party'), { code: 'EPIPE' });
-  if (typeof told === 'function') process.nextTick(told, error);
+  if (typeof told === 'function') timers.nextTick(told, error);
   this.destroy(error);
   return false;
 }

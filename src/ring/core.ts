@@ -8,6 +8,7 @@
  */
 
 import type { Syscalls } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import { invalidState } from '../validate.js';
 import { EnterFlag, GeteventsArg, SqRingFlag } from './abi/enter.js';
 import { USE_REGISTERED_RING } from './abi/register.js';
@@ -28,6 +29,8 @@ export interface Accounting {
   completed(cqe: Cqe): void;
   /** Whether nothing is in flight any more. */
   idle(): boolean;
+  /** How long closing waits for that, blocking the thread; default 5 s. At least once round. */
+  readonly patienceMs?: number | undefined;
 }
 
 /** Arguments of `enter` and of cancelling, allocated beforehand: waiting and closing must not fail because the arena is full. */
@@ -220,7 +223,7 @@ export class RingCore {
       Atomics.store(this.arena.words, this.arena.control + ArenaWord.STATE, ArenaState.AT_REST);
     } else {
       parked.add(this);
-      setTimeout(() => this.letGo(), PARK_MS).unref();
+      timers.setTimeout(() => this.letGo(), PARK_MS).unref();
     }
   }
 
@@ -236,12 +239,14 @@ export class RingCore {
   private linger(): void {
     this.arena.free(this.argumentsAt, Arguments.SIZE);
     parked.add(this);
-    const timer = setInterval(() => {
-      if (Atomics.load(this.arena.words, this.arena.control + ArenaWord.STATE) !== ArenaState.AT_REST) return;
-      clearInterval(timer);
-      this.memory.release();
-      this.letGo();
-    }, LINGER_MS).unref();
+    const timer = timers
+      .setInterval(() => {
+        if (Atomics.load(this.arena.words, this.arena.control + ArenaWord.STATE) !== ArenaState.AT_REST) return;
+        timers.clearInterval(timer);
+        this.memory.release();
+        this.letGo();
+      }, LINGER_MS)
+      .unref();
   }
 
   /** Keeps all memory although the ring is closed: the kernel will still write. Leaking is safe, releasing is not. */

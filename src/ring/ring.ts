@@ -17,6 +17,7 @@
 import { types } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { Errno, linuxSyscalls, type Syscalls, UringError } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import {
   checkBuffer,
   checkFunction,
@@ -363,18 +364,18 @@ export class Ring {
   /** One `enter`; again after EINTR, and after each slice of a wait that is sliced, with the time that is left. */
   private enterUntil(count: number, timeoutMs: number | undefined, flags: () => number): number {
     const { core } = this;
-    const deadline = performance.now() + (timeoutMs ?? Number.POSITIVE_INFINITY);
+    const deadline = timers.now() + (timeoutMs ?? Number.POSITIVE_INFINITY);
     const sliced = this.sliced && count > 0;
     let submitted = 0;
     this.waitExpired = false;
     for (;;) {
-      const left = Math.max(0, deadline - performance.now());
+      const left = Math.max(0, deadline - timers.now());
       const limit = sliced ? Math.min(left, SLICE_MS) : left;
-      const before = performance.now();
+      const before = timers.now();
       const result = core.enter(core.sq.publish(), count, flags(), limit === Number.POSITIVE_INFINITY ? undefined : limit);
       if (result > 0) submitted += result;
       // What was submitted hides that the slice is over; so does a timeout that fires, but sooner.
-      const sliceOver = sliced && limit < left && performance.now() - before >= limit && core.cq.ready < count;
+      const sliceOver = sliced && limit < left && timers.now() - before >= limit && core.cq.ready < count;
       if (result >= 0 && !sliceOver) return submitted;
       this.waitExpired = result === -Errno.ETIME && !sliceOver;
       if (this.waitExpired) return submitted;
@@ -413,10 +414,10 @@ export class Ring {
    */
   waitCqe(timeoutMs?: number): Cqe | null {
     checkTimeout(timeoutMs);
-    const deadline = timeoutMs === undefined ? 0 : performance.now() + timeoutMs;
+    const deadline = timeoutMs === undefined ? 0 : timers.now() + timeoutMs;
     for (let cqe = this.peekCqe(); ; cqe = this.core.cq.peek()) {
       if (cqe !== null) return cqe;
-      const left = timeoutMs === undefined ? undefined : Math.max(0, deadline - performance.now());
+      const left = timeoutMs === undefined ? undefined : Math.max(0, deadline - timers.now());
       // A wait can come back empty-handed although its time is not over, or be over without saying so, when it has submitted
       // something: so it is asked again.
       this.submitAndWait(1, left);

@@ -2,13 +2,15 @@
  * Brings a ring to rest: cancels everything in flight and waits until the kernel has let go of it.
  *
  * That nothing is in flight is proved, not assumed: by the caller's own accounts, or by a NOP with IO_DRAIN, which completes
- * after everything before it. Cancelling goes on until the proof is there, because the end of one operation may start another
- * (links, drains).
+ * after everything before it. The kernel hands a drained operation to a worker thread, and only when its turn has come: so it is proof,
+ * too, when the marker is cancelled there, because we cancel or because no thread can be started. Cancelling goes on until the proof is there,
+ * because the end of one operation may start another (links, drains).
  *
  * @module
  */
 
 import { Errno } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import { EnterFlag } from './abi/enter.js';
 import { CancelFlag } from './abi/op-flags.js';
 import { Opcode } from './abi/opcodes.js';
@@ -49,11 +51,11 @@ const MARKER = 0xffff_ffff_dead_0fffn;
  */
 export type DrainResult = 'rest' | 'quiet' | 'busy';
 
-/** Cancels and waits. Blocks for 5 s at most. */
+/** Cancels and waits. Blocks for 5 s at most, or as long as the accounts' owner has patience. */
 export function drain(core: RingCore, accounting?: Accounting): DrainResult {
   const marker = accounting ? undefined : new DrainMarker(core);
   const proof = accounting ?? (marker as DrainMarker);
-  const deadline = performance.now() + DRAIN_LIMIT_MS;
+  const deadline = timers.now() + (accounting?.patienceMs ?? DRAIN_LIMIT_MS);
   const timed = (core.layout.features & Feature.EXT_ARG) !== 0;
   for (let quietRounds = 1; ; ) {
     if (proof.idle()) return 'rest';
@@ -71,7 +73,7 @@ export function drain(core: RingCore, accounting?: Accounting): DrainResult {
     if (result === -Errno.EBADFD) return core.layout.setupFlags & SetupFlag.R_DISABLED ? 'rest' : 'busy';
     quietRounds = completions > 0 ? 0 : quietRounds + 1;
     if (marker?.refused && quietRounds >= QUIET_ROUNDS) return 'quiet';
-    if (performance.now() > deadline) return 'busy';
+    if (timers.now() > deadline) return 'busy';
   }
 }
 
@@ -80,13 +82,15 @@ class DrainMarker implements Accounting {
   /** The kernel takes no drain: it never does on a ring that has seen CQE_SKIP_SUCCESS, and restrictions can forbid a NOP. */
   refused = false;
   private placed = false;
+  /** Nothing before it in its submission: it is no part of a chain, whose failure would end it before its turn. */
+  private alone = false;
   private seen = false;
 
   constructor(private readonly core: RingCore) {}
 
   completed(cqe: { readonly userData64: bigint; readonly res: number }): void {
     if (cqe.userData64 !== MARKER) return;
-    if (cqe.res === 0) this.seen = true;
+    if (cqe.res === 0 || (cqe.res === -Errno.ECANCELED && this.alone)) this.seen = true;
     else if (cqe.res === -Errno.ECANCELED) this.placed = false;
     else this.refused = true;
   }
@@ -98,8 +102,11 @@ class DrainMarker implements Accounting {
   }
 
   private place(): boolean {
-    const sqe = this.core.sq.reserve();
+    const { sq } = this.core;
+    const alone = sq.ready === 0;
+    const sqe = sq.reserve();
     if (sqe === null) return false;
+    this.alone = alone;
     sqe.prepare(Opcode.NOP, -1, 0, 0, 0, 0);
     sqe.setFlags(SqeFlag.IO_DRAIN);
     sqe.setUserData(MARKER);

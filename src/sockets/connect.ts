@@ -6,6 +6,7 @@
 
 import { AbortError, op, Uring } from '../engine/index.js';
 import { Errno } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import { checkInteger, checkOptions, invalidArgType, invalidArgValue } from '../validate.js';
 import { Connection } from './connection.js';
 import { type InternetAddress, literal, resolve } from './resolve.js';
@@ -53,14 +54,17 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const timer =
     timeout === undefined
       ? undefined
-      : setTimeout(() => controller.abort(new DOMException(`no connection within ${timeout} ms`, 'TimeoutError')), timeout);
+      : timers.setTimeout(
+          () => controller.abort(new DOMException(`no connection within ${timeout} ms`, 'TimeoutError')),
+          timeout,
+        );
   try {
     if (path !== undefined) return await attempt(uring, options, { family: 'unix', path }, controller.signal);
     const found = await abortable(resolve(host, port, family, lookup), controller.signal);
     const addresses = family === 0 ? byTurns(found) : found.filter((one) => one.family === `IPv${family}`);
     return await firstOf(uring, options, addresses, controller.signal);
   } finally {
-    clearTimeout(timer);
+    timers.clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
   }
 }

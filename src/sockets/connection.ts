@@ -5,7 +5,7 @@
  */
 
 import { Chunk } from '../engine/chunk.js';
-import { pendingPromise, Rejection, type Settle, settleOfLast } from '../engine/errors.js';
+import { pendingPromise, reject, type Settle, settleOfLast } from '../engine/errors.js';
 import { AbortError, MOST_DESCRIPTORS, type Sendable, type Uring } from '../engine/index.js';
 import { checkFd, checkInteger, invalidArgType, invalidArgValue, invalidState, isDetached } from '../validate.js';
 import { checkFile, type FileRange, type OpenedFile, sendFile } from './send-file.js';
@@ -34,7 +34,7 @@ class Reader {
   }
 
   reject(error: Error): void {
-    this.settle(new Rejection(error));
+    reject(this.settle as Settle<never>, error);
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { unlinkSync } from 'node:fs';
 import { op, type Uring } from '../engine/index.js';
 import { decodeAddress, encodeAddress, SOCKADDR_SIZE, type SocketAddress } from '../engine/operations/socket-address.js';
 import { type SocketCalls, UringError } from '../syscalls/index.js';
@@ -51,6 +52,9 @@ export function createPair(calls: SocketCalls): [number, number] {
   return [ends[0] as number, ends[1] as number];
 }
 
+const SOL_SOCKET = 1;
+const SO_LINGER = 13;
+
 /** The address that has the kernel choose a name for a Unix socket: nothing but its family. */
 const AUTOBIND = Uint8Array.of(FAMILIES.unix, 0);
 
@@ -63,15 +67,34 @@ export function bindTo(calls: SocketCalls, fd: number, address: SocketAddress): 
 
 /** Closes a socket that was bound, and unlinks its path. Never rejects. */
 export async function closeBound(uring: Uring, fd: number, address: SocketAddress): Promise<void> {
-  const isPath = address.family === 'unix' && !/^(\0|$)/.test(address.path);
-  if (isPath && !uring.closed) await uring.run(op.unlinkat(address.path)).catch(() => undefined);
+  if (address.family === 'unix' && !/^(\0|$)/.test(address.path)) {
+    try {
+      // At once, as Node does it.
+      unlinkSync(address.path);
+    } catch {
+      // Somebody else has.
+    }
+  }
   await closeSocket(uring, fd);
 }
 
-/** Closes a socket that nothing is pending on: so that it does not wait, but for SO_LINGER. Never rejects. */
+/** Closes a socket that nothing is pending on. With SO_LINGER that can wait, and a worker of the kernel's does it. Never rejects. */
 export async function closeSocket(uring: Uring, fd: number): Promise<void> {
+  const closing = op.closeFile(fd);
   // Whatever goes wrong, the kernel has closed it.
-  await uring.closeOwned(fd, op.closeFile(fd)).catch(() => undefined);
+  await uring.closeOwned(fd, lingers(uring, fd) ? closing.inWorker() : closing).catch(() => undefined);
+}
+
+/** Whether closing waits for what is not sent or not acknowledged yet. */
+function lingers(uring: Uring, fd: number): boolean {
+  if (uring.closed) return false;
+  // struct linger: l_onoff, l_linger.
+  const value = new Int32Array(2);
+  return (
+    uring.sockets.calls.getsockopt(fd, SOL_SOCKET, SO_LINGER, new Uint8Array(value.buffer)) > 0 &&
+    value[0] !== 0 &&
+    value[1] !== 0
+  );
 }
 
 /** A socket's own address, or its peer's; `undefined` when it is not connected (any more). */

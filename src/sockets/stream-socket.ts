@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Endpoint, op, type Receiver, type ReceiveSink, type Sender, type Uring } from '../engine/index.js';
+import type { Endpoint, Receiver, ReceiveSink, Sender, Uring } from '../engine/index.js';
+import { UringError } from '../syscalls/index.js';
 import { addressOf, closeSocket, type SocketAddress } from './socket.js';
 import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
 
@@ -13,6 +14,8 @@ export interface SocketOwner extends ReceiveSink {
   /** The engine closes, or has failed. The owner closes the socket. */
   engineClosed(error: Error): void;
 }
+
+const SHUT_WR = 1;
 
 /** Owns a descriptor until {@link close}. */
 export class StreamSocket implements Endpoint {
@@ -86,7 +89,9 @@ export class StreamSocket implements Endpoint {
   private async shutdownNow(): Promise<void> {
     await new Promise<void>((resolve) => this.sender.whenDrained(resolve));
     if (this.sender.failure !== undefined) throw this.sender.failure;
-    await this.uring.run(op.shutdown(this.descriptor, 'write'));
+    // Not by the ring, which gives it to a worker: this does not wait.
+    const result = this.uring.sockets.calls.shutdown(this.descriptor, SHUT_WR);
+    if (result < 0) throw new UringError(result, 'shutdown');
   }
 
   /**
@@ -105,7 +110,6 @@ export class StreamSocket implements Endpoint {
     const { uring, sender, receiver } = this;
     const received = new Promise<void>((resolve) => receiver.close(resolve));
     await Promise.all([received, new Promise<void>((resolve) => sender.whenDrained(resolve))]);
-    // A worker of the kernel's does it, and may look for the descriptor only then.
     await this.ending?.catch(() => undefined);
     const fd = this.descriptor;
     this.descriptor = -1;

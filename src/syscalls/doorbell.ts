@@ -10,6 +10,7 @@
  */
 
 import { Socket } from 'node:net';
+import { timers } from '../timers.js';
 import { UringError } from './errors.js';
 import type { Koffi, KoffiLibrary } from './koffi.js';
 import type { Doorbell, DoorbellKind, Syscalls } from './types.js';
@@ -36,24 +37,24 @@ interface Calls {
  * Makes doorbells for this thread.
  *
  * @param closeAtThreadEnd has a descriptor closed even when the thread is terminated.
+ * @param declared what the shim has declared already, which takes time.
  */
 export function doorbells(
   koffi: Koffi,
   libc: KoffiLibrary,
   closeAtThreadEnd: Syscalls['closeAtThreadEnd'],
+  declared: Readonly<Record<'eventfd' | 'pipe2' | 'close', (...args: unknown[]) => number>>,
 ): Syscalls['openDoorbell'] {
+  const answer = (result: number) => (result < 0 ? -koffi.errno() : result);
   const call = (name: string, result: string, parameters: string[]) => {
-    const fn = libc.func(name, result, parameters);
-    return (...args: unknown[]) => {
-      const answer = fn(...args) as number;
-      return answer < 0 ? -koffi.errno() : answer;
-    };
+    const fn = libc.func(name, result, parameters) as (...args: unknown[]) => number;
+    return (...args: unknown[]) => answer(fn(...args));
   };
-  const eventfd = call('eventfd', 'int', ['uint32_t', 'int']);
-  const pipe2 = call('pipe2', 'int', ['void *', 'int']);
+  const eventfd = (...args: unknown[]) => answer(declared.eventfd(...args));
+  const pipe2 = (...args: unknown[]) => answer(declared.pipe2(...args));
   const dup3 = call('dup3', 'int', ['int', 'int', 'int']);
   const read = call('read', 'intptr_t', ['int', 'void *', 'size_t']);
-  const close = call('close', 'int', ['int']);
+  const { close } = declared;
   const calls: Calls = {
     eventfd: () => eventfd(0, O_CLOEXEC | O_NONBLOCK),
     pipe: (ends) => pipe2(ends, O_CLOEXEC | O_NONBLOCK),
@@ -172,7 +173,7 @@ class TimedDoorbell implements Doorbell {
   }
 
   rest(): void {
-    clearTimeout(this.timer);
+    timers.clearTimeout(this.timer);
     this.timer = undefined;
   }
 
@@ -185,7 +186,7 @@ class TimedDoorbell implements Doorbell {
   }
 
   private start(): void {
-    this.timer = setTimeout(() => {
+    this.timer = timers.setTimeout(() => {
       const rung = this.calls.read(this.fd, this.counter) === this.counter.length;
       this.interval = rung ? SOONEST_MS : Math.min(LATEST_MS, 2 * this.interval);
       // Before the listener, which may find that there is nothing to wait for.

@@ -1,5 +1,5 @@
 /**
- * Loads koffi, once per thread, and only when something is asked of the kernel: importing the library has to succeed on any
+ * Loads koffi, once per thread, and on the main thread only when something is asked of the kernel: importing the library has to succeed on any
  * system, and `uring doctor` has to work where koffi cannot load.
  *
  * @module

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { existsSync, fstatSync, readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import { doorbells } from './doorbell.js';
 import { explainKoffi, explainPlatform, UringUnavailableError } from './errors.js';
@@ -24,7 +24,13 @@ const SYS_IO_URING_SETUP = 425;
 const SYS_IO_URING_ENTER = 426;
 const SYS_IO_URING_REGISTER = 427;
 
+const F_GETFL = 3;
 const F_DUPFD_CLOEXEC = 1030;
+
+const MADV_DONTNEED = 4;
+
+/** Room for `struct statfs`, in words. Its first is the type (a long, of which 32 bits are used). */
+const STATFS_WORDS = 64;
 
 let instance: Syscalls | undefined;
 
@@ -68,8 +74,11 @@ function createLinuxSyscalls(): Syscalls {
   const pipe2 = call('pipe2', 'int', ['void *', 'int']);
   const lseek = call('lseek', 'int64_t', ['int', 'int64_t', 'int']);
   const fcntl = call('fcntl', 'int', ['int', 'int', 'int']);
+  const fstatfs = call('fstatfs', 'int', ['int', 'void *']);
+  const statfsBuffer = new Uint32Array(STATFS_WORDS);
+  const madvise = call('madvise', 'int', ['uintptr_t', 'size_t', 'int']);
   const addHook = threadEndHooks(libc);
-  const openDoorbell = doorbells(koffi, libc, addHook);
+  const openDoorbell = doorbells(koffi, libc, addHook, { eventfd, pipe2, close });
 
   return {
     name: 'linux',
@@ -131,7 +140,19 @@ function createLinuxSyscalls(): Syscalls {
       return result < 0 ? -errno() : result;
     },
 
-    isRegularFile: (fd) => fstatSync(fd).isFile(),
+    statusFlags(fd) {
+      const result = fcntl(fd, F_GETFL, 0);
+      return result < 0 ? -errno() : result;
+    },
+
+    fileSystemType(fd) {
+      const result = fstatfs(fd, statfsBuffer);
+      return result < 0 ? -errno() : (statfsBuffer[0] as number);
+    },
+
+    discard(address, length) {
+      madvise(address, length, MADV_DONTNEED);
+    },
 
     addressOf(view) {
       // A small typed array may live inside the JavaScript heap, where it moves; asking for its buffer takes it out.
@@ -190,3 +211,14 @@ function threadEndHooks(libc: KoffiLibrary): Syscalls['closeAtThreadEnd'] {
 }
 
 function nothing(): void {}
+
+// koffi aborts the process when a worker is ended while koffi is loaded, declares a function or makes its first view: from then on its calls into
+// V8 fail, and it takes no failure. So a worker does all of this when the module is imported, before anybody can know that it runs.
+if (!isMainThread) {
+  try {
+    const shim = linuxSyscalls();
+    shim.viewOf(shim.addressOf(new Uint8Array(64)), 64);
+  } catch {
+    // The first use says why.
+  }
+}

@@ -20,6 +20,7 @@ export function socketCalls(koffi: Koffi, libc: KoffiLibrary): SocketCalls {
   const socketpair = call('socketpair', ['int', 'int', 'int', 'void *']);
   const bind = call('bind', ['int', 'void *', 'uint32_t']);
   const listen = call('listen', ['int', 'int']);
+  const shutdown = call('shutdown', ['int', 'int']);
   const setsockopt = call('setsockopt', ['int', 'int', 'int', 'void *', 'uint32_t']);
   const nameToIndex = libc.func('if_nametoindex', 'uint32_t', ['str']) as (name: string) => number;
   /** One that writes as much as a length allows, and how much that was into the length. */
@@ -40,6 +41,7 @@ export function socketCalls(koffi: Koffi, libc: KoffiLibrary): SocketCalls {
     socketpair: (family, type, protocol, ends) => socketpair(family, type, protocol, ends),
     bind: (fd, address) => bind(fd, address, address.length),
     listen: (fd, backlog) => listen(fd, backlog),
+    shutdown: (fd, how) => shutdown(fd, how),
     getsockname: (fd, address) => getsockname([fd], address),
     getpeername: (fd, address) => getpeername([fd], address),
     getsockopt: (fd, level, option, value) => getsockopt([fd, level, option], value),

@@ -115,8 +115,14 @@ export interface Syscalls {
   /** lseek(2). @returns the position, or `-errno`. */
   seek(fd: number, offset: number, whence: number): number;
 
-  /** Whether a descriptor is a regular file's: then a short read means that more can be read, or that the file ends. */
-  isRegularFile(fd: number): boolean;
+  /** fcntl(2) F_GETFL: the flags that a descriptor was opened with. @returns `O_*` flags, or `-errno`. */
+  statusFlags(fd: number): number;
+
+  /** fstatfs(2). @returns `f_type`, the type of the file system that a descriptor lies on, or `-errno`. */
+  fileSystemType(fd: number): number;
+
+  /** madvise(2) MADV_DONTNEED: gives memory back to the system; it reads as zeros afterwards. The kernel must not be using it. */
+  discard(address: number, length: number): void;
 
   /**
    * The address of a view's first byte. The memory must stay referenced for as long as the address is in use, and
@@ -155,6 +161,8 @@ export interface SocketCalls {
   bind(fd: number, address: Uint8Array): number;
   /** listen(2). */
   listen(fd: number, backlog: number): number;
+  /** shutdown(2). @param how 0 for reading, 1 for writing, 2 for both. */
+  shutdown(fd: number, how: number): number;
   /** getsockname(2). @param address filled. @returns the address's length, which can be more than there was room for. */
   getsockname(fd: number, address: Uint8Array): number;
   /** getpeername(2), as {@link getsockname}. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { timers } from '../timers.js';
+
 /** A timer that has been set; `cancel` takes it back. */
 export interface Timer {
   cancel(): void;
@@ -50,39 +52,43 @@ export class VirtualClock {
   }
 
   /**
-   * Lets this program live on the virtual clock: `setTimeout`, `clearTimeout` and `performance.now` follow it from now on. A timer's callback
-   * runs in a turn of the event loop of its own, as ever.
+   * Lets this program live on the virtual clock: `setTimeout`, `clearTimeout` and `performance.now` follow it from now on, and so does the
+   * library itself. A timer's callback runs in a turn of the event loop of its own, as ever.
    *
    * @returns puts back what was there before. Idempotent; of several clocks, the last one first.
    */
   install(): () => void {
     const { setTimeout, clearTimeout } = globalThis;
-    const timers = new Map<object, Timer>();
+    const own = { ...timers };
+    const set = new Map<object, Timer>();
     const start = (callback: (...args: unknown[]) => void, milliseconds = 0, ...args: unknown[]) => {
       const handle = new VirtualTimeout();
       const fire = () =>
-        setImmediate(() => {
-          if (timers.delete(handle)) callback(...args);
+        own.setImmediate(() => {
+          if (set.delete(handle)) callback(...args);
         });
-      timers.set(handle, this.at(this.now + Math.max(0, milliseconds) * 1e6, fire));
+      set.set(handle, this.at(this.now + Math.max(0, milliseconds) * 1e6, fire));
       return handle;
     };
     const stop = (handle?: object) => {
       if (handle === undefined) return;
-      timers.get(handle)?.cancel();
-      timers.delete(handle);
+      set.get(handle)?.cancel();
+      set.delete(handle);
     };
     globalThis.setTimeout = start as never;
     globalThis.clearTimeout = stop as never;
-    performance.now = () => this.now / 1e6;
+    const now = () => this.now / 1e6;
+    performance.now = now;
+    Object.assign(timers, { setTimeout: start, clearTimeout: stop, now });
     let installed = true;
     return () => {
       if (!installed) return;
       installed = false;
-      for (const timer of timers.values()) timer.cancel();
+      for (const timer of set.values()) timer.cancel();
       globalThis.setTimeout = setTimeout;
       globalThis.clearTimeout = clearTimeout;
       delete (performance as { now?: unknown }).now;
+      Object.assign(timers, own);
     };
   }
 }

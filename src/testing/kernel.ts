@@ -31,6 +31,7 @@ import {
   USE_REGISTERED_RING,
 } from '../ring/abi/index.js';
 import { type Doorbell, Errno, type HostFacts, type SocketCalls, type Syscalls, UringError } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import { AddressSpace } from './address-space.js';
 import { BufferRingGroup } from './buffer-groups.js';
 import { Chaos, type ChaosOptions } from './chaos.js';
@@ -130,6 +131,7 @@ const SOCKET_CALLS: Record<keyof SocketCalls, number> = {
   socketpair: 0,
   bind: 0,
   listen: 0,
+  shutdown: 0,
   getsockname: 0,
   getpeername: 0,
   getsockopt: 0,
@@ -347,7 +349,7 @@ export class SimulatedKernel implements Syscalls {
   pump(): void {
     if (this.pumping) return;
     this.pumping = true;
-    setImmediate(() => {
+    timers.setImmediate(() => {
       this.pumping = false;
       this.progress();
       if (this.chaos?.hasWork) this.pump();
@@ -490,7 +492,7 @@ export class SimulatedKernel implements Syscalls {
       file.count = 0;
       if (announced) return;
       announced = true;
-      setImmediate(() => {
+      timers.setImmediate(() => {
         announced = false;
         if (file.watchers.has(look)) onRing();
       });
@@ -517,9 +519,15 @@ export class SimulatedKernel implements Syscalls {
     return file.position;
   }
 
-  isRegularFile(fd: number): boolean {
-    return this.file(fd)?.kind === 'file';
+  statusFlags(fd: number): number {
+    return this.file(fd) === undefined ? -Errno.EBADF : 0;
   }
+
+  fileSystemType(fd: number): number {
+    return this.file(fd) === undefined ? -Errno.EBADF : 0;
+  }
+
+  discard(): void {}
 
   addressOf(view: ArrayBufferView): number {
     return this.memory.addressOf(view);

@@ -8,6 +8,7 @@
 import { CqeFlag, MAX_ENTRIES, Opcode, SetupFlag, SqeFlag, SqRingFlag } from '../ring/abi/index.js';
 import { type RingLayout, sqRingSize } from '../ring/layout.js';
 import { Errno } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import type { BufferGroup } from './buffer-groups.js';
 import type { EventFile } from './files/event-file.js';
 import type { SimulatedFile } from './files/file.js';
@@ -332,7 +333,7 @@ export class SimulatedRing {
       if (!losesWakeups || (losesWakeups === 'after the first' && this.wakeups++ === 0)) this.signal(true);
     } else {
       // It runs when the thread next enters the kernel, be it to wait for its event loop.
-      setImmediate(() => this.runTaskWork());
+      timers.setImmediate(() => this.runTaskWork());
     }
   }
 

@@ -42,6 +42,7 @@ export function socketCalls(kernel: SimulatedKernel, call: (name: keyof SocketCa
       }),
     bind: (fd, address) => withSocket('bind', fd, (socket) => socket.bind(address)),
     listen: (fd, backlog) => withSocket('listen', fd, (socket) => socket.listen(backlog)),
+    shutdown: (fd, how) => withSocket('shutdown', fd, (socket) => socket.shutdown(how)),
     getsockname: (fd, address) => withSocket('getsockname', fd, (socket) => fill(address, socket.ownAddress)),
     getpeername: (fd, address) =>
       withSocket('getpeername', fd, (socket) => (socket.hasPeer ? fill(address, socket.peerAddress) : -Errno.ENOTCONN)),

@@ -12,6 +12,7 @@ import { gaps } from '../helpers/gaps.js';
 import { testUnless } from '../helpers/kernels.js';
 import { pipe, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
 import { rounds, within } from '../helpers/slow.js';
+import { transferFile } from '../helpers/transfer-file.js';
 
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
@@ -287,7 +288,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
     const fd = kernel.createFile(Buffer.from('secret'));
     kernel.fail('enter', Errno.EAGAIN);
     const buffer = new Uint8Array(6);
-    const file = { fd, canTry: true, regular: true, error: () => new Error('failed'), unref: () => undefined };
+    const file = transferFile(fd);
     const promise = engine.transfers.read(file, buffer, 0, 6, 0, (count) => count);
     // Right after the kernel was entered for the first time, in the same turn: before the timer that tries again.
     await new Promise<void>((resolve) => process.nextTick(resolve));

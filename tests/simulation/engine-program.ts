@@ -4,8 +4,9 @@
  */
 
 import type { Block } from '../../src/engine/pool.js';
-import type { TransferFile } from '../../src/engine/transfer.js';
+
 import { type Chunk, type MultishotIterator, op, PollEvent, type RunOptions, Uring } from '../../src/index.js';
+import { transferFile } from '../helpers/transfer-file.js';
 import { byteAt, contentOf, matches, Violation, type World } from './world.js';
 
 const FILE_SIZE = 100_000;
@@ -446,14 +447,4 @@ class EngineProgram {
 
 function pieceOf(file: number, position: number, length: number): Uint8Array {
   return new Uint8Array(length).map((_, index) => byteAt(file, position + index));
-}
-
-function transferFile(fd: number): TransferFile {
-  return {
-    fd,
-    canTry: true,
-    regular: undefined,
-    error: (res, syscall) => Object.assign(new Error(`${syscall} ${res}`), { code: 'EIO' }),
-    unref: () => undefined,
-  };
 }

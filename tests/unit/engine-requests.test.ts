@@ -6,6 +6,7 @@ import { type Chunk, op, PollEvent, Uring, type UringOptions } from '../../src/i
 import { CqeFlag, Opcode, type OpcodeName, SqeFlag } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
+import { timers } from '../../src/timers.js';
 import { catchWarnings } from '../helpers/warnings.js';
 
 const cleanUp: (() => void | Promise<void>)[] = [];
@@ -181,8 +182,8 @@ describe('a time limit', () => {
   test('that has fired does so once', async () => {
     const { uring, kernel, seen } = open();
     const [reader, writer] = kernel.createPipe();
-    const timers = jest.spyOn(globalThis, 'setTimeout');
-    cleanUp.push(() => timers.mockRestore());
+    const set = jest.spyOn(timers, 'setTimeout');
+    cleanUp.push(() => set.mockRestore());
     const read = uring.read(reader, new Uint8Array(1), { timeoutMs: 100 });
     await turns();
     uring.engine.core.visit((_slot, request, opcode) => {
@@ -194,15 +195,15 @@ describe('a time limit', () => {
     kernel.writeFile(writer, Buffer.from('x'));
     expect(await read).toBe(1);
     // Nor is there one of ours beside the kernel's, whichever of the two is over first.
-    expect(timers).not.toHaveBeenCalled();
+    expect(set).not.toHaveBeenCalled();
   });
 
   test('that the kernel, short of memory, never had is kept here', async () => {
     const { uring, kernel } = open();
     const [reader] = kernel.createPipe();
     kernel.limitSubmissions(1);
-    const timers = jest.spyOn(globalThis, 'setTimeout');
-    cleanUp.push(() => timers.mockRestore());
+    const set = jest.spyOn(timers, 'setTimeout');
+    cleanUp.push(() => set.mockRestore());
     const read = errorOf(uring.read(reader, new Uint8Array(1), { timeoutMs: 50 }));
     await turns();
     kernel.limitSubmissions(Number.POSITIVE_INFINITY);
@@ -212,8 +213,8 @@ describe('a time limit', () => {
     kernel.advance(60);
     expect(await read).toMatchObject({ name: 'AbortError', cause: { code: 'ETIME' } });
     // It keeps no process alive; the read does.
-    const standIn = timers.mock.calls.findIndex(([, milliseconds]) => milliseconds === 50);
-    const { value } = timers.mock.results[standIn] as { value: NodeJS.Timeout };
+    const standIn = set.mock.calls.findIndex(([, milliseconds]) => milliseconds === 50);
+    const { value } = set.mock.results[standIn] as { value: NodeJS.Timeout };
     expect(value.hasRef()).toBe(false);
   });
 });

@@ -7,6 +7,7 @@ import { Opcode } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { describeOnBothKernels } from '../helpers/kernels.js';
+import { transferFile } from '../helpers/transfer-file.js';
 
 const engines: Uring[] = [];
 const keep = (uring: Uring) => {
@@ -509,16 +510,6 @@ describeOnBothKernels('the engine', (kernel) => {
   });
 });
 
-function transferFile(fd: number): Parameters<Uring['transfers']['read']>[0] {
-  return {
-    fd,
-    canTry: false,
-    regular: undefined,
-    error: (res: number, syscall: string) => new UringError(res, syscall),
-    unref: () => undefined,
-  };
-}
-
 describe('reads and writes finish their job (simulated)', () => {
   const start = () => {
     const kernel = new SimulatedKernel();
@@ -670,19 +661,16 @@ describe('a kernel that is short of memory takes a part of a chain', () => {
     return { more, promise: uring.chains.read(uring.files.allocate().slot, '/file', 0, sink as never) };
   };
 
-  test.each([
-    [1, ''],
-    [2, 'content'],
-  ])('after %d of a file that is read whole: what is left is read on', async (taken, start) => {
+  test('after the opening of a file that is read whole: what is left is read on', async () => {
     const kernel = new SimulatedKernel();
     kernel.putFile('/file', bytes('content'));
     const uring = keep(Uring.open({ syscalls: kernel }));
-    kernel.limitSubmissions(taken);
+    kernel.limitSubmissions(1);
     const { promise, more } = whole(uring);
     await new Promise((resolve) => setImmediate(resolve));
     kernel.limitSubmissions(Number.POSITIVE_INFINITY);
     expect(await promise).toBe('more');
-    expect(more).toEqual([[0, start]]);
+    expect(more).toEqual([[0, '']]);
   });
 
   test('after the opening of a file that is written whole: it is written all the same', async () => {

@@ -2,11 +2,13 @@
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { URingContext } from '../../src/index.js';
+import { prepNop } from '../../src/ops/index.js';
 import { ArenaState, ArenaWord } from '../../src/ring/arena.js';
 import type { RingCore } from '../../src/ring/core.js';
 import { Ring, type RingOptions } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
+import { timers } from '../../src/timers.js';
 import { nops } from '../helpers/ring.js';
 import { catchWarnings } from '../helpers/warnings.js';
 
@@ -104,16 +106,30 @@ describe('closing', () => {
     expect(isHeld()).toBe(true);
   });
 
-  test('the marker that was caught by a cancellation is placed again', () => {
+  test('a marker that was alone and is cancelled is proof: only when its turn has come does the kernel put it where it can be caught', () => {
     const { ring, isHeld } = open();
     let caught = 0;
     kernel.interceptOperations(({ userData }) => {
-      if (userData !== 0xffff_ffff_dead_0fffn || caught === 3) return undefined;
+      if (userData !== 0xffff_ffff_dead_0fffn) return undefined;
       caught++;
       return -Errno.ECANCELED;
     });
     ring.close();
-    expect([caught, isHeld(), warnings]).toEqual([3, false, []]);
+    expect([caught, isHeld(), warnings]).toEqual([1, false, []]);
+  });
+
+  test('a marker that was cancelled behind something else is placed again', () => {
+    const { ring, isHeld } = open();
+    const untaken = ring.getSqe();
+    if (untaken !== null) prepNop(untaken);
+    let caught = 0;
+    kernel.interceptOperations(({ userData }) => {
+      if (userData !== 0xffff_ffff_dead_0fffn || caught === 1) return undefined;
+      caught++;
+      return -Errno.ECANCELED;
+    });
+    ring.close();
+    expect([caught, isHeld(), warnings]).toEqual([1, false, []]);
   });
 
   test('while completions are being looked at is refused', () => {
@@ -175,8 +191,8 @@ describe('a shared ring', () => {
   test('who leaves keeps what it gave to the kernel until the last has left', () => {
     const { ring, isHeld, state } = open();
     const other = attach(ring, 2);
-    const intervals = jest.spyOn(globalThis, 'setInterval');
-    const cleared = jest.spyOn(globalThis, 'clearInterval');
+    const intervals = jest.spyOn(timers, 'setInterval');
+    const cleared = jest.spyOn(timers, 'clearInterval');
     cleanUp.push(() => jest.restoreAllMocks());
     ring.close();
     const [[look, milliseconds]] = intervals.mock.calls as unknown as [[() => void, number]];

@@ -9,6 +9,7 @@
 
 import { PAGE_SIZE } from '../../ring/arena.js';
 import type { Sqe } from '../../ring/index.js';
+import { timers } from '../../timers.js';
 import { BufferGroup } from '../buffer-group.js';
 import type { BufferOwner } from '../buffers.js';
 import { Chunk } from '../chunk.js';
@@ -88,7 +89,7 @@ export class SharedBuffers {
   private feed(): void {
     if (this.scheduled || this.starving.size === 0) return;
     this.scheduled = true;
-    setImmediate(() => {
+    timers.setImmediate(() => {
       this.scheduled = false;
       const all = [...this.starving];
       this.starving.clear();

@@ -1,0 +1,65 @@
+/**
+ * Where an open file is read and written when nobody names a position. All of it is decided here, once for each file.
+ *
+ * ```text
+ *   'offsets'   regular files, block devices     always at offsets: the kernel does not move a file's own position when a
+ *                                                call ends asynchronously (FUSE, network file systems, O_DIRECT)
+ *   'own'       files of /proc, /sys and their   at the file's own position: each lseek(2) there makes the content up anew.
+ *               kind; devices with positions     By Node: the kernel gives each such call of a ring to a worker
+ *   'none'      pipes, sockets, terminals        there are no positions, and naming one is an error (ESPIPE)
+ * ```
+ *
+ * @module
+ */
+
+import { linuxSyscalls } from '../syscalls/index.js';
+import { node } from './node.js';
+
+/** See the table above. */
+export type Positions = 'offsets' | 'own' | 'none';
+
+const { S_IFMT, S_IFREG, S_IFBLK, S_IFDIR, S_IFCHR } = node.constants;
+
+const SEEK_CUR = 1;
+
+/** Types of file systems (statfs(2)) whose files are made up while they are read. */
+const MADE_UP = new Set([
+  0x9fa0, // proc
+  0x6265_6572, // sysfs
+  0x0027_e0eb, // cgroup
+  0x6367_7270, // cgroup2
+  0x6462_6720, // debugfs
+  0x7472_6163, // tracefs
+  0x7363_6673, // securityfs
+  0x6265_6570, // configfs
+  0x6165_676c, // pstore
+  0xde5e_81e4, // efivarfs
+  0xf97c_ff8c, // selinuxfs
+  0x4341_5d53, // smackfs
+  0xcafe_4a11, // bpf
+  0x4249_4e4d, // binfmt_misc
+  0x6573_5543, // fusectl
+  0x0765_5821, // resctrl
+  0xabba_1974, // xenfs
+  0x6e66_7364, // nfsd
+  0x6759_6969, // rpc_pipefs
+  0x1980_0202, // mqueue
+]);
+
+/** Decides for an open descriptor. Does not wait: what is asked is in the kernel's memory. */
+export function positionsOf(fd: number): Positions {
+  let mode: number;
+  let blocks: number;
+  try {
+    ({ mode, blocks } = node.fstatSync(fd));
+  } catch {
+    // Not open: whoever uses it will be told.
+    return 'own';
+  }
+  const kind = mode & S_IFMT;
+  // What takes room on a device is not made up.
+  if (kind === S_IFREG) return blocks === 0 && MADE_UP.has(linuxSyscalls().fileSystemType(fd)) ? 'own' : 'offsets';
+  if (kind === S_IFBLK || kind === S_IFDIR) return 'offsets';
+  if (kind === S_IFCHR) return linuxSyscalls().seek(fd, 0, SEEK_CUR) < 0 ? 'none' : 'own';
+  return 'none';
+}

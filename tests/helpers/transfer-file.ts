@@ -1,0 +1,21 @@
+/** A file as the transfers know it, for tests that have no `OpenFile`. */
+
+import type { TransferFile } from '../../src/engine/index.js';
+import { UringError } from '../../src/syscalls/index.js';
+
+/** A file with offsets, whose own position cannot be claimed, unless the test says otherwise. */
+export function transferFile(fd: number, traits: Partial<TransferFile> = {}): TransferFile {
+  return {
+    fd,
+    sqeFlags: 0,
+    hasOffsets: true,
+    appends: false,
+    canTry: true,
+    claim: () => -1,
+    unclaim: () => undefined,
+    error: (res, syscall) => new UringError(res, syscall),
+    elsewhere: () => undefined,
+    unref: () => undefined,
+    ...traits,
+  };
+}
