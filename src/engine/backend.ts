@@ -5,6 +5,7 @@
  */
 
 import { checkOptions, invalidArgType } from '../validate.js';
+import { permissionModelIsOn } from './permission.js';
 import { Uring } from './uring.js';
 
 /** What `configure` of a module takes. */
@@ -18,9 +19,6 @@ export interface Configuration {
 
 /** Too many descriptors: not for ever, and Node needs one as well. */
 const TEMPORARY = new Set<string | undefined>(['EMFILE', 'ENFILE']);
-
-/** `node --permission` (`--experimental-permission` before Node 23.5). */
-const permissionModelIsOn = (process as { permission?: unknown }).permission !== undefined;
 
 /** The choice of one module, in one thread. */
 export class Backend {

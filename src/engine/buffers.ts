@@ -78,7 +78,6 @@ export class BufferPool {
   private readonly owners = new Map<Region, Map<number, BufferOwner>>();
   /** Whether the ring has a table of registered buffers: unknown until somebody wants one. */
   private table: boolean | undefined;
-  private readonly registered = new Set<number>();
   private live = 0;
 
   /** @internal */
@@ -136,7 +135,7 @@ export class BufferPool {
     const slab = Math.floor(from / SLAB_SIZE);
     if (Math.floor((from + view.byteLength - 1) / SLAB_SIZE) !== slab) return -1;
     const index = region.firstSlab + slab;
-    return this.registered.has(index) || this.register(region, slab, index) ? index : -1;
+    return this.core.pool.pinned.has(index) || this.register(region, slab, index) ? index : -1;
   }
 
   /**
@@ -189,7 +188,7 @@ export class BufferPool {
         this.table = true;
       }
       this.core.ring.buffers.update(index, [new Uint8Array(region.memory, start, SLAB_SIZE)]);
-      this.registered.add(index);
+      this.core.pool.pinned.add(index);
       return true;
     } catch (error) {
       // RLIMIT_MEMLOCK, or a kernel without sparse tables: everything works without, a little slower.

@@ -17,6 +17,7 @@
  * @module
  */
 
+import { AsyncResource } from 'node:async_hooks';
 import { prepCancel, prepNop } from '../ops/index.js';
 import {
   type Cqe,
@@ -84,6 +85,9 @@ export interface CoreOptions {
   readonly syscalls: Syscalls;
   readonly eventLoop: DoorbellKind | undefined;
 }
+
+/** The context in which the library was loaded. */
+const nobodysContext = new AsyncResource('URING');
 
 /** Engines with something in flight. All others can be collected when nobody refers to them. */
 const busy = new Set<Core>();
@@ -178,7 +182,9 @@ export class Core {
       this.sq = this.ring.sq;
       this.cq = this.ring.cq;
       this.pool = new Pool(syscalls, (region) => this.ring.holdUntilRest(region));
-      this.doorbell = syscalls.openDoorbell(flushOf(new WeakRef(this)), options.eventLoop);
+      const ring = flushOf(new WeakRef(this));
+      // Not in the context of whoever comes first, whose AsyncLocalStorage would be kept for as long as the engine is there.
+      this.doorbell = nobodysContext.runInAsyncScope(() => syscalls.openDoorbell(ring, options.eventLoop));
       try {
         // Off until the program has nothing else to do but to wait for the kernel.
         this.cq.flags = CqRingFlag.EVENTFD_DISABLED;

@@ -13,6 +13,7 @@ export { type DirectFile, type File, Operation, type RunOptions } from './operat
 export type * from './operations/index.js';
 export * as op from './operations/index.js';
 export type { UringOptions } from './options.js';
+export { checkNetAccess } from './permission.js';
 export type { Block } from './pool.js';
 export type { Memory } from './scope.js';
 export type { FileSlot, FileSlots } from './slots.js';

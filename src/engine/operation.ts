@@ -49,6 +49,8 @@ export interface Recipe<Result> {
   readonly success?: number | undefined;
   /** Files that the operation is about; a slot among them makes it use registered files. */
   readonly file?: File | undefined;
+  /** Paths that it is about, for its errors. */
+  readonly paths?: readonly (string | Uint8Array)[] | undefined;
 }
 
 /**
@@ -77,7 +79,8 @@ export class Operation<Result> {
 
   /** The error of an answer. @internal */
   error(res: number): Error {
-    return new UringError(res, this.name.toLowerCase());
+    const paths = this.recipe.paths?.map(textOfPath);
+    return new UringError(res, this.name.toLowerCase(), undefined, paths);
   }
 
   /** `SqeFlag`s of its own. @internal */
@@ -94,6 +97,11 @@ export class Operation<Result> {
     const copy = Object.create(this) as this;
     return Object.assign(copy, { error });
   }
+}
+
+/** A path as text. */
+function textOfPath(path: string | Uint8Array): string {
+  return typeof path === 'string' ? path : Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString();
 }
 
 /** Checks an operation's options: its own names, and those that all have. */

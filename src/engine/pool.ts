@@ -30,6 +30,9 @@ export const SLAB_SIZE = 1024 * 1024;
 /** What small blocks are cut from. */
 const CHUNK_SIZE = 64 * 1024;
 
+/** Bytes of large blocks that stay resident while nobody uses them. */
+const KEPT_IDLE = 16 * 1024 * 1024;
+
 const MIN_CLASS = 6;
 const MAX_CLASS = 30;
 
@@ -55,6 +58,8 @@ export class Block {
   link: Block | undefined;
   /** @internal */
   live = true;
+  /** Counted among the large blocks that are resident while they are free. @internal */
+  kept = false;
 
   constructor(
     readonly region: Region,
@@ -92,8 +97,11 @@ export class Pool {
   private readonly free: (Block | undefined)[] = [];
   /** The chunk that blocks of each small class are cut from: place of the next, and how many are left. */
   private readonly chunks: ({ region: Region; next: number; end: number } | undefined)[] = [];
+  /** Slabs that are registered with the kernel, which has pinned their pages. */
+  readonly pinned = new Set<number>();
   private slabs = 0;
   private used = 0;
+  private keptBytes = 0;
 
   constructor(
     private readonly syscalls: Syscalls,
@@ -119,6 +127,8 @@ export class Pool {
     this.free[sizeClass] = block.link;
     block.link = undefined;
     block.live = true;
+    if (block.kept) this.keptBytes -= block.size;
+    block.kept = false;
     return block;
   }
 
@@ -129,6 +139,21 @@ export class Pool {
     this.used -= 1 << block.sizeClass;
     block.link = this.free[block.sizeClass];
     this.free[block.sizeClass] = block;
+    if (block.size >= SLAB_SIZE) this.keepOrDiscard(block);
+  }
+
+  /** What a burst has touched goes back to the system, but for a little: a block that is discarded costs page faults when it is used again. */
+  private keepOrDiscard(block: Block): void {
+    block.kept = this.keptBytes + block.size <= KEPT_IDLE || this.isPinned(block);
+    if (block.kept) this.keptBytes += block.size;
+    else this.syscalls.discard(block.address, block.size);
+  }
+
+  /** The kernel goes on with the pages that it has pinned, whatever becomes of the memory. */
+  private isPinned({ region, offset, size }: Block): boolean {
+    const first = region.firstSlab + Math.floor((offset - slabOrigin(region)) / SLAB_SIZE);
+    for (let slab = first; slab < first + size / SLAB_SIZE; slab++) if (this.pinned.has(slab)) return true;
+    return false;
   }
 
   /** The region that a view lies in, or `undefined` when its memory is not the pool's. */

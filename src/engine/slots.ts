@@ -8,7 +8,9 @@ import { UringError } from '../syscalls/index.js';
 import { invalidState } from '../validate.js';
 import type { Core } from './core.js';
 
+/** Slots at most; fewer where the limit of descriptors is lower, which counts for tables, too. */
 const TABLE_SIZE = 1024;
+const SMALLEST_TABLE = 16;
 
 /** A slot, until it is given back. */
 export class FileSlot {
@@ -37,6 +39,7 @@ export class FileSlot {
 export class FileSlots {
   private readonly free: number[] = [];
   private used = 0;
+  private size = 0;
   private usable: boolean | undefined;
 
   /** @internal */
@@ -45,7 +48,7 @@ export class FileSlots {
   /**
    * A free slot, for `op.openat(path, { slot: slot.slot })`, `op.read(slot, ...)` and `op.closeFile(slot)`.
    *
-   * @throws Error ERR_INVALID_STATE when all 1,024 are in use, or the kernel has no tables (before 5.19).
+   * @throws Error ERR_INVALID_STATE when all are in use (1,024, or half of the limit of descriptors where that is lower), or the kernel has no tables (before 5.19).
    */
   allocate(): FileSlot {
     const slot = this.take();
@@ -57,7 +60,7 @@ export class FileSlots {
   take(): number {
     const again = this.free.pop();
     if (again !== undefined) return again;
-    if (this.used === TABLE_SIZE || !this.register()) return -1;
+    if (!this.register() || this.used === this.size) return -1;
     return this.used++;
   }
 
@@ -68,12 +71,16 @@ export class FileSlots {
 
   private register(): boolean {
     if (this.usable === undefined) {
-      try {
-        this.core.ring.files.registerSparse(TABLE_SIZE);
-        this.usable = true;
-      } catch (error) {
-        if (!(error instanceof UringError)) throw error;
-        this.usable = false;
+      this.usable = false;
+      for (let size = TABLE_SIZE; size >= SMALLEST_TABLE && !this.usable; size /= 2) {
+        try {
+          this.core.ring.files.registerSparse(size);
+          this.usable = true;
+          this.size = size;
+        } catch (error) {
+          if (!(error instanceof UringError)) throw error;
+          if (error.code !== 'EMFILE' && error.code !== 'ENOMEM') break;
+        }
       }
     }
     return this.usable;

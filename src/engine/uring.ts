@@ -206,7 +206,7 @@ export class Uring {
   /**
    * Ticks of the kernel's clock: an iterator over how many have passed since the last one was taken. Multishot since 6.4.
    *
-   * @param milliseconds fractions allowed.
+   * @param milliseconds fractions allowed; ticks that are shorter than a millisecond come several together.
    */
   interval(milliseconds: number, options?: IntervalOptions): MultishotIterator<number> {
     this.checkOpen();

@@ -149,7 +149,7 @@ function classesOver(
         if (!ArrayBuffer.isView(view)) view = (options.buffer ?? Buffer.alloc(16_384)) as ArrayBufferView;
         ({ offset: from, length: count, position: at } = options);
       }
-      const start = (from ?? 0) as number;
+      const start = typeof from === 'number' ? from : from === undefined || from === null ? 0 : Number.NaN;
       const bytes = (count ?? view.byteLength - start) as number;
       const where = plainPosition(at);
       const file = this.fileFor(view, start, bytes, where);
@@ -168,7 +168,7 @@ function classesOver(
         if (!isPlainObject(from)) return super.write(data, second, third, fourth);
         ({ offset: from, length: count, position: at } = from as Record<string, unknown>);
       }
-      const start = (from ?? 0) as number;
+      const start = typeof from === 'number' ? from : from === undefined || from === null ? 0 : Number.NaN;
       const bytes = (count ?? view.byteLength - start) as number;
       const where = plainPosition(at);
       // What has to be copied first, a thread writes as fast.

@@ -467,7 +467,9 @@ export class Socket extends Duplex {
     }
     // A peer that is gone has no need to hear of the end.
     const done = () => this.#run(() => callback());
-    this.#stream.shutdown().then(done, done);
+    const stream = this.#stream;
+    // libuv does it in the loop's next iteration.
+    timers.setImmediate(() => stream.shutdown().then(done, done));
   }
 
   /** Ends, and destroys it when everything is written. @internal */

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { unlinkSync } from 'node:fs';
-import { op, type Uring } from '../engine/index.js';
+import { checkNetAccess, op, type Uring } from '../engine/index.js';
 import { decodeAddress, encodeAddress, SOCKADDR_SIZE, type SocketAddress } from '../engine/operations/socket-address.js';
 import { type SocketCalls, UringError } from '../syscalls/index.js';
 
@@ -39,6 +38,7 @@ export function textOf(address: SocketAddress): string {
  * @throws UringError EMFILE, ENFILE, EAFNOSUPPORT.
  */
 export function createSocket(calls: SocketCalls, family: SocketAddress['family'], type: keyof typeof TYPES = 'stream'): number {
+  checkNetAccess();
   const fd = calls.socket(FAMILIES[family], TYPES[type] | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new UringError(fd, 'socket');
   return fd;
@@ -68,12 +68,8 @@ export function bindTo(calls: SocketCalls, fd: number, address: SocketAddress): 
 /** Closes a socket that was bound, and unlinks its path. Never rejects. */
 export async function closeBound(uring: Uring, fd: number, address: SocketAddress): Promise<void> {
   if (address.family === 'unix' && !/^(\0|$)/.test(address.path)) {
-    try {
-      // At once, as Node does it.
-      unlinkSync(address.path);
-    } catch {
-      // Somebody else has.
-    }
+    // At once, as Node does it. Somebody else may have.
+    uring.sockets.calls.unlink(address.path);
   }
   await closeSocket(uring, fd);
 }

@@ -21,19 +21,29 @@ export class UringError extends Error {
   readonly code: string;
   /** The system call or operation that failed: `'io_uring_enter'`, `'read'`. */
   readonly syscall: string;
+  /** The path that it was about, if there was one. */
+  declare readonly path?: string;
+  /** Of two paths, the second. */
+  declare readonly dest?: string;
 
   /**
    * @param errno the error's number, positive or negative.
    * @param syscall what failed.
    * @param detail added to the message in brackets, for what the number alone does not say.
+   * @param paths what it was about.
    */
-  constructor(errno: number, syscall: string, detail?: string) {
+  constructor(errno: number, syscall: string, detail?: string, paths: readonly string[] = []) {
     const number = -Math.abs(errno);
     const code = errnoName(number);
-    super(`${code}: ${errnoSentence(number)}, ${syscall}${detail ? ` (${detail})` : ''}`);
+    const about = paths.length > 0 ? ` ${paths.map((path) => `'${path}'`).join(' -> ')}` : '';
+    super(`${code}: ${errnoSentence(number)}, ${syscall}${about}${detail ? ` (${detail})` : ''}`);
     this.errno = number;
     this.code = code;
     this.syscall = syscall;
+    // As Node's: properties that are there only where they say something.
+    const [path, dest] = paths;
+    if (path !== undefined) this.path = path;
+    if (dest !== undefined) this.dest = dest;
   }
 
   override get name(): string {

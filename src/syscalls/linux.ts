@@ -7,7 +7,6 @@
  * @module
  */
 
-import { existsSync, readlinkSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import { doorbells } from './doorbell.js';
 import { explainKoffi, explainPlatform, UringUnavailableError } from './errors.js';
@@ -76,6 +75,10 @@ function createLinuxSyscalls(): Syscalls {
   const fcntl = call('fcntl', 'int', ['int', 'int', 'int']);
   const fstatfs = call('fstatfs', 'int', ['int', 'void *']);
   const statfsBuffer = new Uint32Array(STATFS_WORDS);
+  // By libc: Node's own functions ask the permission model.
+  const access = call('access', 'int', ['str', 'int']);
+  const readlink = call('readlink', 'intptr_t', ['str', 'void *', 'size_t']);
+  const linkBuffer = Buffer.alloc(64);
   const madvise = call('madvise', 'int', ['uintptr_t', 'size_t', 'int']);
   const addHook = threadEndHooks(libc);
   const openDoorbell = doorbells(koffi, libc, addHook, { eventfd, pipe2, close });
@@ -165,11 +168,12 @@ function createLinuxSyscalls(): Syscalls {
     },
 
     threadId() {
-      return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+      const length = readlink('/proc/thread-self', linkBuffer, linkBuffer.length);
+      return Number(linkBuffer.toString('latin1', 0, length).split('/').at(-1));
     },
 
     isThreadAlive(threadId) {
-      return existsSync(`/proc/self/task/${threadId}`);
+      return access(`/proc/self/task/${threadId}`, 0) === 0;
     },
 
     closeAtThreadEnd: addHook,

@@ -22,6 +22,7 @@ export function socketCalls(koffi: Koffi, libc: KoffiLibrary): SocketCalls {
   const listen = call('listen', ['int', 'int']);
   const shutdown = call('shutdown', ['int', 'int']);
   const setsockopt = call('setsockopt', ['int', 'int', 'int', 'void *', 'uint32_t']);
+  const unlink = call('unlink', ['str']);
   const nameToIndex = libc.func('if_nametoindex', 'uint32_t', ['str']) as (name: string) => number;
   /** One that writes as much as a length allows, and how much that was into the length. */
   const filling = (name: string, parameters: string[]) => {
@@ -46,6 +47,7 @@ export function socketCalls(koffi: Koffi, libc: KoffiLibrary): SocketCalls {
     getpeername: (fd, address) => getpeername([fd], address),
     getsockopt: (fd, level, option, value) => getsockopt([fd, level, option], value),
     setsockopt: (fd, level, option, value) => setsockopt(fd, level, option, value, value.length),
+    unlink: (path) => unlink(path),
     interfaceIndex: (name) => nameToIndex(name) || -koffi.errno(),
   };
 }

@@ -171,6 +171,8 @@ export interface SocketCalls {
   getsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
   /** setsockopt(2). */
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** unlink(2), of a socket's path. */
+  unlink(path: string): number;
   /** if_nametoindex(3). @returns its number, or `-ENODEV`. */
   interfaceIndex(name: string): number;
 }

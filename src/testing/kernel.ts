@@ -136,6 +136,7 @@ const SOCKET_CALLS: Record<keyof SocketCalls, number> = {
   getpeername: 0,
   getsockopt: 0,
   setsockopt: 0,
+  unlink: 0,
   interfaceIndex: 0,
 };
 

@@ -21,11 +21,20 @@ interface Loan {
   readonly before: Uint8Array | undefined;
 }
 
+/** Memory is looked up in stretches of this size. */
+const STRETCH = 4096;
+
+function* stretchesOf(start: number, end: number): Generator<number> {
+  for (let stretch = Math.floor(start / STRETCH); stretch * STRETCH < end; stretch++) yield stretch;
+}
+
 /** The memory that operations in flight have been given. */
 export class Ownership {
   /** What the program did wrong, as sentences. */
   readonly violations: string[] = [];
   private readonly loans = new Map<Request, Loan[]>();
+  /** The same by where they lie: thousands can be out at once. */
+  private readonly byStretch = new Map<number, Set<Loan>>();
 
   constructor(private readonly memory: AddressSpace) {}
 
@@ -34,19 +43,31 @@ export class Ownership {
     if (length === 0) return;
     const start = address;
     const end = address + length;
-    for (const loans of this.loans.values()) {
-      for (const other of loans) {
-        if (other.request === request || other.end <= start || end <= other.start) continue;
-        if (way === 'kernel reads' && other.before !== undefined) continue;
-        this.violations.push(`${request} was given memory at 0x${start.toString(16)} that ${other.request} still has`);
-      }
+    for (const other of this.overlapping(start, end)) {
+      if (other.request === request || (way === 'kernel reads' && other.before !== undefined)) continue;
+      this.violations.push(`${request} was given memory at 0x${start.toString(16)} that ${other.request} still has`);
     }
     const before = way === 'kernel reads' ? this.memory.bytes(address, length)?.slice() : undefined;
     // Without memory behind it the operation fails, which is no concern of this.
     if (way === 'kernel reads' && before === undefined) return;
     const loans = this.loans.get(request) ?? [];
-    loans.push({ request, start, end, before });
+    const loan = { request, start, end, before };
+    loans.push(loan);
     this.loans.set(request, loans);
+    for (const stretch of stretchesOf(start, end)) {
+      const here = this.byStretch.get(stretch);
+      if (here === undefined) this.byStretch.set(stretch, new Set([loan]));
+      else here.add(loan);
+    }
+  }
+
+  /** The loans that have any of these bytes. */
+  private overlapping(start: number, end: number): Set<Loan> {
+    const found = new Set<Loan>();
+    for (const stretch of stretchesOf(start, end)) {
+      for (const loan of this.byStretch.get(stretch) ?? []) if (loan.start < end && start < loan.end) found.add(loan);
+    }
+    return found;
   }
 
   /** An operation is over, or its memory was looked at for the last time: was it left alone? */
@@ -54,7 +75,13 @@ export class Ownership {
     const loans = this.loans.get(request);
     if (loans === undefined) return;
     this.loans.delete(request);
-    for (const { start, end, before } of loans) {
+    for (const loan of loans) {
+      const { start, end, before } = loan;
+      for (const stretch of stretchesOf(start, end)) {
+        const here = this.byStretch.get(stretch);
+        here?.delete(loan);
+        if (here?.size === 0) this.byStretch.delete(stretch);
+      }
       const now = this.memory.bytes(start, end - start);
       const where = `at 0x${start.toString(16)}, ${end - start} bytes, of ${request}`;
       if (now === undefined) this.violations.push(`memory ${where} was released while the kernel had it`);
@@ -65,10 +92,7 @@ export class Ownership {
 
   /** Whether the kernel has any of these bytes. */
   holds(address: number, length: number): boolean {
-    for (const loans of this.loans.values()) {
-      for (const { start, end } of loans) if (start < address + length && address < end) return true;
-    }
-    return false;
+    return this.overlapping(address, address + length).size > 0;
   }
 
   /** Writes what is not to be read, where the kernel may write. @param pick which of so many. */

@@ -475,9 +475,9 @@ export class SimulatedRing {
 
   /** Moves completions that found the queue full into it, in order. */
   flushOverflow(): void {
-    for (let first = this.overflow[0]; first !== undefined && this.place(first); first = this.overflow[0]) {
-      this.overflow.shift();
-    }
+    let placed = 0;
+    while (placed < this.overflow.length && this.place(this.overflow[placed] as Completion)) placed++;
+    this.overflow.splice(0, placed);
     if (this.overflow.length === 0) this.setSqFlag(SqRingFlag.CQ_OVERFLOW, false);
   }
 
@@ -518,13 +518,16 @@ export class SimulatedRing {
   }
 
   /** Those that a cancellation finds, although it may come too late. */
-  cancellable(): Request[] {
-    return [...this.live].filter((request) => request.started && !request.answered && (request.cancel || request.running));
+  *cancellable(): Generator<Request> {
+    for (const request of this.live) {
+      if (request.started && !request.answered && (request.cancel || request.running)) yield request;
+    }
   }
 
   /** Whether workers are at something. */
   get hasRunning(): boolean {
-    return [...this.live].some((request) => request.running);
+    for (const request of this.live) if (request.running) return true;
+    return false;
   }
 
   /** Ends a request that waits. */

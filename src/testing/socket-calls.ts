@@ -54,6 +54,7 @@ export function socketCalls(kernel: SimulatedKernel, call: (name: keyof SocketCa
         socket.setOption(level, option, value);
         return 0;
       }),
+    unlink: (path) => call('unlink', () => kernel.files.unlink(kernel.files.root, path, 0)),
     interfaceIndex: (name) => call('interfaceIndex', () => (name === 'lo' ? 1 : -Errno.ENODEV)),
   };
 }

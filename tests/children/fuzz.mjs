@@ -174,7 +174,7 @@ function call(label, body, args) {
 function leave(value) {
   if (value instanceof uring.Uring && value !== uring.Uring.default()) void value.close();
   else if (value instanceof low.Ring || value instanceof uring.URingContext) value.close();
-  else if (value instanceof fs.FileHandle) void value.close().catch(() => undefined);
+  else if (value?.constructor?.name === 'FileHandle') void value.close().catch(() => undefined);
   else if (typeof value?.destroy === 'function') value.on?.('error', () => undefined).destroy();
   else if (typeof value?.return === 'function') void Promise.resolve(value.return()).catch(() => undefined);
 }

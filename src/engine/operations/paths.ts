@@ -17,6 +17,7 @@ import {
   prepUnlinkat,
   STATX_SIZE,
 } from '../../ops/index.js';
+import { checkLinkAccess, checkOpenAccess, checkPathAccess } from '../permission.js';
 import { bigStatsOf, STATX_ALL, statsOf } from '../stats.js';
 import {
   AT_FDCWD,
@@ -88,9 +89,11 @@ export function openat(path: Path, options: OpenOptions = {}): Operation<number>
   checkRunOptions(options, ...OPEN_NAMES);
   checkPath('path', path);
   const { directory = AT_FDCWD, flags = 0, mode = 0o666, slot } = options;
+  checkOpenAccess(path, directory, flags);
   // A slot is no descriptor, and the kernel refuses the flag for one.
   const all = slot === undefined ? (flags | O_CLOEXEC) >>> 0 : flags;
   return new Operation('OPENAT', options, {
+    paths: [path],
     encode: (sqe, scope) => prepOpenat(sqe, directory, scope.cString(path), all, mode, slot),
     decode: (res) => res,
   });
@@ -101,9 +104,11 @@ export function openat2(path: Path, options: Open2Options = {}): Operation<numbe
   checkRunOptions(options, ...OPEN_NAMES, 'resolve');
   checkPath('path', path);
   const { directory = AT_FDCWD, flags = 0, mode = 0, slot, resolve = 0 } = options;
+  checkOpenAccess(path, directory, flags);
   checkUint64('options.resolve', resolve);
   checkUint32('options.mode', mode);
   return new Operation('OPENAT2', options, {
+    paths: [path],
     encode(sqe, scope) {
       const how = scope.block(OPEN_HOW_SIZE);
       const { data } = how.region;
@@ -127,9 +132,14 @@ export function statx(target: Path | number, options?: StatOptions): Operation<S
 export function statx(target: Path | number, options: StatOptions = {}): Operation<Stats | BigIntStats> {
   checkRunOptions(options, 'directory', 'noFollow', 'bigint');
   const { directory = AT_FDCWD, noFollow = false, bigint = false } = options;
-  if (typeof target === 'number') checkFd('target', target);
-  else checkPath('target', target);
+  if (typeof target === 'number') {
+    checkFd('target', target);
+  } else {
+    checkPath('target', target);
+    checkPathAccess(target, directory, 'fs.read');
+  }
   return new Operation('STATX', options, {
+    paths: typeof target === 'number' ? undefined : [target],
     encode(sqe, scope) {
       const result = scope.block(STATX_SIZE);
       if (typeof target === 'number') prepStatx(sqe, target, scope.cString(''), AT_EMPTY_PATH, STATX_ALL, result.address);
@@ -147,7 +157,9 @@ export function mkdirat(path: Path, mode = 0o777, options: PathOptions = {}): Op
   checkRunOptions(options, 'directory');
   checkPath('path', path);
   const { directory = AT_FDCWD } = options;
+  checkPathAccess(path, directory, 'fs.write');
   return new Operation('MKDIRAT', options, {
+    paths: [path],
     encode: (sqe, scope) => prepMkdirat(sqe, directory, scope.cString(path), mode),
     decode: () => undefined,
   });
@@ -161,7 +173,9 @@ export function unlinkat(
   checkRunOptions(options, 'directory', 'removeDirectory');
   checkPath('path', path);
   const { directory = AT_FDCWD, removeDirectory = false } = options;
+  checkPathAccess(path, directory, 'fs.write');
   return new Operation('UNLINKAT', options, {
+    paths: [path],
     encode: (sqe, scope) => prepUnlinkat(sqe, directory, scope.cString(path), removeDirectory ? AT_REMOVEDIR : 0),
     decode: () => undefined,
   });
@@ -183,7 +197,9 @@ export function symlinkat(target: Path, path: Path, options: PathOptions = {}): 
   checkPath('target', target);
   checkPath('path', path);
   const { directory = AT_FDCWD } = options;
+  checkLinkAccess('symlink');
   return new Operation('SYMLINKAT', options, {
+    paths: [target, path],
     encode: (sqe, scope) => prepSymlinkat(sqe, scope.cString(target), directory, scope.cString(path)),
     decode: () => undefined,
   });
@@ -200,7 +216,11 @@ function twoPaths(
   checkPath('path', path);
   checkPath('newPath', newPath);
   const { directory = AT_FDCWD, newDirectory = AT_FDCWD, flags = 0 } = options;
+  if (name === 'LINKAT') checkLinkAccess('link');
+  checkPathAccess(path, directory, 'fs.read', 'fs.write');
+  checkPathAccess(newPath, newDirectory, 'fs.write');
   return new Operation(name, options, {
+    paths: [path, newPath],
     encode: (sqe, scope) => prepare(sqe, directory, scope.cString(path), newDirectory, scope.cString(newPath), flags),
     decode: () => undefined,
   });

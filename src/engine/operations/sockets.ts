@@ -22,6 +22,7 @@ import {
 import { SocketCommand } from '../../ring/index.js';
 import { invalidArgValue } from '../../validate.js';
 import { Msghdr, writeMessageHeader } from '../message-header.js';
+import { checkNetAccess } from '../permission.js';
 import {
   checkMemories,
   checkMemory,
@@ -256,6 +257,7 @@ function withAddress(
   options: RunOptions,
 ): Operation<void> {
   checkRunOptions(options);
+  checkNetAccess();
   const bytes = encodeAddress(address);
   return new Operation(name, options, {
     file,

@@ -6,7 +6,9 @@
 
 import { prepFgetxattr, prepFsetxattr, prepGetxattr, prepSetxattr } from '../../ops/index.js';
 import { checkInteger } from '../../validate.js';
+import { checkPathAccess } from '../permission.js';
 import {
+  AT_FDCWD,
   bytesOf,
   checkMemory,
   checkPath,
@@ -41,11 +43,12 @@ const MAX_VALUE = 65_536;
  */
 export function getxattr(target: Path | number, name: string, options: GetXattrOptions = {}): Operation<Uint8Array> {
   checkRunOptions(options, 'size');
-  if (typeof target !== 'number') checkPath('target', target);
+  if (typeof target !== 'number') checkTarget(target, 'fs.read');
   checkPath('name', name);
   const { size = MAX_VALUE } = options;
   checkInteger('options.size', size, 0, MAX_VALUE);
   return new Operation(typeof target === 'number' ? 'FGETXATTR' : 'GETXATTR', options, {
+    paths: typeof target === 'number' ? undefined : [target],
     encode(sqe, scope) {
       const { address } = scope.block(size);
       if (typeof target === 'number') prepFgetxattr(sqe, target, scope.cString(name), address, size);
@@ -63,11 +66,12 @@ export function setxattr(
   options: SetXattrOptions = {},
 ): Operation<void> {
   checkRunOptions(options, 'flags');
-  if (typeof target !== 'number') checkPath('target', target);
+  if (typeof target !== 'number') checkTarget(target, 'fs.write');
   checkPath('name', name);
   const bytes = typeof value === 'string' ? bytesOf(Buffer.from(value)) : checkMemory('value', value);
   const { flags = 0 } = options;
   return new Operation(typeof target === 'number' ? 'FSETXATTR' : 'SETXATTR', options, {
+    paths: typeof target === 'number' ? undefined : [target],
     encode(sqe, scope) {
       const address = scope.input(bytes);
       if (typeof target === 'number') prepFsetxattr(sqe, target, scope.cString(name), address, bytes.length, flags);
@@ -75,4 +79,9 @@ export function setxattr(
     },
     decode: () => undefined,
   });
+}
+
+function checkTarget(target: Path, scope: 'fs.read' | 'fs.write'): void {
+  checkPath('target', target);
+  checkPathAccess(target, AT_FDCWD, scope);
 }
