@@ -81,6 +81,11 @@ export function fileOf(handle: unknown): OpenFile | undefined {
   return typeof handle === 'object' && handle !== null ? Filed.fileOf(handle) : undefined;
 }
 
+/** Whether it is an open handle that was opened here. */
+export function isOpen(handle: unknown): handle is FileHandle {
+  return fileOf(handle) !== undefined && (handle as FileHandle).fd >= 0;
+}
+
 /** How handles are made; `undefined` until Node has opened one. */
 let classes: ReturnType<typeof classesOver> | undefined;
 
@@ -152,7 +157,7 @@ function classesOver(
       const start = typeof from === 'number' ? from : from === undefined || from === null ? 0 : Number.NaN;
       const bytes = (count ?? view.byteLength - start) as number;
       const where = plainPosition(at);
-      const file = this.fileFor(view, start, bytes, where);
+      const file = this.fileFor('read', view, start, bytes, where);
       const uring = file === undefined ? undefined : ringOrNone();
       if (uring === undefined) return super.read(buffer, offset, length, position);
       (file as OpenFile).ref();
@@ -173,7 +178,7 @@ function classesOver(
       const where = plainPosition(at);
       // What has to be copied first, a thread writes as fast.
       const isCheap = bytes <= MOST_COPIED || view.buffer instanceof SharedArrayBuffer;
-      const file = isCheap ? this.fileFor(view, start, bytes, where) : undefined;
+      const file = isCheap ? this.fileFor('write', view, start, bytes, where) : undefined;
       const uring = file === undefined ? undefined : ringOrNone();
       if (uring === undefined) return super.write(data, second, third, fourth);
       (file as OpenFile).ref();
@@ -195,7 +200,7 @@ function classesOver(
     override async readFile(options?: unknown): Promise<unknown> {
       const plain = plainFileOptions(options, 'r');
       const file = this.fd < 0 || plain === undefined || plain.signal !== undefined ? undefined : fileOf(this);
-      const uring = file?.suits(-1) ? ringOrNone() : undefined;
+      const uring = file?.suits(-1, 'read') ? ringOrNone() : undefined;
       if (uring === undefined) return super.readFile(options);
       return readWhole(uring, file as OpenFile, () => super.stat(), plain?.encoding);
     }
@@ -204,7 +209,7 @@ function classesOver(
       const plain = plainFileOptions(options, 'w');
       const isPlain = plain !== undefined && plain.signal === undefined && !plain.flush && isWholeData(data);
       const file = this.fd < 0 || !isPlain ? undefined : fileOf(this);
-      const uring = file?.suits(-1) ? ringOrNone() : undefined;
+      const uring = file?.suits(-1, 'write') ? ringOrNone() : undefined;
       if (uring === undefined) return super.writeFile(data, options);
       return writeWhole(uring, file as OpenFile, wholeBytes(data as WholeData, plain?.encoding));
     }
@@ -214,18 +219,24 @@ function classesOver(
     }
 
     /** The file, if arguments are plain, right, and for the ring. */
-    private fileFor(view: ArrayBufferView, start: number, bytes: number, where: number | undefined): OpenFile | undefined {
+    private fileFor(
+      way: 'read' | 'write',
+      view: ArrayBufferView,
+      start: number,
+      bytes: number,
+      where: number | undefined,
+    ): OpenFile | undefined {
       if (where === undefined || this.fd < 0) return undefined;
       if (start >>> 0 !== start || bytes >>> 0 !== bytes || bytes === 0 || start + bytes > view.byteLength) return undefined;
       const file = fileOf(this);
-      return file?.suits(where) ? file : undefined;
+      return file?.suits(where, way) ? file : undefined;
     }
 
     private async vector(name: 'readv' | 'writev', buffers: unknown, position: unknown): Promise<number | undefined> {
       const where = typeof position === 'number' ? plainPosition(position) : -1;
       if (where === undefined || this.fd < 0 || !areViews(buffers)) return undefined;
       const file = fileOf(this);
-      const uring = file?.suits(where) ? ringOrNone() : undefined;
+      const uring = file?.suits(where, name === 'readv' ? 'read' : 'write') ? ringOrNone() : undefined;
       return uring === undefined ? undefined : file?.[name](uring, buffers, where);
     }
   }

@@ -28,6 +28,8 @@ export const MAX_PIECES = 1024;
 /** More than this is copied by a thread of Node's, which needs no copy in between, rather than by this one. */
 export const MOST_COPIED = 512 * 1024;
 
+const READ_AND_APPENDED = node.constants.O_RDWR | node.constants.O_APPEND;
+
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
 
@@ -79,11 +81,12 @@ export class OpenFile implements TransferFile {
 
   /**
    * Whether a call at a position is for the ring; else it is Node's. With O_NONBLOCK io_uring would wait all the same, and where there are no
-   * positions it would not mind one.
+   * positions it would not mind one. Appending leaves the position at the end, where reading goes on: unless it ends asynchronously.
    */
-  suits(position: number): boolean {
+  suits(position: number, way: 'read' | 'write'): boolean {
     const { positions } = this;
-    if (positions === 'offsets') return true;
+    const isReadAndAppended = (this.flags & READ_AND_APPENDED) === READ_AND_APPENDED;
+    if (positions === 'offsets') return way === 'read' || position !== -1 || !isReadAndAppended;
     return positions === 'none' && position === -1 && (this.flags & node.constants.O_NONBLOCK) === 0;
   }
 

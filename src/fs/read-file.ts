@@ -14,7 +14,7 @@ import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
 import { ringForChains } from './backend.js';
 import { systemError } from './errors.js';
-import { fileOf } from './handle.js';
+import { isOpen } from './handle.js';
 import { node, nodePromises } from './node.js';
 import { type Positions, positionsOf } from './positions.js';
 import { finish, MAX_SIZE, tooLarge, UNKNOWN_PIECE } from './whole.js';
@@ -50,7 +50,7 @@ export interface ReadFile {
 
 /** Reads a whole file. See `fsPromises.readFile`. */
 export const readFile = ((path: PathLike | FileHandle, options?: unknown): Promise<Buffer | string> => {
-  if (fileOf(path) !== undefined) return (path as FileHandle).readFile(options as never);
+  if (isOpen(path)) return path.readFile(options as never) as Promise<Buffer | string>;
   let slot = -1;
   let uring: Uring | undefined;
   try {

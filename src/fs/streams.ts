@@ -156,7 +156,7 @@ class StreamFile {
     ) => {
       const at = positionOf(position);
       const file = this.file as OpenFile;
-      const uring = length > 0 && file.suits(at) ? ringOrNone() : undefined;
+      const uring = length > 0 && file.suits(at, 'read') ? ringOrNone() : undefined;
       if (uring === undefined) {
         node.read(fd, buffer, offset, length, position ?? null, done);
         return;
@@ -179,7 +179,7 @@ class StreamFile {
     ) => {
       const at = positionOf(position);
       const file = this.file as OpenFile;
-      const isPlain = length > 0 && length <= MOST_COPIED && file.suits(at);
+      const isPlain = length > 0 && length <= MOST_COPIED && file.suits(at, 'write');
       const uring = isPlain ? ringOrNone() : undefined;
       if (uring === undefined) {
         node.write(fd, buffer, offset, length, position, done);
@@ -202,7 +202,7 @@ class StreamFile {
       const at = positionOf(position);
       const file = this.file as OpenFile;
       const views = buffers.filter(({ length }) => length > 0);
-      const isPlain = views.length > 0 && views.length <= MAX_PIECES && lengthOf(views) <= MOST_COPIED && file.suits(at);
+      const isPlain = views.length > 0 && views.length <= MAX_PIECES && lengthOf(views) <= MOST_COPIED && file.suits(at, 'write');
       const uring = isPlain ? ringOrNone() : undefined;
       const byNode = () => node.writev(fd, buffers, position as number, done as never);
       if (uring === undefined) {

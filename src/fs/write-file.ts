@@ -15,7 +15,7 @@ import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
 import { ringForChains } from './backend.js';
 import { systemError } from './errors.js';
-import { fileOf } from './handle.js';
+import { isOpen } from './handle.js';
 import { nodePromises } from './node.js';
 import { isWholeData, wholeBytes } from './whole.js';
 
@@ -62,7 +62,7 @@ async function writeWith(
   flag: string,
   otherwise: (path: PathLike | FileHandle, data: Writable, options: unknown) => Promise<void>,
 ): Promise<void> {
-  if (fileOf(path) !== undefined) return (path as FileHandle).writeFile(data as never, options as never);
+  if (isOpen(path)) return path.writeFile(data as never, options as never);
   const uring = ringForChains();
   const name = plainPath(path as PathLike);
   const plain = plainFileOptions(options, flag);
