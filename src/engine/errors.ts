@@ -23,7 +23,7 @@ export class AbortError extends Error {
 /** What settles a promise of {@link pendingPromise}: with a result, or with a promise of one. */
 export type Settle<T> = (value: T | PromiseLike<T>) => void;
 
-let captured: Settle<unknown>;
+let captured: Settle<unknown> | undefined;
 const capture = (resolve: Settle<unknown>): void => {
   captured = resolve;
 };
@@ -35,7 +35,10 @@ export function pendingPromise<T>(): Promise<T> {
 
 /** What settles the promise that {@link pendingPromise} made last. */
 export function settleOfLast<T>(): Settle<T> {
-  return captured as Settle<T>;
+  const settle = captured as Settle<T>;
+  // A promise has the AsyncLocalStorage of whoever made it.
+  captured = undefined;
+  return settle;
 }
 
 /**

@@ -1,0 +1,271 @@
+/**
+ * `uring/fs` on hostile ground, in processes of their own: file systems that finish late, limits, what blocks, what leaks, fake timers, the
+ * permission model. Wherever there is an answer of Node's, it is the right one.
+ */
+
+import { execFileSync } from 'node:child_process';
+import fs, { constants } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { runChild } from '../helpers/child.js';
+import { mountAll } from '../helpers/file-systems.js';
+import { temporaryDirectory, whyNoRing } from '../helpers/linux.js';
+import { rounds, within } from '../helpers/slow.js';
+
+const reason = whyNoRing();
+const onLinux = reason === undefined ? describe : describe.skip;
+const isRoot = process.getuid?.() === 0;
+const asRoot = isRoot ? test : test.skip;
+
+const NODE_MAJOR = Number.parseInt(process.versions.node, 10);
+
+const child = <T>(scenario: string, ...args: string[]) => runChild<T>('files.mjs', [scenario, ...args]);
+
+/** The same scenario over both modules. */
+async function both<T>(scenario: string, ...args: string[]): Promise<{ ours: T; nodes: T }> {
+  return { ours: await child<T>(scenario, 'uring', ...args), nodes: await child<T>(scenario, 'node', ...args) };
+}
+
+onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, () => {
+  jest.setTimeout(within(120_000));
+  const directory = temporaryDirectory();
+  const mounts = mountAll(directory.path);
+  afterAll(() => {
+    mounts.remove();
+    directory.remove();
+  });
+
+  describe.each(mounts.all)('on $name', ({ path, whyNot }) => {
+    const mounted = whyNot === undefined ? test : test.skip;
+    const why = whyNot === undefined ? '' : ` (skipped: ${whyNot})`;
+
+    mounted.each([100, 4096, 70_000, 3_000_000])(
+      `a file of %d bytes is read rightly in every way, cold and warm${why}`,
+      async (size) => {
+        const file = `${path}/read-${size}`;
+        fs.writeFileSync(
+          file,
+          Buffer.from(
+            Array.from({ length: Math.ceil(size / 10) }, (_, line) => `${line}\n`.padStart(10))
+              .join('')
+              .slice(0, size),
+          ),
+        );
+        if (isRoot) fs.writeFileSync('/proc/sys/vm/drop_caches', '3');
+        const cold = await child('reading', 'uring', file);
+        const { ours, nodes } = await both('reading', file);
+        expect([cold, ours]).toEqual([nodes, nodes]);
+      },
+    );
+
+    mounted.each([
+      ['O_DIRECT', constants.O_RDONLY | constants.O_DIRECT],
+      ['O_RDWR', constants.O_RDWR],
+      ['O_RDWR and O_APPEND', constants.O_RDWR | constants.O_APPEND],
+    ])(`with %s: what Node reads, or its error${why}`, async (_name, flags) => {
+      const file = `${path}/flags`;
+      fs.writeFileSync(file, Buffer.alloc(131_072, 'content\n'));
+      const { ours, nodes } = await both<Record<string, string>>('reading', file, String(flags));
+      for (const [way, outcome] of Object.entries(ours)) {
+        // Where Node has an error because its memory happens not to be aligned, ours may be.
+        if (nodes[way] !== 'EINVAL') expect([way, outcome]).toEqual([way, nodes[way]]);
+        else if (outcome !== 'EINVAL')
+          expect([way, outcome.split(' ')[0]]).toEqual([way, way === 'handle.readv' ? '8192' : '131072']);
+      }
+    });
+
+    mounted.each([
+      ['w+', undefined],
+      ['O_APPEND', constants.O_RDWR | constants.O_CREAT | constants.O_APPEND],
+      ['r+', constants.O_RDWR],
+    ])(`what is written with %s is there${why}`, async (_name, flags) => {
+      const { ours, nodes } = await both('writing', path, ...(flags === undefined ? [] : [String(flags)]));
+      expect(ours).toEqual(nodes);
+    });
+  });
+
+  test.each([
+    '/proc/cpuinfo',
+    '/proc/self/status',
+    '/proc/version',
+    '/sys/kernel/mm/transparent_hugepage/enabled',
+    '/proc/filesystems',
+  ])('%s is read as Node reads it', async (file) => {
+    const { ours, nodes } = await both<Record<string, string>>('reading', file);
+    // Numbers of the process differ; how much there is, and the kinds of errors, hardly do.
+    const kinds = (read: Record<string, string>) =>
+      Object.entries(read).map(([way, outcome]) => [way, /^\d/.test(outcome) ? 'read' : outcome]);
+    expect(kinds(ours)).toEqual(kinds(nodes));
+    if (!file.startsWith('/proc/self') && file !== '/proc/cpuinfo') expect(ours).toEqual(nodes);
+  });
+
+  asRoot('a large file of /proc is read in as long as it is by Node, however it is read', async () => {
+    const file = '/proc/kallsyms';
+    const { ours, nodes } = await both('reading', file);
+    // Read by offsets, it took minutes.
+    expect(ours).toEqual(nodes);
+  });
+
+  asRoot('devices are read in full', async () => {
+    const image = directory.file(Buffer.alloc(32 << 20, 7));
+    const device = execFileSync('losetup', ['-f', '--show', image], { encoding: 'utf8' }).trim();
+    try {
+      execFileSync('blockdev', ['--flushbufs', '--setra', '0', device]);
+      const { ours, nodes } = await both('devices', device);
+      expect(ours).toEqual(nodes);
+    } finally {
+      execFileSync('losetup', ['-d', device]);
+    }
+  });
+
+  describe('without a thread for the kernel’s workers', () => {
+    asRoot('files work, and nothing blocks', async () => {
+      const place = `${directory.path}/nobody`;
+      fs.mkdirSync(place, { recursive: true });
+      fs.chmodSync(directory.path, 0o755);
+      fs.chownSync(place, 65_534, 65_534);
+      type Result = { outcomes: Record<string, unknown>; worst: number; left: string[] };
+      const { ours, nodes } = await both<Result>('withoutWorkers', place);
+      expect([ours.outcomes, ours.left]).toEqual([nodes.outcomes, []]);
+      expect(ours.worst).toBeLessThan(within(500));
+    });
+
+    asRoot('connections work, and end with a FIN', async () => {
+      expect(await child('withoutWorkersSockets')).toBe('there and back');
+    });
+  });
+
+  describe('the event loop turns', () => {
+    test('while much is read and written, and what was unlinked is closed', async () => {
+      const { ours, nodes } = await both<Record<string, number>>('large', directory.path);
+      for (const [what, worst] of Object.entries(ours)) {
+        // It was 286 to 448 ms. Beside Node's own, for what the machine does meanwhile.
+        expect([what, worst < within(80) + 2 * (nodes[what] ?? 0)]).toEqual([what, true]);
+      }
+    });
+
+    test('while an engine is closed whose operation cannot be cancelled', async () => {
+      const fuse = mounts.all.find(({ name }) => name === 'FUSE with direct I/O');
+      if (fuse === undefined || fuse.whyNot !== undefined) return;
+      const server = mergerfsFor(fuse.path);
+      fs.writeFileSync(`${fuse.path}/stuck`, 'x');
+      const { worst, took } = await child<{ worst: number; took: number }>('stuck', `${fuse.path}/stuck`, String(server));
+      expect(took).toBeLessThan(within(7000));
+      expect(worst).toBeLessThan(within(200));
+    });
+
+    test('while a connection lingers', async () => {
+      expect(await child<number>('linger')).toBeLessThan(within(150));
+    });
+  });
+
+  describe('nothing is left behind', () => {
+    let text: string;
+    beforeAll(() => {
+      text = directory.file('a line\n'.repeat(50_000));
+    });
+
+    test('of handles that were dropped: they are closed, with the warning or the error of this version of Node', async () => {
+      const { ours, nodes } = {
+        ours: await runChild('files.mjs', ['collected', 'uring', text], ['--expose-gc', '--no-warnings']),
+        nodes: await runChild('files.mjs', ['collected', 'node', text], ['--expose-gc', '--no-warnings']),
+      };
+      expect(ours).toEqual(nodes);
+      expect(ours).toMatchObject(NODE_MAJOR < 25 ? { left: 0, deprecations: 1 } : { left: 0 });
+    });
+
+    test('of the memory of a burst', async () => {
+      const { grown, usage } = await runChild<{ grown: number; usage: number }>(
+        'files.mjs',
+        ['memory', directory.path],
+        ['--expose-gc'],
+      );
+      // 512 MiB were in flight.
+      expect(grown).toBeLessThan(160 * 1024 * 1024);
+      expect(usage).toBe(0);
+    });
+
+    test('of the store of whoever came first', async () => {
+      expect(await runChild('files.mjs', ['store'], ['--expose-gc'])).toBe(true);
+    });
+
+    test('of workers that are terminated: no descriptor, and the process goes on', async () => {
+      // Opened by Node itself, an `open` that is under way leaves its descriptor as well.
+      expect(await child('workers', String(rounds(60)), text)).toEqual({ left: expect.any(Number) });
+    });
+  });
+
+  test('exceptions of listeners are uncaught, not rejections', async () => {
+    const { ours, nodes } = await both<string[]>('throwing', directory.path);
+    expect(ours).toEqual(nodes);
+    expect(ours).toHaveLength(5);
+  });
+
+  test('fake timers stop nothing', async () => {
+    expect(await child('fakeTimers', directory.path)).toEqual([100_000, true]);
+  });
+
+  test('in the place of Node’s functions they do not call themselves', async () => {
+    expect(await child('inPlace', directory.path)).toEqual([600_002, 600_002]);
+  });
+
+  test('Node’s functions take its handles', async () => {
+    expect(await child('handles', directory.file('text'))).toEqual({
+      stream: 'text',
+      closed: -1,
+      readFile: 'text',
+      sent: -1,
+      received: 'tex',
+      replaced: 'replaced',
+      own: ['function', true, 'FileHandle'],
+      left: 0,
+    });
+  });
+
+  test('long names, and names that are no text', async () => {
+    const { ours, nodes } = await both('names');
+    expect(ours).toEqual(nodes);
+  });
+
+  test('a rejection’s stack leads to who awaits it', async () => {
+    const { ours, nodes } = await both<Record<string, [string, boolean]>>('stacks');
+    expect(ours).toEqual(nodes);
+    for (const [, leads] of Object.values(ours)) expect(leads).toBe(true);
+  });
+
+  test('the permission model: what Node refuses is refused', async () => {
+    const place = `${directory.path}/permission`;
+    fs.mkdirSync(`${place}/readable`, { recursive: true });
+    fs.writeFileSync(`${place}/secret`, 'secret');
+    fs.writeFileSync(`${place}/readable/file`, 'content');
+    const project = process.cwd();
+    const flags = [
+      NODE_MAJOR < 22 ? '--experimental-permission' : '--permission',
+      '--allow-addons',
+      ...[`${project}/*`, `${place}/readable/*`].map((allowed) => `--allow-fs-read=${allowed}`),
+      '--no-warnings',
+    ];
+    const run = (name: string) =>
+      runChild<{ told: Record<string, string>; engine: Record<string, string> }>('files.mjs', ['permission', name, place], flags);
+    const [ours, nodes] = [await run('uring'), await run('node')];
+    expect(ours.told).toEqual(nodes.told);
+    const { 'statx inside': inside, ...refused } = ours.engine;
+    expect(inside).toBe('done');
+    for (const [call, outcome] of Object.entries(refused)) expect([call, outcome]).toEqual([call, 'ERR_ACCESS_DENIED']);
+    expect(fs.readdirSync(`${place}/readable`)).toEqual(['file']);
+    expect(fs.readFileSync(`${place}/readable/file`, 'utf8')).toBe('content');
+  });
+});
+
+/** The process that serves a mount. */
+function mergerfsFor(mount: string): number {
+  for (const entry of fs.readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const command = fs.readFileSync(`/proc/${entry}/cmdline`, 'latin1').split('\0');
+      if (command[0]?.endsWith('mergerfs') && command.includes(mount)) return Number(entry);
+    } catch {
+      // It has ended.
+    }
+  }
+  throw new Error(`nobody serves ${mount}`);
+}
