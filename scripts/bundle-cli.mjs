@@ -25,10 +25,13 @@ const { metafile } = await build({
       name: 'library-stays-outside',
       setup({ onResolve }) {
         // From whatever depth of src/cli, to the neighbour of dist/cli.
-        onResolve({ filter: /^(\.\.\/)+((ops|ring|syscalls|context|engine|fs|sockets|net)\/|validate\.js$)/ }, ({ path }) => ({
-          path: `../${path.replace(/^(\.\.\/)+/, '')}`,
-          external: true,
-        }));
+        onResolve(
+          { filter: /^(\.\.\/)+((ops|ring|syscalls|context|engine|fs|sockets|net)\/|(validate|timers)\.js$)/ },
+          ({ path }) => ({
+            path: `../${path.replace(/^(\.\.\/)+/, '')}`,
+            external: true,
+          }),
+        );
       },
     },
   ],

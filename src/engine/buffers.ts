@@ -27,7 +27,7 @@ export interface BufferOwner {
 }
 
 /** A buffer of the engine's, page-aligned, until it is given back. */
-export class PooledBuffer implements BufferOwner {
+export class PooledBuffer {
   /** Its memory, of exactly the size asked for, on a SharedArrayBuffer. Not to be used after {@link release}. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   private users = 0;

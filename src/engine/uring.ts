@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BigIntStats, Stats } from 'node:fs';
 import type { RecordableHistogram } from 'node:perf_hooks';
 import { Opcode, type OpcodeName, type OpcodeProbe } from '../ring/index.js';
 import type { DoorbellKind } from '../syscalls/index.js';
@@ -60,8 +61,13 @@ export type OperationMethods = {
 const CLOSE_LIMIT_MS = 5000;
 const CLOSE_ROUND_MS = 10;
 
-/** The methods are put on the prototype below, one for each function of `op`. */
-export interface Uring extends OperationMethods {}
+/** The methods are put on the prototype below, one for each function of `op`. Of one with several forms, a mapped type knows the last only. */
+export interface Uring extends Omit<OperationMethods, 'statx'> {
+  /** Runs `op.statx(target, options)`. See there. */
+  statx(target: op.Path | number, options: op.StatOptions & { readonly bigint: true }): Promise<BigIntStats>;
+  statx(target: op.Path | number, options?: op.StatOptions & { readonly bigint?: false | undefined }): Promise<Stats>;
+  statx(target: op.Path | number, options?: op.StatOptions): Promise<Stats | BigIntStats>;
+}
 
 /**
  * An io_uring whose operations are promises.

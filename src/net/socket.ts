@@ -472,7 +472,7 @@ export class Socket extends Duplex {
     timers.setImmediate(() => stream.shutdown().then(done, done));
   }
 
-  /** Ends, and destroys it when everything is written. @internal */
+  /** Ends, and destroys it when everything is written. See `socket.destroySoon()` of Node's documentation. */
   destroySoon(): void {
     if (this.writable) this.end();
     if (this.writableFinished) this.destroy();

@@ -11,7 +11,7 @@ import { checkFd, checkInteger, invalidArgType, invalidArgValue, invalidState, i
 import { checkFile, type FileRange, type OpenedFile, sendFile } from './send-file.js';
 import type { SocketAddress } from './socket.js';
 import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
-import { type SocketOwner, StreamSocket } from './stream-socket.js';
+import { StreamSocket } from './stream-socket.js';
 
 /** How many bytes wait for a reader before the kernel is told to stop. */
 const HIGH_WATER = 256 * 1024;
@@ -69,7 +69,7 @@ class Chunks implements AsyncIterableIterator<Chunk> {
  * console.log(answer?.toString());
  * ```
  */
-export class Connection implements AsyncIterable<Chunk>, SocketOwner {
+export class Connection implements AsyncIterable<Chunk> {
   private readonly socket: StreamSocket;
   private readonly queue: Chunk[] = [];
   private queued = 0;

@@ -5,7 +5,7 @@
  */
 
 import Chartscii from 'chartscii';
-import Table from 'cli-table3';
+import { renderTable } from '../table.js';
 import type { Comparison } from './compare.js';
 
 const number = (value: number, digits = 0) =>
@@ -14,35 +14,33 @@ const number = (value: number, digits = 0) =>
 /** Most lines for files that need a word. */
 const LISTED = 10;
 
-/** The report, with colours if asked for. */
-export function renderComparison(comparison: Comparison, colors: boolean): string {
+const SHORT: Readonly<Record<string, string>> = { 'fs.promises.readFile': 'promises', 'fs.readFileSync': 'sync' };
+
+/** The report; for a terminal with colours and a chart. */
+export function renderComparison(comparison: Comparison, terminal: boolean): string {
   const lines: string[] = [];
   lines.push(`${number(comparison.files)} files, ${number(comparison.bytes / 1e6, 1)} MB, below ${comparison.path}`);
   if (comparison.results.length > 0) {
-    const table = new Table({
-      head: ['', 'files/s', 'MB/s', 'seconds', 'CPU seconds', ...comparison.results.map(({ name }) => `x ${name}`)],
-      style: colors ? {} : { head: [], border: [] },
-      colAligns: ['left', 'right', 'right', 'right', 'right', ...comparison.results.map(() => 'right' as const)],
-    });
-    for (const row of comparison.results) {
-      table.push([
-        row.name,
-        number(row.filesPerSecond),
-        number(row.megabytesPerSecond),
-        number(row.seconds, 3),
-        number(row.cpuSeconds, 3),
-        ...comparison.results.map(({ name }) => (name === row.name ? '' : number(row.ratios[name] as number, 2))),
-      ]);
+    const against = comparison.results.filter(({ name }) => name.startsWith('fs.'));
+    // Their names are too long for a column that holds a ratio.
+    const head = ['', 'files/s', 'MB/s', 'CPU s', ...against.map(({ name }) => `x ${SHORT[name] ?? name}`)];
+    const rows = comparison.results.map((row) => [
+      row.name,
+      number(row.filesPerSecond),
+      number(row.megabytesPerSecond),
+      number(row.cpuSeconds, 3),
+      ...against.map(({ name }) => (name === row.name ? '' : number(row.ratios[name] as number, 2))),
+    ]);
+    lines.push(renderTable(head, rows, terminal));
+    if (terminal) {
+      const bars = comparison.results.map(({ name, filesPerSecond }, index) => ({
+        label: name,
+        value: Math.round(filesPerSecond),
+        ...(index === 0 ? { color: 'green' } : {}),
+      }));
+      const chart = new Chartscii(bars, { title: 'files per second', width: 40, barSize: 1, valueLabels: true, sort: false });
+      lines.push('', chart.create());
     }
-    lines.push(table.toString(), '');
-    const bars = comparison.results.map(({ name, filesPerSecond }, index) => ({
-      label: name,
-      value: Math.round(filesPerSecond),
-      ...(colors && index === 0 ? { color: 'green' } : {}),
-    }));
-    lines.push(
-      new Chartscii(bars, { title: 'files per second', width: 40, barSize: 1, valueLabels: true, sort: false }).create(),
-    );
     lines.push('', `Medians of ${comparison.rounds} interleaved rounds, files in cache.`);
   }
   if (comparison.interrupted) lines.push('Interrupted.');

@@ -128,7 +128,8 @@ export function openat2(path: Path, options: Open2Options = {}): Operation<numbe
  * @returns Node's stat object.
  */
 export function statx(target: Path | number, options: StatOptions & { readonly bigint: true }): Operation<BigIntStats>;
-export function statx(target: Path | number, options?: StatOptions): Operation<Stats>;
+export function statx(target: Path | number, options?: StatOptions & { readonly bigint?: false | undefined }): Operation<Stats>;
+export function statx(target: Path | number, options?: StatOptions): Operation<Stats | BigIntStats>;
 export function statx(target: Path | number, options: StatOptions = {}): Operation<Stats | BigIntStats> {
   checkRunOptions(options, 'directory', 'noFollow', 'bigint');
   const { directory = AT_FDCWD, noFollow = false, bigint = false } = options;
