@@ -254,7 +254,9 @@ const scenarios = {
           const uring = Uring.open();
           uring.timeout(200).then(() => results.push('timeout'));
           const handle = await fs.open(file);
-          handle.read(new Uint8Array(7), 0, 7, 0).then(({ bytesRead }) => results.push(bytesRead));
+          const read = handle.read(new Uint8Array(7), 0, 7, 0).then(({ bytesRead }) => results.push(bytesRead));
+          // A handle that is forgotten is an error on Node 25 and later.
+          read.finally(() => handle.close());
         }
       })();
       for (let i = 0; i < 40; i++) {

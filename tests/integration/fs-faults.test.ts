@@ -228,8 +228,9 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
 
   test('a rejection’s stack leads to who awaits it', async () => {
     const { ours, nodes } = await both<Record<string, [string, boolean]>>('stacks');
-    expect(ours).toEqual(nodes);
-    for (const [, leads] of Object.values(ours)) expect(leads).toBe(true);
+    // Node's own do not on every version.
+    for (const [call, [message, leads]] of Object.entries(ours))
+      expect([call, message, leads]).toEqual([call, nodes[call]?.[0], true]);
   });
 
   test('the permission model: what Node refuses is refused', async () => {
