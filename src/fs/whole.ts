@@ -76,7 +76,14 @@ export async function readWhole(
 
 /** The content as the caller wants it. */
 export function finish(content: Buffer, encoding: BufferEncoding | undefined): Buffer | string {
-  return encoding === undefined ? content : content.toString(encoding);
+  if (encoding === undefined) return content;
+  try {
+    return content.toString(encoding);
+  } catch (error) {
+    // Node puts the text together piece by piece, and it is the engine that refuses.
+    if ((error as { code?: unknown }).code === 'ERR_STRING_TOO_LONG') throw new RangeError('Invalid string length');
+    throw error;
+  }
 }
 
 /** The error of a file that does not fit into a Buffer. */

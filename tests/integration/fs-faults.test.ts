@@ -18,6 +18,9 @@ const asRoot = isRoot ? test : test.skip;
 
 const NODE_MAJOR = Number.parseInt(process.versions.node, 10);
 
+/** What ways read of a file of 131,072 bytes that do not read all of it. */
+const PARTS: Readonly<Record<string, number>> = { 'handle.readv': 8192, 'createReadStream from the middle': 126_976 };
+
 const child = <T>(scenario: string, ...args: string[]) => runChild<T>('files.mjs', [scenario, ...args]);
 
 /** The same scenario over both modules. */
@@ -67,9 +70,8 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
       const { ours, nodes } = await both<Record<string, string>>('reading', file, String(flags));
       for (const [way, outcome] of Object.entries(ours)) {
         // Where Node has an error because its memory happens not to be aligned, ours may be.
-        if (nodes[way] !== 'EINVAL') expect([way, outcome]).toEqual([way, nodes[way]]);
-        else if (outcome !== 'EINVAL')
-          expect([way, outcome.split(' ')[0]]).toEqual([way, way === 'handle.readv' ? '8192' : '131072']);
+        if (nodes[way] !== 'EINVAL' && nodes[way] !== 'hangs') expect([way, outcome]).toEqual([way, nodes[way]]);
+        else if (outcome !== 'EINVAL') expect([way, outcome.split(' ')[0]]).toEqual([way, String(PARTS[way] ?? 131_072)]);
       }
     });
 
