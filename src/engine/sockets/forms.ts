@@ -20,7 +20,9 @@ export interface ReceiveForm {
   readonly kind: ChunkKind<Chunk>;
   /** Many small pieces may share a buffer, where the kernel can. */
   readonly incremental: boolean;
-  /** Fills the SQE; with `single`, for kernels without multishot, as an operation that completes once. */
+  /** Whether the form can complete once. */
+  readonly hasSingle: boolean;
+  /** Fills the SQE; with `single` as an operation that completes once. */
   prepare(sqe: Sqe, fd: number, group: number, single: boolean): void;
   /** Descriptors that have come with a chunk. */
   descriptorsOf?(chunk: Chunk): readonly number[];
@@ -32,6 +34,7 @@ export interface ReceiveForm {
 export const DATA: ReceiveForm = {
   kind: Chunk,
   incremental: true,
+  hasSingle: true,
   prepare: (sqe, fd, group, single) => prepRecvSelect(sqe, fd, group, 0, 0, single ? 0 : RecvSendFlag.RECV_MULTISHOT),
 };
 
@@ -60,6 +63,7 @@ export function withDescriptors(core: Core): ReceiveForm {
   return {
     kind: ControlledChunk,
     incremental: false,
+    hasSingle: false,
     prepare(sqe, fd, group, single) {
       if (single) throw new UringUnavailableError(explainMissing('receiving descriptors again and again', '6.0', core.host));
       prepRecvmsg(sqe, fd, header.address, MSG_CMSG_CLOEXEC, RecvSendFlag.RECV_MULTISHOT, group);

@@ -8,6 +8,8 @@
  *     +------------- stopping        ENOBUFS: starved, until a buffer comes back
  * ```
  *
+ * While others wait for buffers, each takes one at a time and goes to the end of the queue.
+ *
  * @module
  */
 
@@ -17,9 +19,6 @@ import type { Chunk } from '../chunk.js';
 import type { Core } from '../core.js';
 import { Request } from '../request.js';
 import type { SharedBuffers, Starved } from './shared-buffers.js';
-
-/** How often in a row a kernel may be out of buffers although there are some: then it is out of memory. */
-const MOST_REFUSALS = 16;
 
 /** Who is told what was received. */
 export interface ReceiveSink {
@@ -35,6 +34,7 @@ export class Receiver extends Request implements Starved {
   private wanted = false;
   private hasEnded = false;
   private single = false;
+  /** How often in a row the kernel had no buffer for it. */
   private refusals = 0;
   private closed: (() => void) | undefined;
 
@@ -80,7 +80,7 @@ export class Receiver extends Request implements Starved {
 
   replenished(): void {
     this.state = 'idle';
-    this.rest();
+    this.rest(true);
   }
 
   complete(res: number, flags: number): void {
@@ -113,10 +113,10 @@ export class Receiver extends Request implements Starved {
     if (res === 0) this.end(undefined);
     else if (res === -Errno.ECANCELED) {
       if (core.closing) this.end(core.closingError());
-    } else if (res === -Errno.ENOBUFS && ++this.refusals < MOST_REFUSALS) {
-      if (!this.wanted) return;
-      this.state = 'starved';
-      this.buffers.wait(this);
+    } else if (res === -Errno.ENOBUFS || res === -Errno.ENOMEM) {
+      // Never an error, however long it takes: what has come waits in the socket, and its window closes.
+      this.refusals++;
+      if (this.wanted) this.queue();
     } else if (res === -Errno.EINVAL && !this.single) {
       // A kernel without the multishot form (before 6.0).
       this.single = true;
@@ -132,15 +132,21 @@ export class Receiver extends Request implements Starved {
     this.sink.ended(error);
   }
 
-  /** Nothing is in the kernel. */
-  private rest(): void {
+  /** Nothing is in the kernel. @param isItsTurn it has waited for buffers. */
+  private rest(isItsTurn = false): void {
     const { closed } = this;
     if (closed !== undefined) {
       this.closed = undefined;
       closed();
     } else if (this.wanted) {
-      this.arm();
+      if (isItsTurn || !this.buffers.crowded) this.arm();
+      else this.queue();
     }
+  }
+
+  private queue(): void {
+    this.state = 'starved';
+    this.buffers.wait(this, this.refusals);
   }
 
   private arm(): void {

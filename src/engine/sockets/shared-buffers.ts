@@ -2,7 +2,8 @@
  * The buffers that all connections of an engine receive into: an idle connection has none.
  *
  * Nobody can starve the others. Who reads slowly is stopped by itself (see `Receiver`); and when few buffers are left, because many readers
- * keep what they have, what comes next is copied out, and its buffer goes back at once.
+ * keep what they have, what comes next is copied out, and its buffer goes back at once. Who found none waits in a queue, from which as many are
+ * let go as there are buffers: with thousands of connections, all of them at once would mostly be refused again.
  *
  * @module
  */
@@ -24,6 +25,10 @@ const BUFFERS = 64;
 /** From how few buffers on data is copied out. */
 const FEW = BUFFERS / 4;
 
+/** How often somebody is refused before the next try is put off, and for how long at most. */
+const FREE_TRIES = 4;
+const LONGEST_PAUSE_MS = 50;
+
 /** Somebody who found no buffer. */
 export interface Starved {
   /** There may be some now. */
@@ -33,8 +38,10 @@ export interface Starved {
 /** One group of buffers, for streams that receive in one form. */
 export class SharedBuffers {
   readonly group: BufferGroup;
+  /** In the order in which they came. */
   private readonly starving = new Set<Starved>();
   private scheduled = false;
+  private timer: NodeJS.Timeout | undefined;
 
   /** @throws as the group of buffers; the form is released then. */
   constructor(
@@ -68,16 +75,23 @@ export class SharedBuffers {
     return chunk;
   }
 
-  /** Fills the SQE of an operation that receives. */
-  prepare(sqe: Sqe, fd: number, single: boolean): void {
-    this.form.prepare(sqe, fd, this.group.id, single);
+  /** Whether somebody waits for buffers. */
+  get crowded(): boolean {
+    return this.starving.size > 0;
   }
 
-  /** Tells somebody when there are buffers again. */
-  wait(starved: Starved): void {
+  /** Fills the SQE of an operation that receives: again and again, or once, if the kernel cannot or others wait. */
+  prepare(sqe: Sqe, fd: number, single: boolean): void {
+    this.form.prepare(sqe, fd, this.group.id, single || (this.crowded && this.form.hasSingle));
+  }
+
+  /** Tells somebody when there are buffers again. @param refusals how often in a row it found none. */
+  wait(starved: Starved, refusals: number): void {
     this.starving.add(starved);
-    // They may have come back since the kernel has looked.
-    if (this.group.available > 0) this.feed();
+    // They may have come back since the kernel has looked. If it says so again and again, it is short of memory itself.
+    if (this.group.available === 0) return;
+    if (refusals <= FREE_TRIES) this.feed();
+    else this.feedLater(Math.min(LONGEST_PAUSE_MS, refusals - FREE_TRIES));
   }
 
   /** Takes {@link wait} back. */
@@ -85,16 +99,28 @@ export class SharedBuffers {
     this.starving.delete(starved);
   }
 
-  /** Lets all who wait try again, once in a turn of the event loop. */
+  /** Lets those who have waited longest try again, as many as there are buffers, once in a turn of the event loop. */
   private feed(): void {
     if (this.scheduled || this.starving.size === 0) return;
     this.scheduled = true;
     timers.setImmediate(() => {
       this.scheduled = false;
-      const all = [...this.starving];
-      this.starving.clear();
-      for (const starved of all) starved.replenished();
+      let left = this.group.available;
+      for (const starved of this.starving) {
+        if (left-- <= 0) break;
+        this.starving.delete(starved);
+        starved.replenished();
+      }
+      // Incremental buffers hold the data of several: there may be some left when these have been served.
+      if (this.group.available > 0) this.feed();
     });
+  }
+
+  private feedLater(milliseconds: number): void {
+    this.timer ??= timers.setTimeout(() => {
+      this.timer = undefined;
+      this.feed();
+    }, milliseconds);
   }
 
   private copyOut(chunk: Chunk): Chunk {
