@@ -10,6 +10,7 @@
 
 import { chmodSync, statSync } from 'node:fs';
 import net from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import type { Uring } from '../engine/index.js';
 import { Listener } from '../sockets/listen.js';
 import { literal } from '../sockets/resolve.js';
@@ -160,21 +161,36 @@ function onConnection(server: net.Server & Internals, uring: Uring, fd: number):
     return;
   }
   const { noDelay, keepAlive, keepAliveInitialDelay, highWaterMark } = server;
-  const socket = new Socket({
-    [CONNECTED]: fd,
-    uring,
+  const options = {
     allowHalfOpen: server.allowHalfOpen,
     pauseOnCreate: server.pauseOnConnect,
     readableHighWaterMark: highWaterMark,
     writableHighWaterMark: highWaterMark,
-    noDelay,
-    keepAlive,
-    keepAliveInitialDelay: 1000 * keepAliveInitialDelay,
-  });
+  };
+  const delay = 1000 * keepAliveInitialDelay;
+  const socket = wantsHandles(server)
+    ? nodeSocket(fd, options, noDelay, keepAlive, delay)
+    : new Socket({ ...options, [CONNECTED]: fd, uring, noDelay, keepAlive, keepAliveInitialDelay: delay });
   server._connections++;
-  socket.server = server;
-  socket._server = server;
+  Object.assign(socket, { server, _server: server });
   server.emit('connection', socket as unknown as net.Socket);
+}
+
+/**
+ * Whether a server lays a protocol of its own over handles of libuv's: TLS and HTTP/2. Over any other stream Node does it in JavaScript, loses
+ * addresses, options and half-closes on the way, and takes several times as long. There the ring accepts, and Node does the rest.
+ */
+function wantsHandles(server: net.Server): boolean {
+  // Node does not export the class of HTTP/2 servers without TLS.
+  return server instanceof TlsServer || typeof (server as { updateSettings?: unknown }).updateSettings === 'function';
+}
+
+/** One of Node's own sockets for a descriptor that the ring has accepted, as Node's `onconnection` makes it. */
+function nodeSocket(fd: number, options: object, noDelay: boolean, keepAlive: boolean, delay: number): net.Socket {
+  const socket = new net.Socket({ ...options, fd, readable: true, writable: true });
+  if (noDelay) socket.setNoDelay(true);
+  if (keepAlive) socket.setKeepAlive(true, delay);
+  return socket;
 }
 
 function dropInfo(whose: 'local' | 'remote', address: SocketAddress | undefined): Record<string, unknown> {
@@ -188,7 +204,8 @@ interface MoreListenOptions {
 }
 
 /**
- * Has a server of Node's accept its connections over the ring: its sockets are {@link Socket}s from the next `listen` on.
+ * Has a server of Node's accept its connections over the ring: its sockets are {@link Socket}s from the next `listen` on. Those of servers that speak TLS or
+ * HTTP/2 are Node's own, which these protocols need.
  *
  * For servers of `node:net`, `node:http`, `node:https`, `node:tls` and `node:http2`. Handles that Node has made itself (`listen(handle)`, and what a
  * cluster's primary shares with its workers) stay Node's.
