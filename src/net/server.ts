@@ -123,7 +123,12 @@ class Handle {
     try {
       for (let fd = await listener.acceptDescriptor(); fd !== null; fd = await listener.acceptDescriptor()) this.tell(fd);
     } catch (error) {
-      timers.nextTick(() => this.server.emit('error', errnoException((error as UringError).errno, 'accept')));
+      const { errno } = error as UringError;
+      // Without a number it is the engine that has gone, and the error says why. No connection will come any more.
+      timers.nextTick(() => {
+        if (this.server._handle === (this as unknown)) this.server.close();
+        this.server.emit('error', errno === undefined ? error : errnoException(errno, 'accept'));
+      });
     }
   }
 
@@ -265,8 +270,9 @@ function bind(
   const { calls } = uring.sockets;
   if (typeof fd === 'number') {
     const own = addressOf(calls, fd, 'getsockname');
-    const failure = own === undefined ? -Errno.EINVAL : 0;
-    return new Handle(uring, server, fd, own ?? { family: 'unix', path: '' }, failure, onClosed);
+    // What is no socket stays the caller's.
+    if (own === undefined) return new Handle(uring, server, -1, { family: 'unix', path: '' }, -Errno.EINVAL, onClosed);
+    return new Handle(uring, server, fd, own, 0, onClosed);
   }
   const open = (where: SocketAddress): Handle => {
     let socket = -1;

@@ -1,0 +1,45 @@
+/** What goes away under a server of `uring/net`, or was never there. */
+
+import { once } from 'node:events';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import type net from 'node:net';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { Uring } from '../../src/index.js';
+import * as uringNet from '../../src/net/index.js';
+import { whyNoRing } from '../helpers/linux.js';
+
+const reason = whyNoRing();
+const onLinux = reason === undefined ? describe : describe.skip;
+
+onLinux(`servers whose ground goes away${reason ? ` (skipped: ${reason})` : ''}`, () => {
+  afterAll(() => Uring.default().close());
+
+  test('an engine that is closed under a listening server is one error with the reason, then the end', async () => {
+    const uring = Uring.open();
+    const server = uringNet.createServer({ uring } as uringNet.ServerOptions);
+    const events: unknown[] = [];
+    server.on('error', (error: NodeJS.ErrnoException) => events.push([error.name, error.code]));
+    const closed = new Promise<void>((resolve) => {
+      server.on('close', () => {
+        events.push('close');
+        resolve();
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    await uring.close();
+    await closed;
+    expect(events).toEqual([['AbortError', 'ABORT_ERR'], 'close']);
+    expect(server.listening).toBe(false);
+  });
+
+  test('listening on a descriptor that is no socket is an error, and leaves it open', async () => {
+    const fd = openSync('/etc/hostname', 'r');
+    const server = uringNet.createServer().listen({ fd } as net.ListenOptions);
+    const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).toBe('EINVAL');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(fstatSync(fd).isFile()).toBe(true);
+    closeSync(fd);
+  });
+});
