@@ -231,6 +231,11 @@ export class Core {
     return this.syscalls.closeAtThreadEnd(fd);
   }
 
+  /** A second descriptor for the same file. @returns it, or `-errno`. */
+  duplicateDescriptor(fd: number): number {
+    return this.syscalls.duplicate(fd);
+  }
+
   /** close(2), at once: for descriptors that the ring has made, which Node knows nothing of. */
   closeDescriptor(fd: number): void {
     this.syscalls.close(fd);

@@ -280,6 +280,11 @@ export class Uring {
     return this.engine.core.seek(fd, offset, whence);
   }
 
+  /** fcntl(2) F_DUPFD_CLOEXEC. @returns a second descriptor, or `-errno`. @internal */
+  duplicateDescriptor(fd: number): number {
+    return this.engine.core.duplicateDescriptor(fd);
+  }
+
   /** close(2), at once, of a descriptor that the ring has made. @internal */
   closeDescriptor(fd: number): void {
     this.engine.core.closeDescriptor(fd);

@@ -56,6 +56,8 @@ type ListenArguments = [
 class Handle {
   /** Of TCP only: Node asks for its name otherwise. */
   getsockname: ((out: Record<string, unknown>) => number) | undefined;
+  /** What the server has in its `_handle`. */
+  face: object = this;
   private listener: Listener | undefined;
 
   constructor(
@@ -126,7 +128,7 @@ class Handle {
       const { errno } = error as UringError;
       // Without a number it is the engine that has gone, and the error says why. No connection will come any more.
       timers.nextTick(() => {
-        if (this.server._handle === (this as unknown)) this.server.close();
+        if (this.server._handle === this.face) this.server.close();
         this.server.emit('error', errno === undefined ? error : errnoException(errno, 'accept'));
       });
     }
@@ -142,6 +144,38 @@ class Handle {
       });
     }
   }
+}
+
+/** What Node makes handles of descriptors with; not in its documentation. */
+const { _createServerHandle: createNative } = net as unknown as {
+  _createServerHandle(address: null, port: null, addressType: -1, fd: number): object | number;
+};
+
+/**
+ * One of libuv's handles with our methods in place of its own. What travels to other processes (`child.send(message, server)`) is looked for inside of it,
+ * by Node's native code, which anything else would crash. It has a second descriptor of the same socket, and never listens itself.
+ */
+function nativeFor(handle: Handle, uring: Uring): Handle {
+  const second = uring.duplicateDescriptor(handle.fd);
+  const native = second < 0 ? second : createNative(null, null, -1, second);
+  if (typeof native === 'number') {
+    if (second >= 0) uring.closeDescriptor(second);
+    return handle;
+  }
+  const { close } = native as Handle;
+  Object.assign(native, {
+    listen: (backlog: number) => handle.listen(backlog),
+    close() {
+      handle.close();
+      close.call(native as Handle);
+    },
+    ref: () => handle.ref(),
+    unref: () => handle.unref(),
+    fchmod: (mode: number) => handle.fchmod(mode),
+  });
+  Object.defineProperty(native, 'fd', { get: () => handle.fd });
+  handle.face = native;
+  return native as Handle;
 }
 
 /** As Node's own `onconnection`. */
@@ -272,7 +306,7 @@ function bind(
     const own = addressOf(calls, fd, 'getsockname');
     // What is no socket stays the caller's.
     if (own === undefined) return new Handle(uring, server, -1, { family: 'unix', path: '' }, -Errno.EINVAL, onClosed);
-    return new Handle(uring, server, fd, own, 0, onClosed);
+    return nativeFor(new Handle(uring, server, fd, own, 0, onClosed), uring);
   }
   const open = (where: SocketAddress): Handle => {
     let socket = -1;
@@ -290,7 +324,8 @@ function bind(
     } catch (error) {
       failure = (error as UringError).errno;
     }
-    return new Handle(uring, server, socket, where, failure, onClosed);
+    const handle = new Handle(uring, server, socket, where, failure, onClosed);
+    return failure < 0 ? handle : nativeFor(handle, uring);
   };
   if (addressType === -1) return open({ family: 'unix', path: address as string });
   if (address) {

@@ -1,8 +1,10 @@
 /** What goes away under a server of `uring/net`, or was never there. */
 
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import type net from 'node:net';
+import net from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { Uring } from '../../src/index.js';
 import * as uringNet from '../../src/net/index.js';
@@ -31,6 +33,23 @@ onLinux(`servers whose ground goes away${reason ? ` (skipped: ${reason})` : ''}`
     await closed;
     expect(events).toEqual([['AbortError', 'ABORT_ERR'], 'close']);
     expect(server.listening).toBe(false);
+  });
+
+  test('a server that is sent to a child goes on there', async () => {
+    const server = uringNet.createServer((socket) => socket.end('from the parent'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    const child = fork(fileURLToPath(new URL('../children/receive-server.mjs', import.meta.url)));
+    child.send('serve', server);
+    expect(await once(child, 'message')).toEqual(['listens', undefined]);
+    server.close();
+    await once(server, 'close');
+    let text = '';
+    for await (const data of net.connect(port, '127.0.0.1')) text += String(data);
+    expect(text).toBe('from the child');
+    child.kill();
+    await once(child, 'exit');
   });
 
   test('listening on a descriptor that is no socket is an error, and leaves it open', async () => {
