@@ -533,6 +533,78 @@ const scenarios = {
     return outcomes;
   },
 
+  /** Arguments that are unusual, and files that are no files. */
+  async oddities(name, directory) {
+    const fs = moduleOf(name);
+    const path = `${directory}/odd-${name}`;
+    nodeFs.writeFileSync(path, 'content');
+    const told = {};
+    const step = async (title, body, flags = 'r+') => {
+      const handle = await fs.open(path, flags);
+      told[title] = await outcomeOf((async () => JSON.stringify(await body(handle)))());
+      await handle.close().catch(() => undefined);
+    };
+    for (const position of [1.5, 2 ** 53, -3, Number.NaN, 2n, '1']) {
+      await step(`readv at ${position}`, (handle) => handle.readv([Buffer.alloc(3)], position));
+      await step(`writev at ${position}`, (handle) => handle.writev([Buffer.from('ab')], position));
+      await step(`read at ${position}`, (handle) => handle.read(Buffer.alloc(3), 0, 3, position));
+      await step(`write at ${position}`, (handle) => handle.write(Buffer.from('ab'), 0, 2, position));
+    }
+    await step('nothing to write', (handle) => handle.writev([Buffer.alloc(0)]), 'r');
+    await step('no buffers', (handle) => handle.writev([]), 'r');
+    await step('readFile in no encoding', (handle) => handle.readFile('buffer'));
+    await step('writeFile in no encoding', (handle) => handle.writeFile(['a'], 'buffer'));
+    await step('stat with a word', async (handle) => (await handle.stat('x')).size);
+    await step('a directory, with a signal', () => fs.readFile('/', { signal: new AbortController().signal }));
+    // Bytes of another realm.
+    const { runInNewContext } = await import('node:vm');
+    const bytes = runInNewContext('Uint8Array.from(codes)', { codes: [...Buffer.from(path)] });
+    told.foreign = await outcomeOf(
+      (async () => {
+        const stream = fs.createReadStream(bytes);
+        const writing = fs.createWriteStream(bytes, { flags: 'r+' });
+        await new Promise((resolve, reject) => writing.on('close', resolve).on('error', reject).end('C'));
+        return [`${await collect(stream)}`.length, await fs.readFile(bytes, 'utf8')].join();
+      })(),
+    );
+    // A pipe has no positions.
+    const fifo = `${path}-fifo`;
+    koffi.load(null).func('mkfifo', 'int', ['str', 'uint32_t'])(fifo, 0o600);
+    const [reader, writer] = await Promise.all([fs.open(fifo, 'r'), fs.open(fifo, 'w')]);
+    for (const [title, body] of Object.entries({
+      'fifo read': () => reader.read(Buffer.alloc(4), 0, 4, 0),
+      'fifo write': () => writer.write('x', 0),
+      'fifo readv': () => reader.readv([Buffer.alloc(4)], 0),
+      'fifo writev': () => writer.writev([Buffer.from('y')], 0),
+      'fifo truncate': () => writer.truncate(0),
+      'fifo write to the reader': () => reader.write('x'),
+    })) {
+      told[title] = await Promise.race([outcomeOf(body()), sleep(HANGS_MS, 'hangs')]);
+    }
+    await writer.write('through');
+    told['fifo read on'] = `${(await reader.read(Buffer.alloc(7), 0, 7, null)).buffer}`;
+    await reader.close();
+    await writer.close();
+    return told;
+  },
+
+  /** The caller's next statement comes after what was asked before. */
+  async order(directory) {
+    const [before, after] = [`${directory}/before`, `${directory}/after`];
+    // The first handle comes from Node.
+    await (await uringFs.open(process.argv[1])).close();
+    let lost = 0;
+    for (let count = 0; count < 100; count++) {
+      for (const ask of [uringFs.readFile, async (path) => (await uringFs.open(path)).close()]) {
+        nodeFs.writeFileSync(before, 'x');
+        const asked = ask(before);
+        nodeFs.renameSync(before, after);
+        await asked.catch(() => lost++);
+      }
+    }
+    return lost;
+  },
+
   /** Of what a rejection's stack leads to. */
   async stacks(name) {
     const fs = moduleOf(name);

@@ -596,4 +596,26 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
     await second.nop();
     await second.close();
   });
+
+  test('errors of operations on paths name them, as Node’s do', async () => {
+    await using uring = Uring.open();
+    const error = await uring.openat('/nowhere').catch((reason) => reason);
+    expect(error).toMatchObject({ message: "ENOENT: no such file or directory, openat '/nowhere'", path: '/nowhere' });
+    expect('dest' in error).toBe(false);
+    const other = await uring.renameat('/nowhere', Buffer.from('/elsewhere')).catch((reason) => reason);
+    expect(other).toMatchObject({ path: '/nowhere', dest: '/elsewhere' });
+    expect(other.message).toBe("ENOENT: no such file or directory, renameat '/nowhere' -> '/elsewhere'");
+  });
+
+  test('ticks that are shorter than the kernel can count come several together, and end', async () => {
+    await using uring = Uring.open();
+    let ticks = 0;
+    for await (const count of uring.interval(0.0001)) {
+      ticks += count;
+      if (ticks > 100_000) break;
+    }
+    let exactly = 0;
+    for await (const count of uring.interval(0.3, { count: 7 })) exactly += count;
+    expect(exactly).toBe(7);
+  });
 });

@@ -228,6 +228,15 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
     expect(ours).toEqual(nodes);
   });
 
+  test('unusual arguments, bytes of another realm, and positions on pipes', async () => {
+    const { ours, nodes } = await both<Record<string, unknown>>('oddities', directory.path);
+    expect(ours).toEqual(nodes);
+  });
+
+  test('a file is opened before the next statement can rename it', async () => {
+    expect(await child('order', directory.path)).toBe(0);
+  });
+
   test('a rejection’s stack leads to who awaits it', async () => {
     const { ours, nodes } = await both<Record<string, [string, boolean]>>('stacks');
     // Node's own do not on every version.
