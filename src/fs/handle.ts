@@ -14,6 +14,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { type Memory, op } from '../engine/index.js';
 import { linuxSyscalls } from '../syscalls/index.js';
+import { checkInteger } from '../validate.js';
 import { plainFileOptions } from './arguments.js';
 import { ringOrNone } from './backend.js';
 import { systemError } from './errors.js';
@@ -154,12 +155,15 @@ function classesOver(
         if (!ArrayBuffer.isView(view)) view = (options.buffer ?? Buffer.alloc(16_384)) as ArrayBufferView;
         ({ offset: from, length: count, position: at } = options);
       }
-      const start = typeof from === 'number' ? from : from === undefined || from === null ? 0 : Number.NaN;
-      const bytes = (count ?? view.byteLength - start) as number;
+      const start = numberOr(from, 0);
+      const bytes = numberOr(count, view.byteLength - start);
       const where = plainPosition(at);
       const file = this.fileFor('read', view, start, bytes, where);
       const uring = file === undefined ? undefined : ringOrNone();
-      if (uring === undefined) return super.read(buffer, offset, length, position);
+      if (uring === undefined) {
+        const wrong = ABORTS_ON_LENGTH ? wrongLength(count) : undefined;
+        return wrong === undefined ? super.read(buffer, offset, length, position) : Promise.reject(wrong);
+      }
       (file as OpenFile).ref();
       return uring.transfers.read(file as OpenFile, view, start, bytes, where as number, readResult);
     }
@@ -169,12 +173,14 @@ function classesOver(
       if (!isView && !isShortText(data, third)) return super.write(data, second, third, fourth);
       const view = isView ? data : Buffer.from(data as string, (third ?? 'utf8') as BufferEncoding);
       let [from, count, at] = isView ? [second, third, fourth] : [0, view.byteLength, second];
-      if (typeof from === 'object' && from !== null) {
-        if (!isPlainObject(from)) return super.write(data, second, third, fourth);
-        ({ offset: from, length: count, position: at } = from as Record<string, unknown>);
+      // As Node: `null` stands for no options, and what comes behind it counts for nothing.
+      if (typeof from === 'object') {
+        const options = from ?? {};
+        if (!isPlainObject(options)) return super.write(data, second, third, fourth);
+        ({ offset: from, length: count, position: at } = options);
       }
-      const start = typeof from === 'number' ? from : from === undefined || from === null ? 0 : Number.NaN;
-      const bytes = (count ?? view.byteLength - start) as number;
+      const start = numberOr(from, 0);
+      const bytes = numberOr(count, view.byteLength - start);
       const where = plainPosition(at);
       // What has to be copied first, a thread writes as fast.
       const isCheap = bytes <= MOST_COPIED || view.buffer instanceof SharedArrayBuffer;
@@ -254,6 +260,26 @@ function classesOver(
       return extend(handle, flags);
     },
   };
+}
+
+/** Before Node 24, a length that is no integer aborts the process. */
+const ABORTS_ON_LENGTH = Number.parseInt(process.versions.node, 10) < 24;
+
+/** The error of a length with which Node must not be asked; `undefined` if it may. */
+function wrongLength(length: unknown): Error | undefined {
+  if (length === undefined || length === null) return undefined;
+  try {
+    checkInteger('length', length, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** A number, or what stands for none; NaN for what Node is to judge. */
+function numberOr(value: unknown, none: number): number {
+  if (typeof value === 'number') return value;
+  return value === undefined || value === null ? none : Number.NaN;
 }
 
 /** A position that the ring takes: -1 for the file's own; `undefined` for what Node is to judge. */

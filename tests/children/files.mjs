@@ -550,6 +550,12 @@ const scenarios = {
       await step(`read at ${position}`, (handle) => handle.read(Buffer.alloc(3), 0, 3, position));
       await step(`write at ${position}`, (handle) => handle.write(Buffer.from('ab'), 0, 2, position));
     }
+    for (const odd of [-1, null, undefined, 2 ** 40, 0, 9]) {
+      await step(`read of ${odd}`, (handle) => handle.read(Buffer.alloc(8), 0, odd, 0));
+      await step(`read from ${odd}`, (handle) => handle.read(Buffer.alloc(8), odd, 2, 0));
+      await step(`write of ${odd}`, (handle) => handle.write(Buffer.alloc(8), 0, odd, 0));
+      await step(`write from ${odd}`, (handle) => handle.write(Buffer.alloc(8), odd, 2, 0));
+    }
     await step('nothing to write', (handle) => handle.writev([Buffer.alloc(0)]), 'r');
     await step('no buffers', (handle) => handle.writev([]), 'r');
     await step('readFile in no encoding', (handle) => handle.readFile('buffer'));
