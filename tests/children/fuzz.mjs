@@ -210,6 +210,7 @@ const TARGETS = {
     const run = methodsOf(engine, [
       'close',
       'closeDescriptor',
+      'duplicateDescriptor',
       'closeFile',
       'closeOwned',
       'closedError',
