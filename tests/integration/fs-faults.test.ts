@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import fs, { constants } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { runChild } from '../helpers/child.js';
-import { mountAll } from '../helpers/file-systems.js';
+import { type FileSystem, mountAll } from '../helpers/file-systems.js';
 import { temporaryDirectory, whyNoRing } from '../helpers/linux.js';
 import { rounds, within } from '../helpers/slow.js';
 
@@ -145,9 +145,10 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
       }
     });
 
-    test('while an engine is closed whose operation cannot be cancelled', async () => {
-      const fuse = mounts.all.find(({ name }) => name === 'FUSE with direct I/O');
-      if (fuse === undefined || fuse.whyNot !== undefined) return;
+    const fuse = mounts.all.find(({ name }) => name === 'FUSE with direct I/O') as FileSystem;
+    const noFuse = fuse.whyNot === undefined ? '' : ` (skipped: ${fuse.whyNot})`;
+
+    (noFuse === '' ? test : test.skip)(`while an engine is closed whose operation cannot be cancelled${noFuse}`, async () => {
       const server = mergerfsFor(fuse.path);
       fs.writeFileSync(`${fuse.path}/stuck`, 'x');
       const { worst, took } = await child<{ worst: number; took: number }>('stuck', `${fuse.path}/stuck`, String(server));
@@ -191,8 +192,7 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
     });
 
     test('of workers that are terminated: no descriptor, and the process goes on', async () => {
-      // Opened by Node itself, an `open` that is under way leaves its descriptor as well.
-      expect(await child('workers', String(rounds(60)), text)).toEqual({ left: expect.any(Number) });
+      expect(await child('workers', String(rounds(60)), text)).toEqual({ left: 0 });
     });
   });
 
