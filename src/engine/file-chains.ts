@@ -33,6 +33,9 @@ const FIRST_SIZE = 60 * 1024;
 /** What the second can, which is there to see the end. */
 const SECOND_SIZE = 4 * 1024;
 
+/** What a chain has read when there is more: all of this, unless the file answers with less than it has, as fifos and files of /proc do. */
+export const CHAIN_SIZE = FIRST_SIZE + SECOND_SIZE;
+
 /** The kernel's answers to a chain that writes: 0 or more, or `-errno`. */
 export interface FileChain {
   readonly open: number;
@@ -168,7 +171,7 @@ class Reader {
     private readonly slots: FileSlots,
     private readonly idle: Reader[],
   ) {
-    this.block = core.pool.take(FIRST_SIZE + SECOND_SIZE);
+    this.block = core.pool.take(CHAIN_SIZE);
   }
 
   start(slot: number, path: Path, flags: number, sink: ReadSink<unknown>, settle: Settle<unknown>): void {

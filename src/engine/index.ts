@@ -4,7 +4,7 @@ export type { BufferPool, PooledBuffer } from './buffers.js';
 export type { Chunk } from './chunk.js';
 export { deliver } from './deliver.js';
 export { AbortError } from './errors.js';
-export type { FileChain, FileChains, ReadSink } from './file-chains.js';
+export { CHAIN_SIZE, type FileChain, type FileChains, type ReadSink } from './file-chains.js';
 export type { LinkOptions, LinkResult, LinkResults } from './link.js';
 export type { Message } from './message.js';
 export type { MultishotIterator } from './multishot.js';

@@ -9,7 +9,8 @@
 
 import { constants, type OpenMode, type PathLike, type Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { type Block, fileInSlot, op, type Path, type ReadSink, type Uring } from '../engine/index.js';
+import { isMainThread } from 'node:worker_threads';
+import { type Block, CHAIN_SIZE, fileInSlot, op, type Path, type ReadSink, type Uring } from '../engine/index.js';
 import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
 import { ringForChains } from './backend.js';
@@ -31,6 +32,9 @@ const NAMES_PATH = Number.parseInt(process.versions.node, 10) >= 26;
 /** Pieces of a large file, and how many of them at once. */
 const PIECE = 1024 * 1024;
 const AT_ONCE = 4;
+
+/** The largest piece of a file whose size is not known. */
+const MOST_AT_ONCE = 4 * PIECE;
 
 const count = (bytes: number) => bytes;
 
@@ -128,6 +132,8 @@ async function readOn(
   options: FileOptions,
   errorOf: (res: number) => Error,
 ): Promise<Buffer | string | undefined> {
+  // Terminated in the wrong moment, a worker would leave the descriptor that tells the size.
+  if (!isMainThread && start.length === CHAIN_SIZE) return finish(await readToEnd(uring, slot, start, errorOf), options.encoding);
   const known = await statOf(uring, slot);
   if (known?.stats.isFile()) {
     // The kernel gives each read of what is made up to a worker.
@@ -166,6 +172,20 @@ async function statOf(uring: Uring, slot: number): Promise<{ readonly stats: Sta
   } finally {
     // As it was made: Node knows nothing of it.
     uring.closeDescriptor(fd);
+  }
+}
+
+/** All of a file of unknown size, whose start has been read, in pieces that grow. */
+async function readToEnd(uring: Uring, slot: number, start: Buffer, errorOf: (res: number) => Error): Promise<Buffer> {
+  const file = fileInSlot(slot, errorOf);
+  const parts = [start];
+  for (let total = start.length; ; ) {
+    const piece = Buffer.allocUnsafeSlow(Math.min(3 * total, MOST_AT_ONCE));
+    const bytes = await uring.transfers.read(file, piece, 0, piece.length, total, count);
+    total += bytes;
+    if (total > MAX_SIZE) throw tooLarge(total);
+    parts.push(piece.subarray(0, bytes));
+    if (bytes < piece.length) return Buffer.concat(parts, total);
   }
 }
 

@@ -216,12 +216,11 @@ function threadEndHooks(libc: KoffiLibrary): Syscalls['closeAtThreadEnd'] {
 
 function nothing(): void {}
 
-// koffi aborts the process when a worker is ended while koffi is loaded, declares a function or makes its first view: from then on its calls into
-// V8 fail, and it takes no failure. So a worker does all of this when the module is imported, before anybody can know that it runs.
+// koffi aborts the process when a worker is terminated while koffi is loaded or declares a function: from then on its calls into V8 fail,
+// and it takes no failure. So a worker does this when the module is imported, before anybody can know that it runs.
 if (!isMainThread) {
   try {
-    const shim = linuxSyscalls();
-    shim.viewOf(shim.addressOf(new Uint8Array(64)), 64);
+    linuxSyscalls();
   } catch {
     // The first use says why.
   }
