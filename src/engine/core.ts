@@ -57,6 +57,9 @@ const COMPLETIONS_PER_LOOK = 16;
 /** After the kernel was short of memory. */
 const RETRY_MS = 1;
 
+/** How often the kernel is entered at most for the end of what was cancelled: once is enough, unless it is short of memory. */
+const MOST_TRIES = 100;
+
 const FIRST_SLOTS = 256;
 
 /** How soon a cancellation that found nothing is tried again, at first and at last. */
@@ -395,6 +398,15 @@ export class Core {
    */
   submitNow(): void {
     if (!this.isDead) this.submit();
+  }
+
+  /** Enters the kernel until an operation that was cancelled is over. */
+  settleNow(request: Request): void {
+    for (let tries = 0; tries < MOST_TRIES && request.slot >= 0 && !this.isDead; tries++) {
+      if (tries > 0) this.owedEvents = EnterFlag.GETEVENTS;
+      this.submit();
+      this.reap();
+    }
   }
 
   /** Shows the kernel what was committed, and settles what is complete. */

@@ -7,7 +7,7 @@
 import net from 'node:net';
 import { backend, type Configuration, configure } from './backend.js';
 import { type ConnectionListener, overRing, Server, type ServerOptions } from './server.js';
-import { normalizeArgs, Socket, type SocketOptions } from './socket.js';
+import { Socket, type SocketOptions } from './socket.js';
 
 /** See `net.createServer` of Node's documentation. */
 export function createServer(connectionListener?: ConnectionListener): Server;
@@ -17,17 +17,22 @@ export function createServer(options?: ServerOptions | ConnectionListener, conne
 }
 
 /** A new {@link Socket} that connects. See `net.connect` of Node's documentation. */
-export function connect(options: net.NetConnectOpts & SocketOptions, connectionListener?: () => void): Socket;
-export function connect(port: number, host?: string, connectionListener?: () => void): Socket;
-export function connect(port: number, connectionListener?: () => void): Socket;
-export function connect(path: string, connectionListener?: () => void): Socket;
-export function connect(...args: unknown[]): Socket {
-  const [options, listener] = normalizeArgs(args);
-  const socket = new Socket(options as SocketOptions);
-  const { timeout } = options as { timeout?: number };
-  if (timeout) socket.setTimeout(timeout);
-  return socket.connect(options, listener);
+export function connect(options: net.NetConnectOpts & SocketOptions, connectionListener?: () => void): net.Socket;
+export function connect(port: number, host?: string, connectionListener?: () => void): net.Socket;
+export function connect(port: number, connectionListener?: () => void): net.Socket;
+export function connect(path: string, connectionListener?: () => void): net.Socket;
+export function connect(...args: unknown[]): net.Socket {
+  const normalized = normalizeArgs(args);
+  const [options] = normalized;
+  const socket = new Socket(options);
+  if (options.timeout) socket.setTimeout(options.timeout);
+  // What is normalized already is taken as it is.
+  return (socket.connect as (normalized: unknown) => net.Socket)(normalized);
 }
+
+const { _normalizeArgs: normalizeArgs } = net as unknown as {
+  _normalizeArgs(args: readonly unknown[]): [options: SocketOptions & { timeout?: number }, listener: unknown];
+};
 
 export const createConnection = connect;
 
@@ -50,22 +55,15 @@ export type { Configuration, ConnectionListener, ServerOptions, SocketOptions };
 export { backend, configure, overRing, Server, Socket };
 
 export default {
-  BlockList,
+  // Whatever else this version of Node has.
+  ...net,
   Server,
   Socket,
-  SocketAddress,
   Stream,
   backend,
   configure,
   connect,
   createConnection,
   createServer,
-  getDefaultAutoSelectFamily,
-  getDefaultAutoSelectFamilyAttemptTimeout,
-  isIP,
-  isIPv4,
-  isIPv6,
   overRing,
-  setDefaultAutoSelectFamily,
-  setDefaultAutoSelectFamilyAttemptTimeout,
 };

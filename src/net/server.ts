@@ -8,39 +8,32 @@
  * @module
  */
 
-import { chmodSync, statSync } from 'node:fs';
+import { AsyncResource } from 'node:async_hooks';
+import http from 'node:http';
 import net from 'node:net';
 import { Server as TlsServer } from 'node:tls';
-import type { Uring } from '../engine/index.js';
+import { deliver, type Uring } from '../engine/index.js';
 import { Listener } from '../sockets/listen.js';
 import { literal } from '../sockets/resolve.js';
 import { addressOf, bindTo, createSocket, type SocketAddress } from '../sockets/socket.js';
-import { type SocketSettings, STREAM_OPTIONS } from '../sockets/socket-options.js';
-import { Errno, type UringError } from '../syscalls/index.js';
-import { timers } from '../timers.js';
+import { STREAM_OPTIONS } from '../sockets/socket-options.js';
+import type { UringError } from '../syscalls/index.js';
 import { ring } from './backend.js';
 import { errnoException } from './errors.js';
-import { CONNECTED, type CountingServer, Socket } from './socket.js';
+import { readByRing } from './handles.js';
+import { connectionHandle, createServerHandle, type NativeHandle } from './natives.js';
 
 /** `flags` of `_listen2`. */
 const UV_TCP_IPV6ONLY = 1;
 
-/** `mode` of `fchmod`. */
-const UV_READABLE = 1;
-const UV_WRITABLE = 2;
+/** Whether `listen` of this Node knows `reusePort`. */
+const KNOWS_REUSE_PORT = Number.parseInt(process.versions.node, 10) >= 23;
 
 /** What Node's servers have that is not in their documentation, or not in the types of this version. */
-interface Internals extends CountingServer {
-  _handle: Handle | null;
+interface Internals {
+  _handle: NativeHandle | null;
   _listen2(...args: ListenArguments): void;
-  allowHalfOpen: boolean;
-  pauseOnConnect: boolean;
-  noDelay: boolean;
-  keepAlive: boolean;
-  /** Seconds. */
-  keepAliveInitialDelay: number;
-  highWaterMark: number | undefined;
-  blockList?: net.BlockList | undefined;
+  _emitCloseIfDrained(): void;
 }
 
 type ListenArguments = [
@@ -52,189 +45,104 @@ type ListenArguments = [
   flags: number | undefined,
 ];
 
-/** What the server calls its handle. */
-class Handle {
-  /** Of TCP only: Node asks for its name otherwise. */
-  getsockname: ((out: Record<string, unknown>) => number) | undefined;
-  /** What the server has in its `_handle`. */
-  face: object = this;
+/** Where nothing of the program's is. */
+const OUTSIDE = new AsyncResource('URING');
+
+/**
+ * Takes the connections of a handle of libuv's that listens: the handle's methods are replaced, and libuv never looks at it. It has a second descriptor
+ * of the same socket, so that closing one does not wait for the other.
+ */
+class Acceptor {
   private listener: Listener | undefined;
+  private readonly context = new AsyncResource('URINGSERVER');
 
   constructor(
     private readonly uring: Uring,
     private readonly server: net.Server & Internals,
-    private readonly fd_: number,
-    private readonly address: SocketAddress,
-    /** What binding has failed with. */
-    private readonly failure: number,
+    private readonly handle: NativeHandle,
+    private readonly onListening: () => void,
     private readonly onClosed: () => void,
   ) {
-    if (address.family !== 'unix') {
-      this.getsockname = (out) => {
-        const own = addressOf(uring.sockets.calls, fd_, 'getsockname');
-        if (own === undefined) return -Errno.EBADF;
-        if (own.family !== 'unix') Object.assign(out, { address: own.address, family: own.family, port: own.port });
-        return 0;
-      };
-    }
+    const { listen, close, ref, unref } = handle;
+    Object.assign(handle, {
+      listen: (backlog: number) => this.listen(backlog, listen),
+      close: (done?: () => void) => {
+        void this.close();
+        close.call(handle, done);
+      },
+      ref: () => {
+        ref.call(handle);
+        this.listener?.ref();
+      },
+      unref: () => {
+        unref.call(handle);
+        this.listener?.unref();
+      },
+    });
   }
 
-  get fd(): number {
-    return this.listener?.fd ?? this.fd_;
-  }
-
-  /** Node calls it, and tells what it fails with. */
-  listen(backlog: number): number {
-    if (this.failure < 0) return this.failure;
-    const result = this.uring.sockets.calls.listen(this.fd_, backlog);
+  private listen(backlog: number, native: NativeHandle['listen']): number {
+    const { uring, handle } = this;
+    const { calls } = uring.sockets;
+    const local = addressOf(calls, handle.fd, 'getsockname');
+    // libuv tells here what binding has failed with.
+    if (local === undefined || (local.family !== 'unix' && local.port === 0)) return native.call(handle, backlog);
+    const result = calls.listen(handle.fd, backlog);
     if (result < 0) return result;
-    this.listener = new Listener(this.uring, this.fd_, this.address);
+    const second = uring.duplicateDescriptor(handle.fd);
+    if (second < 0) return second;
+    this.listener = new Listener(uring, second, local);
+    this.onListening();
+    if (!handle.hasRef()) this.listener.unref();
     void this.accept(this.listener);
     return 0;
   }
 
-  close(): void {
-    if (this.listener !== undefined) void this.listener.close().then(this.onClosed);
-    else {
-      if (this.fd_ >= 0) this.uring.closeDescriptor(this.fd_);
-      this.onClosed();
-    }
-  }
-
-  ref(): void {
-    this.listener?.ref();
-  }
-
-  unref(): void {
-    this.listener?.unref();
-  }
-
-  fchmod(mode: number): number {
-    const { address } = this;
-    if (address.family !== 'unix') return -Errno.EINVAL;
-    try {
-      const more = (mode & UV_READABLE ? 0o444 : 0) | (mode & UV_WRITABLE ? 0o222 : 0);
-      chmodSync(address.path, (statSync(address.path).mode & 0o777) | more);
-      return 0;
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).errno ?? -Errno.EINVAL;
-    }
+  private async close(): Promise<void> {
+    if (this.listener === undefined) return;
+    await this.listener.close();
+    this.onClosed();
   }
 
   private async accept(listener: Listener): Promise<void> {
+    const reads = !wantsHandles(this.server);
+    const byEvents = this.server instanceof http.Server;
     try {
-      for (let fd = await listener.acceptDescriptor(); fd !== null; fd = await listener.acceptDescriptor()) this.tell(fd);
+      for (let fd = await listener.acceptDescriptor(); fd !== null; fd = await listener.acceptDescriptor()) {
+        // Connections that come have no context, as in Node.
+        const handle = OUTSIDE.runInAsyncScope(() => {
+          const made = connectionHandle(this.handle, fd);
+          if (made !== undefined && reads) readByRing(this.uring, made, byEvents);
+          return made;
+        });
+        if (handle === undefined) this.uring.closeDescriptor(fd);
+        else deliver(() => this.tell(handle));
+      }
     } catch (error) {
       const { errno } = error as UringError;
       // Without a number it is the engine that has gone, and the error says why. No connection will come any more.
-      timers.nextTick(() => {
-        if (this.server._handle === this.face) this.server.close();
+      deliver(() => {
+        if (this.server._handle === this.handle) this.server.close();
         this.server.emit('error', errno === undefined ? error : errnoException(errno, 'accept'));
       });
     }
   }
 
-  private tell(fd: number): void {
-    try {
-      onConnection(this.server, this.uring, fd);
-    } catch (error) {
-      // What listeners throw is the program's, and the next connection comes all the same.
-      timers.nextTick(() => {
-        throw error;
-      });
-    }
+  /** Node's own `onconnection` makes the socket. */
+  private tell(client: NativeHandle): void {
+    const { handle } = this;
+    if (this.server._handle === handle) this.context.runInAsyncScope(() => handle.onconnection?.(0, client));
+    else client.close();
   }
-}
-
-/** What Node makes handles of descriptors with; not in its documentation. */
-const { _createServerHandle: createNative } = net as unknown as {
-  _createServerHandle(address: null, port: null, addressType: -1, fd: number): object | number;
-};
-
-/**
- * One of libuv's handles with our methods in place of its own. What travels to other processes (`child.send(message, server)`) is looked for inside of it,
- * by Node's native code, which anything else would crash. It has a second descriptor of the same socket, and never listens itself.
- */
-function nativeFor(handle: Handle, uring: Uring): Handle {
-  const second = uring.duplicateDescriptor(handle.fd);
-  const native = second < 0 ? second : createNative(null, null, -1, second);
-  if (typeof native === 'number') {
-    if (second >= 0) uring.closeDescriptor(second);
-    return handle;
-  }
-  const { close } = native as Handle;
-  Object.assign(native, {
-    listen: (backlog: number) => handle.listen(backlog),
-    close() {
-      handle.close();
-      close.call(native as Handle);
-    },
-    ref: () => handle.ref(),
-    unref: () => handle.unref(),
-    fchmod: (mode: number) => handle.fchmod(mode),
-  });
-  Object.defineProperty(native, 'fd', { get: () => handle.fd });
-  handle.face = native;
-  return native as Handle;
-}
-
-/** As Node's own `onconnection`. */
-function onConnection(server: net.Server & Internals, uring: Uring, fd: number): void {
-  const { calls } = uring.sockets;
-  const isFull = Boolean(server.maxConnections) && server._connections >= server.maxConnections;
-  const isBlocked = () => {
-    const peer = server.blockList === undefined ? undefined : addressOf(calls, fd, 'getpeername');
-    return (
-      peer !== undefined &&
-      peer.family !== 'unix' &&
-      server.blockList?.check(peer.address, peer.family === 'IPv6' ? 'ipv6' : 'ipv4')
-    );
-  };
-  if (isFull || isBlocked()) {
-    const [local, remote] = [addressOf(calls, fd, 'getsockname'), addressOf(calls, fd, 'getpeername')];
-    uring.closeDescriptor(fd);
-    server.emit(
-      'drop',
-      isFull && local?.family !== 'unix' ? { ...dropInfo('local', local), ...dropInfo('remote', remote) } : undefined,
-    );
-    return;
-  }
-  const { noDelay, keepAlive, keepAliveInitialDelay, highWaterMark } = server;
-  const options = {
-    allowHalfOpen: server.allowHalfOpen,
-    pauseOnCreate: server.pauseOnConnect,
-    readableHighWaterMark: highWaterMark,
-    writableHighWaterMark: highWaterMark,
-  };
-  const delay = 1000 * keepAliveInitialDelay;
-  const socket = wantsHandles(server)
-    ? nodeSocket(fd, options, noDelay, keepAlive, delay)
-    : new Socket({ ...options, [CONNECTED]: fd, uring, noDelay, keepAlive, keepAliveInitialDelay: delay });
-  server._connections++;
-  Object.assign(socket, { server, _server: server });
-  server.emit('connection', socket as unknown as net.Socket);
 }
 
 /**
- * Whether a server lays a protocol of its own over handles of libuv's: TLS and HTTP/2. Over any other stream Node does it in JavaScript, loses
- * addresses, options and half-closes on the way, and takes several times as long. There the ring accepts, and Node does the rest.
+ * Whether a server lays a protocol of its own over handles of libuv's: TLS and HTTP/2, whose native code reads for itself. There the ring accepts, and
+ * Node does the rest.
  */
 function wantsHandles(server: net.Server): boolean {
   // Node does not export the class of HTTP/2 servers without TLS.
   return server instanceof TlsServer || typeof (server as { updateSettings?: unknown }).updateSettings === 'function';
-}
-
-/** One of Node's own sockets for a descriptor that the ring has accepted, as Node's `onconnection` makes it. */
-function nodeSocket(fd: number, options: object, noDelay: boolean, keepAlive: boolean, delay: number): net.Socket {
-  const socket = new net.Socket({ ...options, fd, readable: true, writable: true });
-  if (noDelay) socket.setNoDelay(true);
-  if (keepAlive) socket.setKeepAlive(true, delay);
-  return socket;
-}
-
-function dropInfo(whose: 'local' | 'remote', address: SocketAddress | undefined): Record<string, unknown> {
-  if (address === undefined || address.family === 'unix') return {};
-  return { [`${whose}Address`]: address.address, [`${whose}Port`]: address.port, [`${whose}Family`]: address.family };
 }
 
 /** Which options of `listen` do not get as far as `_listen2`. */
@@ -263,7 +171,8 @@ interface MoreListenOptions {
 export function overRing<Server extends net.Server>(server: Server, uring?: Uring): Server {
   const own = server as unknown as net.Server & Internals;
   const listen = own.listen as (...args: unknown[]) => typeof own;
-  let closing = 0;
+  /** Listeners that have not closed their descriptors. */
+  let open = 0;
   let reusePort = false;
   /** Of the next `listen`; `undefined` for Node's own way. */
   let engine: Uring | undefined;
@@ -274,80 +183,57 @@ export function overRing<Server extends net.Server>(server: Server, uring?: Urin
       return listen.apply(own, args);
     },
     _listen2(...args: ListenArguments) {
-      if (own._handle === null && engine !== undefined) {
-        closing++;
-        own._handle = bind(own, engine, args, reusePort, () => {
-          closing--;
+      const handle = own._handle === null && engine !== undefined ? bind(engine, args, reusePort) : undefined;
+      if (handle !== undefined) {
+        own._handle = handle;
+        const onListening = () => void open++;
+        const onClosed = () => {
+          open--;
           own._emitCloseIfDrained();
-        });
+        };
+        new Acceptor(engine as Uring, own, handle, onListening, onClosed);
       }
       listen2.apply(own, args);
     },
     // Its address is free again when it says that it is closed.
     _emitCloseIfDrained() {
       const isOpen = own._handle !== null;
-      if (isOpen || closing === 0) emitCloseIfDrained.call(own);
+      if (isOpen || open === 0) emitCloseIfDrained.call(own);
     },
   };
   const { _listen2: listen2, _emitCloseIfDrained: emitCloseIfDrained } = own;
   return Object.assign(server, methods);
 }
 
-function bind(
-  server: net.Server & Internals,
-  uring: Uring,
-  args: ListenArguments,
-  reusePort: boolean,
-  onClosed: () => void,
-): Handle {
+/** The handle that Node would make; `undefined` when it cannot be made, which Node is to find out and tell. */
+function bind(uring: Uring, args: ListenArguments, reusePort: boolean): NativeHandle | undefined {
   const [address, port, addressType, , fd, flags = 0] = args;
-  const { calls } = uring.sockets;
-  if (typeof fd === 'number') {
-    const own = addressOf(calls, fd, 'getsockname');
-    // What is no socket stays the caller's.
-    if (own === undefined) return new Handle(uring, server, -1, { family: 'unix', path: '' }, -Errno.EINVAL, onClosed);
-    return nativeFor(new Handle(uring, server, fd, own, 0, onClosed), uring);
-  }
-  const open = (where: SocketAddress): Handle => {
-    let socket = -1;
-    let failure = 0;
-    try {
-      socket = createSocket(calls, where.family);
-      const settings: SocketSettings = where.family === 'unix' ? {} : { reuseAddress: true };
-      const ipv6Only = where.family === 'IPv6' && (flags & UV_TCP_IPV6ONLY) !== 0;
-      STREAM_OPTIONS.apply(calls, socket, {
-        ...settings,
-        ...(ipv6Only ? { ipv6Only } : {}),
-        ...(reusePort ? { reusePort } : {}),
-      });
-      bindTo(calls, socket, where);
-    } catch (error) {
-      failure = (error as UringError).errno;
-    }
-    const handle = new Handle(uring, server, socket, where, failure, onClosed);
-    return failure < 0 ? handle : nativeFor(handle, uring);
+  const open = (where: string | null, type: ListenArguments[2]): NativeHandle | undefined => {
+    const handle =
+      reusePort && !KNOWS_REUSE_PORT && where !== null && type !== -1
+        ? bindReusablePort(uring, literal(where, port as number), flags)
+        : createServerHandle(where, port, type, fd, flags);
+    if (typeof handle === 'number') return undefined;
+    args[0] = where;
+    args[2] = type;
+    return handle;
   };
-  if (addressType === -1) return open({ family: 'unix', path: address as string });
-  if (address) {
-    return open(literal(address, port as number));
-  }
+  if (address || typeof fd === 'number') return open(address, addressType);
   // Both, where there is IPv6.
-  args[0] = hasIPv6(uring) ? '::' : '0.0.0.0';
-  args[2] = args[0] === '::' ? 6 : 4;
-  return open(literal(args[0], port as number));
+  return open('::', 6) ?? open('0.0.0.0', 4);
 }
 
-function hasIPv6(uring: Uring): boolean {
+function bindReusablePort(uring: Uring, where: SocketAddress, flags: number): NativeHandle | number {
   const { calls } = uring.sockets;
-  let fd = -1;
+  const fd = createSocket(calls, where.family);
   try {
-    fd = createSocket(calls, 'IPv6');
-    bindTo(calls, fd, { family: 'IPv6', address: '::', port: 0 });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    if (fd >= 0) uring.closeDescriptor(fd);
+    const ipv6Only = where.family === 'IPv6' && (flags & UV_TCP_IPV6ONLY) !== 0;
+    STREAM_OPTIONS.apply(calls, fd, { reuseAddress: true, reusePort: true, ...(ipv6Only ? { ipv6Only } : {}) });
+    bindTo(calls, fd, where);
+    return createServerHandle(null, null, null, fd);
+  } catch (error) {
+    uring.closeDescriptor(fd);
+    return (error as UringError).errno;
   }
 }
 
@@ -357,15 +243,34 @@ export interface ServerOptions extends net.ServerOpts {
   readonly uring?: Uring | undefined;
 }
 
-/** `net.Server` with {@link Socket}s. See Node's documentation; `instanceof net.Server` holds. */
-export class Server extends net.Server {
-  constructor(options?: ServerOptions | ConnectionListener, connectionListener?: ConnectionListener) {
-    const given = typeof options === 'function' ? {} : (options ?? {});
-    const listener = typeof options === 'function' ? options : connectionListener;
-    super(given, listener as ((socket: unknown) => void) | undefined);
-    overRing(this, given.uring);
-  }
+/** As `net.Server`: with `new` or without. */
+export interface ServerConstructor {
+  new (options?: ServerOptions | ConnectionListener, connectionListener?: ConnectionListener): net.Server;
+  (options?: ServerOptions | ConnectionListener, connectionListener?: ConnectionListener): net.Server;
+  readonly prototype: net.Server;
 }
 
+/** A server of Node's whose connections come over the ring. */
+export type Server = net.Server;
+
+/** `net.Server` over the ring. See Node's documentation. */
+export const Server = function Server(
+  this: net.Server | undefined,
+  options?: ServerOptions | ConnectionListener,
+  connectionListener?: ConnectionListener,
+): net.Server {
+  if (this === undefined || !Object.prototype.isPrototypeOf.call(Server.prototype, this)) {
+    return new (Server as ServerConstructor)(options, connectionListener);
+  }
+  const nodes = net.Server as unknown as (this: net.Server, options: unknown, listener: unknown) => void;
+  nodes.call(this, options, connectionListener);
+  return overRing(this, typeof options === 'object' ? options.uring : undefined);
+} as unknown as ServerConstructor;
+
+Object.setPrototypeOf(Server, net.Server);
+Object.setPrototypeOf(Server.prototype, net.Server.prototype);
+Object.defineProperty(Server.prototype, 'constructor', { value: Server, configurable: true, writable: true });
+Object.defineProperty(Server, Symbol.hasInstance, { value: (value: unknown) => value instanceof net.Server, configurable: true });
+
 /** Who is told of connections. */
-export type ConnectionListener = (socket: Socket) => void;
+export type ConnectionListener = (socket: net.Socket) => void;

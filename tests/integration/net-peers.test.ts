@@ -64,7 +64,6 @@ test.each(['environment', 'configure'])('without io_uring: a fallback that was a
     backend: 'node',
     answer: '/a of Node',
     text: 'text',
-    kind: 'of Node',
     warnings: ['URING_FALLBACK'],
   });
 });

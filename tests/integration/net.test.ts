@@ -608,21 +608,3 @@ describe('the same as node:net', () => {
     expect(actual).toEqual(expected);
   });
 });
-
-test('a socket that is connected, or about to be, does not connect again', async () => {
-  const server = uringNet.createServer((socket) => socket.on('error', () => undefined).resume());
-  await listening(server, 0, HOST);
-  const { port } = server.address() as nodeNet.AddressInfo;
-  for (const [code, ready] of [
-    ['EISCONN', true],
-    ['EALREADY', false],
-  ] as const) {
-    const socket = uringNet.connect(port, HOST);
-    if (ready) await once(socket, 'connect');
-    socket.connect(port, HOST);
-    const [error] = await once(socket, 'error');
-    expect(error).toMatchObject({ code, syscall: 'connect', address: HOST, port });
-  }
-  server.close();
-  await closed(server);
-});

@@ -68,6 +68,11 @@ export class StreamSockets {
     this.engine.core.reference(request, wanted);
   }
 
+  /** Enters the kernel until an operation that was cancelled is over, with what it has brought until then. */
+  settleNow(request: Request): void {
+    this.engine.core.settleNow(request);
+  }
+
   /** Has an endpoint told of the engine's end, until {@link remove}. */
   add(endpoint: Endpoint): void {
     this.engine.iterators.add(endpoint);
