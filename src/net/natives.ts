@@ -61,7 +61,7 @@ export function ownerOf(handle: NativeHandle): net.Socket | undefined {
   return owner && (handle as never)[owner];
 }
 
-/** A handle for a connection that was accepted, which owns the descriptor. `undefined` when the descriptor is of no use. */
+/** A handle for a connection that a server's handle has accepted. It owns the descriptor. Returns `undefined` when the descriptor is of no use. */
 export function connectionHandle(server: NativeHandle, fd: number): NativeHandle | undefined {
   const handle = new (server.constructor as NativeClass)(TYPE_SOCKET);
   if (handle.open(fd) === 0) return handle;

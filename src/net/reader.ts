@@ -1,13 +1,13 @@
 /**
  * Reading a connection of Node's by the ring.
  *
- * A `net.Socket` stays as Node has made it, on a handle of libuv's: it connects, writes and ends as ever. Its reading is the ring's: one
- * operation that goes on for as long as the socket wants data, into buffers that all connections share.
+ * A `net.Socket` stays as Node has made it, on a handle of libuv's: it connects, writes and ends as ever. Only its reading is the ring's for a
+ * while (`who-reads.ts` decides when): one operation that goes on for as long as the socket wants data, into buffers that all connections share.
  *
  * ```text
  *   handle.readStart()   Receiver armed --chunk--> copied --deliver()--> socket.push(), as Node's own onStreamRead does
  *   handle.readStop()    cancelled; what has come meanwhile waits
- *   handOver()           cancelled at once; from then on libuv reads, for whoever has asked for the handle itself
+ *   handOver()           cancelled at once; libuv reads for ever, for whoever works on the handle itself
  * ```
  *
  * @module
@@ -19,6 +19,7 @@ import { type Chunk, deliver, type Endpoint, type Receiver, type ReceiveSink, ty
 import { Errno, type UringError } from '../syscalls/index.js';
 import { errnoException } from './errors.js';
 import { type NativeHandle, ownerOf } from './natives.js';
+import { ReadingProperty } from './reading-property.js';
 
 /** What has come: data, the end, or an error. */
 type Arrival = Buffer | typeof END | Error;
@@ -33,62 +34,59 @@ type Owner = net.Socket & { _unrefTimer(): void; _readableState: { sync: boolean
 
 /** The reading of one handle. */
 export class Reader implements ReceiveSink, Endpoint {
-  /** What Node asks and sets as `handle.reading`. */
-  isReading = false;
-  /** As Node's `handle.bytesRead`. */
+  /** Bytes that the ring has read. */
   bytesRead = 0;
-  private isNative = false;
+  /** Who reads. */
+  by: 'libuv' | 'ring' = 'libuv';
+  /** It stays libuv's. */
+  isFixed = false;
   private wanted = false;
   private scheduled = false;
   private receiver: Receiver | undefined;
+  private readonly reading: ReadingProperty;
   private readonly arrivals: Arrival[] = [];
   private readonly context = new AsyncResource('URINGSOCKET');
 
   /**
-   * @param handle whose methods call this object.
+   * In the context in which the program is to be told of data.
+   *
+   * @param handle whose methods are to call this object.
    * @param native its own methods.
+   * @throws as `sockets.receiver`.
    */
   constructor(
     private readonly uring: Uring,
     private readonly handle: NativeHandle,
     private readonly native: NativeHandle,
-  ) {}
-
-  /** Whether the ring has been told to read. */
-  get started(): boolean {
-    return this.receiver !== undefined;
+  ) {
+    const { sockets } = uring;
+    this.receiver = sockets.receiver(handle.fd, this);
+    if (!handle.hasRef()) sockets.reference(this.receiver, false);
+    sockets.add(this);
+    this.reading = new ReadingProperty(handle, () => this.handOver());
   }
 
   private get socket(): Owner | undefined {
     return ownerOf(this.handle) as Owner | undefined;
   }
 
-  /** `handle.readStart()`. */
-  start(): number {
-    if (this.isNative) return this.native.readStart.call(this.handle);
-    this.wanted = true;
-    try {
-      this.receiver ??= this.begin();
-    } catch {
-      // The engine closes, or has no memory for buffers.
-      return this.becomeNative();
-    }
-    this.schedule();
-    this.receiver.start();
-    return 0;
+  /** Whether Node has started it. */
+  get isReading(): boolean {
+    return this.by === 'ring' ? this.reading.value : Boolean(this.handle.reading);
   }
 
-  private begin(): Receiver {
-    const { sockets } = this.uring;
-    const receiver = sockets.receiver(this.handle.fd, this);
-    sockets.add(this);
-    if (!this.handle.hasRef()) sockets.reference(receiver, false);
-    return receiver;
+  /** `handle.readStart()`. */
+  start(): number {
+    if (this.by === 'libuv') return this.native.readStart.call(this.handle);
+    this.wanted = true;
+    this.schedule();
+    this.receiver?.start();
+    return 0;
   }
 
   /** `handle.readStop()`. */
   stop(): number {
-    if (this.isNative) return this.native.readStop.call(this.handle);
+    if (this.by === 'libuv') return this.native.readStop.call(this.handle);
     this.wanted = false;
     this.receiver?.stop();
     return 0;
@@ -99,14 +97,22 @@ export class Reader implements ReceiveSink, Endpoint {
     if (this.receiver !== undefined) this.uring.sockets.reference(this.receiver, wanted);
   }
 
-  /** Has libuv read from the start: data goes into one buffer of the program's. */
-  useNative(): void {
-    this.isNative = true;
+  /** The ring reads what libuv has read until now. */
+  changeToRing(): void {
+    if (this.isFixed || this.by === 'ring') return;
+    this.native.readStop.call(this.handle);
+    this.reading.value = true;
+    this.reading.put();
+    this.by = 'ring';
+    this.start();
   }
 
-  private becomeNative(): number {
-    this.isNative = true;
-    return this.native.readStart.call(this.handle);
+  /** libuv reads, unless something has come already, which it must not overtake. */
+  changeToLibuv(): void {
+    if (this.by === 'libuv' || !this.wanted) return;
+    this.withdraw();
+    if (this.arrivals.length === 0) this.becomeLibuvs();
+    else this.receiver?.start();
   }
 
   /**
@@ -114,8 +120,8 @@ export class Reader implements ReceiveSink, Endpoint {
    * where TLS and HTTP/2 look for it.
    */
   handOver(): void {
-    if (this.isNative) return;
-    this.isNative = true;
+    this.isFixed = true;
+    if (this.by === 'libuv') return;
     this.withdraw();
     const { socket } = this;
     const state = socket?._readableState;
@@ -127,10 +133,16 @@ export class Reader implements ReceiveSink, Endpoint {
       state.sync = true;
       socket?.push(arrival);
     }
+    this.becomeLibuvs();
+  }
+
+  private becomeLibuvs(): void {
+    this.by = 'libuv';
+    this.reading.remove();
     if (this.wanted) this.native.readStart.call(this.handle);
   }
 
-  /** The ring does not read from now on, not even what is under way. */
+  /** The ring stops reading, what is under way included. */
   withdraw(): void {
     const { receiver } = this;
     if (receiver === undefined) return;
@@ -144,12 +156,9 @@ export class Reader implements ReceiveSink, Endpoint {
     this.receiver = undefined;
     this.wanted = false;
     this.arrivals.length = 0;
-    if (receiver === undefined) {
-      done();
-      return;
-    }
     this.uring.sockets.remove(this);
-    receiver.close(done);
+    if (receiver === undefined) done();
+    else receiver.close(done);
   }
 
   // What the ring tells
@@ -165,8 +174,8 @@ export class Reader implements ReceiveSink, Endpoint {
   ended(error: Error | undefined): void {
     const { errno } = (error ?? {}) as Partial<UringError>;
     if (errno !== undefined && NOT_FOR_SOCKETS.has(errno)) {
-      if (this.wanted) this.becomeNative();
-      else this.isNative = true;
+      this.isFixed = true;
+      this.becomeLibuvs();
       return;
     }
     this.arrivals.push(error ?? END);
@@ -174,7 +183,8 @@ export class Reader implements ReceiveSink, Endpoint {
   }
 
   engineClosed(error: Error): void {
-    deliver(() => this.context.runInAsyncScope(() => this.socket?.destroy(error)));
+    if (this.by === 'ring') deliver(() => this.context.runInAsyncScope(() => this.socket?.destroy(error)));
+    this.isFixed = true;
   }
 
   /** One event at a time, as ticks and promises run between two. */
@@ -204,7 +214,7 @@ export class Reader implements ReceiveSink, Endpoint {
     if (Buffer.isBuffer(arrival)) {
       this.bytesRead += arrival.length;
       if (socket.push(arrival)) return;
-      this.handle.reading = false;
+      this.reading.value = false;
       if (!socket.destroyed) this.stop();
     } else if (arrival === END) {
       socket.push(null);

@@ -20,8 +20,8 @@ import { STREAM_OPTIONS } from '../sockets/socket-options.js';
 import type { UringError } from '../syscalls/index.js';
 import { ring } from './backend.js';
 import { errnoException } from './errors.js';
-import { readByRing } from './handles.js';
-import { connectionHandle, createServerHandle, type NativeHandle } from './natives.js';
+import { connectionHandle, createServerHandle, type NativeHandle, ownerOf } from './natives.js';
+import { type Internal, readOn } from './who-reads.js';
 
 /** `flags` of `_listen2`. */
 const UV_TCP_IPV6ONLY = 1;
@@ -55,6 +55,9 @@ const OUTSIDE = new AsyncResource('URING');
 class Acceptor {
   private listener: Listener | undefined;
   private readonly context = new AsyncResource('URINGSERVER');
+  private readonly choosesReader: boolean;
+  /** `_read` of its sockets. */
+  private readonly read: (this: Internal, size: number) => void;
 
   constructor(
     private readonly uring: Uring,
@@ -64,6 +67,11 @@ class Acceptor {
     private readonly onClosed: () => void,
   ) {
     const { listen, close, ref, unref } = handle;
+    const engine = () => uring;
+    this.read = function (size) {
+      readOn(this, size, engine);
+    };
+    this.choosesReader = !leavesReadingToNode(server);
     Object.assign(handle, {
       listen: (backlog: number) => this.listen(backlog, listen),
       close: (done?: () => void) => {
@@ -105,18 +113,12 @@ class Acceptor {
   }
 
   private async accept(listener: Listener): Promise<void> {
-    const reads = !wantsHandles(this.server);
-    const byEvents = this.server instanceof http.Server;
     try {
       for (let fd = await listener.acceptDescriptor(); fd !== null; fd = await listener.acceptDescriptor()) {
         // Connections that come have no context, as in Node.
-        const handle = OUTSIDE.runInAsyncScope(() => {
-          const made = connectionHandle(this.handle, fd);
-          if (made !== undefined && reads) readByRing(this.uring, made, byEvents);
-          return made;
-        });
-        if (handle === undefined) this.uring.closeDescriptor(fd);
-        else deliver(() => this.tell(handle));
+        const client = OUTSIDE.runInAsyncScope(connectionHandle, undefined, this.handle, fd);
+        if (client === undefined) this.uring.closeDescriptor(fd);
+        else deliver(() => this.tell(client));
       }
     } catch (error) {
       const { errno } = error as UringError;
@@ -130,19 +132,32 @@ class Acceptor {
 
   /** Node's own `onconnection` makes the socket. */
   private tell(client: NativeHandle): void {
-    const { handle } = this;
-    if (this.server._handle === handle) this.context.runInAsyncScope(() => handle.onconnection?.(0, client));
-    else client.close();
+    const { handle, server } = this;
+    if (server._handle !== handle) {
+      client.close();
+      return;
+    }
+    try {
+      this.context.runInAsyncScope(() => handle.onconnection?.(0, client));
+    } finally {
+      const socket = ownerOf(client) as Internal | null | undefined;
+      // None where the server has refused it.
+      if (socket && this.choosesReader) socket._read = this.read;
+    }
   }
 }
 
 /**
- * Whether a server lays a protocol of its own over handles of libuv's: TLS and HTTP/2, whose native code reads for itself. There the ring accepts, and
- * Node does the rest.
+ * Whether a server has native code that reads for itself: HTTP/1, HTTP/2 and TLS. Over the ring they would go by way of JavaScript, which for HTTP/1 gains
+ * nothing, and for the others is several times as slow and loses addresses, options and half-closes. There the ring accepts, and Node does the rest.
  */
-function wantsHandles(server: net.Server): boolean {
+function leavesReadingToNode(server: net.Server): boolean {
   // Node does not export the class of HTTP/2 servers without TLS.
-  return server instanceof TlsServer || typeof (server as { updateSettings?: unknown }).updateSettings === 'function';
+  return (
+    server instanceof http.Server ||
+    server instanceof TlsServer ||
+    typeof (server as { updateSettings?: unknown }).updateSettings === 'function'
+  );
 }
 
 /** Which options of `listen` do not get as far as `_listen2`. */

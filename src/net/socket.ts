@@ -9,8 +9,7 @@ import { Uring } from '../engine/index.js';
 import { timers } from '../timers.js';
 import { invalidArgType } from '../validate.js';
 import { ring } from './backend.js';
-import { isLeftToNode, leaveToNode, readByHandle, readByRing } from './handles.js';
-import type { NativeHandle } from './natives.js';
+import { type Internal, readOn } from './who-reads.js';
 
 /** What `new Socket` takes: as `node:net`, and the engine. */
 export interface SocketOptions extends net.SocketConstructorOpts {
@@ -31,7 +30,7 @@ export interface SocketConstructor {
 /** The engine that a socket was given. */
 const GIVEN = Symbol('uring');
 
-type Internal = net.Socket & { [GIVEN]?: Uring | undefined; _handle: NativeHandle | null };
+type Own = Internal & { [GIVEN]?: Uring | undefined };
 
 /**
  * A TCP or Unix connection: `net.Socket` of Node's, over the ring. See Node's documentation.
@@ -40,14 +39,12 @@ type Internal = net.Socket & { [GIVEN]?: Uring | undefined; _handle: NativeHandl
  *
  * @throws TypeError, RangeError as `net.Socket`; also for an option `uring` that is no engine.
  */
-export const Socket = function Socket(this: Internal | undefined, options?: SocketOptions | number): net.Socket {
+export const Socket = function Socket(this: Own | undefined, options?: SocketOptions | number): net.Socket {
   if (this === undefined || !isSocket(this)) return new (Socket as SocketConstructor)(options);
-  const { uring: given, onread } = (options ?? {}) as SocketOptions & { onread?: unknown };
+  const { uring: given } = (options ?? {}) as SocketOptions;
   if (given !== undefined && !(given instanceof Uring)) throw invalidArgType('options.uring', 'an instance of Uring', given);
   // Before anything is read.
   if (given !== undefined) Object.defineProperty(this, GIVEN, { value: given, configurable: true });
-  // Into a buffer of the program's libuv reads without a copy.
-  if (onread) leaveToNode(this);
   (net.Socket as unknown as (this: net.Socket, options: unknown) => void).call(this, options);
   return this;
 } as unknown as SocketConstructor;
@@ -65,30 +62,25 @@ Object.defineProperties(Socket.prototype, {
 Object.defineProperty(Socket, Symbol.hasInstance, { value: (value: unknown) => value instanceof net.Socket, configurable: true });
 
 /** `net.Socket.prototype.connect`, where there is a ring; else an `'error'` says why not. */
-function connect(this: Internal, ...args: unknown[]): net.Socket {
+function connect(this: Own, ...args: unknown[]): net.Socket {
   const result = (net.Socket.prototype.connect as (...args: unknown[]) => net.Socket).apply(this, args);
   try {
-    prepare(this, ring(this[GIVEN]));
+    ring(this[GIVEN]);
   } catch (error) {
     timers.nextTick(() => this.destroy(error as Error));
   }
   return result;
 }
 
-/** `net.Socket.prototype._read`, by the ring. */
-function read(this: Internal, size: number): void {
-  if (!this.connecting) {
-    try {
-      prepare(this, ring(this[GIVEN]));
-    } catch {
-      // What was connected stays so, whatever becomes of the ring.
-    }
-  }
-  readByHandle.call(this, size);
+function read(this: Own, size: number): void {
+  readOn(this, size, () => engineOf(this));
 }
 
-/** The handle is another one when several addresses were tried. */
-function prepare(socket: Internal, uring: Uring | undefined): void {
-  const { _handle: handle } = socket;
-  if (uring !== undefined && handle && !isLeftToNode(socket)) readByRing(uring, handle);
+/** What was connected stays so, whatever becomes of the ring. */
+function engineOf(socket: Own): Uring | undefined {
+  try {
+    return ring(socket[GIVEN]);
+  } catch {
+    return undefined;
+  }
 }

@@ -28,6 +28,9 @@ const F_DUPFD_CLOEXEC = 1030;
 
 const MADV_DONTNEED = 4;
 
+/** A little less than DEFAULT_MMAP_THRESHOLD_MAX of glibc, above which nothing is learned. */
+const LARGEST_MAPPING = 31 * 1024 * 1024;
+
 /** Room for `struct statfs`, in words. Its first is the type (a long, of which 32 bits are used). */
 const STATFS_WORDS = 64;
 
@@ -81,6 +84,7 @@ function createLinuxSyscalls(): Syscalls {
   const linkBuffer = Buffer.alloc(64);
   const madvise = call('madvise', 'int', ['uintptr_t', 'size_t', 'int']);
   const addHook = threadEndHooks(libc);
+  keepFreeMemory(call('malloc', 'uintptr_t', ['size_t']), call('free', 'void', ['uintptr_t']));
   const openDoorbell = doorbells(koffi, libc, addHook, { eventfd, pipe2, close });
 
   return {
@@ -180,6 +184,16 @@ function createLinuxSyscalls(): Syscalls {
 
     host: readHostFacts,
   };
+}
+
+/**
+ * Has glibc keep what Node frees in bursts, when garbage is collected, and needs again at once.
+ *
+ * It gives the top of its heap back to the kernel beyond twice the size of the largest mapping that was ever freed. Many programs of Node's have freed a large
+ * one; where none has, each 64 KiB that a socket reads come as 16 page faults anew: 325,000 faults instead of 80 for 1 GiB, and a third of the speed.
+ */
+function keepFreeMemory(malloc: (size: number) => number, free: (address: number) => void): void {
+  free(malloc(LARGEST_MAPPING));
 }
 
 /**

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { types } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import uringNet from '../../src/net/index.js';
+import { policy } from '../../src/net/who-reads.js';
 
 type Net = typeof nodeNet;
 type Log = (side: string, ...what: unknown[]) => void;
@@ -600,7 +601,14 @@ async function play(net: Net, script: Script): Promise<Record<string, unknown[]>
   return lists;
 }
 
-describe('the same as node:net', () => {
+/** Who reads is decided from how busy a connection is; or it is the ring from the start, whatever else. */
+const POLICIES = { 'by whoever is faster': {}, 'by the ring': { reads: 0, many: 0, few: 0, large: Number.POSITIVE_INFINITY } };
+
+describe.each(Object.entries(POLICIES))('the same as node:net, reading %s', (_policy, settings) => {
+  const before = { ...policy };
+  beforeAll(() => void Object.assign(policy, settings));
+  afterAll(() => void Object.assign(policy, before));
+
   test.each(Object.entries(SCRIPTS))('%s', async (_name, script) => {
     const expected = await play(nodeNet, script);
     const actual = await play(uringNet as unknown as Net, script);
