@@ -1,10 +1,11 @@
-/** A child that is given a server, and answers one connection of it. */
+/** A child that is given a server, and answers connections of it; or a connection, which it goes on with. */
 
-process.on('message', (_message, server) => {
-  if (server === undefined) {
-    process.send('no server');
+process.on('message', (message, handle) => {
+  if (handle === undefined) {
+    process.send('nothing');
     return;
   }
-  server.on('connection', (socket) => socket.end('from the child'));
+  if (message === 'talk') handle.on('data', (data) => handle.write(`child: ${data}`));
+  else handle.on('connection', (socket) => socket.end('from the child'));
   process.send('listens');
 });

@@ -1,0 +1,302 @@
+/** Reading by the ring: when it does, that nothing is lost when it changes, and that whoever takes a connection's handle gets all of it. */
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import http2 from 'node:http2';
+import net from 'node:net';
+import tls from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Uring } from '../../src/index.js';
+import { readerOfHandle } from '../../src/net/handles.js';
+import uringNet from '../../src/net/index.js';
+import { type Internal, policy } from '../../src/net/who-reads.js';
+import { whyNoRing } from '../helpers/linux.js';
+
+const HOST = '127.0.0.1';
+const reason = whyNoRing();
+const onLinux = reason === undefined ? describe : describe.skip;
+
+const pem = (name: string) => readFileSync(fileURLToPath(new URL(`../children/certificate/${name}.pem`, import.meta.url)));
+const [key, cert] = [pem('key'), pem('cert')];
+
+const FROM_THE_START = { reads: 0, many: 0, few: 0, large: Number.POSITIVE_INFINITY };
+const usual = { ...policy };
+
+/** Who reads a socket: `undefined` if it never was the ring. */
+const readsBy = (socket: net.Socket) => {
+  const { _handle: handle } = socket as Internal;
+  return handle === null ? 'nobody' : readerOfHandle(handle)?.by;
+};
+
+async function listening(server: net.Server): Promise<number> {
+  server.listen(0, HOST);
+  await once(server, 'listening');
+  return (server.address() as net.AddressInfo).port;
+}
+
+async function closed(server: net.Server): Promise<void> {
+  server.close();
+  await once(server, 'close');
+}
+
+async function textOf(stream: AsyncIterable<unknown>): Promise<string> {
+  let text = '';
+  for await (const piece of stream) text += String(piece);
+  return text;
+}
+
+/** Sends and waits for the answer, so many times. */
+async function talk(socket: net.Socket, times: number): Promise<void> {
+  for (let index = 0; index < times; index++) {
+    socket.write('ping');
+    await once(socket, 'data');
+  }
+}
+
+onLinux(`who reads${reason ? ` (skipped: ${reason})` : ''}`, () => {
+  afterAll(() => Uring.default().close());
+
+  test('libuv a connection on its own; the ring those that take turns; libuv again when one is left', async () => {
+    const served: net.Socket[] = [];
+    const server = uringNet.createServer((socket) => {
+      served.push(socket);
+      socket.on('data', (data) => socket.write(data));
+    });
+    const port = await listening(server);
+    const first = uringNet.connect(port, HOST);
+    await talk(first, 100);
+    expect([readsBy(first), readsBy(served[0] as net.Socket)]).toEqual([undefined, undefined]);
+    const others = Array.from({ length: 15 }, () => uringNet.connect(port, HOST));
+    await Promise.all([first, ...others].map((socket) => talk(socket, 100)));
+    expect(served.map(readsBy)).toEqual(Array(16).fill('ring'));
+    await talk(first, 200);
+    expect(readsBy(first)).toBe('libuv');
+    for (const socket of [first, ...others]) socket.destroy();
+    await closed(server);
+  });
+
+  test('libuv what comes in large pieces', async () => {
+    const served: net.Socket[] = [];
+    const server = uringNet.createServer((socket) => void served.push(socket.resume()));
+    const port = await listening(server);
+    const clients = Array.from({ length: 12 }, () => net.connect(port, HOST));
+    await Promise.all(clients.map((socket) => new Promise<void>((resolve) => socket.end(Buffer.alloc(8 << 20), resolve))));
+    await Promise.all(served.map((socket) => socket.readableEnded || once(socket, 'end')));
+    expect(served.map(readsBy)).not.toContain('ring');
+    expect(served.map(({ bytesRead }) => bytesRead)).toEqual(Array(12).fill(8 << 20));
+    await closed(server);
+  });
+
+  test('not the ring where the program gives the buffer', async () => {
+    const server = net.createServer((socket) => socket.on('data', (data) => socket.write(data)));
+    const port = await listening(server);
+    Object.assign(policy, FROM_THE_START);
+    let text = '';
+    const socket = uringNet.connect({
+      port,
+      host: HOST,
+      onread: {
+        buffer: Buffer.alloc(16),
+        callback: (count: number, buffer: Uint8Array) => {
+          text += Buffer.from(buffer.subarray(0, count)).toString();
+          if (text.length === 40) socket.destroy();
+          return true;
+        },
+      },
+    } as net.NetConnectOpts);
+    socket.write('x'.repeat(40));
+    await once(socket, 'close');
+    Object.assign(policy, usual);
+    expect(text).toBe('x'.repeat(40));
+    await closed(server);
+  });
+
+  test('nothing is lost or out of order when it changes in the midst of data', async () => {
+    const server = net.createServer((socket) => {
+      let index = 0;
+      const send = () => {
+        for (let count = 0; count < 7 && index < 20_000; count++) socket.write(`${index++},`);
+        if (index < 20_000) setImmediate(send);
+        else socket.end();
+      };
+      send();
+    });
+    const port = await listening(server);
+    const socket = uringNet.connect(port, HOST);
+    Object.assign(policy, { reads: 3, many: 0, few: Number.POSITIVE_INFINITY });
+    const text = await textOf(socket);
+    Object.assign(policy, usual);
+    expect(text).toBe(`${Array.from({ length: 20_000 }, (_, index) => index).join(',')},`);
+    expect(socket.bytesRead).toBe(text.length);
+    await closed(server);
+  });
+});
+
+onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})` : ''}`, () => {
+  beforeEach(() => void Object.assign(policy, FROM_THE_START));
+  afterEach(() => void Object.assign(policy, usual));
+  afterAll(() => Uring.default().close());
+
+  /** Both ends speak in plain text first, and the ring reads both. */
+  test.each([1, 40])('by TLS on both ends, after a start in plain text (STARTTLS), %i at once', async (count) => {
+    const server = uringNet.createServer((socket) => {
+      socket.on('data', (data) => {
+        if (String(data) === 'hello') socket.write(`welcome`);
+        else {
+          socket.write(`go ahead, read by the ${readsBy(socket)}`, () => {
+            const secure = new tls.TLSSocket(socket, { isServer: true, key, cert });
+            secure.on('data', (text) => secure.end(`${text} from ${secure.remoteAddress}`));
+          });
+        }
+      });
+    });
+    const port = await listening(server);
+    const one = async () => {
+      const socket = uringNet.connect(port, HOST);
+      // A listener that stays: what is encrypted must not come here.
+      const plain: string[] = [];
+      socket.on('data', (data) => plain.push(String(data)));
+      for (const command of ['hello', 'STARTTLS']) {
+        socket.write(command);
+        await once(socket, 'data');
+      }
+      expect(readsBy(socket)).toBe('ring');
+      const secure = tls.connect({ socket, ca: cert, host: 'localhost' });
+      await once(secure, 'secureConnect');
+      expect(secure.remotePort).toBe(port);
+      secure.write('secret');
+      expect(await textOf(secure)).toBe(`secret from ${HOST}`);
+      expect(plain).toEqual(['welcome', 'go ahead, read by the ring']);
+    };
+    await Promise.all(Array.from({ length: count }, one));
+    await closed(server);
+  });
+
+  test('by tls.connect before it is connected', async () => {
+    const server = tls.createServer({ key, cert }, (socket) => socket.end('secret'));
+    const port = await listening(server);
+    const secure = tls.connect({ socket: uringNet.connect(port, HOST), ca: cert, host: 'localhost' });
+    expect(await textOf(secure)).toBe('secret');
+    await closed(server);
+  });
+
+  test('by an HTTP/2 session, on both ends', async () => {
+    const h2 = http2.createServer((_request, response) => void response.end('over h2'));
+    const server = uringNet.createServer((socket) => {
+      // What has come already goes to whoever takes the connection.
+      socket.once('readable', () => {
+        socket.unshift(socket.read() as Buffer);
+        h2.emit('connection', socket);
+      });
+    });
+    const port = await listening(server);
+    const raw = uringNet.connect(port, HOST);
+    await once(raw, 'connect');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(readsBy(raw)).toBe('ring');
+    const session = http2.connect(`http://${HOST}`, { createConnection: () => raw });
+    for (let index = 0; index < 3; index++) expect(await textOf(session.request({ ':path': '/' }))).toBe('over h2');
+    session.close();
+    await once(session, 'close');
+    await closed(server);
+  });
+
+  test('by an HTTP server that is given connections', async () => {
+    const inner = http.createServer((request, response) => void response.end(`inner ${request.url}`));
+    const server = uringNet.createServer((socket) => inner.emit('connection', socket));
+    const port = await listening(server);
+    const agent = new http.Agent({ keepAlive: true });
+    for (const path of ['/1', '/2', '/3']) {
+      const [response] = await once(http.get({ port, host: HOST, path, agent }), 'response');
+      expect(await textOf(response)).toBe(`inner ${path}`);
+    }
+    agent.destroy();
+    await closed(server);
+  });
+
+  test('by child.send: the child goes on with the connection', async () => {
+    const server = uringNet.createServer();
+    const port = await listening(server);
+    const client = net.connect(port, HOST);
+    client.write('first');
+    const [socket] = (await once(server, 'connection')) as [net.Socket];
+    await once(socket, 'data');
+    client.write('once more');
+    await once(socket, 'data');
+    expect(readsBy(socket)).toBe('ring');
+    const child = fork(fileURLToPath(new URL('../children/receive-server.mjs', import.meta.url)));
+    child.send('talk', socket);
+    await once(child, 'message');
+    client.write('second');
+    expect(String((await once(client, 'data'))[0])).toBe('child: second');
+    client.destroy();
+    child.kill();
+    await once(child, 'exit');
+    // Its end is never told of, with Node's either: the connection was not closed here.
+    server.close();
+  });
+
+  test('ticks and promises run between two events', async () => {
+    const server = net.createServer((socket) => {
+      let index = 0;
+      const send = () => {
+        socket.write(`${index++}`);
+        if (index < 200) setImmediate(send);
+        else socket.end();
+      };
+      send();
+    });
+    const port = await listening(server);
+    const sockets = Array.from({ length: 8 }, () => uringNet.connect(port, HOST));
+    const texts = await Promise.all(
+      sockets.map(async (socket) => {
+        let text = '';
+        const ended = once(socket, 'end').then(() => undefined);
+        // What comes before the next `once` would be lost.
+        for (;;) {
+          const data = await Promise.race([once(socket, 'data'), ended]);
+          if (data === undefined) break;
+          text += String(data[0]);
+        }
+        return text;
+      }),
+    );
+    const all = Array.from({ length: 200 }, (_, index) => index).join('');
+    expect(texts).toEqual(Array(8).fill(all));
+    await closed(server);
+  });
+
+  test('a write before destroy, and one before the next, are with the peer', async () => {
+    const server = uringNet.createServer((socket) => {
+      socket.write('A');
+      socket.write('B');
+      socket.destroy();
+    });
+    const port = await listening(server);
+    for (let round = 0; round < 30; round++) expect(await textOf(net.connect(port, HOST))).toBe('AB');
+    await closed(server);
+  });
+
+  test('sockets and servers are made without new, and inherited from, as old packages do', async () => {
+    const MySocket = function (this: net.Socket) {
+      (uringNet.Socket as unknown as (this: net.Socket) => void).call(this);
+    } as unknown as new () => net.Socket;
+    Object.setPrototypeOf(MySocket.prototype, uringNet.Socket.prototype);
+    const server = (uringNet.Server as unknown as (listener: (socket: net.Socket) => void) => net.Server)((socket) =>
+      socket.end('x'),
+    );
+    expect(server).toBeInstanceOf(net.Server);
+    const port = await listening(server);
+    for (const socket of [(uringNet.Socket as unknown as () => net.Socket)(), new MySocket()]) {
+      expect(socket).toBeInstanceOf(net.Socket);
+      expect(await textOf(socket.connect(port, HOST))).toBe('x');
+      // A proxy sees what there is.
+      expect(new Proxy(socket, {}).bytesRead).toBe(1);
+    }
+    expect(uringNet.Socket.prototype.bytesWritten).toBe(undefined);
+    await closed(server);
+  });
+});
