@@ -2,7 +2,7 @@
  * The layers: imports point downwards only, and koffi is known in one folder.
  *
  *   cli
- *   http
+ *   http, https
  *   net
  *   fs, sockets
  *   engine, context     testing
@@ -29,6 +29,7 @@ module.exports = {
     only('sockets', 'engine', 'syscalls'),
     only('net', 'sockets', 'engine', 'syscalls'),
     only('http', 'net'),
+    only('https', 'net'),
     only('testing', 'ring', 'syscalls'),
     only('cli', 'ring', 'ops', 'context', 'engine', 'fs', 'sockets', 'net', 'syscalls'),
     {
@@ -59,7 +60,7 @@ module.exports = {
     {
       name: 'no-circular-values',
       severity: 'error',
-      from: { path: '^src/(syscalls|ops|context|engine|fs|sockets|net|http|cli)/' },
+      from: { path: '^src/(syscalls|ops|context|engine|fs|sockets|net|http|https|cli)/' },
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
   ],

@@ -1,15 +1,17 @@
 /**
- * `uring/http`: servers and clients of `node:http` whose connections go over io_uring.
+ * `uring/http`: `node:http`, with servers and clients whose connections go over io_uring.
  *
- * Requests, responses and parsing are Node's. For https, tls and http2 see `overRing` in `uring/net`.
+ * Requests, responses and parsing are Node's, and so is everything else that `node:http` exports. For TLS see `uring/https`.
  *
  * @module
  */
 
 import http from 'node:http';
 import type net from 'node:net';
-import type { Duplex } from 'node:stream';
 import { connect, overRing } from '../net/index.js';
+
+// What is declared here takes the place of Node's.
+export * from 'node:http';
 
 /**
  * `http.createServer` of Node's, over the ring.
@@ -28,12 +30,60 @@ export function createServer(options?: http.ServerOptions | http.RequestListener
   return overRing(http.createServer(options as http.ServerOptions, listener));
 }
 
-/** An `http.Agent` that connects over the ring: `http.get(url, { agent: new Agent({ keepAlive: true }) })`. */
-export class Agent extends http.Agent {
-  /** Called by `node:http`. */
-  override createConnection(options: http.ClientRequestArgs): Duplex {
-    return connect(options as net.NetConnectOpts);
-  }
+/** As `http.Agent`: with `new` or without. */
+export interface AgentConstructor {
+  new (options?: http.AgentOptions): http.Agent;
+  (options?: http.AgentOptions): http.Agent;
+  readonly prototype: http.Agent;
 }
 
-export default { Agent, createServer };
+/** An agent whose connections go over the ring. */
+export type Agent = http.Agent;
+
+/** An `http.Agent` that connects over the ring: `http.get(url, { agent: new Agent({ keepAlive: true }) })`. */
+export const Agent = function Agent(this: http.Agent | undefined, options?: http.AgentOptions): http.Agent {
+  if (this === undefined || !Object.prototype.isPrototypeOf.call(Agent.prototype, this)) {
+    return new (Agent as AgentConstructor)(options);
+  }
+  (http.Agent as unknown as (this: http.Agent, options: unknown) => void).call(this, options);
+  return this;
+} as unknown as AgentConstructor;
+
+Object.setPrototypeOf(Agent, http.Agent);
+Object.setPrototypeOf(Agent.prototype, http.Agent.prototype);
+Object.defineProperties(Agent.prototype, {
+  constructor: { value: Agent, configurable: true, writable: true },
+  /** Called by `node:http`. */
+  createConnection: { value: (options: net.NetConnectOpts) => connect(options), configurable: true, writable: true },
+});
+
+/** The agent of {@link request} and {@link get}, with the settings of Node's own. */
+export const globalAgent: http.Agent = new Agent({ keepAlive: true, scheduling: 'lifo', timeout: 5000 });
+
+/** `http.request` of Node's, by {@link globalAgent} unless another one is given. */
+export const request = ((...args: unknown[]) => http.request(...withAgent(args))) as typeof http.request;
+
+/** `http.get` of Node's, by {@link globalAgent} unless another one is given. */
+export const get = ((...args: unknown[]) => http.get(...withAgent(args))) as typeof http.get;
+
+/** `(url[, options][, callback])` or `(options[, callback])`. */
+function withAgent(args: readonly unknown[]): [string | URL, http.RequestOptions] {
+  const all = [...args];
+  const place = typeof all[0] === 'string' || all[0] instanceof URL ? 1 : 0;
+  const given = all[place];
+  const isOptions = typeof given === 'object' && given !== null;
+  const options = isOptions ? (given as http.RequestOptions) : {};
+  // Prototypes count, as they do for Node.
+  const withOne =
+    options.agent == null && options.createConnection == null ? { ...inherited(options), agent: globalAgent } : options;
+  all.splice(place, isOptions ? 1 : 0, withOne);
+  return all as [string | URL, http.RequestOptions];
+}
+
+function inherited(options: http.RequestOptions): http.RequestOptions {
+  const all: Record<string, unknown> = {};
+  for (const name in options) all[name] = options[name as keyof http.RequestOptions];
+  return all as http.RequestOptions;
+}
+
+export default { ...http, Agent, createServer, get, globalAgent, request };

@@ -9,6 +9,9 @@ import { backend, type Configuration, configure } from './backend.js';
 import { type ConnectionListener, overRing, Server, type ServerOptions } from './server.js';
 import { Socket, type SocketOptions } from './socket.js';
 
+// What is declared here takes the place of Node's.
+export * from 'node:net';
+
 /** See `net.createServer` of Node's documentation. */
 export function createServer(connectionListener?: ConnectionListener): Server;
 export function createServer(options: ServerOptions | undefined, connectionListener?: ConnectionListener): Server;
@@ -38,18 +41,6 @@ export const createConnection = connect;
 
 /** The former name of {@link Socket}. */
 export const Stream = Socket;
-
-export const {
-  BlockList,
-  SocketAddress,
-  isIP,
-  isIPv4,
-  isIPv6,
-  getDefaultAutoSelectFamily,
-  setDefaultAutoSelectFamily,
-  getDefaultAutoSelectFamilyAttemptTimeout,
-  setDefaultAutoSelectFamilyAttemptTimeout,
-} = net;
 
 export type { Configuration, ConnectionListener, ServerOptions, SocketOptions };
 export { backend, configure, overRing, Server, Socket };
