@@ -42,6 +42,8 @@ export interface MultishotRecipe<T> {
   unused?(flags: number): void;
   /** Nobody took the value. */
   dropped?(value: T): void;
+  /** The data of a value that nobody took, in memory of its own. */
+  copy?(value: T): Buffer;
   /** Whether there is a buffer for the kernel. */
   hasBuffers?(): boolean;
   /** The operation is over for good. */
@@ -54,6 +56,11 @@ type State = 'idle' | 'armed' | 'stopping' | 'starved' | 'ended';
 
 /** An operation that goes on, until it is left (`break`, `return()`) or aborted. */
 export class MultishotIterator<T> extends Request implements AsyncIterableIterator<T>, Abortable {
+  /**
+   * What was received ahead and not taken when the iterator was left or aborted: the data of each piece, the oldest first. Of `readMany`, `recvMany` and
+   * `recvmsgMany`; the file has it no more.
+   */
+  readonly rest: Buffer[] = [];
   private readonly scope: Scope;
   private readonly queue: T[] = [];
   private readonly waiting: { resolve(result: IteratorResult<T>): void; reject(error: unknown): void }[] = [];
@@ -214,6 +221,8 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
   }
 
   private drop(value: T): void {
+    const { copy } = this.recipe;
+    if (copy !== undefined) this.rest.push(copy(value));
     this.recipe.taken?.(value);
     this.recipe.dropped?.(value);
   }

@@ -109,13 +109,29 @@ export function readMany(engine: Engine, file: File, options: ReadManyOptions = 
   });
 }
 
-/** What a socket receives, piece by piece. */
+/** What a socket receives, piece by piece. Of datagrams, an empty one is none the less one; of a stream it is the end. */
 export function recvMany(engine: Engine, file: File, options: ReadManyOptions = {}): MultishotIterator<Chunk> {
   return withBuffers(engine, file, options, {
     name: 'RECV',
     kind: Chunk,
+    mayBeEmpty: () => typeof file === 'number' && isForDatagrams(engine, file),
     encode: (sqe, group, single) => prepRecvSelect(sqe, fdOf(file), group, 0, 0, single ? 0 : RecvSendFlag.RECV_MULTISHOT),
   });
+}
+
+const SOL_SOCKET = 1;
+const SO_TYPE = 3;
+const SOCK_DGRAM = 2;
+
+function isForDatagrams(engine: Engine, fd: number): boolean {
+  const type = new Uint8Array(4);
+  return engine.core.sockets.getsockopt(fd, SOL_SOCKET, SO_TYPE, type) > 0 && type[0] === SOCK_DGRAM;
+}
+
+/** A chunk of nothing, which has no buffer of the kernel's. */
+function emptyChunk<Kind extends Chunk>(engine: Engine, kind: ChunkKind<Kind>): Kind {
+  const block = engine.core.pool.take(1);
+  return new kind({ giveBack: () => engine.core.pool.give(block) }, 0, block, 0, 0);
 }
 
 /** Messages that a socket receives, with their senders. */
@@ -168,6 +184,8 @@ interface BufferedRecipe<Kind extends Chunk> {
   readonly kind: ChunkKind<Kind>;
   /** Bytes of a buffer that the kernel needs for itself. */
   readonly overhead?: number;
+  /** Whether a result without data is one, and not the end. */
+  mayBeEmpty?(): boolean;
   encode(sqe: Sqe, group: number, single: boolean, scope: Scope): void;
 }
 
@@ -200,8 +218,9 @@ function withBuffers<Kind extends Chunk>(
         const from = group as BufferGroup;
         if (res > 0) return { value: from.take(res, flags, recipe.kind) };
         from.unused(flags);
-        return 'end';
+        return recipe.mayBeEmpty?.() ? { value: emptyChunk(engine, recipe.kind) } : 'end';
       },
+      copy: (chunk) => chunk.copy(),
       unused: (flags) => group?.unused(flags),
       taken: (chunk) => chunk.release(),
       hasBuffers: () => group !== undefined && group.available > 0,

@@ -230,7 +230,17 @@ export class Uring {
     return readMany(this.engine, file, options);
   }
 
-  /** Receives from a socket, as {@link readMany}. Multishot since 6.0. */
+  /**
+   * Receives from a socket, as {@link readMany}. An empty datagram is a piece of no bytes. What was received ahead when the iterator is left is in its
+   * {@link MultishotIterator.rest | rest}. Multishot since 6.0.
+   *
+   * @example
+   * ```ts
+   * const incoming = uring.recvMany(fd);
+   * for await (const piece of incoming) if (isLastOfHead(piece)) break;
+   * const startOfBody = Buffer.concat(incoming.rest);
+   * ```
+   */
   recvMany(file: File, options?: ReadManyOptions): MultishotIterator<Chunk> {
     this.checkOpen();
     return recvMany(this.engine, file, options);

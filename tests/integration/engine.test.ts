@@ -572,6 +572,22 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
     });
   });
 
+  testOf('LISTEN', 'what recvMany has received ahead is kept when it is left; an empty datagram is not the end', async () => {
+    const path = `${directory.path}/datagrams`;
+    const receiver = own(await uring.socket('unix', { type: 'datagram' }));
+    await uring.bind(receiver, { family: 'unix', path });
+    const sender = own(await uring.socket('unix', { type: 'datagram' }));
+    await uring.connect(sender, { family: 'unix', path });
+    const incoming = uring.recvMany(receiver);
+    const first = incoming.next();
+    for (const word of ['one', '', 'three', 'four']) await uring.send(sender, Buffer.from(word));
+    expect(text((await first).value.bytes)).toBe('one');
+    expect((await incoming.next()).value.length).toBe(0);
+    await uring.nop();
+    await incoming.return();
+    expect(incoming.rest.map(String)).toEqual(['three', 'four']);
+  });
+
   test('thousands of cold reads complete', async () => {
     const name = directory.file(Buffer.alloc(8 << 20, 3));
     execFileSync('sync', [name]);
