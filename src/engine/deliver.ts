@@ -28,10 +28,10 @@ function runAll(): void {
   try {
     // What is given meanwhile included.
     for (let index = 0; index < waiting.length; index++) {
+      // An exception of a tick comes out here; the callback is still to be called then.
+      if (index > 0) (runTicks as () => void)();
       const callback = waiting[index] as () => void;
       waiting[index] = nothing;
-      // Nested, an exception of a tick comes out here, as it should.
-      if (index > 0) (runTicks as () => void)();
       callback();
     }
     waiting.length = 0;

@@ -56,7 +56,8 @@ function readingByRing(Native: NativeClass): NativeHandle {
     }
 
     override close(done?: () => void): void {
-      readerOf(this).close(() => super.close(done));
+      readerOf(this).close();
+      super.close(done);
     }
 
     override ref(): void {
@@ -71,10 +72,11 @@ function readingByRing(Native: NativeClass): NativeHandle {
   };
   // It looks like what it is, in `util.inspect` and in lists of what keeps the process alive.
   Object.defineProperty(ringClass, 'name', { value: Native.name });
-  const { reset } = native;
-  if (reset !== undefined) {
+  if (native.reset !== undefined) {
+    // Not Node's own, which never closes a descriptor whose end is on its way: libuv refuses to reset it.
     (ringClass.prototype as NativeHandle).reset = function (done) {
-      readerOf(this).close(() => reset.call(this, done));
+      readerOf(this).closeWithReset();
+      native.close.call(this, done);
       return 0;
     };
   }

@@ -16,6 +16,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type net from 'node:net';
 import { type Chunk, deliver, type Endpoint, type Receiver, type ReceiveSink, type Uring } from '../engine/index.js';
+import { STREAM_OPTIONS } from '../sockets/socket-options.js';
 import { Errno, type UringError } from '../syscalls/index.js';
 import { errnoException } from './errors.js';
 import { type NativeHandle, ownerOf } from './natives.js';
@@ -150,15 +151,26 @@ export class Reader implements ReceiveSink, Endpoint {
     this.uring.sockets.settleNow(receiver);
   }
 
-  /** @param done called when the kernel is done with the descriptor. */
-  close(done: () => void): void {
+  /** The descriptor is about to be closed: nothing of the ring's holds on to it, or the peer would not be told. */
+  close(): void {
     const { receiver } = this;
-    this.receiver = undefined;
+    if (receiver === undefined) return;
     this.wanted = false;
     this.arrivals.length = 0;
     this.uring.sockets.remove(this);
-    if (receiver === undefined) done();
-    else receiver.close(done);
+    receiver.close(() => undefined);
+    this.uring.sockets.settleNow(receiver);
+    this.receiver = undefined;
+  }
+
+  /** As {@link close}: closing will reset the connection. */
+  closeWithReset(): void {
+    this.close();
+    try {
+      STREAM_OPTIONS.set(this.uring.sockets.calls, this.handle.fd, { linger: 0 });
+    } catch {
+      // It is no connection any more.
+    }
   }
 
   // What the ring tells

@@ -1,0 +1,130 @@
+/** Peers that do as they like: half-closes, resets, silence and slow readers by a seed, against servers whose connections the ring reads. */
+
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import net from 'node:net';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { Uring } from '../../src/index.js';
+import uringNet from '../../src/net/index.js';
+import { policy } from '../../src/net/who-reads.js';
+import { whyNoRing } from '../helpers/linux.js';
+import { rounds, within } from '../helpers/slow.js';
+
+const HOST = '127.0.0.1';
+const AT_ONCE = 50;
+const SEED = Number(process.env['URING_SEED'] ?? 1);
+const reason = whyNoRing();
+const onLinux = reason === undefined ? describe : describe.skip;
+const usual = { ...policy };
+
+/** mulberry32. */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let value = Math.imul(state ^ (state >>> 15), 1 | state);
+    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
+    return Math.floor((((value ^ (value >>> 14)) >>> 0) / 2 ** 32) * below);
+  };
+}
+
+const descriptors = () => readdirSync('/proc/self/fd').length;
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** What a server does with a piece. */
+function serve(socket: net.Socket, choose: (below: number) => number): void {
+  socket.on('error', () => undefined);
+  socket.on('data', (data) => {
+    switch (choose(40)) {
+      case 0:
+        socket.destroy();
+        break;
+      case 1:
+        socket.resetAndDestroy();
+        break;
+      case 2:
+        socket.end(data);
+        break;
+      case 3:
+        socket.pause();
+        setTimeout(() => socket.resume(), choose(5));
+        socket.write(data);
+        break;
+      case 4:
+        socket.unref().ref();
+        socket.write(data);
+        break;
+      default:
+        if (!socket.write(data)) {
+          socket.pause();
+          socket.once('drain', () => socket.resume());
+        }
+    }
+  });
+}
+
+/** One peer's life. @returns whether what came back was what it had sent, as far as it came. */
+async function live(port: number, module: typeof net, choose: (below: number) => number): Promise<boolean> {
+  const socket = module.connect({ port, host: HOST, allowHalfOpen: choose(2) === 0 });
+  const sent: Buffer[] = [];
+  const received: Buffer[] = [];
+  socket.on('error', () => undefined);
+  socket.on('data', (data) => received.push(data));
+  const closed = once(socket, 'close').catch(() => undefined);
+  for (let left = choose(12); left > 0 && !socket.destroyed && socket.writable; left--) {
+    const data = Buffer.alloc(choose(8) === 0 ? choose(300_000) : 1 + choose(100), sent.length);
+    sent.push(data);
+    socket.write(data);
+    if (choose(3) === 0) socket.pause();
+    if (choose(2) === 0) await pause(choose(4));
+    socket.resume();
+  }
+  if (choose(3) === 0) socket.resetAndDestroy();
+  else if (choose(2) === 0) socket.destroy();
+  else socket.end();
+  // Who is still to be told of an end would wait for ever.
+  const late = setTimeout(() => socket.destroy(), 200);
+  await closed;
+  clearTimeout(late);
+  const all = Buffer.concat(received);
+  return Buffer.concat(sent).subarray(0, all.length).equals(all);
+}
+
+onLinux(`hostile peers${reason ? ` (skipped: ${reason})` : ''}`, () => {
+  jest.setTimeout(within(120_000));
+  afterAll(() => Uring.default().close());
+
+  test.each([
+    ['libuv and the ring in turns', { reads: 4, many: 2, few: 3 }],
+    ['the ring from the start', { reads: 0, many: 0, few: 0, large: Number.POSITIVE_INFINITY }],
+  ])(`nothing is mixed up, nothing is left (seed ${SEED}): %s`, async (_name, settings) => {
+    await Uring.default().nop();
+    Object.assign(policy, settings);
+    const choose = random(SEED);
+    const server = uringNet.createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('end', () => socket.end());
+      serve(socket, choose);
+    });
+    server.listen(0, HOST);
+    await once(server, 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    const before = descriptors();
+    const wrong: number[] = [];
+    let next = 0;
+    const total = rounds(1500);
+    const peer = async () => {
+      while (next < total) {
+        const index = next++;
+        const module = index % 2 ? (uringNet as unknown as typeof net) : net;
+        if (!(await live(port, module, choose))) wrong.push(index);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, peer));
+    expect(wrong).toEqual([]);
+    server.close();
+    await once(server, 'close');
+    await pause(50);
+    Object.assign(policy, usual);
+    expect(descriptors()).toBeLessThanOrEqual(before);
+  });
+});
