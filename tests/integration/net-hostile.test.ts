@@ -12,7 +12,7 @@ import { rounds, within } from '../helpers/slow.js';
 
 const HOST = '127.0.0.1';
 const AT_ONCE = 50;
-const SEED = Number(process.env['URING_SEED'] ?? 1);
+const SEED = Number(process.env.URING_SEED ?? 1);
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
 const usual = { ...policy };
