@@ -1,5 +1,5 @@
 /**
- * Servers under the load of a C program: ours in both forms, Node's, and a C program on liburing. The load has a core of its own, the server another; rounds
+ * Servers under the load of a C program: ours in both forms, Node's, and a C program on liburing. The load has a core of its own, the servers another; rounds
  * alternate, and medians count.
  */
 
@@ -91,14 +91,14 @@ const loadOf = (port, [mode, connections, bytes], seconds) =>
   pinned(1, ['build/net-load', mode, port, connections, bytes, seconds].map(String));
 
 /** What the load says: round trips (or bytes) per second, and percentiles of their times in microseconds. */
-function speed(_server, port, load, seconds) {
+function speed(port, load, seconds) {
   const [program, ...args] = loadOf(port, load, seconds);
   const [perSecond, p50, p99] = execFileSync(program, args, { encoding: 'utf8' }).split(' ').map(Number);
   return { perSecond, p50, p99 };
 }
 
 /** What each idle connection costs the server, in bytes: the growth from a few of them to many. */
-async function memory({ stdin, lines }, port, [mode, connections, bytes]) {
+async function memory({ stdin, lines, port }, [mode, connections, bytes]) {
   const grownBy = async (count) => {
     const [program, ...args] = loadOf(port, [mode, count, bytes], 0);
     const load = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -114,18 +114,53 @@ async function memory({ stdin, lines }, port, [mode, connections, bytes]) {
   return { perSecond: (many - few) / (connections - 50), p50: 0, p99: 0 };
 }
 
-/** One round of one side. */
-async function round(command, load, seconds) {
+/** A server of one side. */
+async function start(command) {
   const [program, ...args] = pinned(0, command);
   const server = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  try {
-    const lines = createInterface(server.stdout)[Symbol.asyncIterator]();
-    const { value: port } = await lines.next();
-    return await (load[0] === 'idle' ? memory : speed)({ stdin: server.stdin, lines }, port, load, seconds);
-  } finally {
+  const lines = createInterface(server.stdout)[Symbol.asyncIterator]();
+  const { value: port } = await lines.next();
+  const stop = async () => {
     server.kill();
     await once(server, 'exit');
+  };
+  return { port, stdin: server.stdin, lines, stop };
+}
+
+/** Rounds in turns, against servers that have warmed up: what counts is how they run, not how they start. */
+async function speeds(sides, load, rounds, seconds) {
+  const servers = {};
+  const samples = {};
+  try {
+    for (const [name, command] of Object.entries(sides)) {
+      servers[name] = await start(command);
+      samples[name] = [];
+      speed(servers[name].port, load, seconds);
+    }
+    for (let index = 0; index < rounds; index++) {
+      const order = Object.keys(sides);
+      for (const name of index % 2 ? order : order.reverse()) samples[name].push(speed(servers[name].port, load, seconds));
+    }
+  } finally {
+    for (const { stop } of Object.values(servers)) await stop();
   }
+  return samples;
+}
+
+/** Rounds of the memory, each with a server that has served nobody yet. */
+async function memories(sides, load, rounds) {
+  const samples = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));
+  for (let index = 0; index < rounds; index++) {
+    for (const [name, command] of Object.entries(sides)) {
+      const server = await start(command);
+      try {
+        samples[name].push(await memory(server, load));
+      } finally {
+        await server.stop();
+      }
+    }
+  }
+  return samples;
 }
 
 /** Measures. @param only the work whose id starts so. */
@@ -136,10 +171,7 @@ export async function net({ short, only = '' }) {
   const [rounds, seconds] = short ? [2, 0.5] : [7, 2];
   const outcomes = [];
   for (const { id, title, load, sides, targets } of works) {
-    const samples = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));
-    for (let index = 0; index < rounds; index++) {
-      for (const [name, command] of Object.entries(sides)) samples[name].push(await round(command, load, seconds));
-    }
+    const samples = load[0] === 'idle' ? await memories(sides, load, rounds) : await speeds(sides, load, rounds, seconds);
     const figures = Object.entries(samples).map(([name, all]) => ({
       name,
       perSecond: median(all.map(({ perSecond }) => perSecond)),
