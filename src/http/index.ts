@@ -67,23 +67,16 @@ export const request = ((...args: unknown[]) => http.request(...withAgent(args))
 export const get = ((...args: unknown[]) => http.get(...withAgent(args))) as typeof http.get;
 
 /** `(url[, options][, callback])` or `(options[, callback])`. */
-function withAgent(args: readonly unknown[]): [string | URL, http.RequestOptions] {
-  const all = [...args];
-  const place = typeof all[0] === 'string' || all[0] instanceof URL ? 1 : 0;
-  const given = all[place];
-  const isOptions = typeof given === 'object' && given !== null;
-  const options = isOptions ? (given as http.RequestOptions) : {};
-  // Prototypes count, as they do for Node.
-  const withOne =
-    options.agent == null && options.createConnection == null ? { ...inherited(options), agent: globalAgent } : options;
-  all.splice(place, isOptions ? 1 : 0, withOne);
-  return all as [string | URL, http.RequestOptions];
+function withAgent([first, ...rest]: readonly unknown[]): [string | URL, http.RequestOptions] {
+  if (typeof first !== 'string' && !(first instanceof URL)) return [withOurs(first), ...rest] as never;
+  if (typeof rest[0] === 'function') return [first, withOurs(undefined), ...rest] as never;
+  return [first, withOurs(rest[0]), ...rest.slice(1)] as never;
 }
 
-function inherited(options: http.RequestOptions): http.RequestOptions {
-  const all: Record<string, unknown> = {};
-  for (const name in options) all[name] = options[name as keyof http.RequestOptions];
-  return all as http.RequestOptions;
+function withOurs(options: unknown): http.RequestOptions {
+  const given = { ...(options as http.RequestOptions | null | undefined) };
+  if (given.agent == null && given.createConnection === undefined) given.agent = globalAgent;
+  return given;
 }
 
 export default { ...http, Agent, createServer, get, globalAgent, request };

@@ -20,6 +20,7 @@ import { STREAM_OPTIONS } from '../sockets/socket-options.js';
 import type { UringError } from '../syscalls/index.js';
 import { ring } from './backend.js';
 import { errnoException } from './errors.js';
+import { takesInstancesOf } from './instances.js';
 import { connectionHandle, createServerHandle, type NativeHandle, ownerOf } from './natives.js';
 import { type Internal, readOn } from './who-reads.js';
 
@@ -279,13 +280,13 @@ export const Server = function Server(
   }
   const nodes = net.Server as unknown as (this: net.Server, options: unknown, listener: unknown) => void;
   nodes.call(this, options, connectionListener);
-  return overRing(this, typeof options === 'object' ? options.uring : undefined);
+  return overRing(this, (options as ServerOptions | null | undefined)?.uring);
 } as unknown as ServerConstructor;
 
 Object.setPrototypeOf(Server, net.Server);
 Object.setPrototypeOf(Server.prototype, net.Server.prototype);
 Object.defineProperty(Server.prototype, 'constructor', { value: Server, configurable: true, writable: true });
-Object.defineProperty(Server, Symbol.hasInstance, { value: (value: unknown) => value instanceof net.Server, configurable: true });
+takesInstancesOf(Server, net.Server);
 
 /** Who is told of connections. */
 export type ConnectionListener = (socket: net.Socket) => void;

@@ -9,6 +9,7 @@ import { Uring } from '../engine/index.js';
 import { timers } from '../timers.js';
 import { invalidArgType } from '../validate.js';
 import { ring } from './backend.js';
+import { takesInstancesOf } from './instances.js';
 import { type Internal, readOn } from './who-reads.js';
 
 /** What `new Socket` takes: as `node:net`, and the engine. */
@@ -59,7 +60,7 @@ Object.defineProperties(Socket.prototype, {
   _read: { value: read, configurable: true, writable: true },
 });
 // Node's servers make sockets of Node's class.
-Object.defineProperty(Socket, Symbol.hasInstance, { value: (value: unknown) => value instanceof net.Socket, configurable: true });
+takesInstancesOf(Socket, net.Socket);
 
 /** `net.Socket.prototype.connect`, where there is a ring; else an `'error'` says why not. */
 function connect(this: Own, ...args: unknown[]): net.Socket {

@@ -34,7 +34,6 @@ onLinux(`uring/http${reason ? ` (skipped: ${reason})` : ''}`, () => {
     const { port } = server.address() as net.AddressInfo;
     const url = `http://127.0.0.1:${port}/a`;
     const other = (uringHttp.Agent as unknown as () => http.Agent)();
-    const inherited = Object.create({ host: '127.0.0.1', port, path: '/b' }) as http.RequestOptions;
     const answers: unknown[] = [];
     const ask = (make: (callback: (response: http.IncomingMessage) => void) => http.ClientRequest) =>
       new Promise<void>((resolve, reject) => {
@@ -52,7 +51,9 @@ onLinux(`uring/http${reason ? ` (skipped: ${reason})` : ''}`, () => {
       });
     await ask((callback) => uringHttp.get(url, callback));
     await ask((callback) => uringHttp.get(new URL(url), { headers: {} }, callback));
-    await ask((callback) => uringHttp.get(inherited, callback));
+    await ask((callback) => uringHttp.get({ host: '127.0.0.1', port, path: '/b' }, callback));
+    await ask((callback) => uringHttp.get(url, undefined as never, callback));
+    await ask((callback) => uringHttp.get(url, null as never, callback));
     await ask((callback) => uringHttp.request(url, { method: 'POST' }, callback).end());
     await ask((callback) => uringHttp.get(url, { agent: other }, callback));
     await ask((callback) => uringHttp.get(url, { agent: false }, callback));
@@ -60,6 +61,8 @@ onLinux(`uring/http${reason ? ` (skipped: ${reason})` : ''}`, () => {
       ['GET /a', true],
       ['GET /a', true],
       ['GET /b', true],
+      ['GET /a', true],
+      ['GET /a', true],
       ['POST /a', true],
       ['GET /a', false],
       ['GET /a', false],

@@ -297,6 +297,11 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
       expect(new Proxy(socket, {}).bytesRead).toBe(1);
     }
     expect(uringNet.Socket.prototype.bytesWritten).toBe(undefined);
+    class Special extends uringNet.Socket {}
+    class SpecialServer extends uringNet.Server {}
+    expect([new Special() instanceof Special, new net.Socket() instanceof Special]).toEqual([true, false]);
+    expect([new SpecialServer() instanceof SpecialServer, net.createServer() instanceof SpecialServer]).toEqual([true, false]);
+    expect(uringNet.createServer(null as never)).toBeInstanceOf(net.Server);
     await closed(server);
   });
 });
