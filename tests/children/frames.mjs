@@ -11,20 +11,15 @@ import https from 'node:https';
 import net from 'node:net';
 import tls from 'node:tls';
 import { overRing } from 'uring/net';
+import { Random } from 'uring/testing';
 
 const HOST = '127.0.0.1';
 const AT_ONCE = 40;
 const [, , rounds, seed = '1', over = 'ring'] = process.argv;
 const serverOf = (server) => (over === 'ring' ? overRing(server) : server);
 
-let state = Number(seed);
-/** mulberry32. */
-const random = (below) => {
-  state = (state + 0x6d2b79f5) | 0;
-  let value = Math.imul(state ^ (state >>> 15), 1 | state);
-  value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-  return Math.floor((((value ^ (value >>> 14)) >>> 0) / 2 ** 32) * below);
-};
+const numbers = new Random(Number(seed));
+const random = (below) => numbers.below(below);
 
 const pem = (name) => readFileSync(new URL(`certificate/${name}.pem`, import.meta.url));
 const secret = { key: pem('key'), cert: pem('cert') };

@@ -32,6 +32,14 @@ const textOf = async (stream) => {
 };
 
 const CASES = {
+  /** Writes as the last thing that it does. */
+  async exits(port) {
+    const socket = net.connect(Number(port), HOST);
+    await once(socket, 'connect');
+    socket.write('written right before ');
+    socket.write('the exit');
+    process.exit();
+  },
   async throws() {
     const caught = [];
     process.on('uncaughtException', (error) => caught.push(error.message));

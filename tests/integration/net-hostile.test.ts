@@ -5,8 +5,10 @@ import { readdirSync } from 'node:fs';
 import net from 'node:net';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { Uring } from '../../src/index.js';
+import { readerOfHandle } from '../../src/net/handles.js';
 import uringNet from '../../src/net/index.js';
-import { policy } from '../../src/net/who-reads.js';
+import { type Internal, policy } from '../../src/net/who-reads.js';
+import { Random } from '../../src/testing/index.js';
 import { runChild } from '../helpers/child.js';
 import { whyNoRing } from '../helpers/linux.js';
 import { rounds, within } from '../helpers/slow.js';
@@ -18,15 +20,10 @@ const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
 const usual = { ...policy };
 
-/** mulberry32. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return Math.floor((((value ^ (value >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
+/** Numbers from 0 up to, and without, a bound. */
+function chooserOf(seed: number): (below: number) => number {
+  const random = new Random(seed);
+  return (below) => random.below(below);
 }
 
 const descriptors = () => readdirSync('/proc/self/fd').length;
@@ -107,9 +104,14 @@ onLinux(`hostile peers${reason ? ` (skipped: ${reason})` : ''}`, () => {
   ])(`nothing is mixed up, nothing is left (seed ${SEED}): %s`, async (_name, settings) => {
     await Uring.default().nop();
     Object.assign(policy, settings);
-    const choose = random(SEED);
+    const choose = chooserOf(SEED);
+    let readByRing = 0;
     const server = uringNet.createServer({ allowHalfOpen: true }, (socket) => {
       socket.on('end', () => socket.end());
+      socket.on('data', () => {
+        const { _handle: handle } = socket as Internal;
+        if (handle !== null && readerOfHandle(handle)?.by === 'ring') readByRing++;
+      });
       serve(socket, choose);
     });
     server.listen(0, HOST);
@@ -128,6 +130,7 @@ onLinux(`hostile peers${reason ? ` (skipped: ${reason})` : ''}`, () => {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, peer));
     expect(wrong).toEqual([]);
+    expect(readByRing).toBeGreaterThan(total / 10);
     server.close();
     await once(server, 'close');
     await pause(50);

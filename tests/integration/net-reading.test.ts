@@ -127,8 +127,14 @@ onLinux(`who reads${reason ? ` (skipped: ${reason})` : ''}`, () => {
     const port = await listening(server);
     const socket = uringNet.connect(port, HOST);
     Object.assign(policy, { reads: 3, many: 0, few: Number.POSITIVE_INFINITY });
-    const text = await textOf(socket);
+    const readers = new Set<unknown>();
+    let text = '';
+    for await (const piece of socket) {
+      text += String(piece);
+      readers.add(readsBy(socket));
+    }
     Object.assign(policy, usual);
+    expect([...readers]).toEqual(expect.arrayContaining(['ring', 'libuv']));
     expect(text).toBe(`${Array.from({ length: 20_000 }, (_, index) => index).join(',')},`);
     expect(socket.bytesRead).toBe(text.length);
     await closed(server);
@@ -277,6 +283,16 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
     });
     const port = await listening(server);
     for (let round = 0; round < 30; round++) expect(await textOf(net.connect(port, HOST))).toBe('AB');
+    await closed(server);
+  });
+
+  test('a write before process.exit is with the peer', async () => {
+    const server = net.createServer();
+    const port = await listening(server);
+    const child = fork(fileURLToPath(new URL('../children/net.mjs', import.meta.url)), ['exits', String(port)]);
+    const [socket] = (await once(server, 'connection')) as [net.Socket];
+    expect(await textOf(socket)).toBe('written right before the exit');
+    if (child.exitCode === null) await once(child, 'exit');
     await closed(server);
   });
 
