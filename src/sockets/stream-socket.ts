@@ -1,5 +1,5 @@
 /**
- * A stream socket on the ring, which connections and `uring/net` are made of: a descriptor with its receiver and its sender.
+ * A stream socket on the ring, which connections are made of: a descriptor with its receiver and its sender.
  *
  * @module
  */
@@ -98,10 +98,9 @@ export class StreamSocket implements Endpoint {
    * Closes, when the kernel is done with it: what is received until then is dropped. Idempotent. Never rejects.
    *
    * @param unsent the error of what is not sent yet; without, it is sent first. Also ends the waiting of a close before.
-   * @param politely what was written just now is sent, as far as the kernel takes it without waiting.
    */
-  close(unsent?: Error, politely = false): Promise<void> {
-    if (unsent !== undefined) this.sender.abort(unsent, politely);
+  close(unsent?: Error): Promise<void> {
+    if (unsent !== undefined) this.sender.abort(unsent);
     this.closing ??= this.closeNow();
     return this.closing;
   }

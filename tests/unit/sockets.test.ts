@@ -99,41 +99,6 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(`${await drain(other)}`).toBe('abcd');
   });
 
-  test('sending that is given up politely still shows the kernel what was written just now', async () => {
-    const [one, other] = socketpair({ uring });
-    cleanUp.push(
-      () => one.close(),
-      () => other.close(),
-    );
-    const sender = uring.sockets.sender(one.fd);
-    const told: unknown[] = [];
-    const note = (what: string) => (error: Error | undefined) => told.push([what, error?.message]);
-    sender.write(Buffer.from('last words'), note('before'));
-    sender.abort(new Error('over'), true);
-    sender.write(Buffer.from('x'), note('after'));
-    await new Promise<void>((resolve) => sender.whenDrained(resolve));
-    // The same from within the callback of a write.
-    const within = uring.sockets.sender(one.fd);
-    within.write(Buffer.from('!'), () => {
-      within.write(Buffer.from('?'), note('within'));
-      within.abort(new Error('over'), true);
-    });
-    await new Promise<void>((resolve) => within.whenDrained(resolve));
-    // More than the kernel takes: the rest is given up.
-    const rude = uring.sockets.sender(one.fd);
-    rude.write(Buffer.alloc(8 * 1024 * 1024), note('much'));
-    rude.abort(new Error('over'), true);
-    await new Promise<void>((resolve) => rude.whenDrained(resolve));
-    expect(told).toEqual([
-      ['after', 'over'],
-      ['before', undefined],
-      ['within', undefined],
-      ['much', 'over'],
-    ]);
-    await one.close();
-    expect(`${(await drain(other)).subarray(0, 13)}`).toBe('last words!?\0');
-  });
-
   test('both ways at once: nothing is lost, doubled or reordered', async () => {
     const [one, other] = socketpair({ uring });
     cleanUp.push(

@@ -21,7 +21,6 @@ import { detachedError, outlivesThread } from '../scope.js';
 import { rightsMessage } from './rights.js';
 
 /** `MSG_*`: no SIGPIPE, and a send that was short is continued by the kernel. */
-const MSG_DONTWAIT = 0x40;
 const MSG_WAITALL = 0x100;
 const MSG_NOSIGNAL = 0x4000;
 
@@ -70,10 +69,6 @@ export class Sender extends Request implements Latecomer {
   /** A send is under way, or about to be. */
   private busy = false;
   private error: Error | undefined;
-  /** What becomes the error when what is about to be sent was sent, as far as the kernel takes it at once. */
-  private lastError: Error | undefined;
-  /** What is under way is the last. */
-  private isLast = false;
   private readonly blocks: Block[] = [];
   private drained: (() => void)[] = [];
 
@@ -122,8 +117,7 @@ export class Sender extends Request implements Latecomer {
       if (error !== undefined) failed(error);
     });
     this.queue.push(hole);
-    const failure = this.error ?? this.lastError;
-    if (failure !== undefined && !this.busy) this.fail();
+    if (this.error !== undefined && !this.busy) this.fail();
     return {
       write: (data, done) => this.insert(data, done, hole),
       close: () => this.closeHole(hole),
@@ -140,9 +134,8 @@ export class Sender extends Request implements Latecomer {
   }
 
   private insert(data: Sendable, done: Done | undefined, hole?: Piece, descriptors?: readonly number[]): void {
-    const failure = this.error ?? this.lastError;
-    if (failure !== undefined) {
-      done?.(failure);
+    if (this.error !== undefined) {
+      done?.(this.error);
       return;
     }
     const { length } = data;
@@ -172,17 +165,8 @@ export class Sender extends Request implements Latecomer {
     else this.drained.push(callback);
   }
 
-  /**
-   * Sends no more: what is queued fails.
-   *
-   * @param politely what the kernel was not shown yet, and takes without waiting, is sent all the same.
-   */
-  abort(error: Error, politely = false): void {
-    const isAboutToSend = this.busy && this.slot < 0;
-    if (politely && isAboutToSend) {
-      this.lastError ??= error;
-      return;
-    }
+  /** Sends no more: what is queued fails. */
+  abort(error: Error): void {
     this.error ??= error;
     if (this.slot >= 0) this.engine.core.cancel(this);
     else if (!this.busy) this.fail();
@@ -203,12 +187,10 @@ export class Sender extends Request implements Latecomer {
       // Those who are told may write more at once: it is busy until they have.
       this.advance(res);
     }
-    if (this.isLast) this.error ??= this.lastError;
     if (this.error === undefined && this.isReady()) {
       this.sendLater();
       return;
     }
-    this.error ??= this.lastError;
     this.busy = false;
     if (this.error !== undefined) this.fail();
     else if (this.queue.length === 0) this.tellDrained();
@@ -257,8 +239,7 @@ export class Sender extends Request implements Latecomer {
     const { core } = engine;
     try {
       const segments = this.segments();
-      this.isLast = this.lastError !== undefined;
-      const flags = MSG_NOSIGNAL | (this.isLast ? MSG_DONTWAIT : MSG_WAITALL);
+      const flags = MSG_NOSIGNAL | MSG_WAITALL;
       const [first] = segments;
       const descriptors = this.sent === 0 ? this.queue[0]?.descriptors : undefined;
       if (segments.length === 1 && first !== undefined && descriptors === undefined) {
