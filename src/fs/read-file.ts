@@ -33,9 +33,6 @@ const NAMES_PATH = Number.parseInt(process.versions.node, 10) >= 26;
 const PIECE = 1024 * 1024;
 const AT_ONCE = 4;
 
-/** The largest piece of a file whose size is not known. */
-const MOST_AT_ONCE = 4 * PIECE;
-
 const count = (bytes: number) => bytes;
 
 /** What {@link readFile} can be told. */
@@ -107,7 +104,7 @@ class SmallFile implements ReadSink<Buffer | string> {
     const { uring, options } = this;
     try {
       const errorOf = (res: number) => systemError(res, 'read', NAMES_PATH ? pathText(this.path) : undefined);
-      const content = await readOn(uring, slot, start, options, errorOf);
+      const content = await readOn(uring, slot, this.path, start, options, errorOf);
       return content ?? (await this.readElsewhere());
     } catch (error) {
       if ((error as { errno?: number }).errno === -Errno.ECANCELED) return await this.readElsewhere();
@@ -128,12 +125,14 @@ class SmallFile implements ReadSink<Buffer | string> {
 async function readOn(
   uring: Uring,
   slot: number,
+  path: Path,
   start: Buffer,
   options: FileOptions,
   errorOf: (res: number) => Error,
 ): Promise<Buffer | string | undefined> {
   // Terminated in the wrong moment, a worker would leave the descriptor that tells the size.
-  if (!isMainThread && start.length === CHAIN_SIZE) return finish(await readToEnd(uring, slot, start, errorOf), options.encoding);
+  if (!isMainThread && start.length === CHAIN_SIZE)
+    return finish(await readToEnd(uring, slot, path, start, errorOf), options.encoding);
   const known = await statOf(uring, slot);
   if (known?.stats.isFile()) {
     // The kernel gives each read of what is made up to a worker.
@@ -175,17 +174,60 @@ async function statOf(uring: Uring, slot: number): Promise<{ readonly stats: Sta
   }
 }
 
-/** All of a file of unknown size, whose start has been read, in pieces that grow. */
-async function readToEnd(uring: Uring, slot: number, start: Buffer, errorOf: (res: number) => Error): Promise<Buffer> {
+/** What files of unknown size are read into first; kept while nobody uses it. */
+let scratch: Buffer | undefined;
+
+/**
+ * All of a file whose start has been read, without a descriptor that would tell its size: up to 1 MiB by way of memory that is kept, and more as its path says.
+ * The path may name another file by now, so that the end is still looked for.
+ */
+async function readToEnd(
+  uring: Uring,
+  slot: number,
+  path: Path,
+  start: Buffer,
+  errorOf: (res: number) => Error,
+): Promise<Buffer> {
   const file = fileInSlot(slot, errorOf);
-  const parts = [start];
-  for (let total = start.length; ; ) {
-    const piece = Buffer.allocUnsafeSlow(Math.min(3 * total, MOST_AT_ONCE));
-    const bytes = await uring.transfers.read(file, piece, 0, piece.length, total, count);
+  const read = (view: Uint8Array, from: number, at: number) =>
+    uring.transfers.read(file, view, from, view.length - from, at, count);
+  const parts: Buffer[] = [];
+  let total = start.length;
+  const piece = scratch ?? Buffer.allocUnsafeSlow(PIECE - CHAIN_SIZE);
+  scratch = undefined;
+  try {
+    const bytes = await read(piece, 0, total);
+    total += bytes;
+    const isWhole = bytes < piece.length;
+    const size = isWhole ? total : Math.max(total, await sizeOf(path));
+    if (size > MAX_SIZE) throw tooLarge(size);
+    const content = Buffer.allocUnsafeSlow(size);
+    content.set(start);
+    content.set(isWhole ? piece.subarray(0, bytes) : piece, start.length);
+    if (isWhole) return content;
+    if (size > total) total += await read(content, total, total);
+    if (total < size) return content.subarray(0, total);
+    parts.push(content);
+  } finally {
+    scratch = piece;
+  }
+  for (;;) {
+    const more = Buffer.allocUnsafeSlow(UNKNOWN_PIECE);
+    const bytes = await read(more, 0, total);
     total += bytes;
     if (total > MAX_SIZE) throw tooLarge(total);
-    parts.push(piece.subarray(0, bytes));
-    if (bytes < piece.length) return Buffer.concat(parts, total);
+    if (bytes > 0) parts.push(more.subarray(0, bytes));
+    if (bytes < more.length) return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, total);
+  }
+}
+
+/** The size of the regular file at a path; 0 if there is none. */
+async function sizeOf(path: Path): Promise<number> {
+  try {
+    const stats = await nodePromises.stat(path as PathLike);
+    return stats.isFile() ? stats.size : 0;
+  } catch {
+    return 0;
   }
 }
 

@@ -400,4 +400,8 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
   test('a worker leaves no file open, and closes nobody else’s', async () => {
     expect(await runChild('fs-worker.mjs')).toEqual({ left: 0, closedForOthers: 0, sameNumber: true, warnings: [] });
   });
+
+  test('a worker reads files of all sizes whole, whatever has their name meanwhile', async () => {
+    expect(await runChild('worker-reads.mjs', [directory.path])).toEqual([]);
+  });
 });
