@@ -18,6 +18,7 @@ import type net from 'node:net';
 import { type Chunk, deliver, type Endpoint, type Receiver, type ReceiveSink, type Uring } from '../engine/index.js';
 import { STREAM_OPTIONS } from '../sockets/socket-options.js';
 import { Errno, type UringError } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import { errnoException } from './errors.js';
 import { type NativeHandle, ownerOf } from './natives.js';
 import { ReadingProperty } from './reading-property.js';
@@ -190,8 +191,14 @@ export class Reader implements ReceiveSink, Endpoint {
       this.becomeLibuvs();
       return;
     }
-    this.arrivals.push(error ?? END);
-    this.schedule();
+    // In a turn of the loop of its own, as with libuv, which tells of what was closed in one turn in the reverse order.
+    timers.setImmediate(() =>
+      timers.setImmediate(() => {
+        if (this.receiver === undefined || this.by === 'libuv') return;
+        this.arrivals.push(error ?? END);
+        this.schedule();
+      }),
+    );
   }
 
   engineClosed(error: Error): void {

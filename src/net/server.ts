@@ -13,7 +13,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { deliver, type Uring } from '../engine/index.js';
-import { Listener } from '../sockets/listen.js';
+import { Accepting } from '../sockets/accepting.js';
 import { literal } from '../sockets/resolve.js';
 import { addressOf, bindTo, createSocket, type SocketAddress } from '../sockets/socket.js';
 import { STREAM_OPTIONS } from '../sockets/socket-options.js';
@@ -34,7 +34,6 @@ const KNOWS_REUSE_PORT = Number.parseInt(process.versions.node, 10) >= 23;
 interface Internals {
   _handle: NativeHandle | null;
   _listen2(...args: ListenArguments): void;
-  _emitCloseIfDrained(): void;
 }
 
 type ListenArguments = [
@@ -50,11 +49,13 @@ type ListenArguments = [
 const OUTSIDE = new AsyncResource('URING');
 
 /**
- * Takes the connections of a handle of libuv's that listens: the handle's methods are replaced, and libuv never looks at it. It has a second descriptor
- * of the same socket, so that closing one does not wait for the other.
+ * Takes the connections of a server whose handle is libuv's. Some of the handle's methods are replaced, so that libuv never looks for connections itself.
+ *
+ * It ends when the server lets go of the handle: closes it, or moves it to another thread (Node 26).
  */
 class Acceptor {
-  private listener: Listener | undefined;
+  private accepting: Accepting | undefined;
+  private hasEnded = false;
   private readonly context = new AsyncResource('URINGSERVER');
   private readonly choosesReader: boolean;
   /** `_read` of its sockets. */
@@ -64,8 +65,6 @@ class Acceptor {
     private readonly uring: Uring,
     private readonly server: net.Server & Internals,
     private readonly handle: NativeHandle,
-    private readonly onListening: () => void,
-    private readonly onClosed: () => void,
   ) {
     const { listen, close, ref, unref } = handle;
     const engine = () => uring;
@@ -76,16 +75,27 @@ class Acceptor {
     Object.assign(handle, {
       listen: (backlog: number) => this.listen(backlog, listen),
       close: (done?: () => void) => {
-        void this.close();
+        // First, so that the address is free at once, as with Node.
+        this.end();
         close.call(handle, done);
       },
       ref: () => {
         ref.call(handle);
-        this.listener?.ref();
+        this.accepting?.reference(true);
       },
       unref: () => {
         unref.call(handle);
-        this.listener?.unref();
+        this.accepting?.reference(false);
+      },
+    });
+    let current: NativeHandle | null = handle;
+    Object.defineProperty(server, '_handle', {
+      configurable: true,
+      enumerable: true,
+      get: () => current,
+      set: (value: NativeHandle | null) => {
+        current = value;
+        if (value !== handle) this.end();
       },
     });
   }
@@ -98,24 +108,21 @@ class Acceptor {
     if (local === undefined || (local.family !== 'unix' && local.port === 0)) return native.call(handle, backlog);
     const result = calls.listen(handle.fd, backlog);
     if (result < 0) return result;
-    const second = uring.duplicateDescriptor(handle.fd);
-    if (second < 0) return second;
-    this.listener = new Listener(uring, second, local);
-    this.onListening();
-    if (!handle.hasRef()) this.listener.unref();
-    void this.accept(this.listener);
+    this.accepting = new Accepting(uring, handle.fd);
+    if (!handle.hasRef()) this.accepting.reference(false);
+    void this.accept(this.accepting);
     return 0;
   }
 
-  private async close(): Promise<void> {
-    if (this.listener === undefined) return;
-    await this.listener.close();
-    this.onClosed();
+  private end(): void {
+    this.hasEnded = true;
+    this.accepting?.stopNow();
+    this.accepting = undefined;
   }
 
-  private async accept(listener: Listener): Promise<void> {
+  private async accept(accepting: Accepting): Promise<void> {
     try {
-      for (let fd = await listener.acceptDescriptor(); fd !== null; fd = await listener.acceptDescriptor()) {
+      for (let fd = await accepting.next(); fd !== null; fd = await accepting.next()) {
         // Connections that come have no context, as in Node.
         const client = OUTSIDE.runInAsyncScope(connectionHandle, undefined, this.handle, fd);
         if (client === undefined) this.uring.closeDescriptor(fd);
@@ -125,7 +132,7 @@ class Acceptor {
       const { errno } = error as UringError;
       // Without a number it is the engine that has gone, and the error says why. No connection will come any more.
       deliver(() => {
-        if (this.server._handle === this.handle) this.server.close();
+        if (!this.hasEnded) this.server.close();
         this.server.emit('error', errno === undefined ? error : errnoException(errno, 'accept'));
       });
     }
@@ -133,13 +140,12 @@ class Acceptor {
 
   /** Node's own `onconnection` makes the socket. */
   private tell(client: NativeHandle): void {
-    const { handle, server } = this;
-    if (server._handle !== handle) {
+    if (this.hasEnded) {
       client.close();
       return;
     }
     try {
-      this.context.runInAsyncScope(() => handle.onconnection?.(0, client));
+      this.context.runInAsyncScope(() => this.handle.onconnection?.(0, client));
     } finally {
       const socket = ownerOf(client) as Internal | null | undefined;
       // None where the server has refused it.
@@ -187,8 +193,6 @@ interface MoreListenOptions {
 export function overRing<Server extends net.Server>(server: Server, uring?: Uring): Server {
   const own = server as unknown as net.Server & Internals;
   const listen = own.listen as (...args: unknown[]) => typeof own;
-  /** Listeners that have not closed their descriptors. */
-  let open = 0;
   let reusePort = false;
   /** Of the next `listen`; `undefined` for Node's own way. */
   let engine: Uring | undefined;
@@ -200,24 +204,11 @@ export function overRing<Server extends net.Server>(server: Server, uring?: Urin
     },
     _listen2(...args: ListenArguments) {
       const handle = own._handle === null && engine !== undefined ? bind(engine, args, reusePort) : undefined;
-      if (handle !== undefined) {
-        own._handle = handle;
-        const onListening = () => void open++;
-        const onClosed = () => {
-          open--;
-          own._emitCloseIfDrained();
-        };
-        new Acceptor(engine as Uring, own, handle, onListening, onClosed);
-      }
+      if (handle !== undefined) new Acceptor(engine as Uring, own, handle);
       listen2.apply(own, args);
     },
-    // Its address is free again when it says that it is closed.
-    _emitCloseIfDrained() {
-      const isOpen = own._handle !== null;
-      if (isOpen || open === 0) emitCloseIfDrained.call(own);
-    },
   };
-  const { _listen2: listen2, _emitCloseIfDrained: emitCloseIfDrained } = own;
+  const { _listen2: listen2 } = own;
   return Object.assign(server, methods);
 }
 

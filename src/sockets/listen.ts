@@ -4,10 +4,9 @@
  * @module
  */
 
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type MultishotIterator, Uring } from '../engine/index.js';
-import { Errno, type UringError } from '../syscalls/index.js';
+import { Uring } from '../engine/index.js';
 import { checkInteger, checkOptions } from '../validate.js';
+import { Accepting } from './accepting.js';
 import { Connection } from './connection.js';
 import { openAt } from './open-at.js';
 import { addressError, addressOf, bindTo, closeBound, createSocket, type SocketAddress } from './socket.js';
@@ -19,25 +18,6 @@ export interface ListenOptions extends TargetOptions {
   /** How many connections wait to be taken; the kernel caps it at net.core.somaxconn. Default 511. */
   readonly backlog?: number | undefined;
 }
-
-/** What accept(2) fails with because of a connection that is gone, or a network that is not there: the next may do. */
-const OF_THE_CONNECTION = new Set([
-  -Errno.ECONNABORTED,
-  -Errno.EPERM,
-  -Errno.EPROTO,
-  -Errno.ENETDOWN,
-  -Errno.ENOPROTOOPT,
-  -Errno.EHOSTDOWN,
-  -Errno.ENONET,
-  -Errno.EHOSTUNREACH,
-  -Errno.ENETUNREACH,
-]);
-
-/** What it fails with for lack of descriptors or memory: later, there may be some. */
-const OF_THE_SYSTEM = new Set([-Errno.EMFILE, -Errno.ENFILE, -Errno.ENOBUFS, -Errno.ENOMEM]);
-
-/** How soon it is tried again then. */
-const RETRY_MS = 20;
 
 /**
  * Listens for connections.
@@ -95,10 +75,8 @@ function checkListenOptions(options: ListenOptions): void {
  */
 export class Listener implements AsyncIterable<Connection> {
   private descriptor: number;
-  private incoming: MultishotIterator<number> | undefined;
+  private readonly accepting: Accepting;
   private closing: Promise<void> | undefined;
-  private keepsAlive = true;
-  private readonly stop = new AbortController();
   private readonly cancelThreadEnd: () => void;
 
   /** @internal */
@@ -110,6 +88,7 @@ export class Listener implements AsyncIterable<Connection> {
     private readonly takesDescriptors = false,
   ) {
     this.descriptor = fd;
+    this.accepting = new Accepting(uring, fd);
     this.cancelThreadEnd = uring.closeAtThreadEnd(fd);
   }
 
@@ -125,27 +104,8 @@ export class Listener implements AsyncIterable<Connection> {
    * @throws UringError when the socket itself fails.
    */
   async accept(): Promise<Connection | null> {
-    const fd = await this.acceptDescriptor();
+    const fd = await this.accepting.next();
     return fd === null ? null : new Connection(this.uring, fd, this.takesDescriptors);
-  }
-
-  /** As {@link accept}: the caller's own descriptor. @internal */
-  async acceptDescriptor(): Promise<number | null> {
-    while (this.closing === undefined) {
-      try {
-        this.incoming ??= this.start();
-        const { done, value } = await this.incoming.next();
-        if (!done) return value;
-        this.incoming = undefined;
-      } catch (error) {
-        this.incoming = undefined;
-        if (this.isOver()) break;
-        const { errno = 0 } = error as UringError;
-        if (OF_THE_SYSTEM.has(errno)) await sleep(RETRY_MS, undefined, { signal: this.stop.signal }).catch(() => undefined);
-        else if (!OF_THE_CONNECTION.has(errno)) throw error;
-      }
-    }
-    return null;
   }
 
   /** The connections. */
@@ -173,34 +133,19 @@ export class Listener implements AsyncIterable<Connection> {
 
   /** Whether waiting for connections keeps the process alive: it does, until {@link unref}. */
   ref(): this {
-    return this.reference(true);
+    this.accepting.reference(true);
+    return this;
   }
 
   /** Lets the process end although connections could come. */
   unref(): this {
-    return this.reference(false);
-  }
-
-  private reference(wanted: boolean): this {
-    this.keepsAlive = wanted;
-    if (this.incoming !== undefined) this.uring.sockets.reference(this.incoming, wanted);
+    this.accepting.reference(false);
     return this;
-  }
-
-  private start(): MultishotIterator<number> {
-    const incoming = this.uring.acceptMany(this.descriptor);
-    this.uring.sockets.reference(incoming, this.keepsAlive);
-    return incoming;
-  }
-
-  private isOver(): boolean {
-    return this.closing !== undefined;
   }
 
   private async closeNow(): Promise<void> {
     const { uring, address } = this;
-    this.stop.abort();
-    await this.incoming?.return?.();
+    await this.accepting.stop();
     const fd = this.descriptor;
     this.descriptor = -1;
     this.cancelThreadEnd();

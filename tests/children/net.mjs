@@ -5,7 +5,9 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
+import nodeNet from 'node:net';
 import tls from 'node:tls';
+import { Worker } from 'node:worker_threads';
 import express from 'express';
 import fastify from 'fastify';
 import { Client } from 'undici';
@@ -32,6 +34,28 @@ const textOf = async (stream) => {
 };
 
 const CASES = {
+  /** A server is moved to a worker (Node 26), and asked a few times there. */
+  async moves(which) {
+    const module = which === 'node' ? nodeNet : net;
+    const server = module.createServer((socket) => socket.end('here'));
+    const port = await listening(server);
+    const worker = new Worker(
+      `require('node:worker_threads').parentPort.on('message', (server) => {
+        server.on('connection', (socket) => socket.end('moved'));
+        require('node:worker_threads').parentPort.postMessage('takes over');
+      });`,
+      { eval: true },
+    );
+    try {
+      worker.postMessage(server, [server]);
+    } catch (error) {
+      return error.name;
+    }
+    await once(worker, 'message');
+    const answers = [];
+    for (let index = 0; index < 6; index++) answers.push(await textOf(nodeNet.connect(port, HOST)));
+    return answers;
+  },
   /** Writes as the last thing that it does. */
   async exits(port) {
     const socket = net.connect(Number(port), HOST);
@@ -235,4 +259,6 @@ const CASES = {
   },
 };
 
-console.log(JSON.stringify(await CASES[process.argv[2]](...process.argv.slice(3))));
+const result = await CASES[process.argv[2]](...process.argv.slice(3));
+console.log(JSON.stringify(result));
+if (process.argv[2] === 'moves') process.exit();

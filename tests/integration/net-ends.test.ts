@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { Uring } from '../../src/index.js';
 import * as uringNet from '../../src/net/index.js';
+import { runChild } from '../helpers/child.js';
 import { whyNoRing } from '../helpers/linux.js';
 
 const reason = whyNoRing();
@@ -50,6 +51,11 @@ onLinux(`servers whose ground goes away${reason ? ` (skipped: ${reason})` : ''}`
     expect(text).toBe('from the child');
     child.kill();
     await once(child, 'exit');
+  });
+
+  test('a server that is moved to a worker takes all connections there, where Node can move it', async () => {
+    const nodes = await runChild('net.mjs', ['moves', 'node']);
+    expect(await runChild('net.mjs', ['moves', 'uring'])).toEqual(nodes);
   });
 
   test('listening on a descriptor that is no socket is an error, and leaves it open', async () => {

@@ -567,6 +567,29 @@ const SCRIPTS: Record<string, Script> = {
       }
     }
   },
+  async 'an address that is free again right after close'(net, log) {
+    const path = join(directory, 'again');
+    const first = net.createServer();
+    await listening(first, 0, HOST);
+    const { port } = first.address() as nodeNet.AddressInfo;
+    for (const where of [{ port, host: HOST }, { path }]) {
+      const before = where.path === undefined ? first : net.createServer();
+      if (where.path !== undefined) {
+        before.listen(where);
+        await once(before, 'listening');
+      }
+      before.close();
+      const after = net.createServer((socket) => socket.end('after'));
+      after.on('error', (error) => log('server', error));
+      after.listen(where);
+      await once(after, 'listening');
+      await turn();
+      for await (const data of nodeNet.connect(where as nodeNet.NetConnectOpts)) log('client', String(data));
+      after.close();
+      await closed(after);
+      log('server', where.path === undefined ? 'TCP' : existsSync(path));
+    }
+  },
   async 'a listener that is listening already'(net, log) {
     const server = net.createServer();
     await listening(server, 0, HOST);
