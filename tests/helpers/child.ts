@@ -9,15 +9,17 @@ const run = promisify(execFile);
 
 const fileOf = (script: string) => fileURLToPath(new URL(`../children/${script}`, import.meta.url));
 
-/** @returns the JSON that the script prints last. */
+/** @param limits of a shell, to be set before. @returns the JSON that the script prints last. */
 export async function runChild<T>(
   script: string,
   args: string[] = [],
   nodeArgs: string[] = [],
   env: Record<string, string> = {},
+  limits = ':',
 ): Promise<T> {
   const options = { timeout: within(280_000), env: { ...process.env, ...env } };
-  const { stdout } = await run(process.execPath, [...nodeArgs, fileOf(script), ...args], options);
+  const command = [process.execPath, ...nodeArgs, fileOf(script), ...args];
+  const { stdout } = await run('sh', ['-c', `${limits} && exec "$0" "$@"`, ...command], options);
   return JSON.parse(stdout.trim().split('\n').at(-1) as string) as T;
 }
 

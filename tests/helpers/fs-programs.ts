@@ -414,7 +414,9 @@ export const commands: fc.Arbitrary<Command> = fc.oneof(
     }),
   ),
   names.map((name) => command(`readlink ${name}`, (state) => state.module.readlink(at(state, name)))),
-  names.map((name) => command(`realpath ${name}`, (state) => state.module.realpath(at(state, name)))),
+  names.map((name) =>
+    command(`realpath ${name}`, async (state) => path.relative(state.root, await state.module.realpath(at(state, name)))),
+  ),
   names.map((name) =>
     command(`opendir ${name}`, async (state) => {
       const found: string[] = [];
@@ -473,10 +475,10 @@ function hashOf(file: string, size: number): string {
 
 let count = 0;
 
-/** A tree for a program, on a file system. */
+/** A tree for a program, on a file system, in a directory of its own: programs name `..`, too. */
 export function startProgram(module: Fs, directory: string): State {
-  const root = `${directory}/tree-${count++}`;
-  fs.mkdirSync(root);
+  const root = `${directory}/program-${count++}/tree`;
+  fs.mkdirSync(root, { recursive: true });
   fs.writeFileSync(`${root}/a`, 'the first file');
   fs.mkdirSync(`${root}/d`);
   fs.writeFileSync(`${root}/d/a`, Buffer.alloc(70_000, 'data\n'));
@@ -484,10 +486,21 @@ export function startProgram(module: Fs, directory: string): State {
   return { module, root, handles: [] };
 }
 
+/** A program may take its own rights away, which matters to those who are not root. */
+function openUp(directory: string): void {
+  fs.chmodSync(directory, 0o700);
+  for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
+    const inside = path.join(directory, entry.name);
+    if (entry.isDirectory()) openUp(inside);
+    else if (entry.isFile()) fs.chmodSync(inside, 0o600);
+  }
+}
+
 /** Closes what a program has left open. @returns what became of its tree. */
 export async function finishProgram(state: State): Promise<Record<string, unknown>> {
   for (const handle of state.handles) await handle.close();
+  openUp(path.dirname(state.root));
   const tree = treeOf(state.root);
-  fs.rmSync(state.root, { recursive: true, force: true });
+  fs.rmSync(path.dirname(state.root), { recursive: true });
   return tree;
 }

@@ -1,0 +1,60 @@
+/**
+ * The random programs of `tests/helpers/fs-programs.ts` on `uring/fs` and on `node:fs/promises`, under a limit:
+ * `node random-programs.mjs PROGRAMS LIMIT RUNS ROOT [ROOT]`, with the programs as a module. Two roots are for one side each. Prints the difference, as JSON.
+ *
+ * LIMIT: `none`; `user`, nobody of importance; `threads`, the same without a thread more (RLIMIT_NPROC); `cgroup:DIRECTORY`, in a cgroup; `pids:DIRECTORY`, in one
+ * that has no room for a thread more.
+ */
+
+import { deepStrictEqual } from 'node:assert';
+import fs, { readdirSync, writeFileSync } from 'node:fs';
+import nodePromises from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
+import fc from 'fast-check';
+import koffi from 'koffi';
+import * as uringFs from 'uring/fs';
+
+const NOBODY = 65_534;
+const RLIMIT_NPROC = 6;
+const [, , programs, limit, runs, ...roots] = process.argv;
+const { commands, finishProgram, outcomeOf, startProgram } = await import(pathToFileURL(programs));
+
+const [kind, place] = limit.split(':');
+// Node's own threads are there before there can be no more.
+await Promise.all(Array.from({ length: 16 }, () => nodePromises.stat('/')));
+const setrlimit = koffi.load(null).func('setrlimit', 'int', ['int', 'void *']);
+if (place !== undefined) writeFileSync(`${place}/cgroup.procs`, `${process.pid}`);
+if (kind === 'pids') writeFileSync(`${place}/pids.max`, `${readdirSync('/proc/self/task').length}`);
+if (kind === 'user' || kind === 'threads') {
+  process.setgroups([]);
+  process.setgid(NOBODY);
+  process.setuid(NOBODY);
+}
+if (kind === 'threads' && setrlimit(RLIMIT_NPROC, new BigUint64Array([1n, 1n])) !== 0) throw new Error('setrlimit failed');
+
+const nodes = { ...nodePromises, createReadStream: fs.createReadStream, createWriteStream: fs.createWriteStream };
+const [ours, theirs = ours] = roots;
+
+let difference = 'none';
+try {
+  await fc.assert(
+    fc.asyncProperty(fc.array(commands, { minLength: 1, maxLength: 40 }), async (program) => {
+      const states = [startProgram(uringFs, ours), startProgram(nodes, theirs)];
+      let ends;
+      try {
+        for (const { text, run } of program) {
+          const [one, other] = [await outcomeOf(run, states[0]), await outcomeOf(run, states[1])];
+          deepStrictEqual({ text, outcome: one }, { text, outcome: other });
+        }
+      } finally {
+        ends = [await finishProgram(states[0]), await finishProgram(states[1])];
+      }
+      deepStrictEqual(ends[0], ends[1]);
+    }),
+    { numRuns: Number(runs), ...(process.env.URING_SEED ? { seed: Number(process.env.URING_SEED) } : {}) },
+  );
+} catch (error) {
+  difference = `${error.message}\n${error.cause?.message}`;
+}
+console.log(JSON.stringify(difference));
+process.exit();
