@@ -3,8 +3,8 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/tests'],
   testMatch: ['**/*.test.ts'],
-  // They change the machine that they run on.
-  testPathIgnorePatterns: ['/node_modules/', '/tests/machine/'],
+  // The first change the machine that they run on; the others have packages of their own (`npm run test:programs`).
+  testPathIgnorePatterns: ['/node_modules/', '/tests/machine/', '/tests/programs/'],
   extensionsToTreatAsEsm: ['.ts'],
   // Source imports end in .js, as Node wants them; the tests run the .ts beside them.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

@@ -1,0 +1,21 @@
+/** What all clients need. Each prints what it sees, the same each time; what takes turns by chance is sorted. */
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+export const services = JSON.parse(process.env.SERVICES);
+export const ca = readFileSync(services.cert);
+export const key = readFileSync(services.key);
+
+export const say = (...what) => console.log(...what.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))));
+export const digest = (bytes) => createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+/** Bytes that repeat nowhere within a page. */
+export const bytes = (length) =>
+  Buffer.from(Uint32Array.from({ length: Math.ceil(length / 4) }, (_, i) => i * 2654435761).buffer).subarray(0, length);
+export const times = (count, call) => Promise.all(Array.from({ length: count }, (_, index) => call(index)));
+/** What a promise fails with. */
+export const failure = (promise) =>
+  promise.then(
+    () => 'no error',
+    ({ name, code, message }) => `${name} ${code} ${message}`.replace(/\d{4,}/g, 'N'),
+  );

@@ -1,0 +1,56 @@
+/**
+ * Real clients and servers, the same program over Node's own sockets and over `uring/net`, `uring/http` and `uring/https`: what it prints is the same.
+ *
+ * `npm run test:programs` installs the packages; Debian has the servers: postgresql, redis-server, mariadb-server, mosquitto, nginx, openssh-server, memcached.
+ */
+
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { temporaryDirectory, whyNoRing } from '../helpers/linux.js';
+import { startServices, whyNoServices } from './services.js';
+
+const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const reason =
+  whyNoRing() ?? whyNoServices() ?? (existsSync(fileOf('node_modules')) ? undefined : 'npm ci was not run in tests/programs');
+
+(reason === undefined ? describe : describe.skip)(`programs do the same${reason ? ` (skipped: ${reason})` : ''}`, () => {
+  jest.setTimeout(240_000);
+  const directory = temporaryDirectory();
+  let services: Awaited<ReturnType<typeof startServices>>;
+  beforeAll(async () => {
+    services = await startServices(directory.path);
+  });
+  afterAll(async () => {
+    await services?.stop();
+    directory.remove();
+  });
+
+  async function printed(client: string, nodeArgs: string[], environment: Record<string, string>): Promise<string> {
+    const env = { ...process.env, ...environment, SERVICES: JSON.stringify(services.addresses) };
+    const options = { env, timeout: 120_000, maxBuffer: 1 << 26 };
+    const { stdout } = await promisify(execFile)(process.execPath, [...nodeArgs, fileOf(`clients/${client}`)], options);
+    return stdout;
+  }
+
+  test.each([
+    ['PostgreSQL: pg', 'pg.mjs'],
+    ['Redis: ioredis', 'redis.mjs'],
+    ['MariaDB: mysql2, mariadb', 'mysql.mjs'],
+    ['Mosquitto: mqtt', 'mqtt.mjs'],
+    ['OpenSSH and a server of our own: ssh2', 'ssh.mjs'],
+    ['memcached: memcached', 'memcached.mjs'],
+    ['nginx: undici, got, axios, fetch', 'http-clients.mjs'],
+    ['smtp-server: nodemailer', 'mail.mjs'],
+    ['gRPC, both ends', 'grpc.mjs'],
+    ['ws and socket.io, both ends', 'web-sockets.mjs'],
+  ])('%s', async (_title, client) => {
+    const overRing = ['--import', fileOf('over-ring.mjs')];
+    const nodes = await printed(client, [], {});
+    expect(nodes).not.toBe('');
+    expect(await printed(client, overRing, {})).toBe(nodes);
+    expect(await printed(client, overRing, { URING_READS: 'ring' })).toBe(nodes);
+  });
+});
