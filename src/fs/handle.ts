@@ -11,6 +11,7 @@
  * @module
  */
 
+import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { type Memory, op } from '../engine/index.js';
 import { linuxSyscalls } from '../syscalls/index.js';
@@ -18,6 +19,7 @@ import { checkInteger } from '../validate.js';
 import { plainFileOptions } from './arguments.js';
 import { ringOrNone } from './backend.js';
 import { systemError } from './errors.js';
+import { plainStatOptions } from './lookups.js';
 import { node } from './node.js';
 import { type FileOwner, lengthOf, MAX_PIECES, MOST_COPIED, OpenFile } from './open-file.js';
 import { isWholeData, readWhole, type WholeData, wholeBytes, writeWhole } from './whole.js';
@@ -42,7 +44,7 @@ interface NodeHandle {
   readFile(...args: unknown[]): Promise<unknown>;
   writeFile(...args: unknown[]): Promise<unknown>;
   appendFile(...args: unknown[]): Promise<unknown>;
-  stat(): Promise<{ size: number; isFile(): boolean }>;
+  stat(options?: unknown): Promise<Stats>;
   [symbol: symbol]: unknown;
 }
 
@@ -191,6 +193,12 @@ function classesOver(
       // A string is answered with the string.
       const shape = isView ? writeResult : (written: number) => writeResult(written, data);
       return uring.transfers.write(file as OpenFile, view, start, bytes, where as number, shape);
+    }
+
+    override async stat(options?: unknown): Promise<Stats> {
+      const plain = this.fd < 0 ? undefined : plainStatOptions(options);
+      if (plain === undefined || !fileOf(this)?.hasAttributesInMemory) return super.stat(options);
+      return node.fstatSync(this.fd, plain) as Stats;
     }
 
     override async readv(buffers: unknown, position?: unknown): Promise<unknown> {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { access, lstat, readlink, realpath, stat } from './lookups.js';
 import { nodePromises } from './node.js';
 import { open } from './open.js';
 import { readFile } from './read-file.js';
@@ -15,6 +16,7 @@ import { appendFile, writeFile } from './write-file.js';
 export { backend, type Configuration, configure } from './backend.js';
 export { Advice, FallocateMode, fadvise, fallocate, getxattr, setxattr } from './extras.js';
 export type { FileHandle } from './handle.js';
+export { access, lstat, readlink, realpath, stat } from './lookups.js';
 export { open } from './open.js';
 export { type ReadFile, type ReadFileOptions, readFile } from './read-file.js';
 export { createReadStream, createWriteStream } from './streams.js';
@@ -22,7 +24,6 @@ export { appendFile, type Writable, type WriteFileOptions, writeFile } from './w
 
 // Node's own. The kernel gives what changes a directory to a worker of its own, which is no faster than Node's, and has no operation for the rest.
 export const {
-  access,
   chmod,
   chown,
   constants,
@@ -31,18 +32,14 @@ export const {
   lchmod,
   lchown,
   link,
-  lstat,
   lutimes,
   mkdir,
   mkdtemp,
   opendir,
   readdir,
-  readlink,
-  realpath,
   rename,
   rm,
   rmdir,
-  stat,
   statfs,
   symlink,
   truncate,
@@ -58,4 +55,4 @@ export const glob = (nodePromises as Partial<Record<'glob', unknown>>).glob;
 export const mkdtempDisposable = (nodePromises as Partial<Record<'mkdtempDisposable', unknown>>).mkdtempDisposable;
 
 /** As `import fs from 'node:fs/promises'`: all that this version of Node has. */
-export default { ...nodePromises, appendFile, open, readFile, writeFile };
+export default { ...nodePromises, access, appendFile, lstat, open, readFile, readlink, realpath, stat, writeFile };

@@ -12,6 +12,7 @@ import { op, type TransferFile, type Uring } from '../engine/index.js';
 import { Errno } from '../syscalls/index.js';
 import { ring } from './backend.js';
 import { systemError } from './errors.js';
+import { hasAttributesInMemory } from './lookups.js';
 import { node } from './node.js';
 import { type Positions, positionsOf } from './positions.js';
 
@@ -43,6 +44,7 @@ export interface FileOwner {
 export class OpenFile implements TransferFile {
   readonly sqeFlags = 0;
   private known: Positions | undefined;
+  private inMemory: boolean | undefined;
   private triable: boolean;
 
   /**
@@ -61,6 +63,12 @@ export class OpenFile implements TransferFile {
   get positions(): Positions {
     this.known ??= positionsOf(this.fd);
     return this.known;
+  }
+
+  /** Whether its attributes can be asked for without waiting. */
+  get hasAttributesInMemory(): boolean {
+    this.inMemory ??= hasAttributesInMemory(this.fd);
+    return this.inMemory;
   }
 
   get hasOffsets(): boolean {

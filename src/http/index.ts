@@ -58,7 +58,7 @@ Object.defineProperties(Agent.prototype, {
 });
 
 /** The agent of {@link request} and {@link get}, with the settings of Node's own. */
-export const globalAgent: http.Agent = new Agent({ keepAlive: true, scheduling: 'lifo', timeout: 5000 });
+export let globalAgent: http.Agent = new Agent({ keepAlive: true, scheduling: 'lifo', timeout: 5000 });
 
 /** `http.request` of Node's, by {@link globalAgent} unless another one is given. */
 export const request = ((...args: unknown[]) => http.request(...withAgent(args))) as typeof http.request;
@@ -79,4 +79,17 @@ function withOurs(options: unknown): http.RequestOptions {
   return given;
 }
 
-export default { ...http, Agent, createServer, get, globalAgent, request };
+export default {
+  ...http,
+  Agent,
+  createServer,
+  get,
+  request,
+  // A program may put its own in its place, as with `node:http`.
+  get globalAgent() {
+    return globalAgent;
+  },
+  set globalAgent(agent: http.Agent) {
+    globalAgent = agent;
+  },
+};

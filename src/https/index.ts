@@ -32,4 +32,14 @@ export function createServer(
   return overRing(https.createServer(options as https.ServerOptions, listener));
 }
 
-export default { ...https, createServer };
+export default {
+  ...https,
+  createServer,
+  // A program may put its own in its place, as with `node:https`.
+  get globalAgent() {
+    return https.globalAgent;
+  },
+  set globalAgent(agent: https.Agent) {
+    https.globalAgent = agent;
+  },
+};

@@ -7,7 +7,7 @@
  * ```text
  *   TLS                asks for `reading`, and puts a property of its own in its place
  *   HTTP/2, HTTP/1     ask for `isStreamBase`
- *   child.send()       sets `onread`
+ *   child.send(), and an Agent of HTTP that watches an idle connection (from Node 22 on), set `onread`
  * ```
  *
  * @module
@@ -40,7 +40,7 @@ function readingByRing(Native: NativeClass): NativeHandle {
 
     override set onread(callback: unknown) {
       super.onread = callback;
-      readerOf(this).withdraw();
+      readerOf(this).giveTo(callback);
     }
 
     override get bytesRead(): number {

@@ -7,7 +7,7 @@
  * ```text
  *   handle.readStart()   Receiver armed --chunk--> copied --deliver()--> socket.push(), as Node's own onStreamRead does
  *   handle.readStop()    cancelled; what has come meanwhile waits
- *   handOver()           cancelled at once; libuv reads for ever, for whoever works on the handle itself
+ *   handOver(), giveTo() cancelled at once; libuv reads for ever, for whoever works on the handle itself, or has put another `onread`
  * ```
  *
  * @module
@@ -48,6 +48,7 @@ export class Reader implements ReceiveSink, Endpoint {
   private readonly reading: ReadingProperty;
   private readonly arrivals: Arrival[] = [];
   private readonly context = new AsyncResource('URINGSOCKET');
+  private readonly nodesOnread: unknown;
 
   /**
    * In the context in which the program is to be told of data.
@@ -65,6 +66,7 @@ export class Reader implements ReceiveSink, Endpoint {
     this.receiver = sockets.receiver(handle.fd, this);
     if (!handle.hasRef()) sockets.reference(this.receiver, false);
     sockets.add(this);
+    this.nodesOnread = handle.onread;
     this.reading = new ReadingProperty(handle, () => this.handOver());
   }
 
@@ -138,6 +140,25 @@ export class Reader implements ReceiveSink, Endpoint {
     this.becomeLibuvs();
   }
 
+  /** What is read goes to `handle.onread` from now on, and so libuv reads; unless that is what Node's sockets have, set again. */
+  giveTo(onread: unknown): void {
+    if (onread === this.nodesOnread) return;
+    this.isFixed = true;
+    if (this.by === 'libuv') return;
+    this.withdraw();
+    const hasData = this.arrivals.some(Buffer.isBuffer);
+    this.arrivals.length = 0;
+    this.by = 'libuv';
+    this.reading.remove();
+    // Who sends the handle to another process is about to take it away from its socket, and wants nothing read.
+    timers.nextTick(() => {
+      if (this.wanted && (this.socket as (Owner & { _handle?: unknown }) | undefined)?._handle === this.handle)
+        this.native.readStart.call(this.handle);
+    });
+    // Data that came before: an Agent ends a connection on which there is an answer to no request.
+    if (hasData && typeof onread === 'function') onread.call(this.handle);
+  }
+
   private becomeLibuvs(): void {
     this.by = 'libuv';
     this.reading.remove();
@@ -145,7 +166,7 @@ export class Reader implements ReceiveSink, Endpoint {
   }
 
   /** The ring stops reading, what is under way included. */
-  withdraw(): void {
+  private withdraw(): void {
     const { receiver } = this;
     if (receiver === undefined) return;
     receiver.stop();

@@ -18,5 +18,6 @@ export {
 } from './errors.js';
 export { readHostFacts } from './host.js';
 export { loadKoffi } from './koffi.js';
-export { linuxSyscalls } from './linux.js';
+export { linuxLookups, linuxSyscalls } from './linux.js';
+export type { LookupCalls } from './lookups.js';
 export type { Doorbell, DoorbellKind, HostFacts, SocketCalls, Syscalls } from './types.js';

@@ -12,6 +12,7 @@ import { doorbells } from './doorbell.js';
 import { explainKoffi, explainPlatform, UringUnavailableError } from './errors.js';
 import { readHostFacts } from './host.js';
 import { type Koffi, type KoffiLibrary, loadKoffi } from './koffi.js';
+import { type LookupCalls, lookupCalls } from './lookups.js';
 import { socketCalls } from './sockets.js';
 import type { Syscalls } from './types.js';
 
@@ -35,6 +36,7 @@ const LARGEST_MAPPING = 31 * 1024 * 1024;
 const STATFS_WORDS = 64;
 
 let instance: Syscalls | undefined;
+let lookups: LookupCalls | undefined;
 
 /**
  * The shim of this thread, made on first use.
@@ -44,6 +46,16 @@ let instance: Syscalls | undefined;
 export function linuxSyscalls(): Syscalls {
   instance ??= createLinuxSyscalls();
   return instance;
+}
+
+/**
+ * The calls of this thread that look files up without waiting; `undefined` where libc is too old for them.
+ *
+ * @throws as {@link linuxSyscalls}.
+ */
+export function linuxLookups(): LookupCalls | undefined {
+  linuxSyscalls();
+  return lookups;
 }
 
 function createLinuxSyscalls(): Syscalls {
@@ -85,6 +97,7 @@ function createLinuxSyscalls(): Syscalls {
   const madvise = call('madvise', 'int', ['uintptr_t', 'size_t', 'int']);
   const addHook = threadEndHooks(libc);
   keepFreeMemory(call('malloc', 'uintptr_t', ['size_t']), call('free', 'void', ['uintptr_t']));
+  lookups = lookupCalls(koffi, libc);
   const openDoorbell = doorbells(koffi, libc, addHook, { eventfd, pipe2, close });
 
   return {

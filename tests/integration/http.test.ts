@@ -72,4 +72,21 @@ onLinux(`uring/http${reason ? ` (skipped: ${reason})` : ''}`, () => {
     server.close();
     await once(server, 'close');
   });
+
+  test('a global agent of the program’s own takes the place of ours, as with Node', () => {
+    for (const module of [http, uringHttp.default]) {
+      const before = module.globalAgent;
+      module.globalAgent = new http.Agent();
+      module.globalAgent.createConnection = () => {
+        throw new Error('by my agent');
+      };
+      expect(() => module.get('http://127.0.0.1:1/')).toThrow('by my agent');
+      module.globalAgent = before;
+    }
+    const before = https.globalAgent;
+    uringHttps.default.globalAgent = new https.Agent();
+    expect(https.globalAgent).not.toBe(before);
+    uringHttps.default.globalAgent = before;
+    expect(https.globalAgent).toBe(before);
+  });
 });

@@ -9,6 +9,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import uringHttp from '../../src/http/index.js';
 import { Uring } from '../../src/index.js';
 import { readerOfHandle } from '../../src/net/handles.js';
 import uringNet from '../../src/net/index.js';
@@ -220,6 +221,67 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
       expect(await textOf(response)).toBe(`inner ${path}`);
     }
     agent.destroy();
+    await closed(server);
+  });
+
+  test('by an Agent of HTTP that watches idle connections: all requests are answered, and what the server closes is closed', async () => {
+    const agent = new uringHttp.Agent({ keepAlive: true, maxSockets: 8 });
+    const server = http.createServer((_request, response) => response.end('x'));
+    const port = await listening(server);
+    const get = () =>
+      new Promise<void>((resolve, reject) => {
+        const request = http.get({ agent, port, host: HOST }, (response) => {
+          // In a turn of its own, so that the connection is idle in between.
+          response.resume().on('end', () => setImmediate(resolve));
+        });
+        request.on('error', reject);
+      });
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        for (let index = 0; index < 20; index++) await get();
+      }),
+    );
+    const idle = Object.values(agent.freeSockets).flat() as net.Socket[];
+    expect(idle.length).toBeGreaterThan(0);
+    const ends = idle.map((socket) => once(socket, 'close'));
+    server.closeAllConnections();
+    await Promise.all(ends);
+    expect(Object.values(agent.freeSockets).flat()).toEqual([]);
+    await closed(server);
+  });
+
+  test('by an Agent: an answer that nobody has asked for meets what it meets with Node', async () => {
+    const server = net.createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na');
+        setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison'), 30);
+      });
+    });
+    const port = await listening(server);
+    const outcome = async (Agent: typeof http.Agent) => {
+      const agent = new Agent({ keepAlive: true });
+      const request = http.get({ agent, port, host: HOST });
+      const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+      const { socket } = response;
+      response.resume();
+      await Promise.race([once(socket, 'close'), new Promise((resolve) => setTimeout(resolve, 200))]);
+      const { destroyed } = socket;
+      socket.destroy();
+      return destroyed;
+    };
+    expect(await outcome(uringHttp.Agent as unknown as typeof http.Agent)).toBe(await outcome(http.Agent));
+    await closed(server);
+  });
+
+  test('by a second socket on the same handle', async () => {
+    const server = uringNet.createServer((socket) => socket.on('data', (data) => socket.write(data)));
+    const port = await listening(server);
+    const first = uringNet.connect(port, HOST);
+    await talk(first, 3);
+    const second = new net.Socket({ handle: (first as Internal)._handle } as net.SocketConstructorOpts);
+    await talk(second, 3);
+    second.destroy();
     await closed(server);
   });
 

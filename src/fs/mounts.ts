@@ -1,0 +1,73 @@
+/**
+ * Mounts whose files have their attributes in the kernel's memory, so that asking for them never waits: not on NFS, CIFS, FUSE and their like, which ask
+ * somebody. Which mount a descriptor lies on the kernel tells without asking the file system; what is mounted there stands in `/proc/self/mountinfo`, and
+ * that this has changed is asked each time, because the numbers of mounts are used again.
+ *
+ * @module
+ */
+
+import type { LookupCalls } from '../syscalls/index.js';
+import { timers } from '../timers.js';
+import { node } from './node.js';
+
+const MOUNTINFO = '/proc/self/mountinfo';
+
+/** Where mounts come and go all the time, so many times as long as reading the table takes it is not read again. */
+const PAUSE = 20;
+
+/** On overlayfs, what lies below does not change by the kernel's rules, and so is right from memory, too. */
+const IN_MEMORY = new Set([
+  ...[
+    'bcachefs',
+    'btrfs',
+    'erofs',
+    'exfat',
+    'ext2',
+    'ext3',
+    'ext4',
+    'f2fs',
+    'iso9660',
+    'jfs',
+    'minix',
+    'msdos',
+    'nilfs2',
+    'ntfs3',
+  ],
+  ...['devtmpfs', 'hugetlbfs', 'overlay', 'ramfs', 'squashfs', 'tmpfs', 'udf', 'vfat', 'xfs'],
+]);
+
+/** The table of one thread. */
+export class Mounts {
+  private readonly inMemory = new Set<number>();
+  /** Open for as long as the thread lives; -1 until it is. */
+  private table = -1;
+  private isCurrent = false;
+  private nextReading = 0;
+
+  constructor(private readonly calls: LookupCalls) {}
+
+  /** Whether the attributes of what a descriptor stands for can be asked for without waiting. Does not wait itself. */
+  hasInMemory(fd: number): boolean {
+    return this.isRead() && this.inMemory.has(this.calls.mountOf(fd));
+  }
+
+  private isRead(): boolean {
+    // Asked before it is read: what changes meanwhile is told the next time.
+    if (this.table < 0) this.table = node.openSync(MOUNTINFO, 'r');
+    if (this.calls.hasPriority(this.table)) this.isCurrent = false;
+    if (this.isCurrent) return true;
+    const now = timers.now();
+    // Nothing is known until then.
+    if (now < this.nextReading) return false;
+    this.inMemory.clear();
+    for (const line of node.readFileSync(MOUNTINFO, 'latin1').split('\n')) {
+      // 36 35 98:0 /root /mount/point rw,noatime shared:1 - ext4 /dev/sda1 rw
+      const [, id, type] = /^(\d+) .* - (\S+) /.exec(line) ?? [];
+      if (IN_MEMORY.has(type as string)) this.inMemory.add(Number(id));
+    }
+    const end = timers.now();
+    this.nextReading = end + PAUSE * (end - now);
+    this.isCurrent = true;
+    return true;
+  }
+}

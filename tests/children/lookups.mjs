@@ -1,0 +1,37 @@
+/** Lookups by another effective user, and with no descriptor free: `node lookups.mjs uring|node DIRECTORY`. Prints what they answer, as JSON. */
+
+import fs from 'node:fs';
+import nodes from 'node:fs/promises';
+
+const [, , name, directory] = process.argv;
+const module = name === 'uring' ? await import('uring/fs') : nodes;
+const outcome = (call) =>
+  call.then(
+    (value) => value?.size ?? value ?? null,
+    ({ message }) => message,
+  );
+const calls = async (path) => ({
+  stat: await outcome(module.stat(path)),
+  access: await outcome(module.access(path)),
+  read: await outcome(module.access(path, fs.constants.R_OK)),
+  write: await outcome(module.access(path, fs.constants.W_OK)),
+  realpath: await outcome(module.realpath(path)),
+  nothing: await outcome(module.stat(`${path}-nothing`)),
+});
+
+const told = { usual: await calls(`${directory}/private`) };
+if (process.getuid() === 0) {
+  process.seteuid(65_534);
+  told.effective = await calls(`${directory}/private`);
+  process.seteuid(0);
+}
+const taken = [];
+try {
+  for (;;) taken.push(fs.openSync('/dev/null'));
+} catch ({ code }) {
+  told.code = code;
+}
+told.full = await calls(`${directory}/file`);
+for (const fd of taken) fs.closeSync(fd);
+console.log(JSON.stringify(told));
+process.exit();
