@@ -24,6 +24,7 @@ if (!existsSync(binary)) {
 }
 console.log(`Node ${execFileSync(binary, ['--version'], { encoding: 'utf8' }).trim()}`);
 
-const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
+// Without a thread that compiles, jest's workers end surely (nodejs/node#54918).
+const flags = ['--experimental-vm-modules', '--no-concurrent-sparkplug', '--disable-warning=ExperimentalWarning'];
 const tests = jestArguments.length > 0 ? jestArguments : ['tests/integration'];
-process.exit(spawnSync(binary, [...jest, ...tests], { stdio: 'inherit' }).status ?? 1);
+process.exit(spawnSync(binary, [...flags, 'node_modules/jest/bin/jest.js', ...tests], { stdio: 'inherit' }).status ?? 1);

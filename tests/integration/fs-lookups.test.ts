@@ -18,6 +18,12 @@ const EAGAIN = -11;
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+/** Whether all threads of a process have taken SIGSTOP. */
+const isStopped = (pid: number) =>
+  fs
+    .readdirSync(`/proc/${pid}/task`)
+    .every((thread) => /\) T /.test(fs.readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')));
+
 /** The lookups of both, as functions of anything. */
 const CALLS = ['stat', 'lstat', 'access', 'realpath', 'readlink'] as const;
 type Lookups = Record<(typeof CALLS)[number], (path: unknown) => Promise<unknown>>;
@@ -194,6 +200,7 @@ const outcome = async (call: Promise<unknown>) =>
         expect(fd >= 0 || fd === EAGAIN).toBe(true);
         if (fd >= 0) linuxLookups()?.close(fd);
         server.kill('SIGSTOP');
+        while (!isStopped(server.pid as number)) await pause(5);
         let answered = 0;
         const asked = Promise.all(
           [ours.stat(`${at}/file`), ours.access(`${at}/file`, 4), handle.stat()].map((call) =>
