@@ -1,10 +1,11 @@
 /**
- * `npm run bench -- nop | files | net [--json] [--short] [--only ID]`.
+ * `npm run bench -- nop | files | fs-calls | net [--json] [--short] [--only ID]`.
  */
 
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { files } from './files.mjs';
+import { fsCalls } from './fs-calls.mjs';
 import { net } from './net.mjs';
 import { nop } from './nop.mjs';
 
@@ -61,6 +62,17 @@ const reports = {
     console.log(`after ${memory.operations} reads: heap ${memory.heapGrowth} bytes more, RSS ${memory.rssGrowth}`);
   },
 
+  'fs-calls'({ outcomes, rounds, milliseconds }) {
+    console.log(`${machine}; ratios to node:fs/promises, medians of ${rounds} interleaved rounds of ${milliseconds} ms`);
+    const rows = {};
+    for (const { name, depth, perSecond, ratio, cpu } of outcomes) {
+      rows[name] ??= { 'per second at 1': perSecond };
+      rows[name][`at ${depth}`] = Number(ratio.toFixed(2));
+      rows[name][`CPU at ${depth}`] = Number(cpu.toFixed(2));
+    }
+    console.table(rows);
+  },
+
   net({ outcomes, rounds, seconds }) {
     console.log(`${machine}; medians of ${rounds} interleaved rounds of ${seconds} s`);
     console.table(
@@ -86,9 +98,9 @@ const reports = {
 
 const [name] = positionals;
 if (positionals.length !== 1 || !(name in reports)) {
-  console.error('usage: npm run bench -- nop | files | net [--json] [--short] [--only ID]');
+  console.error('usage: npm run bench -- nop | files | fs-calls | net [--json] [--short] [--only ID]');
   process.exit(2);
 }
-const result = await { nop, files, net }[name]({ short: values.short, only: values.only });
+const result = await { nop, files, 'fs-calls': fsCalls, net }[name]({ short: values.short, only: values.only });
 if (values.json) console.log(JSON.stringify(result, undefined, 2));
 else reports[name](result);

@@ -1,0 +1,168 @@
+/**
+ * Every function of `uring/fs` and every method of its `FileHandle` against Node's, call by call, in turns, one at a time and with many at once.
+ *
+ * Each call works on files of its own for each of those at once, and leaves them as it found them; what changes a directory is measured together with what
+ * changes it back.
+ */
+
+import fs from 'node:fs';
+import nodes from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import * as ours from 'uring/fs';
+
+const DEPTHS = [1, 16, 64];
+const PIECE = 4096;
+
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+const ignore = () => undefined;
+
+/** What is measured: `run` is called with a module, the place of one of those at once, and that one's handle. */
+const CALLS = {
+  access: (module, { file }) => module.access(file),
+  'access, for reading': (module, { file }) => module.access(file, fs.constants.R_OK),
+  appendFile: (module, { appended }) => module.appendFile(appended, 'x'),
+  'chmod and chown': async (module, { file }) => {
+    await module.chmod(file, 0o644);
+    await module.chown(file, process.getuid(), process.getgid());
+  },
+  'copyFile, unlink': async (module, { file, other }) => {
+    await module.copyFile(file, other);
+    await module.unlink(other);
+  },
+  'cp, rm': async (module, { file, other }) => {
+    await module.cp(file, other);
+    await module.rm(other);
+  },
+  'link, unlink': async (module, { file, other }) => {
+    await module.link(file, other);
+    await module.unlink(other);
+  },
+  lstat: (module, { link }) => module.lstat(link),
+  'mkdir, rmdir': async (module, { other }) => {
+    await module.mkdir(other);
+    await module.rmdir(other);
+  },
+  'mkdtemp, rmdir': async (module, { other }) => module.rmdir(await module.mkdtemp(other)),
+  'open, close': async (module, { file }) => (await module.open(file)).close(),
+  'open, stat, read, close': async (module, { file, buffer }) => {
+    const handle = await module.open(file);
+    await handle.stat();
+    await handle.read(buffer, 0, PIECE, 0);
+    await handle.close();
+  },
+  opendir: async (module, { directory }) => {
+    for await (const entry of await module.opendir(directory)) ignore(entry);
+  },
+  readFile: (module, { file }) => module.readFile(file),
+  'readFile, as text': (module, { file }) => module.readFile(file, 'utf8'),
+  readdir: (module, { directory }) => module.readdir(directory),
+  readlink: (module, { link }) => module.readlink(link),
+  realpath: (module, { link }) => module.realpath(link),
+  'rename, twice': async (module, { moved, other }) => {
+    await module.rename(moved, other);
+    await module.rename(other, moved);
+  },
+  stat: (module, { file }) => module.stat(file),
+  'stat, of what is not there': (module, { nothing }) => module.stat(nothing).catch(ignore),
+  statfs: (module, { directory }) => module.statfs(directory),
+  'symlink, unlink': async (module, { file, other }) => {
+    await module.symlink(file, other);
+    await module.unlink(other);
+  },
+  truncate: (module, { appended }) => module.truncate(appended, 1),
+  utimes: (module, { file }) => module.utimes(file, 1, 1),
+  writeFile: (module, { written, buffer }) => module.writeFile(written, buffer),
+  'handle.appendFile': (_module, { handle }) => handle.appendFile('x'),
+  'handle.chmod and chown': async (_module, { handle }) => {
+    await handle.chmod(0o644);
+    await handle.chown(process.getuid(), process.getgid());
+  },
+  'handle.datasync': (_module, { handle }) => handle.datasync(),
+  'handle.read': (_module, { handle, buffer }) => handle.read(buffer, 0, PIECE, 0),
+  'handle.readFile': (_module, { reader }) => reader.readFile(),
+  'handle.readv': (_module, { handle, buffer }) => handle.readv([buffer.subarray(0, 2048), buffer.subarray(2048)], 0),
+  'handle.stat': (_module, { handle }) => handle.stat(),
+  'handle.sync': (_module, { handle }) => handle.sync(),
+  'handle.truncate': (_module, { handle }) => handle.truncate(PIECE),
+  'handle.utimes': (_module, { handle }) => handle.utimes(1, 1),
+  'handle.write': (_module, { handle, buffer }) => handle.write(buffer, 0, PIECE, 0),
+  'handle.writeFile': (_module, { reader, buffer }) => reader.writeFile(buffer),
+  'handle.writev': (_module, { handle, buffer }) => handle.writev([buffer.subarray(0, 2048), buffer.subarray(2048)], 0),
+};
+
+/** The files of one of those at once. */
+async function placeFor(module, root) {
+  const directory = path.join(root, 'directory');
+  await nodes.mkdir(directory, { recursive: true });
+  const place = { directory, buffer: Buffer.alloc(PIECE, 1) };
+  for (const name of ['file', 'moved', 'appended', 'written', 'other', 'link', 'nothing']) place[name] = path.join(root, name);
+  for (const name of ['file', 'moved', 'appended', 'written']) await nodes.writeFile(place[name], place.buffer);
+  for (let entry = 0; entry < 20; entry++) await nodes.writeFile(path.join(directory, `${entry}`), '');
+  await nodes.symlink('file', place.link);
+  const [handled, read] = [path.join(root, 'handled'), path.join(root, 'read')];
+  for (const file of [handled, read]) await nodes.writeFile(file, place.buffer);
+  place.handle = await module.open(handled, 'r+');
+  place.reader = await module.open(read, 'r+');
+  return place;
+}
+
+/** Calls for so long, so many at once. @returns calls per second, and microseconds of CPU for each. */
+async function rateOf(call, module, places, milliseconds) {
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  let calls = 0;
+  await Promise.all(
+    places.map(async (place) => {
+      while (performance.now() - start < milliseconds) {
+        await call(module, place);
+        calls++;
+      }
+    }),
+  );
+  const { user, system } = process.cpuUsage(cpu);
+  return { perSecond: (calls * 1000) / (performance.now() - start), cpu: (user + system) / calls };
+}
+
+/** @param {{ short: boolean, only?: string }} options only calls whose name begins so. */
+export async function fsCalls({ short, only = '' }) {
+  const names = Object.keys(CALLS).filter((name) => name.startsWith(only));
+  if (names.length === 0) throw new Error(`no call begins with '${only}': there are ${Object.keys(CALLS).join('; ')}`);
+  const [rounds, milliseconds] = short ? [3, 20] : [7, 150];
+  const root = await nodes.mkdtemp(path.join(os.tmpdir(), 'uring-calls-'));
+  const sides = { ours, nodes };
+  try {
+    const places = {};
+    for (const [side, module] of Object.entries(sides)) {
+      const all = Array.from({ length: Math.max(...DEPTHS) }, (_, index) => placeFor(module, path.join(root, side, `${index}`)));
+      places[side] = await Promise.all(all);
+    }
+    const outcomes = [];
+    for (const name of names) {
+      for (const depth of DEPTHS) {
+        const samples = [];
+        for (let round = -1; round < rounds; round++) {
+          const sample = {};
+          for (const side of round % 2 ? ['nodes', 'ours'] : ['ours', 'nodes'])
+            sample[side] = await rateOf(CALLS[name], sides[side], places[side].slice(0, depth), milliseconds);
+          // The first warms up.
+          if (round >= 0) samples.push(sample);
+          for (const { appended, handle } of [...places.ours, ...places.nodes]) {
+            fs.truncateSync(appended, 0);
+            fs.ftruncateSync(handle.fd, PIECE);
+          }
+        }
+        outcomes.push({
+          ...{ name, depth },
+          perSecond: Math.round(median(samples.map(({ ours: { perSecond } }) => perSecond))),
+          ratio: median(samples.map((sample) => sample.ours.perSecond / sample.nodes.perSecond)),
+          cpu: median(samples.map((sample) => sample.ours.cpu / sample.nodes.cpu)),
+        });
+      }
+    }
+    for (const { handle, reader } of [...places.ours, ...places.nodes]) await Promise.all([handle.close(), reader.close()]);
+    return { rounds, milliseconds, outcomes };
+  } finally {
+    await nodes.rm(root, { recursive: true });
+  }
+}
