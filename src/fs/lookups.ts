@@ -139,11 +139,22 @@ function ask<T>(
   }
 }
 
-/** A path that can be looked up; `undefined` for what is Node's. */
-function plainName(path: PathLike): string | undefined {
-  const name = plainPath(path);
-  return typeof name === 'string' && name.length > 0 ? name : undefined;
+/**
+ * A path that can be looked up; `undefined` for what is Node's.
+ *
+ * @param plain what the other arguments are for, if they are plain and right. What throws is Node's to report.
+ */
+function plainName<T>(path: PathLike, plain: () => T | undefined): readonly [name?: string, options?: T] {
+  try {
+    const options = plain();
+    const name = options === undefined ? undefined : plainPath(path);
+    return typeof name === 'string' && name.length > 0 ? [name, options as T] : NODES;
+  } catch {
+    return NODES;
+  }
 }
+
+const NODES: readonly [] = [];
 
 // The functions
 
@@ -162,8 +173,7 @@ const BIG = { bigint: true };
 const statBy = (name: 'stat' | 'lstat') =>
   ((path: PathLike, options?: unknown) => {
     const byNode = () => nodePromises[name](path, options as never);
-    const plain = plainStatOptions(options);
-    const text = plain === undefined ? undefined : plainName(path);
+    const [text, plain] = plainName(path, () => plainStatOptions(options));
     if (text === undefined) return byNode();
     return lookUp(
       (ours) =>
@@ -183,9 +193,8 @@ const OK = Symbol('accessible');
 /** access(2). See `fsPromises.access`. Since Linux 5.12 at once where the path is cached. */
 export const access: typeof nodePromises.access = (path, mode) => {
   const byNode = () => nodePromises.access(path, mode);
-  const text = plainName(path);
-  const wanted = mode ?? F_OK;
-  if (text === undefined || (wanted & (R_OK | W_OK | X_OK)) !== wanted || !isRealUser()) return byNode();
+  const [text, wanted] = plainName(path, () => plainAccessMode(mode));
+  if (text === undefined || wanted === undefined || !isRealUser()) return byNode();
   const accessible = lookUp<unknown>(
     (ours) =>
       ask(ours, text, true, 'access', (fd) => {
@@ -199,23 +208,28 @@ export const access: typeof nodePromises.access = (path, mode) => {
 
 function nothing(): void {}
 
+function plainAccessMode(mode: unknown): number | undefined {
+  if (mode === undefined || mode === null) return F_OK;
+  return typeof mode === 'number' && (mode & (R_OK | W_OK | X_OK)) === mode ? mode : undefined;
+}
+
 /** access(2) goes by the user who started the program, opening by the one that it works as. */
 function isRealUser(): boolean {
   return process.getuid?.() === process.geteuid?.() && process.getgid?.() === process.getegid?.();
 }
 
-/** Whether a path is wanted as text. */
-function wantsText(options: unknown): boolean {
-  if (options === undefined || options === null || options === 'utf8') return true;
-  if (typeof options !== 'object' || !hasOnly(options, 'encoding')) return false;
+/** 'utf8' where a path is wanted as text. */
+function plainEncoding(options: unknown): 'utf8' | undefined {
+  if (options === undefined || options === null || options === 'utf8') return 'utf8';
+  if (typeof options !== 'object' || !hasOnly(options, 'encoding')) return undefined;
   const { encoding } = options as { encoding?: unknown };
-  return encoding === undefined || encoding === null || encoding === 'utf8';
+  return encoding === undefined || encoding === null || encoding === 'utf8' ? 'utf8' : undefined;
 }
 
 /** realpath(3). See `fsPromises.realpath`. Since Linux 5.12 at once where the path is cached. */
 export const realpath = ((path: PathLike, options?: unknown) => {
   const byNode = () => nodePromises.realpath(path, options as never) as Promise<string>;
-  const text = wantsText(options) ? plainName(path) : undefined;
+  const [text] = plainName(path, () => plainEncoding(options));
   if (text === undefined) return byNode();
   return lookUp(
     (ours) =>
@@ -230,7 +244,7 @@ export const realpath = ((path: PathLike, options?: unknown) => {
 /** readlink(2). See `fsPromises.readlink`. Since Linux 5.12 at once where the path is cached. */
 export const readlink = ((path: PathLike, options?: unknown) => {
   const byNode = () => nodePromises.readlink(path, options as never) as Promise<string>;
-  const text = wantsText(options) ? plainName(path) : undefined;
+  const [text] = plainName(path, () => plainEncoding(options));
   if (text === undefined) return byNode();
   return lookUp((ours) => {
     // A long target is read from the disk, unless it has been followed already.
