@@ -69,6 +69,9 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
       fs.writeFileSync(file, Buffer.alloc(131_072, 'content\n'));
       const { ours, nodes } = await both<Record<string, string>>('reading', file, String(flags));
       for (const [way, outcome] of Object.entries(ours)) {
+        // With O_DIRECT these are Node's own, on either side: now and then, one time in 25, its memory happens to be aligned.
+        const isByChance = (flags & constants.O_DIRECT) !== 0 && way.startsWith('readFile');
+        if (isByChance && outcome === 'EINVAL') continue;
         // Where Node has an error because its memory happens not to be aligned, ours may be.
         if (nodes[way] !== 'EINVAL' && nodes[way] !== 'hangs') expect([way, outcome]).toEqual([way, nodes[way]]);
         else if (outcome !== 'EINVAL') expect([way, outcome.split(' ')[0]]).toEqual([way, String(PARTS[way] ?? 131_072)]);
