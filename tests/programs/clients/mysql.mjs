@@ -33,6 +33,9 @@ async function work(name, pool, rowsOf) {
 /** What becomes of a connection that the server ends. */
 async function killed(name, connection, id, pool) {
   const sleeping = failure(connection.query('SELECT sleep(60)'));
+  while (
+    !JSON.stringify(await pool.query(`SELECT state FROM information_schema.processlist WHERE id = ${id}`)).includes('sleep')
+  );
   await pool.query(`KILL ${id}`);
   say(name, 'killed', (await sleeping).replace(/\(conn:.*$/s, ''));
 }
