@@ -48,7 +48,12 @@ export class Mounts {
 
   /** Whether the attributes of what a descriptor stands for can be asked for without waiting. Does not wait itself. */
   hasInMemory(fd: number): boolean {
-    return this.isRead() && this.inMemory.has(this.calls.mountOf(fd));
+    try {
+      return this.isRead() && this.inMemory.has(this.calls.mountOf(fd));
+    } catch {
+      // There is no /proc, or no descriptor left for the table: nothing is known.
+      return false;
+    }
   }
 
   private isRead(): boolean {

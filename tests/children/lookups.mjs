@@ -19,18 +19,31 @@ const calls = async (path) => ({
   nothing: await outcome(module.stat(`${path}-nothing`)),
 });
 
-const told = { usual: await calls(`${directory}/private`) };
+/** Opens as many files as there may be. */
+function takeAll() {
+  const taken = [];
+  try {
+    for (;;) taken.push(fs.openSync('/dev/null'));
+  } catch ({ code }) {
+    told.code = code;
+  }
+  return taken;
+}
+
+const told = {};
+// The last free descriptor is the lookup's: none is left for the table of mounts, which no call has asked for until now.
+await module.access(`${directory}/file`);
+const all = takeAll();
+fs.closeSync(all.pop());
+told.last = await calls(`${directory}/file`);
+for (const fd of all) fs.closeSync(fd);
+Object.assign(told, { usual: await calls(`${directory}/private`) });
 if (process.getuid() === 0) {
   process.seteuid(65_534);
   told.effective = await calls(`${directory}/private`);
   process.seteuid(0);
 }
-const taken = [];
-try {
-  for (;;) taken.push(fs.openSync('/dev/null'));
-} catch ({ code }) {
-  told.code = code;
-}
+const taken = takeAll();
 told.full = await calls(`${directory}/file`);
 for (const fd of taken) fs.closeSync(fd);
 console.log(JSON.stringify(told));
