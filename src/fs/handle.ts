@@ -19,7 +19,7 @@ import { checkInteger } from '../validate.js';
 import { plainFileOptions } from './arguments.js';
 import { ringOrNone } from './backend.js';
 import { systemError } from './errors.js';
-import { plainStatOptions } from './lookups.js';
+import { hasTime, plainStatOptions } from './lookups.js';
 import { node } from './node.js';
 import { type FileOwner, lengthOf, MAX_PIECES, MOST_COPIED, OpenFile } from './open-file.js';
 import { isWholeData, readWhole, type WholeData, wholeBytes, writeWhole } from './whole.js';
@@ -197,7 +197,7 @@ function classesOver(
 
     override async stat(options?: unknown): Promise<Stats> {
       const plain = this.fd < 0 ? undefined : plainStatOptions(options);
-      if (plain === undefined || !fileOf(this)?.hasAttributesInMemory) return super.stat(options);
+      if (plain === undefined || !fileOf(this)?.hasAttributesInMemory || !hasTime()) return super.stat(options);
       return node.fstatSync(this.fd, plain) as Stats;
     }
 

@@ -70,8 +70,8 @@ let turnStart = 0;
 let isFull = false;
 const waiting: (() => void)[] = [];
 
-/** Whether this turn of the event loop has room for one more. */
-function hasTime(): boolean {
+/** Whether this turn of the event loop has room for one more lookup; what finds none is for a later turn, or for Node. */
+export function hasTime(): boolean {
   if (isFull) return false;
   if (count++ === 0) {
     turnStart = timers.now();

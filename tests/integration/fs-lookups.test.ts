@@ -113,6 +113,16 @@ const outcome = async (call: Promise<unknown>) =>
       isOver = true;
     }, 5);
     while (!isOver) await ours.stat(file);
+    isOver = false;
+    setTimeout(() => {
+      isOver = true;
+    }, 5);
+    const handle = await ours.open(file);
+    // Ends by itself where the loop never turns.
+    const end = performance.now() + 5000;
+    while (!isOver && performance.now() < end) await handle.stat();
+    expect(isOver).toBe(true);
+    await handle.close();
     // Many at once: the turns between are counted.
     let turns = 0;
     let asking = true;
