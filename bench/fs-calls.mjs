@@ -9,7 +9,7 @@ import fs from 'node:fs';
 import nodes from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import * as ours from 'uring/fs';
+import * as ours from 'uring/fs/promises';
 
 const DEPTHS = [1, 16, 64];
 const PIECE = 4096;

@@ -50,7 +50,7 @@ const reports = {
     );
     rows.push({
       work: 'O_DIRECT reads, 32 at once',
-      side: 'uring/fs',
+      side: 'uring/fs/promises',
       'per second': direct.uring,
       ratio: '',
       CPU: '',

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { open } from 'uring/fs';
+import { open } from 'uring/fs/promises';
 
 const DEPTH = 20_000;
 const BLOCK = 4096;

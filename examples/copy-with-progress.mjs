@@ -1,7 +1,8 @@
 /** Copies a file, with its progress: `node examples/copy-with-progress.mjs SOURCE TARGET`. */
 
 import { pipeline } from 'node:stream/promises';
-import { createReadStream, createWriteStream, stat } from 'uring/fs';
+import { createReadStream, createWriteStream } from 'uring/fs';
+import { stat } from 'uring/fs/promises';
 
 const [source, target] = process.argv.slice(2);
 const { size } = await stat(source);

@@ -1,6 +1,6 @@
 /** Reads every file of a tree, 64 at a time, and counts lines: `node examples/read-a-tree.mjs [DIRECTORY]`. */
 
-import { readdir, readFile } from 'uring/fs';
+import { readdir, readFile } from 'uring/fs/promises';
 
 const root = process.argv[2] ?? 'src';
 const entries = await readdir(root, { recursive: true, withFileTypes: true });

@@ -5,7 +5,7 @@
  */
 
 import { extname, join, normalize } from 'node:path';
-import { open } from 'uring/fs';
+import { open } from 'uring/fs/promises';
 import { listen } from 'uring/sockets';
 
 const [, , directory, port = 0] = process.argv;

@@ -1,7 +1,7 @@
 /** Follows a file as it grows, until it has seen a line that says "end": `node examples/tail.mjs FILE`. */
 
 import { watch } from 'node:fs/promises';
-import { open } from 'uring/fs';
+import { open } from 'uring/fs/promises';
 
 const handle = await open(process.argv[2]);
 const controller = new AbortController();

@@ -124,7 +124,9 @@ async function compile(outdir) {
     ),
   );
   await build({ ...pieces, entryPoints: [...imported], chunkNames: 'src/[name]-[hash]' });
-  const published = ['index', 'fs/index', 'low-level', 'testing/index', 'cli/main'].map((name) => `dist/${name}.js`);
+  const published = ['index', 'fs/index', 'fs/promises', 'low-level', 'testing/index', 'cli/main'].map(
+    (name) => `dist/${name}.js`,
+  );
   await build({ ...pieces, entryPoints: published, chunkNames: 'dist/[name]-[hash]' });
   await build({ ...shared, entryPoints: tests, sourcemap: 'inline', sourcesContent: false });
 }

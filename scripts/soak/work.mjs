@@ -6,8 +6,12 @@ import nodeFs from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { op, PollEvent, Uring } from 'uring';
-import * as fs from 'uring/fs';
+import { createReadStream, createWriteStream } from 'uring/fs';
+import * as promises from 'uring/fs/promises';
 import { Ring } from 'uring/ring';
+
+/** The promises, and the streams beside them. */
+const fs = { ...promises, createReadStream, createWriteStream };
 
 const workerFile = new URL('./worker.mjs', import.meta.url);
 

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { Uring } from 'uring';
-import * as fs from 'uring/fs';
+import * as fs from 'uring/fs/promises';
 
 const { directory, ends } = workerData;
 const file = path.join(directory, `worker-${threadId}`);

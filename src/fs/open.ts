@@ -15,7 +15,7 @@ import { adopt, handleFor } from './handle.js';
 import { nodePromises } from './node.js';
 
 /** open(2), as a `FileHandle`. See `fsPromises.open`. */
-export async function open(path: PathLike, flags?: OpenMode | null, mode?: Mode | null): Promise<FileHandle> {
+export const open: typeof nodePromises.open = async (path, flags?: OpenMode | null, mode?: Mode | null): Promise<FileHandle> => {
   const uring = ring();
   const plain = uring === undefined ? undefined : plainOpening(path, flags, mode);
   const make = handleFor();
@@ -25,7 +25,7 @@ export async function open(path: PathLike, flags?: OpenMode | null, mode?: Mode 
   }
   const handle = await nodePromises.open(path, flags as OpenMode, mode as Mode);
   return uring === undefined ? handle : adopt(handle, plain?.flags);
-}
+};
 
 /** What open(2) is given. */
 export interface Opening {

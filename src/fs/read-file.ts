@@ -7,7 +7,7 @@
  * @module
  */
 
-import { constants, type OpenMode, type PathLike, type Stats } from 'node:fs';
+import { constants, type PathLike, type Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { isMainThread } from 'node:worker_threads';
 import { type Block, CHAIN_SIZE, fileInSlot, op, type Path, type ReadSink, type Uring } from '../engine/index.js';
@@ -35,22 +35,11 @@ const AT_ONCE = 4;
 
 const count = (bytes: number) => bytes;
 
-/** What {@link readFile} can be told. */
-export interface ReadFileOptions {
-  encoding?: BufferEncoding | null | undefined;
-  flag?: OpenMode | undefined;
-  signal?: AbortSignal | undefined;
-}
-
-/** The forms of {@link readFile}. */
-export interface ReadFile {
-  (path: PathLike | FileHandle, options?: (ReadFileOptions & { encoding?: null | undefined }) | null): Promise<Buffer>;
-  (path: PathLike | FileHandle, options: BufferEncoding | (ReadFileOptions & { encoding: BufferEncoding })): Promise<string>;
-  (path: PathLike | FileHandle, options?: BufferEncoding | ReadFileOptions | null): Promise<string | Buffer>;
-}
-
 /** Reads a whole file. See `fsPromises.readFile`. */
-export const readFile = ((path: PathLike | FileHandle, options?: unknown): Promise<Buffer | string> => {
+export const readFile: typeof nodePromises.readFile = ((
+  path: PathLike | FileHandle,
+  options?: unknown,
+): Promise<Buffer | string> => {
   if (isOpen(path)) return path.readFile(options as never) as Promise<Buffer | string>;
   let slot = -1;
   let uring: Uring | undefined;
@@ -68,7 +57,7 @@ export const readFile = ((path: PathLike | FileHandle, options?: unknown): Promi
     return Promise.reject(error);
   }
   return nodePromises.readFile(path, options as never);
-}) as ReadFile;
+}) as typeof nodePromises.readFile;
 
 const DEFAULTS = plainFileOptions(undefined, 'r') as FileOptions;
 

@@ -7,9 +7,8 @@
  * @module
  */
 
-import { constants, type Mode, type OpenMode, type PathLike } from 'node:fs';
+import { constants, type PathLike } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import type { Stream } from 'node:stream';
 import type { FileChain, Path, Uring } from '../engine/index.js';
 import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
@@ -25,42 +24,20 @@ const O_CLOEXEC = 0o2000000;
 /** Flags with which a chain would wait where it must not, or write from memory that is not aligned. */
 const NOT_FOR_CHAINS = constants.O_NONBLOCK | constants.O_DIRECT;
 
-/** What can be written. */
-export type Writable =
-  | string
-  | NodeJS.ArrayBufferView
-  | Iterable<string | NodeJS.ArrayBufferView>
-  | AsyncIterable<string | NodeJS.ArrayBufferView>
-  | Stream;
-
-/** What {@link writeFile} and {@link appendFile} can be told: an encoding, or several things. */
-export type WriteFileOptions =
-  | BufferEncoding
-  | {
-      encoding?: BufferEncoding | null | undefined;
-      mode?: Mode | undefined;
-      flag?: OpenMode | undefined;
-      flush?: boolean | undefined;
-      signal?: AbortSignal | undefined;
-    }
-  | null;
-
 /** Writes a whole file. See `fsPromises.writeFile`. */
-export function writeFile(path: PathLike | FileHandle, data: Writable, options?: WriteFileOptions): Promise<void> {
-  return writeWith(path, data, options, 'w', nodePromises.writeFile as never);
-}
+export const writeFile: typeof nodePromises.writeFile = (path, data, options) =>
+  writeWith(path, data, options, 'w', nodePromises.writeFile as never);
 
 /** Writes at the end of a file. See `fsPromises.appendFile`. */
-export function appendFile(path: PathLike | FileHandle, data: Writable, options?: WriteFileOptions): Promise<void> {
-  return writeWith(path, data, options, 'a', nodePromises.appendFile as never);
-}
+export const appendFile: typeof nodePromises.appendFile = (path, data, options) =>
+  writeWith(path, data, options, 'a', nodePromises.appendFile as never);
 
 async function writeWith(
   path: PathLike | FileHandle,
-  data: Writable,
+  data: unknown,
   options: unknown,
   flag: string,
-  otherwise: (path: PathLike | FileHandle, data: Writable, options: unknown) => Promise<void>,
+  otherwise: (path: PathLike | FileHandle, data: unknown, options: unknown) => Promise<void>,
 ): Promise<void> {
   if (isOpen(path)) return path.writeFile(data as never, options as never);
   const uring = ringForChains();

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Uring } from 'uring';
-import * as fs from 'uring/fs';
+import * as fs from 'uring/fs/promises';
 import { descriptors, pipe, residentMemory } from './process.mjs';
 
 const POLL_IN = 1;

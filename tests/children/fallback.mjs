@@ -3,7 +3,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import * as fs from 'uring/fs';
+import { createReadStream, createWriteStream } from 'uring/fs';
+import * as promises from 'uring/fs/promises';
+
+/** The promises, and the streams beside them. */
+const fs = { ...promises, createReadStream, createWriteStream };
 
 const warnings = [];
 process.on('warning', (warning) => warnings.push(warning.code));

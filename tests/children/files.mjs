@@ -11,9 +11,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import koffi from 'koffi';
 import { Uring } from 'uring';
-import * as uringFs from 'uring/fs';
+import { createReadStream, createWriteStream } from 'uring/fs';
+import * as promises from 'uring/fs/promises';
 import { listen } from 'uring/sockets';
 import { descriptors, residentMemory } from './process.mjs';
+
+/** The promises, and the streams beside them. */
+const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const nodes = { ...nodePromises, createReadStream: nodeFs.createReadStream, createWriteStream: nodeFs.createWriteStream };
 const moduleOf = (name) => (name === 'node' ? nodes : uringFs);

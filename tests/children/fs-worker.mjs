@@ -2,8 +2,12 @@
 
 import fs from 'node:fs';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import * as uringFs from 'uring/fs';
+import { createReadStream, createWriteStream } from 'uring/fs';
+import * as promises from 'uring/fs/promises';
 import { descriptors } from './process.mjs';
+
+/** The promises, and the streams beside them. */
+const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const warnings = [];
 process.on('warning', (warning) => warnings.push(String(warning.message)));

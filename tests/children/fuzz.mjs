@@ -8,9 +8,13 @@
 import { openSync, writeFileSync, writeSync } from 'node:fs';
 import fc from 'fast-check';
 import * as uring from 'uring';
-import * as fs from 'uring/fs';
+import { createReadStream, createWriteStream } from 'uring/fs';
+import * as promises from 'uring/fs/promises';
 import * as low from 'uring/ring';
 import { SimulatedKernel } from 'uring/testing';
+
+/** The promises, and the streams beside them. */
+const fs = { ...promises, createReadStream, createWriteStream };
 
 const [target, seed, runs, file] = process.argv.slice(2);
 const journal = openSync(file, 'w');

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import nodes from 'node:fs/promises';
 
 const [, , name, directory] = process.argv;
-const module = name === 'uring' ? await import('uring/fs') : nodes;
+const module = name === 'uring' ? await import('uring/fs/promises') : nodes;
 const outcome = (call) =>
   call.then(
     (value) => value?.size ?? value ?? null,

@@ -12,7 +12,11 @@ import nodePromises from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import koffi from 'koffi';
-import * as uringFs from 'uring/fs';
+import { createReadStream, createWriteStream } from 'uring/fs';
+import * as promises from 'uring/fs/promises';
+
+/** The promises, and the streams beside them. */
+const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const NOBODY = 65_534;
 const RLIMIT_NPROC = 6;

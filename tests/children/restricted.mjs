@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import koffi from 'koffi';
 import { op, URingContext, Uring } from 'uring';
-import * as fs from 'uring/fs';
+import * as fs from 'uring/fs/promises';
 import { Ring } from 'uring/ring';
 import { descriptors, pipe } from './process.mjs';
 

@@ -2,7 +2,7 @@
 
 import { constants, openSync, readSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import * as fs from 'uring/fs';
+import * as fs from 'uring/fs/promises';
 
 const libc = createRequire(import.meta.url)('koffi').load(null);
 const master = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { readFile } from 'uring/fs';
+import { readFile } from 'uring/fs/promises';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

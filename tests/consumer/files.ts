@@ -3,7 +3,8 @@
 import type { BigIntStats, Stats } from 'node:fs';
 import * as uring from 'uring';
 import { op, Uring } from 'uring';
-import fs, { appendFile, createReadStream, createWriteStream, fallocate, open, readFile, stat, writeFile } from 'uring/fs';
+import { createReadStream, createWriteStream } from 'uring/fs';
+import fs, { appendFile, fallocate, open, readFile, stat, writeFile } from 'uring/fs/promises';
 import { SimulatedKernel } from 'uring/testing';
 
 export async function files(): Promise<void> {

@@ -7,12 +7,16 @@ import fs from 'node:fs';
 import node from 'node:fs/promises';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import * as uringFs from '../../src/fs/index.js';
+import { createReadStream, createWriteStream } from '../../src/fs/index.js';
+import * as promises from '../../src/fs/promises.js';
 import { Uring } from '../../src/index.js';
 import { mountAll } from '../helpers/file-systems.js';
 import { commands, type Fs, finishProgram, lengths, outcomeOf, type State, startProgram } from '../helpers/fs-programs.js';
 import { temporaryDirectory, whyNoRing } from '../helpers/linux.js';
 import { within } from '../helpers/slow.js';
+
+/** The promises, and the streams beside them. */
+const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;

@@ -5,10 +5,14 @@ import fs, { constants } from 'node:fs';
 import node from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import * as uringFs from '../../src/fs/index.js';
+import { createReadStream, createWriteStream } from '../../src/fs/index.js';
+import * as promises from '../../src/fs/promises.js';
 import { Uring } from '../../src/index.js';
 import { runChild } from '../helpers/child.js';
 import { mkfifo, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
+
+/** The promises, and the streams beside them. */
+const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;

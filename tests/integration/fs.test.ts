@@ -6,7 +6,7 @@ import fs, { constants } from 'node:fs';
 import node from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import * as uringFs from '../../src/fs/index.js';
+import * as uringFs from '../../src/fs/promises.js';
 import { Uring } from '../../src/index.js';
 import { runChild } from '../helpers/child.js';
 import { descriptorTargets } from '../helpers/descriptors.js';

@@ -9,8 +9,12 @@ import nodeFs, { type FileHandle as NodeHandle } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Uring } from '../../engine/index.js';
-import * as uringFs from '../../fs/index.js';
+import { createReadStream, createWriteStream } from '../../fs/index.js';
+import * as promises from '../../fs/promises.js';
 import type { Side, Work } from './measure.js';
+
+/** The promises, and the streams beside them. */
+const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const BLOCK = 4096;
 const FILE_SIZE = 64 * 1024 * 1024;

@@ -6,7 +6,7 @@
  */
 
 import type node from 'node:fs/promises';
-import * as uringFs from '../../fs/index.js';
+import * as uringFs from '../../fs/promises.js';
 import { CountingSink, DigestSink } from './digest.js';
 import { findLarge, PromisesReader, SyncReader } from './node-readers.js';
 import type { Reader } from './reader.js';

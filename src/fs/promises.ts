@@ -1,0 +1,22 @@
+/**
+ * `uring/fs/promises`: `node:fs/promises` over io_uring.
+ *
+ * Everything that `node:fs/promises` exports is here, with the same arguments, results and errors. What is faster over the ring runs there; the rest is Node's own: the kernel
+ * gives what changes a directory to a worker, which is no faster than Node's threads, and has no operation for the rest.
+ *
+ * @module
+ */
+
+import { access, lstat, readlink, realpath, stat } from './lookups.js';
+import { nodePromises } from './node.js';
+import { open } from './open.js';
+import { readFile } from './read-file.js';
+import { appendFile, writeFile } from './write-file.js';
+
+export * from 'node:fs/promises';
+export { backend, type Configuration, configure } from './backend.js';
+export { Advice, FallocateMode, fadvise, fallocate, getxattr, setxattr } from './extras.js';
+export { access, appendFile, lstat, open, readFile, readlink, realpath, stat, writeFile };
+
+/** As `import fs from 'node:fs/promises'`: all that this version of Node has. */
+export default { ...nodePromises, access, appendFile, lstat, open, readFile, readlink, realpath, stat, writeFile };
