@@ -18,10 +18,12 @@ import { linuxSyscalls } from '../syscalls/index.js';
 import { checkInteger } from '../validate.js';
 import { plainFileOptions } from './arguments.js';
 import { ringOrNone } from './backend.js';
+import { cached, describe, hasTime } from './cached.js';
 import { systemError } from './errors.js';
-import { hasTime, plainStatOptions } from './lookups.js';
+import { plainStatOptions } from './lookups.js';
 import { node } from './node.js';
-import { type FileOwner, lengthOf, MAX_PIECES, MOST_COPIED, OpenFile } from './open-file.js';
+import { concatenated, type FileOwner, lengthOf, MAX_PIECES, OpenFile } from './open-file.js';
+import { MOST_COPIED } from './who-writes.js';
 import { isWholeData, readWhole, type WholeData, wholeBytes, writeWhole } from './whole.js';
 
 export type { FileHandle };
@@ -93,7 +95,7 @@ export function isOpen(handle: unknown): handle is FileHandle {
 let classes: ReturnType<typeof classesOver> | undefined;
 
 /** Makes a handle for a descriptor that the ring has opened; `undefined` as long as it is not known how. */
-export function handleFor(): ((fd: number, flags: number) => FileHandle) | undefined {
+export function handleFor(): ((fd: number, flags: number, isCached: boolean) => FileHandle) | undefined {
   return classes?.make;
 }
 
@@ -121,10 +123,20 @@ function classesOver(
 ) {
   /** Closes by the ring, when Node's own count of users has come to nothing. */
   class RingBinding extends BaseBinding {
+    /** It is known that closing it asks nobody. */
+    isCached = false;
+
     override close(): Promise<void> {
       const { fd } = this;
-      const uring = ringOrNone();
-      if (uring === undefined || isSlowToClose(fd)) return super.close();
+      if (isSlowToClose(fd)) return super.close();
+      const ours = this.isCached ? cached() : null;
+      const uring = ours === null ? ringOrNone() : undefined;
+      if (ours !== null) {
+        this.releaseFD();
+        const res = ours.calls.close(fd);
+        return res < 0 ? Promise.reject(systemError(res, 'close')) : Promise.resolve();
+      }
+      if (uring === undefined) return super.close();
       this.releaseFD();
       return uring.closeOwned(
         fd,
@@ -160,8 +172,8 @@ function classesOver(
       const start = numberOr(from, 0);
       const bytes = numberOr(count, view.byteLength - start);
       const where = plainPosition(at);
-      const file = this.fileFor('read', view, start, bytes, where);
-      const uring = file === undefined ? undefined : ringOrNone();
+      const file = this.fileFor(view, start, bytes, where);
+      const uring = file?.isReadByRing(where as number) ? ringOrNone() : undefined;
       if (uring === undefined) {
         const wrong = ABORTS_ON_LENGTH ? wrongLength(count) : undefined;
         return wrong === undefined ? super.read(buffer, offset, length, position) : Promise.reject(wrong);
@@ -184,15 +196,14 @@ function classesOver(
       const start = numberOr(from, 0);
       const bytes = numberOr(count, view.byteLength - start);
       const where = plainPosition(at);
-      // What has to be copied first, a thread writes as fast.
-      const isCheap = bytes <= MOST_COPIED || view.buffer instanceof SharedArrayBuffer;
-      const file = isCheap ? this.fileFor('write', view, start, bytes, where) : undefined;
-      const uring = file === undefined ? undefined : ringOrNone();
-      if (uring === undefined) return super.write(data, second, third, fourth);
-      (file as OpenFile).ref();
+      const file = this.fileFor(view, start, bytes, where);
+      const isForRing = file?.isWrittenByRing(where as number, bytes, view.buffer instanceof SharedArrayBuffer);
+      const uring = isForRing ? ringOrNone() : undefined;
+      if (file === undefined || uring === undefined) return super.write(data, second, third, fourth);
+      file.ref();
       // A string is answered with the string.
       const shape = isView ? writeResult : (written: number) => writeResult(written, data);
-      return uring.transfers.write(file as OpenFile, view, start, bytes, where as number, shape);
+      return uring.transfers.write(file, view, start, bytes, where as number, shape);
     }
 
     override async stat(options?: unknown): Promise<Stats> {
@@ -202,19 +213,27 @@ function classesOver(
     }
 
     override async readv(buffers: unknown, position?: unknown): Promise<unknown> {
-      const bytesRead = await this.vector('readv', buffers, position);
-      return bytesRead === undefined ? super.readv(buffers, position) : { __proto__: null, bytesRead, buffers };
+      const bytesRead = this.readCached(buffers, position);
+      return bytesRead < 0 ? super.readv(buffers, position) : { __proto__: null, bytesRead, buffers };
     }
 
     override async writev(buffers: unknown, position?: unknown): Promise<unknown> {
-      const bytesWritten = await this.vector('writev', buffers, position);
-      return bytesWritten === undefined ? super.writev(buffers, position) : { __proto__: null, bytesWritten, buffers };
+      const where = typeof position === 'number' ? plainPosition(position) : -1;
+      const file = where === undefined || this.fd < 0 || !areViews(buffers) ? undefined : fileOf(this);
+      const length = file === undefined ? 0 : lengthOf(buffers as ArrayBufferView[]);
+      const uring = file?.isWrittenByRing(where as number, length) ? ringOrNone() : undefined;
+      if (file === undefined || uring === undefined) return super.writev(buffers, position);
+      file.ref();
+      // As the ring works on a copy anyway, on one of them all.
+      const all = concatenated(buffers as ArrayBufferView[], length);
+      const shape = (bytesWritten: number) => ({ __proto__: null, bytesWritten, buffers });
+      return uring.transfers.write(file, all, 0, length, where as number, shape);
     }
 
     override async readFile(options?: unknown): Promise<unknown> {
       const plain = plainFileOptions(options, 'r');
       const file = this.fd < 0 || plain === undefined || plain.signal !== undefined ? undefined : fileOf(this);
-      const uring = file?.suits(-1, 'read') ? ringOrNone() : undefined;
+      const uring = file?.isReadByRing(-1) ? ringOrNone() : undefined;
       if (uring === undefined) return super.readFile(options);
       return readWhole(uring, file as OpenFile, () => super.stat(), plain?.encoding);
     }
@@ -223,49 +242,49 @@ function classesOver(
       const plain = plainFileOptions(options, 'w');
       const isPlain = plain !== undefined && plain.signal === undefined && !plain.flush && isWholeData(data);
       const file = this.fd < 0 || !isPlain ? undefined : fileOf(this);
-      const uring = file?.suits(-1, 'write') ? ringOrNone() : undefined;
+      const bytes = file && wholeBytes(data as WholeData, plain?.encoding);
+      const uring = bytes && file?.isWrittenByRing(-1, bytes.length) ? ringOrNone() : undefined;
       if (uring === undefined) return super.writeFile(data, options);
-      return writeWhole(uring, file as OpenFile, wholeBytes(data as WholeData, plain?.encoding));
+      return writeWhole(uring, file as OpenFile, bytes as Uint8Array);
     }
 
     override appendFile(data: unknown, options?: unknown): Promise<unknown> {
       return this.writeFile(data, options);
     }
 
-    /** The file, if arguments are plain, right, and for the ring. */
-    private fileFor(
-      way: 'read' | 'write',
-      view: ArrayBufferView,
-      start: number,
-      bytes: number,
-      where: number | undefined,
-    ): OpenFile | undefined {
+    /** The file, if the arguments are plain and right. */
+    private fileFor(view: ArrayBufferView, start: number, bytes: number, where: number | undefined): OpenFile | undefined {
       if (where === undefined || this.fd < 0) return undefined;
       if (start >>> 0 !== start || bytes >>> 0 !== bytes || bytes === 0 || start + bytes > view.byteLength) return undefined;
-      const file = fileOf(this);
-      return file?.suits(where, way) ? file : undefined;
+      return fileOf(this);
     }
 
-    private async vector(name: 'readv' | 'writev', buffers: unknown, position: unknown): Promise<number | undefined> {
+    /** Reads at once what the page cache has, if it has all of it. */
+    private readCached(buffers: unknown, position: unknown): number {
       const where = typeof position === 'number' ? plainPosition(position) : -1;
-      if (where === undefined || this.fd < 0 || !areViews(buffers)) return undefined;
+      if (where === undefined || where < 0 || this.fd < 0 || !areViews(buffers)) return -1;
       const file = fileOf(this);
-      const uring = file?.suits(where, name === 'readv' ? 'read' : 'write') ? ringOrNone() : undefined;
-      return uring === undefined ? undefined : file?.[name](uring, buffers, where);
+      const ours = file?.canTry && file.hasOffsets && hasTime() ? cached() : null;
+      const bytes = ours?.calls.read(this.fd, buffers, where) ?? -1;
+      return bytes === 0 || bytes === lengthOf(buffers) ? bytes : -1;
     }
   }
 
-  const extend = (handle: NodeHandle, flags: number) => {
-    new Filed(handle, new OpenFile(handle.fd, flags, new Owner(handle)));
+  const extend = (handle: NodeHandle, flags: number, isCached: boolean) => {
+    new Filed(handle, new OpenFile(handle.fd, flags, new Owner(handle), isCached));
     return handle as unknown as import('node:fs/promises').FileHandle;
   };
   return {
-    make: (fd: number, flags: number) => extend(new FileHandle(new RingBinding(fd)), flags),
+    make(fd: number, flags: number, isCached: boolean) {
+      const binding = new RingBinding(fd);
+      binding.isCached = isCached;
+      return extend(new FileHandle(binding), flags, isCached);
+    },
     adopt(given: import('node:fs/promises').FileHandle, flags: number) {
       const handle = given as unknown as NodeHandle;
       Object.setPrototypeOf(handle[kHandle], RingBinding.prototype);
       Object.setPrototypeOf(handle, FileHandle.prototype);
-      return extend(handle, flags);
+      return extend(handle, flags, false);
     },
   };
 }
@@ -314,10 +333,6 @@ function areViews(buffers: unknown): buffers is (ArrayBufferView & Memory)[] {
 
 /** Whether closing a descriptor frees a file that takes long to free. */
 function isSlowToClose(fd: number): boolean {
-  try {
-    const { nlink, blocks } = node.fstatSync(fd);
-    return nlink === 0 && blocks * BLOCK > SLOW_TO_FREE;
-  } catch {
-    return false;
-  }
+  const description = describe(fd);
+  return description !== undefined && description.nlink === 0 && description.blocks * BLOCK > SLOW_TO_FREE;
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { LookupCalls } from '../syscalls/index.js';
+import type { CachedCalls } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { node } from './node.js';
 
@@ -38,20 +38,30 @@ const IN_MEMORY = new Set([
 
 /** The table of one thread. */
 export class Mounts {
-  private readonly inMemory = new Set<number>();
+  /** By number, the types of those mounts. */
+  private readonly types = new Map<number, string>();
   /** Open for as long as the thread lives; -1 until it is. */
   private table = -1;
   private isCurrent = false;
   private nextReading = 0;
 
-  constructor(private readonly calls: LookupCalls) {}
+  constructor(private readonly calls: CachedCalls) {}
 
-  /** Whether the attributes of what a descriptor stands for can be asked for without waiting. Does not wait itself. */
-  hasInMemory(fd: number): boolean {
+  /** Whether the attributes of what lies on a mount are in memory; `undefined` when it is not known. Does not wait itself. */
+  isInMemory(mount: number): boolean | undefined {
+    return this.isKnown() ? this.types.has(mount) : undefined;
+  }
+
+  /** The type of a mount, if it is one of those. */
+  typeOf(mount: number): string | undefined {
+    return this.isKnown() ? this.types.get(mount) : undefined;
+  }
+
+  private isKnown(): boolean {
     try {
-      return this.isRead() && this.inMemory.has(this.calls.mountOf(fd));
+      return this.isRead();
     } catch {
-      // There is no /proc, or no descriptor left for the table: nothing is known.
+      // There is no /proc, or no descriptor left for the table.
       return false;
     }
   }
@@ -64,11 +74,11 @@ export class Mounts {
     const now = timers.now();
     // Nothing is known until then.
     if (now < this.nextReading) return false;
-    this.inMemory.clear();
+    this.types.clear();
     for (const line of node.readFileSync(MOUNTINFO, 'latin1').split('\n')) {
       // 36 35 98:0 /root /mount/point rw,noatime shared:1 - ext4 /dev/sda1 rw
       const [, id, type] = /^(\d+) .* - (\S+) /.exec(line) ?? [];
-      if (IN_MEMORY.has(type as string)) this.inMemory.add(Number(id));
+      if (type !== undefined && IN_MEMORY.has(type)) this.types.set(Number(id), type);
     }
     const end = timers.now();
     this.nextReading = end + PAUSE * (end - now);

@@ -8,13 +8,13 @@
  */
 
 import { promisify } from 'node:util';
-import { op, type TransferFile, type Uring } from '../engine/index.js';
-import { Errno } from '../syscalls/index.js';
+import type { TransferFile } from '../engine/index.js';
 import { ring } from './backend.js';
+import { cached, describe, hasAttributesInMemory } from './cached.js';
 import { systemError } from './errors.js';
-import { hasAttributesInMemory } from './lookups.js';
 import { node } from './node.js';
 import { type Positions, positionsOf } from './positions.js';
+import { isForRing, MOST_COPIED, type Writer, writerOf } from './who-writes.js';
 
 type Call = (fd: number, view: ArrayBufferView, offset: number, length: number, position: unknown) => Promise<unknown>;
 
@@ -26,10 +26,9 @@ const nodeCalls = {
 /** Most pieces of one readv or writev: IOV_MAX. */
 export const MAX_PIECES = 1024;
 
-/** More than this is copied by a thread of Node's, which needs no copy in between, rather than by this one. */
-export const MOST_COPIED = 512 * 1024;
-
 const READ_AND_APPENDED = node.constants.O_RDWR | node.constants.O_APPEND;
+
+const { S_IFMT, S_IFBLK } = node.constants;
 
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
@@ -45,16 +44,23 @@ export class OpenFile implements TransferFile {
   readonly sqeFlags = 0;
   private known: Positions | undefined;
   private inMemory: boolean | undefined;
+  private writer: Writer | undefined;
   private triable: boolean;
 
   /**
    * @param flags as of open(2).
+   * @param isCached whether it is known to be a regular file whose attributes are in memory.
    */
   constructor(
     readonly fd: number,
     private readonly flags: number,
     private readonly owner: FileOwner,
+    isCached = false,
   ) {
+    if (isCached) {
+      this.known = 'offsets';
+      this.inMemory = true;
+    }
     // What goes past the page cache does not end within the call.
     this.triable = (flags & node.constants.O_DIRECT) === 0;
   }
@@ -68,7 +74,7 @@ export class OpenFile implements TransferFile {
   /** Whether its attributes can be asked for without waiting. */
   get hasAttributesInMemory(): boolean {
     this.inMemory ??= hasAttributesInMemory(this.fd);
-    return this.inMemory;
+    return this.inMemory === true;
   }
 
   get hasOffsets(): boolean {
@@ -87,15 +93,34 @@ export class OpenFile implements TransferFile {
     return (this.flags & node.constants.O_APPEND) !== 0;
   }
 
-  /**
-   * Whether a call at a position is for the ring; else it is Node's. With O_NONBLOCK io_uring would wait all the same, and where there are no
-   * positions it would not mind one. Appending leaves the position at the end, where reading goes on: unless it ends asynchronously.
-   */
-  suits(position: number, way: 'read' | 'write'): boolean {
+  /** Whether the ring reads at a position; else Node does. With O_NONBLOCK io_uring would wait all the same, and where there are no positions it would not mind one. */
+  isReadByRing(position: number): boolean {
     const { positions } = this;
-    const isReadAndAppended = (this.flags & READ_AND_APPENDED) === READ_AND_APPENDED;
-    if (positions === 'offsets') return way === 'read' || position !== -1 || !isReadAndAppended;
-    return positions === 'none' && position === -1 && (this.flags & node.constants.O_NONBLOCK) === 0;
+    return positions === 'offsets' || (positions === 'none' && position === -1 && !this.isNonblocking);
+  }
+
+  /**
+   * Whether the ring writes so many bytes at a position; else Node does. To be asked once for each write. Appending leaves the position at the end, where reading goes on: unless it
+   * ends asynchronously.
+   */
+  isWrittenByRing(position: number, bytes: number, isShared = false): boolean {
+    if (bytes === 0) return false;
+    if (this.positions === 'none') return position === -1 && !this.isNonblocking && (isShared || bytes <= MOST_COPIED);
+    if (this.positions === 'own' || (position === -1 && (this.flags & READ_AND_APPENDED) === READ_AND_APPENDED)) return false;
+    this.writer ??= this.findWriter();
+    return isForRing(this.writer, bytes, isShared);
+  }
+
+  private findWriter(): Writer {
+    if (this.flags & node.constants.O_DIRECT) return 'direct';
+    const ours = cached();
+    const description = describe(this.fd);
+    if (description === undefined || (description.mode & S_IFMT) === S_IFBLK) return 'direct';
+    return writerOf(ours?.mounts.typeOf(ours.calls.description.mount));
+  }
+
+  private get isNonblocking(): boolean {
+    return (this.flags & node.constants.O_NONBLOCK) !== 0;
   }
 
   ref(): void {
@@ -132,52 +157,6 @@ export class OpenFile implements TransferFile {
       (result) => (result as { bytesRead?: number }).bytesRead ?? (result as { bytesWritten: number }).bytesWritten,
     );
   }
-
-  /** Reads into several views, no more than {@link MAX_PIECES}. @returns bytes, or `undefined` when the ring has no answer. */
-  async readv(uring: Uring, views: readonly ArrayBufferView[], position: number): Promise<number | undefined> {
-    const length = lengthOf(views);
-    return this.vector(uring, position, length, this.hasOffsets, (offset) => op.readv(this.fd, views, { offset }), 'read');
-  }
-
-  /** Writes several views, no more than {@link MAX_PIECES}. @returns bytes, or `undefined` when the ring has no answer. */
-  async writev(uring: Uring, views: readonly ArrayBufferView[], position: number): Promise<number | undefined> {
-    const length = lengthOf(views);
-    const claims = this.hasOffsets && !this.appends;
-    return this.vector(uring, position, length, claims, (offset) => op.writev(this.fd, views, { offset }), 'write');
-  }
-
-  private async vector(
-    uring: Uring,
-    position: number,
-    length: number,
-    claims: boolean,
-    describe: (offset: number) => ReturnType<typeof op.readv>,
-    syscall: 'read' | 'write',
-  ): Promise<number | undefined> {
-    const at = position === -1 && claims ? this.claim(length) : position;
-    const claimed = position === -1 && at >= 0;
-    let done = 0;
-    this.ref();
-    try {
-      for (;;) {
-        let errno = 0;
-        const named = describe(at).withError((res) => {
-          errno = res;
-          return systemError(res, syscall);
-        });
-        try {
-          done = await uring.run(named);
-          return done;
-        } catch (error) {
-          if (errno === -Errno.ECANCELED) return undefined;
-          if (errno !== -Errno.EINTR) throw error;
-        }
-      }
-    } finally {
-      if (claimed) this.unclaim(at, length, done);
-      this.unref();
-    }
-  }
 }
 
 /** Bytes of several views. */
@@ -185,6 +164,17 @@ export function lengthOf(views: readonly ArrayBufferView[]): number {
   let length = 0;
   for (const { byteLength } of views) length += byteLength;
   return length;
+}
+
+/** Several views as one. */
+export function concatenated(views: readonly ArrayBufferView[], length: number): Uint8Array {
+  const all = new Uint8Array(length);
+  let end = 0;
+  for (const view of views) {
+    all.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), end);
+    end += view.byteLength;
+  }
+  return all;
 }
 
 function seek(fd: number, offset: number, whence: number): number {

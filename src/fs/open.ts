@@ -7,9 +7,10 @@
 import { constants, type Mode, type OpenMode, type PathLike } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { op, type Path, type Uring } from '../engine/index.js';
-import { Errno } from '../syscalls/index.js';
+import { type CachedCalls, Errno } from '../syscalls/index.js';
 import { pathText, plainFlags, plainMode, plainPath } from './arguments.js';
 import { ring } from './backend.js';
+import { cached, hasTime, whenThereIsTime } from './cached.js';
 import { systemError } from './errors.js';
 import { adopt, handleFor } from './handle.js';
 import { nodePromises } from './node.js';
@@ -20,12 +21,57 @@ export const open: typeof nodePromises.open = async (path, flags?: OpenMode | nu
   const plain = uring === undefined ? undefined : plainOpening(path, flags, mode);
   const make = handleFor();
   if (uring !== undefined && plain !== undefined && make !== undefined) {
+    if (isForReading(plain)) {
+      if (!hasTime()) await new Promise<void>(whenThereIsTime);
+      const cachedFd = openCached(plain);
+      if (cachedFd >= 0) return make(cachedFd, plain.flags, true);
+    }
     const fd = await openDescriptor(uring, plain);
-    if (fd !== undefined) return make(fd, plain.flags);
+    if (fd !== undefined) return make(fd, plain.flags, false);
   }
   const handle = await nodePromises.open(path, flags as OpenMode, mode as Mode);
   return uring === undefined ? handle : adopt(handle, plain?.flags);
 };
+
+/**
+ * Opens a regular file for reading, where neither finding nor opening it waits: its path is cached, and its file system asks nobody. That is looked at first, because opening what
+ * is found there might wait.
+ *
+ * @returns negative when it is not to be had so.
+ */
+function openCached({ path, flags }: ReadOpening): number {
+  const ours = cached();
+  if (ours === null) return -1;
+  const { calls, mounts } = ours;
+  const { description } = calls;
+  const located = calls.locate(path, true);
+  if (located < 0) return located;
+  // Open meanwhile, so that the number of its mount stays its own.
+  try {
+    if (!isRegular(calls, located) || mounts.isInMemory(description.mount) !== true) return -1;
+    const { mount } = description;
+    const fd = calls.open(path, flags);
+    if (fd < 0 || (isRegular(calls, fd) && description.mount === mount)) return fd;
+    // Something else has come to lie there.
+    calls.close(fd);
+    return -1;
+  } finally {
+    calls.close(located);
+  }
+}
+
+function isRegular(calls: CachedCalls, fd: number): boolean {
+  return calls.describe(fd) === 0 && (calls.description.mode & constants.S_IFMT) === constants.S_IFREG;
+}
+
+interface ReadOpening extends Opening {
+  readonly path: string;
+}
+
+function isForReading(opening: Opening): opening is ReadOpening {
+  const { path, flags } = opening;
+  return flags === constants.O_RDONLY && typeof path === 'string' && path.length > 0;
+}
 
 /** What open(2) is given. */
 export interface Opening {

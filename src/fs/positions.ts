@@ -13,6 +13,7 @@
  */
 
 import { linuxSyscalls } from '../syscalls/index.js';
+import { describe } from './cached.js';
 import { node } from './node.js';
 
 /** See the table above. */
@@ -48,14 +49,10 @@ const MADE_UP = new Set([
 
 /** Decides for an open descriptor. Does not wait: what is asked is in the kernel's memory. */
 export function positionsOf(fd: number): Positions {
-  let mode: number;
-  let blocks: number;
-  try {
-    ({ mode, blocks } = node.fstatSync(fd));
-  } catch {
-    // Not open: whoever uses it will be told.
-    return 'own';
-  }
+  const description = describe(fd);
+  // Not open: whoever uses it will be told.
+  if (description === undefined) return 'own';
+  const { mode, blocks } = description;
   const kind = mode & S_IFMT;
   // What takes room on a device is not made up.
   if (kind === S_IFREG) return blocks === 0 && MADE_UP.has(linuxSyscalls().fileSystemType(fd)) ? 'own' : 'offsets';

@@ -14,7 +14,7 @@ import { ring, ringOrNone } from './backend.js';
 import { systemError } from './errors.js';
 import { node } from './node.js';
 import { openDescriptor, plainOpening } from './open.js';
-import { lengthOf, MAX_PIECES, MOST_COPIED, OpenFile } from './open-file.js';
+import { concatenated, lengthOf, OpenFile } from './open-file.js';
 
 /** How many reads of the stream's highWaterMark are in flight or wait for the reader. */
 const READ_AHEAD = 2;
@@ -156,7 +156,7 @@ class StreamFile {
     ) => {
       const at = positionOf(position);
       const file = this.file as OpenFile;
-      const uring = length > 0 && file.suits(at, 'read') ? ringOrNone() : undefined;
+      const uring = length > 0 && file.isReadByRing(at) ? ringOrNone() : undefined;
       if (uring === undefined) {
         node.read(fd, buffer, offset, length, position ?? null, done);
         return;
@@ -179,8 +179,7 @@ class StreamFile {
     ) => {
       const at = positionOf(position);
       const file = this.file as OpenFile;
-      const isPlain = length > 0 && length <= MOST_COPIED && file.suits(at, 'write');
-      const uring = isPlain ? ringOrNone() : undefined;
+      const uring = file.isWrittenByRing(at, length) ? ringOrNone() : undefined;
       if (uring === undefined) {
         node.write(fd, buffer, offset, length, position, done);
         return;
@@ -201,17 +200,16 @@ class StreamFile {
     ) => {
       const at = positionOf(position);
       const file = this.file as OpenFile;
-      const views = buffers.filter(({ length }) => length > 0);
-      const isPlain = views.length > 0 && views.length <= MAX_PIECES && lengthOf(views) <= MOST_COPIED && file.suits(at, 'write');
-      const uring = isPlain ? ringOrNone() : undefined;
-      const byNode = () => node.writev(fd, buffers, position as number, done as never);
+      const length = lengthOf(buffers);
+      const uring = file.isWrittenByRing(at, length) ? ringOrNone() : undefined;
       if (uring === undefined) {
-        byNode();
+        node.writev(fd, buffers, position as number, done as never);
         return;
       }
+      this.ref();
       settle(
-        file.writev(uring, views, at),
-        (bytes) => (bytes === undefined ? byNode() : done(null, bytes, buffers)),
+        uring.transfers.write(file, concatenated(buffers, length), 0, length, at, counted),
+        (bytes) => done(null, bytes, buffers),
         (error) => done(error, 0, buffers),
       );
     },

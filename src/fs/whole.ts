@@ -5,7 +5,8 @@
  */
 
 import type { Uring } from '../engine/index.js';
-import { MOST_COPIED, type OpenFile } from './open-file.js';
+import type { OpenFile } from './open-file.js';
+import { MOST_COPIED } from './who-writes.js';
 
 /** Data that is written at once. */
 export type WholeData = string | ArrayBufferView;

@@ -4,6 +4,7 @@
  * @module
  */
 
+export type { CachedCalls, Description } from './cached.js';
 export { allErrnos, Errno, type ErrnoName, errnoName, errnoSentence } from './errno.js';
 export {
   type Explanation,
@@ -18,6 +19,5 @@ export {
 } from './errors.js';
 export { readHostFacts } from './host.js';
 export { loadKoffi } from './koffi.js';
-export { linuxLookups, linuxSyscalls } from './linux.js';
-export type { LookupCalls } from './lookups.js';
+export { linuxCachedCalls, linuxSyscalls } from './linux.js';
 export type { Doorbell, DoorbellKind, HostFacts, SocketCalls, Syscalls } from './types.js';

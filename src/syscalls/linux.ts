@@ -8,11 +8,11 @@
  */
 
 import { isMainThread } from 'node:worker_threads';
+import { type CachedCalls, cachedCalls } from './cached.js';
 import { doorbells } from './doorbell.js';
 import { explainKoffi, explainPlatform, UringUnavailableError } from './errors.js';
 import { readHostFacts } from './host.js';
 import { type Koffi, type KoffiLibrary, loadKoffi } from './koffi.js';
-import { type LookupCalls, lookupCalls } from './lookups.js';
 import { socketCalls } from './sockets.js';
 import type { Syscalls } from './types.js';
 
@@ -36,7 +36,7 @@ const LARGEST_MAPPING = 31 * 1024 * 1024;
 const STATFS_WORDS = 64;
 
 let instance: Syscalls | undefined;
-let lookups: LookupCalls | undefined;
+let cached: CachedCalls | undefined;
 
 /**
  * The shim of this thread, made on first use.
@@ -49,13 +49,13 @@ export function linuxSyscalls(): Syscalls {
 }
 
 /**
- * The calls of this thread that look files up without waiting; `undefined` where libc is too old for them.
+ * The calls of this thread that answer from the kernel's memory; `undefined` where libc is too old for them.
  *
  * @throws as {@link linuxSyscalls}.
  */
-export function linuxLookups(): LookupCalls | undefined {
+export function linuxCachedCalls(): CachedCalls | undefined {
   linuxSyscalls();
-  return lookups;
+  return cached;
 }
 
 function createLinuxSyscalls(): Syscalls {
@@ -97,7 +97,12 @@ function createLinuxSyscalls(): Syscalls {
   const madvise = call('madvise', 'int', ['uintptr_t', 'size_t', 'int']);
   const addHook = threadEndHooks(libc);
   keepFreeMemory(call('malloc', 'uintptr_t', ['size_t']), call('free', 'void', ['uintptr_t']));
-  lookups = lookupCalls(koffi, libc);
+  const addressOf = (view: ArrayBufferView) => {
+    // A small typed array may live inside the JavaScript heap, where it moves; asking for its buffer takes it out.
+    void view.buffer;
+    return Number(koffi.address(view));
+  };
+  cached = cachedCalls(koffi, libc, addressOf);
   const openDoorbell = doorbells(koffi, libc, addHook, { eventfd, pipe2, close });
 
   return {
@@ -174,11 +179,7 @@ function createLinuxSyscalls(): Syscalls {
       madvise(address, length, MADV_DONTNEED);
     },
 
-    addressOf(view) {
-      // A small typed array may live inside the JavaScript heap, where it moves; asking for its buffer takes it out.
-      void view.buffer;
-      return Number(koffi.address(view));
-    },
+    addressOf,
 
     viewOf(address, length) {
       return koffi.view(BigInt(address), length);
