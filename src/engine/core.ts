@@ -170,6 +170,8 @@ export class Core {
   turn = 0;
   private burstStart = 0;
   private inBurst = false;
+  /** The kernel is to be entered, but only after a turn of the event loop. */
+  private isPatient = false;
   private unlookedCompletions = 0;
   /** Completions of the last flush, and whether the engine looks once more before it goes to rest. */
   private reaped = 0;
@@ -305,12 +307,25 @@ export class Core {
     this.inFlight++;
     this.observer.submittedCount++;
     if (this.together > 0) this.together--;
-    if (!this.scheduled) this.schedule();
+    if (!this.scheduled || this.isPatient) this.schedule();
     if (this.observer.hasListeners) {
       this.unannounced.push(slot);
       if (this.together === 0) this.announce();
     }
     return slot;
+  }
+
+  /** What `commit` puts into the queue may wait until the event loop has turned, and go together with what others have to say until then. */
+  patiently(commit: () => void): void {
+    if (!this.scheduled) {
+      this.scheduled = true;
+      this.isPatient = true;
+      timers.setImmediate(this.flush);
+    }
+    const wasPatient = this.isPatient;
+    this.isPatient = false;
+    commit();
+    this.isPatient = wasPatient;
   }
 
   /** Has somebody asked for its operation right before the kernel is entered: what comes until then can go with it. */
@@ -368,6 +383,7 @@ export class Core {
   /** Has the kernel entered at the end of this turn of the program; of a long burst, after a turn of the event loop. */
   private schedule(): void {
     this.scheduled = true;
+    this.isPatient = false;
     if (this.inBurst && this.burstIsLong()) timers.setImmediate(this.flush);
     else timers.nextTick(this.flush);
   }
@@ -415,6 +431,7 @@ export class Core {
     this.scheduled = true;
     if (this.latecomers.length > 0) this.askLatecomers();
     this.scheduled = false;
+    this.isPatient = false;
     if (this.isDead) {
       this.abandonAll(this.closingError());
       return;

@@ -67,12 +67,18 @@ export class FileChains {
    * Reads a file of up to 60 KiB.
    *
    * @param slot a free one; the chain gives it back, unless there is more to read.
+   * @param isPatient whether it may begin together with others, after a turn of the event loop.
    */
-  read<T>(slot: number, path: Path, flags: number, sink: ReadSink<T>): Promise<T> {
+  read<T>(slot: number, path: Path, flags: number, sink: ReadSink<T>, isPatient = false): Promise<T> {
     const promise = pendingPromise<T>();
     const settle = settleOfLast<unknown>();
     const reader = this.idle.pop() ?? new Reader(this.engine.core, this.slots, this.idle);
-    reader.start(slot, path, flags, sink, settle);
+    const start = () => reader.start(slot, path, flags, sink, settle);
+    if (isPatient) this.engine.core.patiently(start);
+    else {
+      start();
+      this.engine.core.submitNow();
+    }
     return promise;
   }
 
@@ -193,7 +199,6 @@ class Reader {
     prepRead(first, slot, block.address, FIRST_SIZE, 0);
     first.setFlags(SqeFlag.FIXED_FILE);
     core.commit(this.firstStep);
-    core.submitNow();
   }
 
   stepDone(index: number, res: number): void {

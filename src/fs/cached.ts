@@ -82,6 +82,11 @@ export function hasTime(): boolean {
   return !isFull;
 }
 
+/** Whether this is the first call of a turn of the event loop. */
+export function isFirstOfTurn(): boolean {
+  return count === 0 && hasTime();
+}
+
 /** Goes on in this turn, if it has room, or in a later one. */
 export function whenThereIsTime(goOn: () => void): void {
   if (hasTime()) goOn();

@@ -13,16 +13,17 @@
 
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { type Memory, op } from '../engine/index.js';
+import { op } from '../engine/index.js';
 import { linuxSyscalls } from '../syscalls/index.js';
 import { checkInteger } from '../validate.js';
 import { plainFileOptions } from './arguments.js';
 import { ringOrNone } from './backend.js';
-import { cached, describe, hasTime } from './cached.js';
+import { cached, hasTime } from './cached.js';
+import { isSlowToClose } from './closing.js';
 import { systemError } from './errors.js';
 import { plainStatOptions } from './lookups.js';
 import { node } from './node.js';
-import { concatenated, type FileOwner, lengthOf, MAX_PIECES, OpenFile } from './open-file.js';
+import { areViews, concatenated, type FileOwner, lengthOf, OpenFile } from './open-file.js';
 import { MOST_COPIED } from './who-writes.js';
 import { isWholeData, readWhole, type WholeData, wholeBytes, writeWhole } from './whole.js';
 
@@ -49,11 +50,6 @@ interface NodeHandle {
   stat(options?: unknown): Promise<Stats>;
   [symbol: symbol]: unknown;
 }
-
-/** Freeing the blocks of an unlinked file larger than this takes long enough to be left to a thread. */
-const SLOW_TO_FREE = 16 * 1024 * 1024;
-
-const BLOCK = 512;
 
 // As Node's results, without a prototype.
 const readResult = (count: number, view: ArrayBufferView) => ({ __proto__: null, bytesRead: count, buffer: view });
@@ -324,15 +320,4 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 function isShortText(data: unknown, encoding: unknown): boolean {
   if (typeof data !== 'string' || data.length === 0 || 3 * data.length > MOST_COPIED) return false;
   return encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8' || encoding === 'latin1';
-}
-
-function areViews(buffers: unknown): buffers is (ArrayBufferView & Memory)[] {
-  if (!Array.isArray(buffers) || buffers.length === 0 || buffers.length > MAX_PIECES) return false;
-  return buffers.every((item) => ArrayBuffer.isView(item) && item.byteLength > 0) && lengthOf(buffers) <= MOST_COPIED;
-}
-
-/** Whether closing a descriptor frees a file that takes long to free. */
-function isSlowToClose(fd: number): boolean {
-  const description = describe(fd);
-  return description !== undefined && description.nlink === 0 && description.blocks * BLOCK > SLOW_TO_FREE;
 }

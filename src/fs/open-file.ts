@@ -24,7 +24,7 @@ const nodeCalls = {
 };
 
 /** Most pieces of one readv or writev: IOV_MAX. */
-export const MAX_PIECES = 1024;
+const MAX_PIECES = 1024;
 
 const READ_AND_APPENDED = node.constants.O_RDWR | node.constants.O_APPEND;
 
@@ -164,6 +164,12 @@ export function lengthOf(views: readonly ArrayBufferView[]): number {
   let length = 0;
   for (const { byteLength } of views) length += byteLength;
   return length;
+}
+
+/** Whether these are views that are read or written in one call. */
+export function areViews(buffers: unknown): buffers is ArrayBufferView[] {
+  if (!Array.isArray(buffers) || buffers.length === 0 || buffers.length > MAX_PIECES) return false;
+  return buffers.every((item) => ArrayBuffer.isView(item) && item.byteLength > 0) && lengthOf(buffers) <= MOST_COPIED;
 }
 
 /** Several views as one. */

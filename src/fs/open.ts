@@ -39,7 +39,7 @@ export const open: typeof nodePromises.open = async (path, flags?: OpenMode | nu
  *
  * @returns negative when it is not to be had so.
  */
-function openCached({ path, flags }: ReadOpening): number {
+export function openCached({ path, flags }: ReadOpening): number {
   const ours = cached();
   if (ours === null) return -1;
   const { calls, mounts } = ours;
@@ -68,7 +68,8 @@ interface ReadOpening extends Opening {
   readonly path: string;
 }
 
-function isForReading(opening: Opening): opening is ReadOpening {
+/** Whether it is an opening of the simplest kind. */
+export function isForReading(opening: Opening): opening is ReadOpening {
   const { path, flags } = opening;
   return flags === constants.O_RDONLY && typeof path === 'string' && path.length > 0;
 }

@@ -36,28 +36,36 @@ const AT_ONCE = 4;
 const count = (bytes: number) => bytes;
 
 /** Reads a whole file. See `fsPromises.readFile`. */
-export const readFile: typeof nodePromises.readFile = ((
-  path: PathLike | FileHandle,
-  options?: unknown,
-): Promise<Buffer | string> => {
+export const readFile = ((path: PathLike | FileHandle, options?: unknown): Promise<Buffer | string> => {
   if (isOpen(path)) return path.readFile(options as never) as Promise<Buffer | string>;
-  let slot = -1;
-  let uring: Uring | undefined;
   try {
-    uring = ringForChains();
-    const name = plainPath(path as PathLike);
-    const plain = options === undefined ? DEFAULTS : plainFileOptions(options, 'r');
-    if (uring !== undefined && name !== undefined && isForChains(plain)) {
-      slot = uring.files.take();
-      // One promise for a file, from here to the caller.
-      if (slot >= 0) return uring.chains.read(slot, name, plain.flag & ~O_CLOEXEC, new SmallFile(uring, name, plain));
-    }
+    return readByRing(path as PathLike, options, false) ?? nodePromises.readFile(path, options as never);
   } catch (error) {
-    if (slot >= 0) uring?.files.give(slot);
     return Promise.reject(error);
   }
-  return nodePromises.readFile(path, options as never);
 }) as typeof nodePromises.readFile;
+
+/**
+ * Reads a whole file. One promise for a file, from here to the caller.
+ *
+ * @param isPatient as of `FileChains.read`.
+ * @returns `undefined` when it is Node's affair.
+ * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
+ */
+export function readByRing(path: PathLike, options: unknown, isPatient: boolean): Promise<Buffer | string> | undefined {
+  const uring = ringForChains();
+  const name = plainPath(path);
+  const plain = options === undefined ? DEFAULTS : plainFileOptions(options, 'r');
+  if (uring === undefined || name === undefined || !isForChains(plain)) return undefined;
+  const slot = uring.files.take();
+  if (slot < 0) return undefined;
+  try {
+    return uring.chains.read(slot, name, plain.flag & ~O_CLOEXEC, new SmallFile(uring, name, plain), isPatient);
+  } catch (error) {
+    uring.files.give(slot);
+    throw error;
+  }
+}
 
 const DEFAULTS = plainFileOptions(undefined, 'r') as FileOptions;
 

@@ -1,0 +1,85 @@
+/** The callback functions of `uring/fs` in a process of their own: `node callbacks.mjs throw|worker|full FILE [uring|node]`. Prints JSON. */
+
+import nodes from 'node:fs';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import ours from 'uring/fs';
+
+const [, , scenario = workerData?.scenario, file = workerData?.file, name] = process.argv;
+
+const scenarios = {
+  async throw() {
+    const [called, caught] = [[], []];
+    process.on('uncaughtException', ({ message }) => caught.push(message));
+    const fail = (what) => () => {
+      called.push(what);
+      throw new Error(what);
+    };
+    const fd = nodes.openSync(file);
+    // One after another, so that each is answered at once.
+    for (const call of [
+      () => ours.stat(file, fail('stat')),
+      () => ours.open(file, fail('open')),
+      () => ours.readFile(file, fail('readFile')),
+      () => ours.read(fd, Buffer.alloc(1), 0, 1, 0, fail('read')),
+      () => ours.access(file, () => called.push('access')),
+    ]) {
+      const before = called.length;
+      call();
+      while (called.length === before) await new Promise(setImmediate);
+    }
+    return { caught, called };
+  },
+
+  async worker() {
+    if (isMainThread) {
+      const worker = new Worker(new URL(import.meta.url), { workerData: { scenario, file }, argv: [] });
+      return new Promise((resolve) => worker.once('message', resolve));
+    }
+    const count = () => nodes.readdirSync('/proc/self/fd').filter((fd) => links(fd) === file).length;
+    const links = (fd) => {
+      try {
+        return nodes.readlinkSync(`/proc/self/fd/${fd}`);
+      } catch {
+        return undefined;
+      }
+    };
+    const fds = [];
+    for (let index = 0; index < 10; index++)
+      fds.push(await new Promise((resolve) => ours.open(file, (_error, fd) => resolve(fd))));
+    const opened = count();
+    for (const [index, fd] of fds.entries()) {
+      // By either.
+      if (index % 2) nodes.closeSync(fd);
+      else await new Promise((resolve) => ours.close(fd, resolve));
+    }
+    return { opened, left: count() };
+  },
+
+  async full() {
+    const fs = name === 'node' ? nodes : ours;
+    const outcome = (call) =>
+      new Promise((resolve) => call((error, result) => resolve(error?.message ?? result?.size ?? `${result}`)));
+    const calls = {
+      stat: (done) => fs.stat(file, done),
+      access: (done) => fs.access(file, done),
+      open: (done) => fs.open(file, done),
+      realpath: (done) => fs.realpath(file, done),
+    };
+    // Everything that is opened once is open by now.
+    for (const call of Object.values(calls).filter((call) => call !== calls.open)) await outcome(call);
+    const taken = [];
+    try {
+      for (;;) taken.push(nodes.openSync('/dev/null'));
+    } catch {
+      // None is left.
+    }
+    const told = {};
+    for (const [key, call] of Object.entries(calls)) told[key] = await outcome(call);
+    for (const fd of taken) nodes.closeSync(fd);
+    return told;
+  },
+};
+
+const told = await scenarios[scenario]();
+if (isMainThread) console.log(JSON.stringify(told));
+else parentPort.postMessage(told);
