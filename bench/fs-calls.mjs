@@ -1,5 +1,6 @@
 /**
- * Every function of `uring/fs` and every method of its `FileHandle` against Node's, call by call, in turns, one at a time and with many at once.
+ * Every function of `uring/fs/promises`, every method of its `FileHandle`, and the functions of `uring/fs` with callbacks, against Node's, call by call, in turns, one at a time and with many
+ * at once.
  *
  * Each call works on files of its own for each of those at once, and leaves them as it found them; what changes a directory is measured together with what
  * changes it back.
@@ -9,7 +10,7 @@ import fs from 'node:fs';
 import nodes from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import * as ours from 'uring/fs/promises';
+import ours from 'uring/fs';
 
 const DEPTHS = [1, 16, 64];
 const PIECE = 4096;
@@ -91,6 +92,30 @@ const CALLS = {
   'handle.writev': (_module, { handle, buffer }) => handle.writev([buffer.subarray(0, 2048), buffer.subarray(2048)], 0),
 };
 
+/** The same for functions with callbacks, each of which calls `next` at its end. */
+const CALLBACKS = {
+  'fs.access': (module, { file }, next) => module.access(file, next),
+  'fs.exists': (module, { file }, next) => module.exists(file, next),
+  'fs.fstat': (module, { handle }, next) => module.fstat(handle.fd, next),
+  'fs.lstat': (module, { link }, next) => module.lstat(link, next),
+  'fs.open, fs.close': (module, { file }, next) => module.open(file, (_error, fd) => module.close(fd, next)),
+  'fs.open, fstat, read, close': (module, { file, buffer }, next) =>
+    module.open(file, (_error, fd) => module.fstat(fd, () => module.read(fd, buffer, 0, PIECE, 0, () => module.close(fd, next)))),
+  'fs.read': (module, { handle, buffer }, next) => module.read(handle.fd, buffer, 0, PIECE, 0, next),
+  'fs.readFile': (module, { file }, next) => module.readFile(file, next),
+  'fs.readFile, as text': (module, { file }, next) => module.readFile(file, 'utf8', next),
+  'fs.readdir': (module, { directory }, next) => module.readdir(directory, next),
+  'fs.readlink': (module, { link }, next) => module.readlink(link, next),
+  'fs.readv': (module, { handle, buffer }, next) =>
+    module.readv(handle.fd, [buffer.subarray(0, 2048), buffer.subarray(2048)], 0, next),
+  'fs.realpath': (module, { file }, next) => module.realpath(file, next),
+  'fs.realpath.native': (module, { link }, next) => module.realpath.native(link, next),
+  'fs.stat': (module, { file }, next) => module.stat(file, next),
+  'fs.stat, of what is not there': (module, { nothing }, next) => module.stat(nothing, next),
+  'fs.write': (module, { handle, buffer }, next) => module.write(handle.fd, buffer, 0, PIECE, 0, next),
+  'fs.writeFile': (module, { written, buffer }, next) => module.writeFile(written, buffer, next),
+};
+
 /** The files of one of those at once. */
 async function placeFor(module, root) {
   const directory = path.join(root, 'directory');
@@ -108,33 +133,43 @@ async function placeFor(module, root) {
 }
 
 /** Calls for so long, so many at once. @returns calls per second, and microseconds of CPU for each. */
-async function rateOf(call, module, places, milliseconds) {
+async function rateOf(name, module, places, milliseconds) {
   const cpu = process.cpuUsage();
   const start = performance.now();
   let calls = 0;
-  await Promise.all(
-    places.map(async (place) => {
-      while (performance.now() - start < milliseconds) {
-        await call(module, place);
+  const isOver = () => performance.now() - start >= milliseconds;
+  const [call, callback] = [CALLS[name], CALLBACKS[name]];
+  const untilOver = async (place) => {
+    for (; !isOver(); calls++) await call(module.promises, place);
+  };
+  const untilOverWithCallbacks = (place) =>
+    new Promise((resolve) => {
+      const next = () => {
+        if (isOver()) return resolve();
         calls++;
-      }
-    }),
-  );
+        return callback(module, place, next);
+      };
+      next();
+    });
+  await Promise.all(places.map(call === undefined ? untilOverWithCallbacks : untilOver));
   const { user, system } = process.cpuUsage(cpu);
   return { perSecond: (calls * 1000) / (performance.now() - start), cpu: (user + system) / calls };
 }
 
 /** @param {{ short: boolean, only?: string }} options only calls whose name begins so. */
 export async function fsCalls({ short, only = '' }) {
-  const names = Object.keys(CALLS).filter((name) => name.startsWith(only));
-  if (names.length === 0) throw new Error(`no call begins with '${only}': there are ${Object.keys(CALLS).join('; ')}`);
+  const all = Object.keys({ ...CALLS, ...CALLBACKS });
+  const names = all.filter((name) => name.startsWith(only));
+  if (names.length === 0) throw new Error(`no call begins with '${only}': there are ${all.join('; ')}`);
   const [rounds, milliseconds] = short ? [3, 20] : [7, 150];
   const root = await nodes.mkdtemp(path.join(os.tmpdir(), 'uring-calls-'));
-  const sides = { ours, nodes };
+  const sides = { ours, nodes: fs };
   try {
     const places = {};
     for (const [side, module] of Object.entries(sides)) {
-      const all = Array.from({ length: Math.max(...DEPTHS) }, (_, index) => placeFor(module, path.join(root, side, `${index}`)));
+      const all = Array.from({ length: Math.max(...DEPTHS) }, (_, index) =>
+        placeFor(module.promises, path.join(root, side, `${index}`)),
+      );
       places[side] = await Promise.all(all);
     }
     const outcomes = [];
@@ -144,7 +179,7 @@ export async function fsCalls({ short, only = '' }) {
         for (let round = -1; round < rounds; round++) {
           const sample = {};
           for (const side of round % 2 ? ['nodes', 'ours'] : ['ours', 'nodes'])
-            sample[side] = await rateOf(CALLS[name], sides[side], places[side].slice(0, depth), milliseconds);
+            sample[side] = await rateOf(name, sides[side], places[side].slice(0, depth), milliseconds);
           // The first warms up.
           if (round >= 0) samples.push(sample);
           for (const { appended, handle } of [...places.ours, ...places.nodes]) {

@@ -1,5 +1,6 @@
 export type { OpcodeName } from '../ring/index.js';
 export { Backend, type Configuration } from './backend.js';
+export type { BatchOptions } from './batch.js';
 export type { BufferPool, PooledBuffer } from './buffers.js';
 export type { Chunk } from './chunk.js';
 export { deliver } from './deliver.js';
@@ -15,6 +16,7 @@ export * as op from './operations/index.js';
 export type { UringOptions } from './options.js';
 export { checkNetAccess } from './permission.js';
 export type { Block } from './pool.js';
+export type { Ranges } from './ranges.js';
 export type { Memory } from './scope.js';
 export type { FileSlot, FileSlots } from './slots.js';
 export type { Endpoint, StreamSockets } from './sockets/index.js';

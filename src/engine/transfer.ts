@@ -28,10 +28,11 @@ import type { BufferPool } from './buffers.js';
 import type { Core } from './core.js';
 import { pendingPromise, reject, type Settle, settleOfLast } from './errors.js';
 import type { Block } from './pool.js';
+import { RangeReader, type Ranges } from './ranges.js';
 import { Request } from './request.js';
 import { detachedError, outlivesThread } from './scope.js';
 
-const RWF_NOWAIT = 8;
+export const RWF_NOWAIT = 8;
 
 /** Most bytes that the kernel moves in one call. */
 const MAX_RW_COUNT = 0x7fff_f000;
@@ -74,7 +75,9 @@ export interface TransferFile {
     length: number,
     position: number | bigint,
   ): Promise<number> | undefined;
-  /** The transfer is over. */
+  /** Another transfer begins; each ends with `unref`. */
+  ref(): void;
+  /** A transfer is over. */
   unref(): void;
 }
 
@@ -279,6 +282,7 @@ const NO_FILE: TransferFile = {
   unclaim: () => undefined,
   error: () => new Error('no file'),
   elsewhere: () => undefined,
+  ref: () => undefined,
   unref: () => undefined,
 };
 
@@ -311,6 +315,16 @@ export class Transfers {
     const transfer = this.reads.pop() ?? new ReadTransfer(this.core, this.buffers, this.turn, this.reads);
     transfer.start(settleOfLast<unknown>(), file, view, offset, length, position, shape);
     return promise;
+  }
+
+  /**
+   * Reads many ranges into a view, one after another. The arguments are checked already; the file is referenced by the caller.
+   *
+   * @returns bytes of each range; or the kernel's error, as a negative number.
+   * @throws AbortError.
+   */
+  readRanges(file: TransferFile, view: Uint8Array, ranges: Ranges, signal: AbortSignal | undefined): Promise<Int32Array> {
+    return new RangeReader(this.core, this.buffers, this, file, view, ranges).read(signal);
   }
 
   /** Writes a part of a view, all of it, in the same way. */

@@ -10,6 +10,7 @@ import { Opcode, type OpcodeName, type OpcodeProbe } from '../ring/index.js';
 import type { DoorbellKind } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { invalidArgType, invalidState } from '../validate.js';
+import { type BatchOptions, runBatch } from './batch.js';
 import { BufferPool } from './buffers.js';
 import type { Chunk } from './chunk.js';
 import { Core } from './core.js';
@@ -198,6 +199,24 @@ export class Uring {
   ): Promise<LinkResults<Operations>> {
     const closed = this.closedError();
     return closed === undefined ? runLink(this.engine, operations, options) : Promise.reject(closed);
+  }
+
+  /**
+   * Runs many operations, in any order: one promise for all of them, and a number for each.
+   *
+   * @param operations such as have a number, or nothing, for a result: what others make of it (`statx`, `accept` with an address) is lost.
+   * @returns for each its result (0 if it has none), or the kernel's error as a negative number. It does not reject because an operation failed.
+   * @throws AbortError when the signal was aborted, once all of them are over; TypeError for what is no operation.
+   *
+   * @example
+   * ```ts
+   * const results = await uring.batch(blocks.map(({ bytes, offset }) => op.write(fd, bytes, { offset })));
+   * if (results.some((result, index) => result !== blocks[index].bytes.length)) throw new Error('not all of it was written');
+   * ```
+   */
+  async batch(operations: readonly Operation<unknown>[], options: BatchOptions = {}): Promise<Int32Array> {
+    this.checkOpen();
+    return runBatch(this.engine, operations, options);
   }
 
   /**

@@ -12,9 +12,9 @@
  */
 
 import type { Stats } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
-import { op } from '../engine/index.js';
-import { linuxSyscalls } from '../syscalls/index.js';
+import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
+import { AbortError, op, type Ranges } from '../engine/index.js';
+import { Errno, linuxSyscalls } from '../syscalls/index.js';
 import { checkInteger } from '../validate.js';
 import { plainFileOptions } from './arguments.js';
 import { ringOrNone } from './backend.js';
@@ -24,10 +24,9 @@ import { systemError } from './errors.js';
 import { plainStatOptions } from './lookups.js';
 import { node } from './node.js';
 import { areViews, concatenated, type FileOwner, lengthOf, OpenFile } from './open-file.js';
+import { checkReadMany, type FileHandle } from './read-many.js';
 import { MOST_COPIED } from './who-writes.js';
 import { isWholeData, readWhole, type WholeData, wholeBytes, writeWhole } from './whole.js';
-
-export type { FileHandle };
 
 /** What is inside of a handle: it owns the descriptor. */
 interface Binding {
@@ -96,9 +95,9 @@ export function handleFor(): ((fd: number, flags: number, isCached: boolean) => 
 }
 
 /** Makes one of Node's handles ours. */
-export function adopt(handle: FileHandle, flags: number | undefined): FileHandle {
+export function adopt(handle: NodeFileHandle, flags: number | undefined): FileHandle {
   classes ??= explore(handle as unknown as NodeHandle);
-  return classes?.adopt(handle, flags ?? linuxSyscalls().statusFlags(handle.fd)) ?? handle;
+  return classes?.adopt(handle, flags ?? linuxSyscalls().statusFlags(handle.fd)) ?? (handle as FileHandle);
 }
 
 function explore(handle: NodeHandle): ReturnType<typeof classesOver> | undefined {
@@ -168,7 +167,7 @@ function classesOver(
       const start = numberOr(from, 0);
       const bytes = numberOr(count, view.byteLength - start);
       const where = plainPosition(at);
-      const file = this.fileFor(view, start, bytes, where);
+      const file = fileFor(this, view, start, bytes, where);
       const uring = file?.isReadByRing(where as number) ? ringOrNone() : undefined;
       if (uring === undefined) {
         const wrong = ABORTS_ON_LENGTH ? wrongLength(count) : undefined;
@@ -192,7 +191,7 @@ function classesOver(
       const start = numberOr(from, 0);
       const bytes = numberOr(count, view.byteLength - start);
       const where = plainPosition(at);
-      const file = this.fileFor(view, start, bytes, where);
+      const file = fileFor(this, view, start, bytes, where);
       const isForRing = file?.isWrittenByRing(where as number, bytes, view.buffer instanceof SharedArrayBuffer);
       const uring = isForRing ? ringOrNone() : undefined;
       if (file === undefined || uring === undefined) return super.write(data, second, third, fourth);
@@ -209,8 +208,22 @@ function classesOver(
     }
 
     override async readv(buffers: unknown, position?: unknown): Promise<unknown> {
-      const bytesRead = this.readCached(buffers, position);
+      const bytesRead = readCached(this, buffers, position);
       return bytesRead < 0 ? super.readv(buffers, position) : { __proto__: null, bytesRead, buffers };
+    }
+
+    async readMany(given: unknown, into?: unknown, options?: unknown): Promise<unknown> {
+      const { ranges, length, signal } = checkReadMany(given, into, options);
+      const target = (into ?? Buffer.allocUnsafeSlow(length)) as ArrayBufferView;
+      const file = this.fd < 0 ? undefined : fileOf(this);
+      if (file === undefined) throw systemError(-Errno.EBADF, 'read');
+      if (file.positions === 'none') throw systemError(-Errno.ESPIPE, 'read');
+      const uring = file.hasOffsets ? ringOrNone() : undefined;
+      const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
+      if (uring !== undefined) file.ref();
+      const reading = uring?.transfers.readRanges(file, bytes, ranges, signal) ?? readByTurns(this, bytes, ranges, signal);
+      const results = await reading;
+      return { __proto__: null, results, buffer: target };
     }
 
     override async writev(buffers: unknown, position?: unknown): Promise<unknown> {
@@ -247,28 +260,28 @@ function classesOver(
     override appendFile(data: unknown, options?: unknown): Promise<unknown> {
       return this.writeFile(data, options);
     }
-
-    /** The file, if the arguments are plain and right. */
-    private fileFor(view: ArrayBufferView, start: number, bytes: number, where: number | undefined): OpenFile | undefined {
-      if (where === undefined || this.fd < 0) return undefined;
-      if (start >>> 0 !== start || bytes >>> 0 !== bytes || bytes === 0 || start + bytes > view.byteLength) return undefined;
-      return fileOf(this);
-    }
-
-    /** Reads at once what the page cache has, if it has all of it. */
-    private readCached(buffers: unknown, position: unknown): number {
-      const where = typeof position === 'number' ? plainPosition(position) : -1;
-      if (where === undefined || where < 0 || this.fd < 0 || !areViews(buffers)) return -1;
-      const file = fileOf(this);
-      const ours = file?.canTry && file.hasOffsets && hasTime() ? cached() : null;
-      const bytes = ours?.calls.read(this.fd, buffers, where) ?? -1;
-      return bytes === 0 || bytes === lengthOf(buffers) ? bytes : -1;
-    }
   }
+
+  /** Many ranges by Node, one after another. */
+  const readByTurns = async (handle: NodeHandle, bytes: Uint8Array, ranges: Ranges, signal: AbortSignal | undefined) => {
+    const results = new Int32Array(ranges.lengths.length);
+    let start = 0;
+    for (const [index, length] of ranges.lengths.entries()) {
+      if (signal?.aborted) throw new AbortError(signal.reason);
+      try {
+        const reading = length === 0 ? undefined : Base.prototype.read.call(handle, bytes, start, length, ranges.offsets[index]);
+        results[index] = ((await reading) as { bytesRead: number } | undefined)?.bytesRead ?? 0;
+      } catch (error) {
+        results[index] = (error as { errno?: number }).errno ?? -Errno.EIO;
+      }
+      start += length;
+    }
+    return results;
+  };
 
   const extend = (handle: NodeHandle, flags: number, isCached: boolean) => {
     new Filed(handle, new OpenFile(handle.fd, flags, new Owner(handle), isCached));
-    return handle as unknown as import('node:fs/promises').FileHandle;
+    return handle as unknown as import('./read-many.js').FileHandle;
   };
   return {
     make(fd: number, flags: number, isCached: boolean) {
@@ -276,13 +289,36 @@ function classesOver(
       binding.isCached = isCached;
       return extend(new FileHandle(binding), flags, isCached);
     },
-    adopt(given: import('node:fs/promises').FileHandle, flags: number) {
+    adopt(given: NodeFileHandle, flags: number) {
       const handle = given as unknown as NodeHandle;
       Object.setPrototypeOf(handle[kHandle], RingBinding.prototype);
       Object.setPrototypeOf(handle, FileHandle.prototype);
       return extend(handle, flags, false);
     },
   };
+}
+
+/** The file, if the arguments are plain and right. */
+function fileFor(
+  handle: NodeHandle,
+  view: ArrayBufferView,
+  start: number,
+  bytes: number,
+  where: number | undefined,
+): OpenFile | undefined {
+  if (where === undefined || handle.fd < 0) return undefined;
+  if (start >>> 0 !== start || bytes >>> 0 !== bytes || bytes === 0 || start + bytes > view.byteLength) return undefined;
+  return fileOf(handle);
+}
+
+/** Reads at once what the page cache has, if it has all of it. @returns bytes, or negative. */
+function readCached(handle: NodeHandle, buffers: unknown, position: unknown): number {
+  const where = typeof position === 'number' ? plainPosition(position) : -1;
+  if (where === undefined || where < 0 || handle.fd < 0 || !areViews(buffers)) return -1;
+  const file = fileOf(handle);
+  const ours = file?.canTry && file.hasOffsets && hasTime() ? cached() : null;
+  const bytes = ours?.calls.read(handle.fd, buffers, where) ?? -1;
+  return bytes === 0 || bytes === lengthOf(buffers) ? bytes : -1;
 }
 
 /** Before Node 24, a length that is no integer aborts the process. */

@@ -5,7 +5,6 @@
  */
 
 import { constants, type Mode, type OpenMode, type PathLike } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { op, type Path, type Uring } from '../engine/index.js';
 import { type CachedCalls, Errno } from '../syscalls/index.js';
 import { pathText, plainFlags, plainMode, plainPath } from './arguments.js';
@@ -14,9 +13,10 @@ import { cached, hasTime, whenThereIsTime } from './cached.js';
 import { systemError } from './errors.js';
 import { adopt, handleFor } from './handle.js';
 import { nodePromises } from './node.js';
+import type { FileHandle } from './read-many.js';
 
 /** open(2), as a `FileHandle`. See `fsPromises.open`. */
-export const open: typeof nodePromises.open = async (path, flags?: OpenMode | null, mode?: Mode | null): Promise<FileHandle> => {
+export const open = async (path: PathLike, flags?: string | number, mode?: Mode): Promise<FileHandle> => {
   const uring = ring();
   const plain = uring === undefined ? undefined : plainOpening(path, flags, mode);
   const make = handleFor();
@@ -29,8 +29,8 @@ export const open: typeof nodePromises.open = async (path, flags?: OpenMode | nu
     const fd = await openDescriptor(uring, plain);
     if (fd !== undefined) return make(fd, plain.flags, false);
   }
-  const handle = await nodePromises.open(path, flags as OpenMode, mode as Mode);
-  return uring === undefined ? handle : adopt(handle, plain?.flags);
+  const handle = await nodePromises.open(path, flags, mode);
+  return uring === undefined ? (handle as FileHandle) : adopt(handle, plain?.flags);
 };
 
 /**

@@ -16,6 +16,7 @@ import { appendFile, writeFile } from './write-file.js';
 export * from 'node:fs/promises';
 export { backend, type Configuration, configure } from './backend.js';
 export { Advice, FallocateMode, fadvise, fallocate, getxattr, setxattr } from './extras.js';
+export type { FileHandle, FileRange, FileRanges, ReadRangesOptions, ReadRangesResult } from './read-many.js';
 export { access, appendFile, lstat, open, readFile, readlink, realpath, stat, writeFile };
 
 /** As `import fs from 'node:fs/promises'`: all that this version of Node has. */

@@ -15,6 +15,7 @@ export function transferFile(fd: number, traits: Partial<TransferFile> = {}): Tr
     unclaim: () => undefined,
     error: (res, syscall) => new UringError(res, syscall),
     elsewhere: () => undefined,
+    ref: () => undefined,
     unref: () => undefined,
     ...traits,
   };

@@ -637,4 +637,113 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       },
     );
   });
+
+  describe('readMany', () => {
+    const content = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 251));
+    beforeAll(() => fs.writeFileSync(`${directory.path}/ranges`, content));
+
+    test('reads parts by one promise, however they are given, into memory of the caller’s', async () => {
+      await using handle = await uringFs.open(`${directory.path}/ranges`);
+      const parts = [
+        { offset: 70_000, length: 1000 },
+        { offset: 5, length: 0 },
+        { offset: 99_990, length: 100 },
+        { offset: 0, length: 7 },
+      ];
+      const flat = parts.flatMap(({ offset, length }) => [offset, length]);
+      const expected = Buffer.concat([
+        content.subarray(70_000, 71_000),
+        content.subarray(99_990),
+        Buffer.alloc(90),
+        content.subarray(0, 7),
+      ]);
+      for (const ranges of [parts, Int32Array.from(flat), Uint32Array.from(flat), Float64Array.from(flat)]) {
+        for (const into of [undefined, Buffer.alloc(1107), new Uint16Array(600), Uring.default().buffers.allocate(2000).bytes]) {
+          const result = into === undefined ? await handle.readMany(ranges) : await handle.readMany(ranges, into);
+          expect([...result.results]).toEqual([1000, 0, 10, 7]);
+          if (into !== undefined) expect(result.buffer).toBe(into);
+          const { buffer } = result;
+          const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, 1107);
+          bytes.fill(0, 1010, 1100);
+          expect(bytes.equals(expected)).toBe(true);
+        }
+      }
+      expect(await handle.readMany([])).toEqual({ results: new Int32Array(0), buffer: Buffer.alloc(0) });
+    });
+
+    test('a hundred thousand parts, and parts of several megabytes, let timers come', async () => {
+      fs.writeFileSync(`${directory.path}/wide`, Buffer.alloc(64 * 1024 * 1024, 1));
+      await using handle = await uringFs.open(`${directory.path}/wide`);
+      let ticks = 0;
+      const timer = setInterval(() => ticks++, 1);
+      const many = Int32Array.from({ length: 200_000 }, (_, index) => (index % 2 ? 16 : index * 100));
+      expect((await handle.readMany(many)).results.every((bytes) => bytes === 16)).toBe(true);
+      expect(ticks).toBeGreaterThan(2);
+      ticks = 0;
+      const large = Array.from({ length: 100 }, (_, index) => ({ offset: index, length: 4 * 1024 * 1024 }));
+      const { results, buffer } = await handle.readMany(large);
+      clearInterval(timer);
+      expect(results.every((bytes) => bytes === 4 * 1024 * 1024)).toBe(true);
+      expect(buffer.every((byte) => byte === 1)).toBe(true);
+      expect(ticks).toBeGreaterThan(10);
+      fs.unlinkSync(`${directory.path}/wide`);
+    });
+
+    test('O_DIRECT, /proc, pipes, and files that are not open or not for reading', async () => {
+      const { O_RDONLY, O_DIRECT } = constants;
+      {
+        await using direct = await uringFs.open(`${directory.path}/ranges`, O_RDONLY | O_DIRECT);
+        const into = Uring.default().buffers.allocate(8192).bytes;
+        const { results } = await direct.readMany(
+          [
+            { offset: 4096, length: 4096 },
+            { offset: 0, length: 4096 },
+          ],
+          into,
+        );
+        expect([...results]).toEqual([4096, 4096]);
+        expect(Buffer.from(into).equals(Buffer.concat([content.subarray(4096, 8192), content.subarray(0, 4096)]))).toBe(true);
+      }
+      {
+        await using made = await uringFs.open('/proc/version');
+        const { results, buffer } = await made.readMany([
+          { offset: 0, length: 5 },
+          { offset: 6, length: 7 },
+        ]);
+        expect([[...results], `${buffer}`]).toEqual([[5, 7], 'Linuxversion']);
+      }
+      mkfifo(`${directory.path}/ranged`);
+      {
+        await using pipe = await uringFs.open(`${directory.path}/ranged`, 'r+');
+        await expect(pipe.readMany([{ offset: 0, length: 1 }])).rejects.toMatchObject({ code: 'ESPIPE', syscall: 'read' });
+      }
+      await using written = await uringFs.open(`${directory.path}/written-only`, 'w');
+      expect([...(await written.readMany([{ offset: 0, length: 1 }])).results]).toEqual([-9]);
+      const closed = await uringFs.open(`${directory.path}/ranges`);
+      await closed.close();
+      await expect(closed.readMany([{ offset: 0, length: 1 }])).rejects.toMatchObject({ code: 'EBADF' });
+    });
+
+    test('parts that make no sense are refused before anything is read', async () => {
+      await using handle = await uringFs.open(`${directory.path}/ranges`);
+      for (const [ranges, into, options, code] of [
+        [undefined, undefined, undefined, 'ERR_INVALID_ARG_TYPE'],
+        [[5], undefined, undefined, 'ERR_INVALID_ARG_TYPE'],
+        [[{ offset: -1, length: 1 }], undefined, undefined, 'ERR_OUT_OF_RANGE'],
+        [[{ offset: 0, length: 1.5 }], undefined, undefined, 'ERR_OUT_OF_RANGE'],
+        [[{ offset: 0 }], undefined, undefined, 'ERR_INVALID_ARG_TYPE'],
+        [Int32Array.of(1, 2, 3), undefined, undefined, 'ERR_INVALID_ARG_VALUE'],
+        [Int32Array.of(0, -1), undefined, undefined, 'ERR_OUT_OF_RANGE'],
+        [Float64Array.of(0, 2 ** 40), undefined, undefined, 'ERR_OUT_OF_RANGE'],
+        [Float64Array.of(0, 2 ** 30, 0, 2 ** 30, 0, 2 ** 30), undefined, undefined, 'ERR_OUT_OF_RANGE'],
+        [Int32Array.of(0, 10), Buffer.alloc(9), undefined, 'ERR_OUT_OF_RANGE'],
+        [Int32Array.of(0, 10), 'text', undefined, 'ERR_INVALID_ARG_TYPE'],
+        [Int32Array.of(0, 10), undefined, { signal: 5 }, 'ERR_INVALID_ARG_TYPE'],
+        [Int32Array.of(0, 10), undefined, { timeout: 5 }, 'ERR_INVALID_ARG_VALUE'],
+      ] as const)
+        await expect(handle.readMany(ranges as never, into as never, options as never)).rejects.toMatchObject({ code });
+      const aborted = handle.readMany(Int32Array.of(0, 10), undefined, { signal: AbortSignal.abort(new Error('enough')) });
+      await expect(aborted).rejects.toMatchObject({ name: 'AbortError', cause: new Error('enough') });
+    });
+  });
 });

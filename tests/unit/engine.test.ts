@@ -364,6 +364,147 @@ describeOnBothKernels('the engine', (kernel) => {
     });
   });
 
+  describe('batches', () => {
+    test('each has its number: bytes, nothing, or an error', async () => {
+      const uring = open();
+      const fd = kernel().file(bytes('hello, ring'));
+      const [first, second] = [new Uint8Array(5), new Uint8Array(20)];
+      const operations = [
+        op.read(fd, first, { offset: 0 }),
+        op.read(fd, second, { offset: 7 }),
+        op.nop(),
+        op.read(1_000_000, first, { offset: 0 }),
+        op.write(fd, bytes('R'), { offset: 7 }),
+      ];
+      expect([...(await uring.batch(operations))]).toEqual([5, 4, 0, -Errno.EBADF, 1]);
+      expect([Buffer.from(first).toString(), Buffer.from(second.subarray(0, 4)).toString()]).toEqual(['hello', 'ring']);
+      expect(await uring.batch([])).toEqual(new Int32Array(0));
+      kernel().close(fd);
+    });
+
+    test('more than the ring has room for', async () => {
+      const uring = open({ entries: 8 });
+      const fd = kernel().file(bytes('0123456789'));
+      const views = Array.from({ length: 100 }, () => new Uint8Array(1));
+      const results = await uring.batch(views.map((view, index) => op.read(fd, view, { offset: index % 10 })));
+      expect([...results]).toEqual(views.map(() => 1));
+      expect(Buffer.concat(views).toString()).toBe('0123456789'.repeat(10));
+      kernel().close(fd);
+    });
+
+    test('a signal ends all of them, and the promise settles when they are over', async () => {
+      const uring = open();
+      const [reader, writer] = kernel().pipe();
+      const controller = new AbortController();
+      const promise = uring.batch([op.nop(), op.read(reader, new Uint8Array(1)), op.read(reader, new Uint8Array(1))], {
+        signal: controller.signal,
+      });
+      await turn();
+      controller.abort(new Error('enough'));
+      expect(await reasonOf(promise)).toMatchObject({ name: 'AbortError', cause: new Error('enough') });
+      expect(uring.counters.inFlight).toBe(0);
+      expect(await reasonOf(uring.batch([op.nop()], { signal: AbortSignal.abort() }))).toMatchObject({ name: 'AbortError' });
+      kernel().close(reader);
+      kernel().close(writer);
+    });
+
+    test('what is no operation, or cannot begin, fails the whole', async () => {
+      const uring = open();
+      const [reader, writer] = kernel().pipe();
+      for (const wrong of [5, [5], [op.nop(), undefined]])
+        expect(await reasonOf(uring.batch(wrong as never))).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+      expect(await reasonOf(uring.batch([], { timeout: 5 } as never))).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
+      const released = uring.buffers.allocate(5);
+      released.release();
+      const cannotBegin = uring.batch([op.read(reader, new Uint8Array(1)), op.read(reader, released.bytes), op.nop()]);
+      expect(await reasonOf(cannotBegin)).toMatchObject({ code: 'ERR_INVALID_STATE' });
+      expect(uring.counters.inFlight).toBe(0);
+      kernel().close(reader);
+      kernel().close(writer);
+    });
+
+    test('closing the engine ends it', async () => {
+      const uring = Uring.open({ syscalls: kernel().syscalls });
+      const [reader, writer] = kernel().pipe();
+      const promise = uring.batch([op.read(reader, new Uint8Array(1))]);
+      await turn();
+      await uring.close();
+      expect([...(await promise)]).toEqual([-Errno.ECANCELED]);
+      expect(await reasonOf(uring.batch([op.nop()]))).toMatchObject({ code: 'ERR_INVALID_STATE' });
+      kernel().close(reader);
+      kernel().close(writer);
+    });
+  });
+
+  describe('ranges of a file', () => {
+    const content = new Uint8Array(100).map((_, index) => index);
+    const rangesOf = (...pairs: [offset: number, length: number][]) => ({
+      offsets: Float64Array.from(pairs, ([offset]) => offset),
+      lengths: Int32Array.from(pairs, ([, length]) => length),
+    });
+
+    test.each(['plain', 'shared', 'pooled'])('into %s memory, one after another, to the end of the file', async (kind) => {
+      const uring = open();
+      const fd = kernel().file(content);
+      for (const canTry of [true, false]) {
+        const memory = {
+          plain: new Uint8Array(40),
+          shared: new Uint8Array(new SharedArrayBuffer(40)),
+          pooled: uring.buffers.allocate(40).bytes,
+        };
+        const view = memory[kind as 'plain'].fill(255);
+        const ranges = rangesOf([10, 10], [0, 0], [95, 10], [50, 5], [200, 10]);
+        const results = await uring.transfers.readRanges(transferFile(fd, { canTry }), view, ranges, undefined);
+        expect([...results]).toEqual([10, 0, 5, 5, 0]);
+        expect([...view.subarray(0, 10)]).toEqual([...content.subarray(10, 20)]);
+        expect([...view.subarray(10, 20)]).toEqual([...content.subarray(95), 255, 255, 255, 255, 255]);
+        expect([...view.subarray(20, 25)]).toEqual([...content.subarray(50, 55)]);
+        expect(view[25]).toBe(255);
+      }
+      kernel().close(fd);
+    });
+
+    test('any number of them, empty ones included, and none', async () => {
+      const uring = open({ entries: 8 });
+      const fd = kernel().file(content);
+      const pairs = Array.from({ length: 5000 }, (_, index): [number, number] => [index % 100, index % 3 ? 0 : 1]);
+      const view = new Uint8Array(5000);
+      const results = await uring.transfers.readRanges(transferFile(fd), view, rangesOf(...pairs), undefined);
+      expect([...results]).toEqual(pairs.map(([, length]) => length));
+      expect([...view.subarray(0, 40)]).toEqual(Array.from({ length: 40 }, (_, index) => (index * 3) % 100));
+      expect(await uring.transfers.readRanges(transferFile(fd), view, rangesOf(), undefined)).toEqual(new Int32Array(0));
+      kernel().close(fd);
+    });
+
+    test('an error is its range’s alone', async () => {
+      const uring = open();
+      const references = { count: 1 };
+      const file = transferFile(1_000_000, { ref: () => references.count++, unref: () => references.count-- });
+      const results = await uring.transfers.readRanges(file, new Uint8Array(2), rangesOf([0, 1], [1, 1]), undefined);
+      expect([[...results], references.count]).toEqual([[-Errno.EBADF, -Errno.EBADF], 0]);
+    });
+
+    test('a signal ends what is not over; memory that goes away meanwhile is not written', async () => {
+      const uring = open();
+      const fd = kernel().file(content);
+      const controller = new AbortController();
+      const aborted = uring.transfers.readRanges(
+        transferFile(fd),
+        new Uint8Array(2),
+        rangesOf([0, 1], [1, 1]),
+        controller.signal,
+      );
+      controller.abort();
+      expect(await reasonOf(aborted)).toMatchObject({ name: 'AbortError' });
+      const view = new Uint8Array(2);
+      const promise = uring.transfers.readRanges(transferFile(fd), view, rangesOf([1, 1], [2, 1]), undefined);
+      const moved = structuredClone(view, { transfer: [view.buffer] });
+      expect([...(await promise)]).toEqual([-Errno.ECANCELED, -Errno.ECANCELED]);
+      expect([...moved]).toEqual([0, 0]);
+      kernel().close(fd);
+    });
+  });
+
   describe('memory', () => {
     test('a buffer that is detached before the kernel is entered', async () => {
       const uring = open();
