@@ -24,5 +24,6 @@ export type { Receiver, ReceiveSink } from './sockets/receiver.js';
 export { MOST_DESCRIPTORS } from './sockets/rights.js';
 export type { Sendable, Sender } from './sockets/sender.js';
 export type { IntervalOptions, IteratorOptions, ReadManyOptions } from './streams.js';
-export { fileInSlot, type TransferFile, type Transfers } from './transfer.js';
+export type { Transfers } from './transfer.js';
+export { fileInSlot, type TransferFile } from './transfer-file.js';
 export { type InFlight, type OperationMethods, Uring } from './uring.js';

@@ -20,7 +20,8 @@ import { AbortError } from './errors.js';
 import { Request } from './request.js';
 import { outlivesThread } from './scope.js';
 import { type Abortable, listen, unlisten } from './signals.js';
-import { RWF_NOWAIT, type TransferFile, type Transfers } from './transfer.js';
+import type { Transfers } from './transfer.js';
+import { RWF_NOWAIT, type TransferFile } from './transfer-file.js';
 
 /** How many ranges are in flight at once, and how many bytes of cached ones, which this thread copies. */
 const AT_ONCE = 128;

@@ -31,8 +31,7 @@ import type { Block } from './pool.js';
 import { RangeReader, type Ranges } from './ranges.js';
 import { Request } from './request.js';
 import { detachedError, outlivesThread } from './scope.js';
-
-export const RWF_NOWAIT = 8;
+import { NO_FILE, RWF_NOWAIT, type TransferFile } from './transfer-file.js';
 
 /** Most bytes that the kernel moves in one call. */
 const MAX_RW_COUNT = 0x7fff_f000;
@@ -48,43 +47,6 @@ const CALL_BYTES = 4 * 1024 * 1024;
 
 /** What is moved in one turn of the event loop: two or three milliseconds of copying. */
 const TURN_BYTES = 8 * 1024 * 1024;
-
-/** A file as the transfers know it. */
-export interface TransferFile {
-  /** The descriptor, or the slot of a registered file. */
-  readonly fd: number;
-  /** `SqeFlag.FIXED_FILE` for a slot, otherwise 0. */
-  readonly sqeFlags: number;
-  /** Whether it is read and written at offsets, and a short result can be continued: regular files and block devices. */
-  readonly hasOffsets: boolean;
-  /** Whether reads that must not wait can be tried: not with O_DIRECT, where they do not end within the call. */
-  canTry: boolean;
-  /** Opened with O_APPEND. */
-  readonly appends: boolean;
-  /** Moves the file's own position by a length. @returns where it was, or -1 where there is none. */
-  claim(length: number): number;
-  /** Takes back what was claimed and not used. */
-  unclaim(position: number, length: number, done: number): void;
-  /** The error of a failed call, in the words of whoever opened the file. */
-  error(res: number, syscall: 'read' | 'write'): Error;
-  /** The same call by other means, for when the kernel has no worker to do it; `undefined` when there are none. @returns bytes. */
-  elsewhere(
-    way: 'read' | 'write',
-    view: ArrayBufferView,
-    offset: number,
-    length: number,
-    position: number | bigint,
-  ): Promise<number> | undefined;
-  /** Another transfer begins; each ends with `unref`. */
-  ref(): void;
-  /** A transfer is over. */
-  unref(): void;
-}
-
-/** A regular file in a slot of the registered files, read at offsets. @param error as {@link TransferFile.error}. */
-export function fileInSlot(slot: number, error: (res: number) => Error): TransferFile {
-  return { ...NO_FILE, fd: slot, sqeFlags: SqeFlag.FIXED_FILE, hasOffsets: true, canTry: true, error };
-}
 
 /** How a transfer's promise is settled: with what, in the words of its caller. */
 export type Shape<Result> = (count: number, view: ArrayBufferView) => Result;
@@ -271,20 +233,6 @@ abstract class Transfer extends Request {
 }
 
 const NOTHING = new Uint8Array(0);
-
-const NO_FILE: TransferFile = {
-  fd: -1,
-  sqeFlags: 0,
-  hasOffsets: false,
-  appends: false,
-  canTry: false,
-  claim: () => -1,
-  unclaim: () => undefined,
-  error: () => new Error('no file'),
-  elsewhere: () => undefined,
-  ref: () => undefined,
-  unref: () => undefined,
-};
 
 /** Reads and writes of one engine. */
 export class Transfers {
