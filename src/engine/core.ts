@@ -315,7 +315,7 @@ export class Core {
     return slot;
   }
 
-  /** What `commit` puts into the queue may wait until the event loop has turned, and go together with what others have to say until then. */
+  /** What becomes of what `commit` puts into the queue may wait until the event loop has turned, and go on together with what others begin until then. */
   patiently(commit: () => void): void {
     if (!this.scheduled) {
       this.scheduled = true;

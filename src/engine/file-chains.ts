@@ -67,7 +67,7 @@ export class FileChains {
    * Reads a file of up to 60 KiB.
    *
    * @param slot a free one; the chain gives it back, unless there is more to read.
-   * @param isPatient whether it may begin together with others, after a turn of the event loop.
+   * @param isPatient whether it may go on together with others, after a turn of the event loop.
    */
   read<T>(slot: number, path: Path, flags: number, sink: ReadSink<T>, isPatient = false): Promise<T> {
     const promise = pendingPromise<T>();
@@ -75,10 +75,8 @@ export class FileChains {
     const reader = this.idle.pop() ?? new Reader(this.engine.core, this.slots, this.idle);
     const start = () => reader.start(slot, path, flags, sink, settle);
     if (isPatient) this.engine.core.patiently(start);
-    else {
-      start();
-      this.engine.core.submitNow();
-    }
+    else start();
+    this.engine.core.submitNow();
     return promise;
   }
 

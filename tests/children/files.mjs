@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import koffi from 'koffi';
 import { Uring } from 'uring';
-import { createReadStream, createWriteStream } from 'uring/fs';
+import { createReadStream, createWriteStream, readFile } from 'uring/fs';
 import * as promises from 'uring/fs/promises';
 import { listen } from 'uring/sockets';
 import { descriptors, residentMemory } from './process.mjs';
@@ -606,7 +606,12 @@ const scenarios = {
     await (await uringFs.open(process.argv[1])).close();
     let lost = 0;
     for (let count = 0; count < 100; count++) {
-      for (const ask of [uringFs.readFile, async (path) => (await uringFs.open(path)).close()]) {
+      for (const ask of [
+        uringFs.readFile,
+        async (path) => (await uringFs.open(path)).close(),
+        (path) =>
+          new Promise((resolve, reject) => readFile(path, (error, content) => (error ? reject(error) : resolve(content)))),
+      ]) {
         nodeFs.writeFileSync(before, 'x');
         const asked = ask(before);
         nodeFs.renameSync(before, after);

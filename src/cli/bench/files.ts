@@ -27,6 +27,10 @@ const AT_ONCE = 64;
 /** Depth of the O_DIRECT reads. */
 const DIRECT_DEPTH = 32;
 
+/** Ranges that are read by one call. */
+const RANGES = 128;
+const DIRECT_RANGES = 1000;
+
 const NODE = 'node:fs/promises';
 
 /** How much to do. */
@@ -67,14 +71,15 @@ async function readWorks(root: string, short: boolean): Promise<Work[]> {
   const offsets = randomOffsets(FILE_SIZE, 1 << 14);
   const [ours, theirs] = [await uringFs.open(file), await nodeFs.open(file)];
   const fd = fs.openSync(file, 'r');
-  let open = 3;
+  // Once for each depth, and for the ranges.
+  let open = 4;
   const close = async () => {
     if (--open > 0) return;
     await ours.close();
     await theirs.close();
     fs.closeSync(fd);
   };
-  return [1, 16, 128].map((depth) => {
+  const works: Work[] = [1, 16, 128].map((depth) => {
     const buffers = Array.from({ length: depth }, () => Buffer.alloc(BLOCK));
     // So much that a slice takes about a quarter of a second.
     const count = (depth === 1 ? 60_000 : 120_000) / (short ? 10 : 1);
@@ -93,6 +98,38 @@ async function readWorks(root: string, short: boolean): Promise<Work[]> {
       close,
     };
   });
+  const buffers = Array.from({ length: RANGES }, () => Buffer.alloc(BLOCK));
+  const count = 120_000 / (short ? 10 : 1);
+  works.push({
+    id: 'ranges',
+    title: `FileHandle.readMany of ${RANGES} ranges of 4 KiB, cached`,
+    unit: 'reads',
+    sides: [
+      { name: 'uring/fs', run: () => readRangesLoop(ours, Buffer.alloc(RANGES * BLOCK), offsets, count) },
+      { name: 'fs.readSync', run: () => readSyncLoop(fd, buffers, offsets, count) },
+      { name: NODE, run: () => readLoop(theirs, buffers, offsets, count / 4) },
+    ],
+    targets: { 'fs.readSync': 1.1 },
+    close,
+  });
+  return works;
+}
+
+/** As many ranges at once as the memory has room for. */
+async function readRangesLoop(handle: promises.FileHandle, into: Buffer, offsets: Uint32Array, count: number): Promise<number> {
+  const ranges = new Float64Array((2 * into.length) / BLOCK);
+  let next = 0;
+  while (next < count) {
+    for (let at = 0; at < ranges.length; at += 2, next++) {
+      ranges[at] = (offsets[next & (offsets.length - 1)] as number) * BLOCK;
+      ranges[at + 1] = BLOCK;
+    }
+    const { results } = await handle.readMany(ranges, into);
+    for (const [index, bytes] of results.entries()) {
+      check(bytes, into.subarray(index * BLOCK, (index + 1) * BLOCK), (ranges[2 * index] as number) / BLOCK);
+    }
+  }
+  return next;
 }
 
 async function readLoop(handle: NodeHandle, buffers: Buffer[], offsets: Uint32Array, count: number): Promise<number> {
@@ -210,6 +247,8 @@ async function directReads(root: string, short: boolean): Promise<Work[]> {
   const aligned = Array.from({ length: DIRECT_DEPTH }, (_, index) =>
     Buffer.from(bytes.buffer, bytes.byteOffset + index * BLOCK, BLOCK),
   );
+  const pooled = Uring.default().buffers.allocate(DIRECT_RANGES * BLOCK).bytes;
+  const many = Buffer.from(pooled.buffer, pooled.byteOffset, pooled.length);
   const count = short ? 2000 : 20_000;
   const work: Work = {
     id: 'direct',
@@ -218,6 +257,7 @@ async function directReads(root: string, short: boolean): Promise<Work[]> {
     sides: [
       { name: 'uring/fs', run: () => readLoop(ours as unknown as NodeHandle, aligned, offsets, count) },
       { name: NODE, run: () => readLoop(theirs, aligned, offsets, count) },
+      { name: 'uring/fs readMany', run: () => readRangesLoop(ours, many, offsets, count) },
     ],
     close: async () => {
       await ours.close();
