@@ -52,7 +52,7 @@ export function tokenOf(slot: number, generation: number): bigint {
 
 /** The table, over an arena that threads share. */
 export class SlotTable {
-  private readonly words: Int32Array<SharedArrayBuffer>;
+  private readonly words: Int32Array;
   private readonly base: number;
 
   /**

@@ -5,6 +5,7 @@
  */
 
 import { PAGE_SIZE } from '../ring/arena.js';
+import type { SharedBytes } from '../ring/shared-views.js';
 import { UringError } from '../syscalls/index.js';
 import { checkInteger, invalidState } from '../validate.js';
 import type { Core } from './core.js';
@@ -29,7 +30,7 @@ export interface BufferOwner {
 /** A buffer of the engine's, page-aligned, until it is given back. */
 export class PooledBuffer {
   /** Its memory, of exactly the size asked for, on a SharedArrayBuffer. Not to be used after {@link release}. */
-  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly bytes: SharedBytes;
   private users = 0;
   private released = false;
 

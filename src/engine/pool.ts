@@ -20,6 +20,7 @@
 import { isMainThread } from 'node:worker_threads';
 
 import { PAGE_SIZE } from '../ring/arena.js';
+import type { SharedBytes, SharedData } from '../ring/shared-views.js';
 import type { Syscalls } from '../syscalls/index.js';
 import { invalidState, outOfRange } from '../validate.js';
 
@@ -41,8 +42,8 @@ const MAX_CLASS = 30;
 /** One SharedArrayBuffer of the pool. */
 export interface Region {
   readonly memory: SharedArrayBuffer;
-  readonly bytes: Uint8Array<SharedArrayBuffer>;
-  readonly data: DataView<SharedArrayBuffer>;
+  readonly bytes: SharedBytes;
+  readonly data: SharedData;
   /**
    * The same memory, on the main thread as an ordinary ArrayBuffer: V8 copies from and to shared memory word by word, two to three times
    * as slowly.

@@ -2,7 +2,7 @@
  * `uring/fs`: `node:fs` over io_uring.
  *
  * Everything that `node:fs` exports is here, with the same arguments, results and errors. What is faster over the ring, or at once, is done so; the rest is Node's own, and so are all
- * functions whose names end in `Sync`.
+ * functions whose names end in `Sync`. What else there is (`configure`, `fallocate`) is in `uring/fs/promises`.
  *
  * @module
  */
@@ -13,7 +13,6 @@ import promises from './promises.js';
 import { createReadStream, createWriteStream } from './streams.js';
 
 export * from 'node:fs';
-export { backend, type Configuration, configure } from './backend.js';
 export { access, close, exists, fstat, lstat, open, read, readFile, readlink, readv, realpath, stat } from './callbacks.js';
 export { createReadStream, createWriteStream, promises };
 

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { backend, configure } from './backend.js';
+import { Advice, FallocateMode, fadvise, fallocate, getxattr, setxattr } from './extras.js';
 import { access, lstat, readlink, realpath, stat } from './lookups.js';
 import { nodePromises } from './node.js';
 import { open } from './open.js';
@@ -14,10 +16,34 @@ import { readFile } from './read-file.js';
 import { appendFile, writeFile } from './write-file.js';
 
 export * from 'node:fs/promises';
-export { backend, type Configuration, configure } from './backend.js';
-export { Advice, FallocateMode, fadvise, fallocate, getxattr, setxattr } from './extras.js';
+export type { Configuration } from './backend.js';
 export type { FileHandle, FileRange, FileRanges, ReadRangesOptions, ReadRangesResult } from './read-many.js';
-export { access, appendFile, lstat, open, readFile, readlink, realpath, stat, writeFile };
+export {
+  Advice,
+  access,
+  appendFile,
+  backend,
+  configure,
+  FallocateMode,
+  fadvise,
+  fallocate,
+  getxattr,
+  lstat,
+  open,
+  readFile,
+  readlink,
+  realpath,
+  setxattr,
+  stat,
+  writeFile,
+};
 
-/** As `import fs from 'node:fs/promises'`: all that this version of Node has. */
-export default { ...nodePromises, access, appendFile, lstat, open, readFile, readlink, realpath, stat, writeFile };
+const only = { Advice, backend, configure, FallocateMode, fadvise, fallocate, getxattr, setxattr };
+
+const names = { ...nodePromises, access, appendFile, lstat, open, readFile, readlink, realpath, stat, writeFile };
+
+/** As `import fs from 'node:fs/promises'`: all that this version of Node has. What only we have is there, too, but not listed. */
+export default Object.defineProperties(
+  names,
+  Object.fromEntries(Object.entries(only).map(([name, value]) => [name, { value, writable: true, configurable: true }])),
+) as typeof names & typeof only;

@@ -24,6 +24,7 @@
 import type { Syscalls } from '../syscalls/index.js';
 import { checkInteger, invalidState, outOfRange } from '../validate.js';
 import { SharedLock } from './lock.js';
+import type { SharedBytes, SharedData, SharedDoubles, SharedWords } from './shared-views.js';
 
 /** The page size that NO_MMAP's addresses are aligned to. */
 export const PAGE_SIZE = 4096;
@@ -75,7 +76,7 @@ export interface ArenaBlock {
   /** Its place in the arena's views, in bytes. */
   readonly offset: number;
   /** Its memory, of exactly the size asked for, zeroed. */
-  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly bytes: SharedBytes;
   /** Gives it back. Must not happen before the last CQE of the operation that uses it. Freeing twice is an error. */
   free(): void;
 }
@@ -83,13 +84,13 @@ export interface ArenaBlock {
 /** Memory for what the kernel is given; see the top of this file. A ring makes its own: `ring.arena`. */
 export class Arena {
   /** All of the memory, as 32-bit words. */
-  readonly words: Int32Array<SharedArrayBuffer>;
+  readonly words: SharedWords;
   /** All of the memory, in units of eight bytes. @internal */
-  readonly doubles: Float64Array<SharedArrayBuffer>;
+  readonly doubles: SharedDoubles;
   /** All of the memory, as bytes. */
-  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly bytes: SharedBytes;
   /** All of the memory, for structs with fields of several sizes. */
-  readonly data: DataView<SharedArrayBuffer>;
+  readonly data: SharedData;
   /** Address of byte 0 of the views. */
   readonly baseAddress: number;
   /** Index of the first control word in `words`. */
@@ -194,7 +195,7 @@ export class Arena {
     return {
       address: this.address(offset),
       offset,
-      bytes: this.bytes.subarray(offset, offset + size),
+      bytes: this.bytes.subarray(offset, offset + size) as SharedBytes,
       free: () => {
         if (!live) throw invalidState('the block was freed before');
         live = false;

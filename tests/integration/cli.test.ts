@@ -201,7 +201,7 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
       const files = uring(['bench', 'files', '--short', '--json', '--rounds', '1', '--directory', directory]);
       expect(files.stderr).toBe('');
       const { outcomes } = JSON.parse(files.stdout);
-      expect(outcomes).toHaveLength(7);
+      expect(outcomes).toHaveLength(8);
       for (const { figures } of outcomes) for (const { perSecond } of figures) expect(perSecond).toBeGreaterThan(0);
       expect(readdirSync(directory)).toEqual([]);
       const net = uring(['bench', 'net', '--short', '--json', '--rounds', '1']);

@@ -50,7 +50,7 @@ export class Inode {
 
 /** A regular file. */
 export class FileInode extends Inode {
-  bytes = new Uint8Array(0);
+  bytes: Uint8Array = new Uint8Array(0);
 
   constructor(permissions: number, born: number, bytes: Uint8Array = new Uint8Array(0)) {
     super(FileType.REGULAR, permissions, born);

@@ -1,0 +1,10 @@
+/** What reexports.ts takes the module from. */
+
+import whole from 'node:fs';
+
+export * as namespace from 'node:fs';
+export { default as fs, type Stats } from 'node:fs';
+export type { FileHandle as Handle } from 'node:fs/promises';
+export * from 'node:fs/promises';
+export { whole as filesystem };
+export const exported = whole;

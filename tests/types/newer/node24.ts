@@ -1,0 +1,21 @@
+/** What the types of Node 24 have: temporary directories that remove themselves, and handles that close themselves. */
+
+import fs, { mkdtempDisposableSync } from 'node:fs';
+import { mkdtempDisposable } from 'node:fs/promises';
+import type net from 'node:net';
+import { BoundSocket } from 'node:net';
+
+export async function temporary(prefix: string): Promise<string> {
+  await using folder = await mkdtempDisposable(prefix);
+  using other: fs.DisposableTempDir = mkdtempDisposableSync(folder.path);
+  return other.path;
+}
+
+export const bound = (options: net.BoundSocketOptions): net.BoundSocket => new BoundSocket(options);
+export const log = new fs.Utf8Stream({ dest: '/tmp/log', sync: false });
+log.write('text');
+
+// @ts-expect-error That is for promises.
+export const folder: fs.DisposableTempDir = mkdtempDisposable('a');
+// @ts-expect-error Text only.
+log.write(1);
