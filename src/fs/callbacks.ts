@@ -13,7 +13,7 @@ import { isMainThread } from 'node:worker_threads';
 import { linuxSyscalls } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { type Cached, cached, describe, hasTime, isFirstOfTurn } from './cached.js';
-import { isSlowToClose } from './closing.js';
+import { inPlaceOf } from './in-place.js';
 import { askAccess, askReadlink, askRealpath, askStat, plainStatOptions, type Question } from './lookups.js';
 import { node } from './node.js';
 import { isForReading, openCached, plainOpening } from './open.js';
@@ -23,18 +23,14 @@ import { readByRing } from './read-file.js';
 type Callback = (...results: unknown[]) => void;
 type Call = (...args: unknown[]) => unknown;
 
-const { F_OK, O_DIRECT, O_RDONLY, S_IFMT, S_IFREG } = node.constants;
-const O_ACCMODE = 3;
+const { F_OK, O_DIRECT, S_IFMT, S_IFREG } = node.constants;
 
 /** More than this a thread copies meanwhile. */
 const MOST_READ = 64 * 1024;
 
-/** Standard input, output and error. */
-const LAST_STANDARD = 2;
-
-/** A function in the place of one of Node's, with its name, its length, and what `util.promisify` goes by. */
-function inPlaceOf<F>(nodes: F, ours: (nodes: Call) => Call): F {
-  return Object.defineProperties(ours(nodes as Call), Object.getOwnPropertyDescriptors(nodes)) as F;
+/** A function in the place of one of Node's, which it is given with its own arguments. */
+function overNode<F>(nodes: F, ours: (byNode: Call, args: unknown[]) => unknown): F {
+  return inPlaceOf(nodes, (...args: unknown[]) => ours(nodes as Call, args));
 }
 
 /** The callback, if it comes last, behind one to so many arguments that are none. */
@@ -66,7 +62,7 @@ let pending = 0;
 
 /** A function that is called with Node's, and with the arguments: unless there are many. */
 function unlessCrowded<F>(nodes: F, ours: (byNode: Call, args: unknown[]) => unknown): F {
-  return inPlaceOf(nodes, (byNode) => (...args) => {
+  return overNode(nodes, (byNode, args) => {
     if (uncounted === 0) return ours(byNode, args);
     uncounted--;
     return byNode(...args);
@@ -198,22 +194,6 @@ export const open = unlessCrowded(node.open, (byNode, args) => {
   return undefined;
 });
 
-export const close = unlessCrowded(node.close, (byNode, args) => {
-  const [fd] = args;
-  const callback = isMainThread ? callbackOf(args, 1) : undefined;
-  const ours = callback !== undefined && isDescriptor(fd) && fd > LAST_STANDARD && isAlone() ? cached() : null;
-  const isClosed = ours !== null && isQuicklyClosed(ours, fd as number) && ours.calls.close(fd as number) >= 0;
-  if (!isClosed) return giveToNode(byNode, args, callback);
-  answer(callback as Callback, null);
-  return undefined;
-});
-
-/** Closing what was written may write it. */
-function isQuicklyClosed(ours: Cached, fd: number): boolean {
-  if ((linuxSyscalls().statusFlags(fd) & O_ACCMODE) !== O_RDONLY) return false;
-  return isInMemory(ours, fd) && isRegular(fd) && !isSlowToClose(fd);
-}
-
 // Reading
 
 /** What the page cache has of what is asked for. @param position -1 for the file's own. @returns bytes, or negative. */
@@ -230,7 +210,7 @@ function plainPosition(position: unknown): number | undefined {
   return typeof position === 'number' && Number.isSafeInteger(position) && position >= -1 ? position : undefined;
 }
 
-export const read = inPlaceOf(node.read, (byNode) => (...args) => {
+export const read = overNode(node.read, (byNode, args) => {
   const [fd, buffer, offset, length, position, callback] = args;
   const where = plainPosition(position);
   const view = args.length === 6 && typeof callback === 'function' ? plainPart(buffer, offset, length) : undefined;
@@ -255,7 +235,7 @@ function plainPart(buffer: unknown, offset: unknown, length: unknown): Uint8Arra
   return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length);
 }
 
-export const readv = inPlaceOf(node.readv, (byNode) => (...args) => {
+export const readv = overNode(node.readv, (byNode, args) => {
   const [fd, buffers, position] = args;
   const callback = callbackOf(args, 3);
   const isPlain = callback !== undefined && args.length === 4 && typeof position === 'number' && position >= 0;
@@ -269,7 +249,7 @@ export const readv = inPlaceOf(node.readv, (byNode) => (...args) => {
 
 // Whole files
 
-export const readFile = inPlaceOf(node.readFile, (byNode) => (...args) => {
+export const readFile = overNode(node.readFile, (byNode, args) => {
   const callback = callbackOf(args, 2);
   const [path, options] = args.slice(0, -1);
   let reading: Promise<Buffer | string> | undefined;
@@ -282,7 +262,13 @@ export const readFile = inPlaceOf(node.readFile, (byNode) => (...args) => {
   if (reading === undefined) return byNode(...args);
   reading.then(
     (content) => answer(callback as Callback, null, content),
-    (error) => answer(callback as Callback, error),
+    (error) => answer(callback as Callback, withoutStack(error)),
   );
   return undefined;
 });
+
+/** As Node's: there is nobody below who waits. */
+function withoutStack(error: Error): Error {
+  error.stack = error.stack?.split('\n    at ', 1)[0] as string;
+  return error;
+}

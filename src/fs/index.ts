@@ -7,14 +7,20 @@
  * @module
  */
 
+import nodeFs from 'node:fs';
 import * as callbacks from './callbacks.js';
-import { node } from './node.js';
 import promises from './promises.js';
 import { createReadStream, createWriteStream } from './streams.js';
 
 export * from 'node:fs';
-export { access, close, exists, fstat, lstat, open, read, readFile, readlink, readv, realpath, stat } from './callbacks.js';
+export { access, exists, fstat, lstat, open, read, readFile, readlink, readv, realpath, stat } from './callbacks.js';
 export { createReadStream, createWriteStream, promises };
 
-/** As `import fs from 'node:fs'`: all that this version of Node has. */
-export default { ...node, ...callbacks, createReadStream, createWriteStream, promises };
+/** As `import fs from 'node:fs'`: all that this version of Node has, what is not listed included. */
+export default Object.defineProperties(
+  {},
+  {
+    ...Object.getOwnPropertyDescriptors(nodeFs),
+    ...Object.getOwnPropertyDescriptors({ ...callbacks, createReadStream, createWriteStream, promises }),
+  },
+) as typeof nodeFs;

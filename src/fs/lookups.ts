@@ -13,6 +13,7 @@ import { Errno, withoutFrames } from '../syscalls/index.js';
 import { hasOnly, pathText, plainPath } from './arguments.js';
 import { type Cached, cached, hasTime, whenThereIsTime } from './cached.js';
 import { systemError } from './errors.js';
+import { inPlaceOf } from './in-place.js';
 import { node, nodePromises } from './node.js';
 
 const { F_OK, R_OK, W_OK, X_OK } = node.constants;
@@ -166,34 +167,30 @@ function rejected<T>(error: Error): Promise<T> {
   });
 }
 
-const statBy = (name: 'stat' | 'lstat') =>
-  ((path: PathLike, options?: unknown) =>
-    lookUp(askStat(name, path, options), () => nodePromises[name](path, options as never))) as (typeof nodePromises)[
-    | 'stat'
-    | 'lstat'];
+const statBy = <Name extends 'stat' | 'lstat'>(name: Name) =>
+  inPlaceOf(nodePromises[name], (path: PathLike, options?: unknown) =>
+    lookUp(askStat(name, path, options), () => nodePromises[name](path, options as never)),
+  );
 
 /** stat(2). See `fsPromises.stat`. Since Linux 5.12 at once where the path is cached. */
-export const stat = statBy('stat') as typeof nodePromises.stat;
+export const stat = statBy('stat');
 
 /** lstat(2). See `fsPromises.lstat`. Since Linux 5.12 at once where the path is cached. */
-export const lstat = statBy('lstat') as typeof nodePromises.lstat;
+export const lstat = statBy('lstat');
 
 /** access(2). See `fsPromises.access`. Since Linux 5.12 at once where the path is cached. */
-export const access: typeof nodePromises.access = (path, mode) =>
-  lookUp<unknown>(askAccess(path, mode), () => nodePromises.access(path, mode)).then(nothing);
+export const access = inPlaceOf(nodePromises.access, (path: PathLike, mode?: number) =>
+  lookUp<unknown>(askAccess(path, mode), () => nodePromises.access(path, mode)).then(nothing),
+);
 
 function nothing(): void {}
 
 /** realpath(3). See `fsPromises.realpath`. Since Linux 5.12 at once where the path is cached. */
-export const realpath = ((path: PathLike, options?: unknown) =>
-  lookUp(
-    askRealpath(path, options),
-    () => nodePromises.realpath(path, options as never) as Promise<string>,
-  )) as typeof nodePromises.realpath;
+export const realpath = inPlaceOf(nodePromises.realpath, (path: PathLike, options?: unknown) =>
+  lookUp(askRealpath(path, options), () => nodePromises.realpath(path, options as never) as Promise<string>),
+);
 
 /** readlink(2). See `fsPromises.readlink`. Since Linux 5.12 at once where the path is cached. */
-export const readlink = ((path: PathLike, options?: unknown) =>
-  lookUp(
-    askReadlink(path, options),
-    () => nodePromises.readlink(path, options as never) as Promise<string>,
-  )) as typeof nodePromises.readlink;
+export const readlink = inPlaceOf(nodePromises.readlink, (path: PathLike, options?: unknown) =>
+  lookUp(askReadlink(path, options), () => nodePromises.readlink(path, options as never) as Promise<string>),
+);

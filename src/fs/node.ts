@@ -12,3 +12,6 @@ export const node: typeof fs = { ...fs };
 
 /** `node:fs/promises`. */
 export const nodePromises: typeof fsPromises = { ...fsPromises };
+
+/** `node:fs` as it is now, with whatever a program has put there. */
+export const live: typeof fs = fs;

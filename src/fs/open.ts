@@ -12,11 +12,12 @@ import { ring } from './backend.js';
 import { cached, hasTime, whenThereIsTime } from './cached.js';
 import { systemError } from './errors.js';
 import { adopt, handleFor } from './handle.js';
+import { inPlaceOf } from './in-place.js';
 import { nodePromises } from './node.js';
 import type { FileHandle } from './read-many.js';
 
 /** open(2), as a `FileHandle`. See `fsPromises.open`. */
-export const open = async (path: PathLike, flags?: string | number, mode?: Mode): Promise<FileHandle> => {
+export const open = inPlaceOf<Open>(nodePromises.open as Open, async (path: PathLike, flags?: string | number, mode?: Mode) => {
   const uring = ring();
   const plain = uring === undefined ? undefined : plainOpening(path, flags, mode);
   const make = handleFor();
@@ -31,7 +32,9 @@ export const open = async (path: PathLike, flags?: string | number, mode?: Mode)
   }
   const handle = await nodePromises.open(path, flags, mode);
   return uring === undefined ? (handle as FileHandle) : adopt(handle, plain?.flags);
-};
+});
+
+type Open = (path: PathLike, flags?: string | number, mode?: Mode) => Promise<FileHandle>;
 
 /**
  * Opens a regular file for reading, where neither finding nor opening it waits: its path is cached, and its file system asks nobody. That is looked at first, because opening what

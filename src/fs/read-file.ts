@@ -16,6 +16,7 @@ import { type FileOptions, pathText, plainFileOptions, plainPath } from './argum
 import { ringForChains } from './backend.js';
 import { systemError } from './errors.js';
 import { isOpen } from './handle.js';
+import { inPlaceOf } from './in-place.js';
 import { node, nodePromises } from './node.js';
 import { type Positions, positionsOf } from './positions.js';
 import { finish, MAX_SIZE, tooLarge, UNKNOWN_PIECE } from './whole.js';
@@ -36,14 +37,14 @@ const AT_ONCE = 4;
 const count = (bytes: number) => bytes;
 
 /** Reads a whole file. See `fsPromises.readFile`. */
-export const readFile = ((path: PathLike | FileHandle, options?: unknown): Promise<Buffer | string> => {
+export const readFile = inPlaceOf(nodePromises.readFile, (path: PathLike | FileHandle, options?: unknown) => {
   if (isOpen(path)) return path.readFile(options as never) as Promise<Buffer | string>;
   try {
     return readByRing(path as PathLike, options, false) ?? nodePromises.readFile(path, options as never);
   } catch (error) {
     return Promise.reject(error);
   }
-}) as typeof nodePromises.readFile;
+});
 
 /**
  * Reads a whole file. One promise for a file, from here to the caller.

@@ -11,8 +11,10 @@ import type { OpenMode, PathLike, ReadStream, WriteStream } from 'node:fs';
 import { deliver, op, type Uring } from '../engine/index.js';
 import { linuxSyscalls } from '../syscalls/index.js';
 import { ring, ringOrNone } from './backend.js';
+import * as callbacks from './callbacks.js';
 import { systemError } from './errors.js';
-import { node } from './node.js';
+import { inPlaceOf } from './in-place.js';
+import { live, node } from './node.js';
 import { openDescriptor, plainOpening } from './open.js';
 import { concatenated, lengthOf, OpenFile } from './open-file.js';
 
@@ -38,28 +40,40 @@ const NodeReadStream = node.ReadStream as unknown as new (
 const NodeWriteStream = node.WriteStream as unknown as new (path: unknown, options: unknown) => WriteStream;
 
 /** A stream from a file. See `fs.createReadStream`. */
-export function createReadStream(...args: Parameters<typeof node.createReadStream>): ReadStream {
-  const options = plainOptions(args[1]);
-  return options === undefined
-    ? node.createReadStream(...args)
-    : new FileReadStream(args[0], options, new StreamFile(options.fd));
-}
+export const createReadStream = inPlaceOf(
+  node.createReadStream,
+  (...args: Parameters<typeof node.createReadStream>): ReadStream => {
+    const options = plainOptions(args[1], 'read');
+    if (options === undefined) return node.createReadStream(...args);
+    return new FileReadStream(args[0], options, new StreamFile(options.fd));
+  },
+);
 
 /** A stream to a file. See `fs.createWriteStream`. */
-export function createWriteStream(...args: Parameters<typeof node.createWriteStream>): WriteStream {
-  const options = plainOptions(args[1]);
-  return options === undefined
-    ? node.createWriteStream(...args)
-    : new FileWriteStream(args[0], options, new StreamFile(options.fd));
+export const createWriteStream = inPlaceOf(
+  node.createWriteStream,
+  (...args: Parameters<typeof node.createWriteStream>): WriteStream => {
+    const options = plainOptions(args[1], 'write', 'writev');
+    if (options === undefined) return node.createWriteStream(...args);
+    return new FileWriteStream(args[0], options, new StreamFile(options.fd));
+  },
+);
+
+/** Whether a program has put something in the place of a function of `node:fs` that Node's streams call. Ours may lie there, too. */
+function isReplaced(name: 'open' | 'read' | 'write' | 'writev' | 'close'): boolean {
+  const there = live[name];
+  return there !== node[name] && there !== (callbacks as Partial<Record<typeof name, unknown>>)[name];
 }
 
 /**
  * A stream's options, inherited ones included; `undefined` where Node's stream is the right one as it is: with operations of the user's own, on
- * handles (whose methods it calls), on what is no descriptor, and without a ring.
+ * handles (whose methods it calls), on what is no descriptor, without a ring, and where a program wants to see the calls.
  *
+ * @param calls of `node:fs` that Node's stream makes, beside `open`.
  * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
  */
-function plainOptions(given: unknown): StreamOptions | undefined {
+function plainOptions(given: unknown, ...calls: ('read' | 'write' | 'writev')[]): StreamOptions | undefined {
+  if (isReplaced('open') || calls.some(isReplaced)) return undefined;
   const options: StreamOptions = {};
   if (typeof given === 'string') options.encoding = given;
   else if (typeof given === 'object') for (const name in given) options[name] = (given as StreamOptions)[name];
@@ -96,8 +110,8 @@ class StreamFile {
     const { fd } = this.file as OpenFile;
     const done = this.onClosed as Callback<[]>;
     const uring = ringOrNone();
-    if (!this.opened || uring === undefined) {
-      node.close(fd, done);
+    if (!this.opened || uring === undefined || isReplaced('close')) {
+      live.close(fd, done);
       return;
     }
     const closing = op.closeFile(fd).withError((res) => systemError(res, 'close'));
@@ -238,55 +252,55 @@ interface Ahead {
 
 /** A read stream over the ring. */
 class FileReadStream extends NodeReadStream {
-  private readonly source: StreamFile;
-  private readonly chunk: number;
-  private readonly ahead: Ahead[] = [];
+  readonly #source: StreamFile;
+  readonly #chunk: number;
+  readonly #ahead: Ahead[] = [];
   /** Where the next read starts; `undefined` until it is known that the stream may go ahead. */
-  private next: number | undefined;
-  private plain = false;
+  #next: number | undefined;
+  #plain = false;
 
   constructor(path: PathLike | undefined, options: StreamOptions, source: StreamFile) {
     super(path, { ...options, fd: source.descriptor, fs: source.calls });
-    this.source = source;
-    this.chunk = this.readableHighWaterMark;
+    this.#source = source;
+    this.#chunk = this.readableHighWaterMark;
   }
 
   override _read(size: number): void {
-    if (this.next === undefined && !this.plain) {
-      this.next = this.source.startFor(this.start);
-      this.plain = this.next === undefined;
-      if (!this.plain) this.pos = this.next;
+    if (this.#next === undefined && !this.#plain) {
+      this.#next = this.#source.startFor(this.start);
+      this.#plain = this.#next === undefined;
+      if (!this.#plain) this.pos = this.#next;
     }
-    if (this.plain) {
+    if (this.#plain) {
       super._read(size);
       return;
     }
-    this.readAhead();
-    const first = this.ahead.shift();
+    this.#readAhead();
+    const first = this.#ahead.shift();
     if (first === undefined) this.push(null);
     else
       settle(
         first.bytes,
-        (bytes) => this.arrived(first.buffer, bytes),
-        (error) => this.failed(error),
+        (bytes) => this.#arrived(first.buffer, bytes),
+        (error) => this.#failed(error),
       );
   }
 
-  private readAhead(): void {
-    while (this.ahead.length < READ_AHEAD) {
-      const at = this.next as number;
-      const length = Math.min(this.chunk, this.end - at + 1);
+  #readAhead(): void {
+    while (this.#ahead.length < READ_AHEAD) {
+      const at = this.#next as number;
+      const length = Math.min(this.#chunk, this.end - at + 1);
       if (length <= 0) return;
       const buffer = Buffer.allocUnsafeSlow(length);
-      const bytes = this.source.readAhead(buffer, at);
+      const bytes = this.#source.readAhead(buffer, at);
       // Looked at in its turn; until then a failure is nobody's.
       bytes.catch(() => undefined);
-      this.ahead.push({ buffer, bytes });
-      this.next = at + length;
+      this.#ahead.push({ buffer, bytes });
+      this.#next = at + length;
     }
   }
 
-  private arrived(buffer: Buffer, bytes: number): void {
+  #arrived(buffer: Buffer, bytes: number): void {
     if (this.destroyed) return;
     this.bytesRead += bytes;
     this.pos = (this.pos as number) + bytes;
@@ -295,13 +309,13 @@ class FileReadStream extends NodeReadStream {
       return;
     }
     // The end, or nearly: what was read ahead lies behind a gap, should the file grow. From here on as Node reads.
-    this.ahead.length = 0;
-    this.plain = true;
+    this.#ahead.length = 0;
+    this.#plain = true;
     this.push(bytes === 0 ? null : Buffer.from(buffer.subarray(0, bytes)));
   }
 
-  private failed(error: Error): void {
-    this.ahead.length = 0;
+  #failed(error: Error): void {
+    this.#ahead.length = 0;
     if (this.destroyed) return;
     if (this.autoClose) this.destroy(error);
     else this.emit('error', error);
@@ -313,4 +327,13 @@ class FileWriteStream extends NodeWriteStream {
   constructor(path: PathLike | undefined, options: StreamOptions, source: StreamFile) {
     super(path, { ...options, fd: source.descriptor, fs: source.calls });
   }
+}
+
+// As far as programs can see, Node's own.
+for (const [ours, nodes] of [
+  [FileReadStream, NodeReadStream],
+  [FileWriteStream, NodeWriteStream],
+] as const) {
+  Object.defineProperty(ours, 'name', { value: nodes.name });
+  Object.defineProperty(ours.prototype, 'constructor', { value: nodes });
 }

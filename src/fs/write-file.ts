@@ -15,6 +15,7 @@ import { type FileOptions, pathText, plainFileOptions, plainPath } from './argum
 import { ringForChains } from './backend.js';
 import { systemError } from './errors.js';
 import { isOpen } from './handle.js';
+import { inPlaceOf } from './in-place.js';
 import { nodePromises } from './node.js';
 import { isWholeData, wholeBytes } from './whole.js';
 
@@ -25,12 +26,14 @@ const O_CLOEXEC = 0o2000000;
 const NOT_FOR_CHAINS = constants.O_NONBLOCK | constants.O_DIRECT;
 
 /** Writes a whole file. See `fsPromises.writeFile`. */
-export const writeFile: typeof nodePromises.writeFile = (path, data, options) =>
-  writeWith(path, data, options, 'w', nodePromises.writeFile as never);
+export const writeFile = inPlaceOf(nodePromises.writeFile, (path: PathLike | FileHandle, data: unknown, options?: unknown) =>
+  writeWith(path, data, options, 'w', nodePromises.writeFile as never),
+);
 
 /** Writes at the end of a file. See `fsPromises.appendFile`. */
-export const appendFile: typeof nodePromises.appendFile = (path, data, options) =>
-  writeWith(path, data, options, 'a', nodePromises.appendFile as never);
+export const appendFile = inPlaceOf(nodePromises.appendFile, (path: PathLike | FileHandle, data: unknown, options?: unknown) =>
+  writeWith(path, data, options, 'a', nodePromises.appendFile as never),
+);
 
 async function writeWith(
   path: PathLike | FileHandle,

@@ -1,4 +1,4 @@
-/** The callback functions of `uring/fs` in a process of their own: `node callbacks.mjs throw|worker|full FILE [uring|node]`. Prints JSON. */
+/** The callback functions of `uring/fs` in a process of their own: `node callbacks.mjs throw|worker|replaced|full FILE [uring|node]`. Prints JSON. */
 
 import nodes from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -53,6 +53,25 @@ const scenarios = {
       else await new Promise((resolve) => ours.close(fd, resolve));
     }
     return { opened, left: count() };
+  },
+
+  async replaced() {
+    const told = {};
+    for (const [side, fs] of Object.entries({ uring: { ...ours }, node: { ...nodes } })) {
+      told[side] = [];
+      const names = ['open', 'read', 'write', 'close'];
+      const originals = names.map((key) => nodes[key]);
+      for (const [index, key] of names.entries())
+        nodes[key] = (...args) => {
+          told[side].push(key);
+          return originals[index](...args);
+        };
+      for await (const chunk of fs.createReadStream(file)) void chunk;
+      const writing = fs.createWriteStream(`${file}-replaced`);
+      await new Promise((resolve) => writing.on('close', resolve).end('text'));
+      for (const [index, key] of names.entries()) nodes[key] = originals[index];
+    }
+    return told;
   },
 
   async full() {

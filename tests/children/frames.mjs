@@ -37,7 +37,9 @@ const servers = {
   h2c: serverOf(http2.createServer(answer)),
   h2: serverOf(http2.createSecureServer({ ...secret, allowHTTP1: true }, answer)),
 };
-const names = Object.keys(servers);
+// The HTTP/2 of Node 20 writes to what it has freed, once in some hundred thousand of these connections, over Node's own sockets as well.
+const isSound = Number.parseInt(process.versions.node, 10) >= 22;
+const names = Object.keys(servers).filter((name) => isSound || !name.startsWith('h2'));
 
 const HEADERS = Buffer.from([0x82, 0x84, 0x86, 0x41, 0x01, 0x78]);
 
@@ -76,7 +78,7 @@ const frames = () => {
   return Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, Buffer.alloc(0)), ...some]);
 };
 
-/** Frames of HTTP/2 are cut off, but not changed: of some that are, the nghttp2 of Node 20 aborts the process, over Node's own sockets as well. */
+/** Frames of HTTP/2 are cut off, but not changed: of some that are, nghttp2 aborts the process, over Node's own sockets as well. */
 function damaged(bytes, isHttp2) {
   const copy = Buffer.from(bytes);
   if (random(2) && !isHttp2) for (let left = random(4); left > 0; left--) copy[random(copy.length)] = random(256);
