@@ -52,7 +52,7 @@ function call(callback: Callback, results: unknown[]): void {
 // One at a time is answered at once. Many at the same time are better left to threads: each answer here is one more turn of the event loop that does not rest.
 
 /** Where there are many, so many calls are Node's before it is looked at again: counting costs a tenth of the quickest. */
-const CALLS_PER_LOOK = 64;
+const CALLS_PER_LOOK = 256;
 
 /** Calls that are Node's without being counted. */
 let uncounted = 0;
@@ -62,9 +62,12 @@ let pending = 0;
 
 /** A function that is called with Node's, and with the arguments: unless there are many. */
 function unlessCrowded<F>(nodes: F, ours: (byNode: Call, args: unknown[]) => unknown): F {
-  return overNode(nodes, (byNode, args) => {
-    if (uncounted === 0) return ours(byNode, args);
+  const byNode = nodes as Call;
+  const look = (...args: unknown[]) => ours(byNode, args);
+  return inPlaceOf(nodes, (...args: unknown[]) => {
+    if (uncounted === 0) return look(...args);
     uncounted--;
+    // Handed on as they came: no array is made of them.
     return byNode(...args);
   });
 }

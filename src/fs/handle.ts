@@ -244,7 +244,7 @@ function classesOver(
       const file = this.fd < 0 || plain === undefined || plain.signal !== undefined ? undefined : fileOf(this);
       const uring = file?.isReadByRing(-1) ? ringOrNone() : undefined;
       if (uring === undefined) return super.readFile(options);
-      return readWhole(uring, file as OpenFile, () => super.stat(), plain?.encoding);
+      return readWhole(uring, file as OpenFile, () => FileHandle.prototype.stat.call(this), plain?.encoding);
     }
 
     override async writeFile(data: unknown, options?: unknown): Promise<unknown> {

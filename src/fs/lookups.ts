@@ -130,16 +130,13 @@ export function askRealpath(path: PathLike, options: unknown): Question<string> 
 export function askReadlink(path: PathLike, options: unknown): Question<string> | undefined {
   const [text] = plainName(path, () => plainEncoding(options));
   if (text === undefined) return undefined;
-  return (ours) => {
-    // A long target is read from the disk, unless it has been followed already.
-    const followed = ours.calls.locate(text, true);
-    if (followed >= 0) ours.calls.close(followed);
-    else if (followed === -Errno.EAGAIN) return undefined;
-    return ask(ours, text, false, 'readlink', (fd) => {
+  return (ours) =>
+    ask(ours, text, false, 'readlink', (fd) => {
+      // A short target lies in the inode; a long one has a block of its own, which may have to be read.
+      if (!isInMemory(ours, fd) || ours.calls.description.blocks > 0) return undefined;
       const target = ours.calls.readlink(fd);
       return typeof target === 'string' ? target : undefined;
     });
-  };
 }
 
 // As promises

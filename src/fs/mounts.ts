@@ -1,7 +1,7 @@
 /**
  * Mounts whose files have their attributes in the kernel's memory, so that asking for them never waits: not on NFS, CIFS, FUSE and their like, which ask
  * somebody. Which mount a descriptor lies on the kernel tells without asking the file system; what is mounted there stands in `/proc/self/mountinfo`, and
- * that this has changed is asked each time, because the numbers of mounts are used again.
+ * that this has changed is asked again and again, because the numbers of mounts are used again.
  *
  * @module
  */
@@ -11,6 +11,9 @@ import { timers } from '../timers.js';
 import { node } from './node.js';
 
 const MOUNTINFO = '/proc/self/mountinfo';
+
+/** Less than it takes to unmount something and to mount something else, which would have its number. */
+const LOOK_PAUSE_MS = 0.03;
 
 /** Where mounts come and go all the time, so many times as long as reading the table takes it is not read again. */
 const PAUSE = 20;
@@ -44,6 +47,7 @@ export class Mounts {
   private table = -1;
   private isCurrent = false;
   private nextReading = 0;
+  private nextLook = 0;
 
   constructor(private readonly calls: CachedCalls) {}
 
@@ -67,11 +71,13 @@ export class Mounts {
   }
 
   private isRead(): boolean {
+    const now = timers.now();
+    if (this.isCurrent && now < this.nextLook) return true;
+    this.nextLook = now + LOOK_PAUSE_MS;
     // Asked before it is read: what changes meanwhile is told the next time.
     if (this.table < 0) this.table = node.openSync(MOUNTINFO, 'r');
     if (this.calls.hasPriority(this.table)) this.isCurrent = false;
     if (this.isCurrent) return true;
-    const now = timers.now();
     // Nothing is known until then.
     if (now < this.nextReading) return false;
     this.types.clear();

@@ -1,11 +1,12 @@
 /**
- * Real clients and servers, the same program over Node's own sockets and over `uring/net`, `uring/http` and `uring/https`: what it prints is the same.
+ * Real programs over Node's own modules and over ours, unchanged: what they print is the same. Clients and servers over `uring/net`, `uring/http` and `uring/https`; programs that work
+ * with files over `uring/fs` and `uring/fs/promises`.
  *
  * `npm run test:programs` installs the packages; Debian has the servers: postgresql, redis-server, mariadb-server, mosquitto, nginx, openssh-server, memcached.
  */
 
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -13,8 +14,9 @@ import { temporaryDirectory, whyNoRing } from '../helpers/linux.js';
 import { startServices, whyNoServices } from './services.js';
 
 const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const reason =
-  whyNoRing() ?? whyNoServices() ?? (existsSync(fileOf('node_modules')) ? undefined : 'npm ci was not run in tests/programs');
+const uninstalled = existsSync(fileOf('node_modules')) ? undefined : 'npm ci was not run in tests/programs';
+const reason = whyNoRing() ?? whyNoServices() ?? uninstalled;
+const reasonForFiles = whyNoRing() ?? uninstalled;
 
 (reason === undefined ? describe : describe.skip)(`programs do the same${reason ? ` (skipped: ${reason})` : ''}`, () => {
   jest.setTimeout(240_000);
@@ -54,3 +56,23 @@ const reason =
     expect(await printed(client, overRing, { URING_READS: 'ring' })).toBe(nodes);
   });
 });
+
+(reasonForFiles === undefined ? describe : describe.skip)(
+  `programs do the same with files${reasonForFiles ? ` (skipped: ${reasonForFiles})` : ''}`,
+  () => {
+    jest.setTimeout(240_000);
+    const directory = temporaryDirectory();
+    afterAll(() => directory.remove());
+
+    test.each(readdirSync(fileOf('files')).filter((name) => name !== 'common.mjs'))('%s', async (client) => {
+      const printed = async (...nodeArgs: string[]) => {
+        const args = [...nodeArgs, fileOf(`files/${client}`), `${directory.path}/${client}`];
+        const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { timeout: 120_000, maxBuffer: 1 << 26 });
+        return { stdout, stderr: stderr.replace(/\(node:\d+\)/g, '(node:PID)') };
+      };
+      const nodes = await printed();
+      expect(nodes.stdout).not.toBe('');
+      expect(await printed('--import', fileOf('files-over-ring.mjs'))).toEqual(nodes);
+    });
+  },
+);
