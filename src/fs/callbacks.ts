@@ -12,7 +12,7 @@ import nodePath from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { linuxSyscalls } from '../syscalls/index.js';
 import { timers } from '../timers.js';
-import { type Cached, cached, describe, hasTime, isFirstOfTurn } from './cached.js';
+import { type Cached, cached, describe, isFirstOfTurn } from './cached.js';
 import { inPlaceOf } from './in-place.js';
 import { askAccess, askReadlink, askRealpath, askStat, plainStatOptions, type Question } from './lookups.js';
 import { node } from './node.js';
@@ -51,8 +51,8 @@ function call(callback: Callback, results: unknown[]): void {
 
 // One at a time is answered at once. Many at the same time are better left to threads: each answer here is one more turn of the event loop that does not rest.
 
-/** Where there are many, so many calls are Node's before it is looked at again: counting costs a tenth of the quickest. */
-const CALLS_PER_LOOK = 256;
+/** Where there are many, so many calls are Node's before it is looked at again. With 256, looking took a tenth of the time of the quickest. */
+const CALLS_PER_LOOK = 1024;
 
 /** Calls that are Node's without being counted. */
 let uncounted = 0;
@@ -201,7 +201,7 @@ export const open = unlessCrowded(node.open, (byNode, args) => {
 
 /** What the page cache has of what is asked for. @param position -1 for the file's own. @returns bytes, or negative. */
 function readCached(fd: unknown, views: readonly ArrayBufferView[], position: number): number {
-  const ours = isDescriptor(fd) && hasTime() ? cached() : null;
+  const ours = isDescriptor(fd) ? cached() : null;
   // Reading past the page cache waits for the disk.
   if (ours === null || linuxSyscalls().statusFlags(fd as number) & O_DIRECT) return -1;
   return ours.calls.read(fd as number, views, position);
@@ -213,19 +213,19 @@ function plainPosition(position: unknown): number | undefined {
   return typeof position === 'number' && Number.isSafeInteger(position) && position >= -1 ? position : undefined;
 }
 
-export const read = overNode(node.read, (byNode, args) => {
+export const read = unlessCrowded(node.read, (byNode, args) => {
   const [fd, buffer, offset, length, position, callback] = args;
   const where = plainPosition(position);
   const view = args.length === 6 && typeof callback === 'function' ? plainPart(buffer, offset, length) : undefined;
-  const bytes = view === undefined || where === undefined ? -1 : readCached(fd, [view], where);
-  if (view === undefined || bytes < 0) return byNode(...args);
   const done = callback as Callback;
+  const bytes = view !== undefined && where !== undefined && isAlone() ? readCached(fd, [view], where) : -1;
+  if (view === undefined || bytes < 0) return giveToNode(byNode, args, view && done);
   if (bytes === 0 || bytes === view.length || (where === -1 && !isRegular(fd as number))) {
     answer(done, null, bytes, buffer);
     return undefined;
   }
   // Either the end of the file, or the end of what is cached.
-  if (where !== -1) return byNode(...args);
+  if (where !== -1) return giveToNode(byNode, args, done);
   const goOn = (_error: unknown, more: number) => done(null, bytes + more, buffer);
   return byNode(fd, buffer, (offset as number) + bytes, view.length - bytes, null, goOn);
 });
@@ -238,14 +238,14 @@ function plainPart(buffer: unknown, offset: unknown, length: unknown): Uint8Arra
   return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length);
 }
 
-export const readv = overNode(node.readv, (byNode, args) => {
+export const readv = unlessCrowded(node.readv, (byNode, args) => {
   const [fd, buffers, position] = args;
   const callback = callbackOf(args, 3);
   const isPlain = callback !== undefined && args.length === 4 && typeof position === 'number' && position >= 0;
   const where = isPlain ? plainPosition(position) : undefined;
   const isRead = where !== undefined && areViews(buffers) && lengthOf(buffers) <= MOST_READ;
-  const bytes = isRead ? readCached(fd, buffers as ArrayBufferView[], where) : -1;
-  if (bytes !== 0 && (!isRead || bytes !== lengthOf(buffers as ArrayBufferView[]))) return byNode(...args);
+  const bytes = isRead && isAlone() ? readCached(fd, buffers as ArrayBufferView[], where) : -1;
+  if (bytes !== 0 && (!isRead || bytes !== lengthOf(buffers as ArrayBufferView[]))) return giveToNode(byNode, args, callback);
   answer(callback as Callback, null, bytes, buffers);
   return undefined;
 });
