@@ -105,11 +105,16 @@ export class RangeReader implements Abortable {
 
   abort(reason: unknown): void {
     this.aborted = new AbortError(reason);
-    while (this.next < this.results.length) this.settle(this.next++, -Errno.ECANCELED);
+    this.giveUpRest();
     for (const read of this.reads) this.core.cancel(read);
   }
 
+  private giveUpRest(): void {
+    while (this.next < this.results.length) this.settle(this.next++, -Errno.ECANCELED);
+  }
+
   private startMore(): void {
+    if (this.core.closing) this.giveUpRest();
     const { lengths } = this.ranges;
     while (this.next < lengths.length && this.bytesInFlight < BYTES_AT_ONCE) {
       if (lengths[this.next] === 0) {

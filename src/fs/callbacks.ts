@@ -182,8 +182,8 @@ function isInMemory({ calls, mounts }: Cached, fd: number): boolean {
   return calls.describe(fd) === 0 && mounts.isInMemory(calls.description.mount) === true;
 }
 
-function isRegular(fd: number): boolean {
-  return ((describe(fd)?.mode ?? 0) & S_IFMT) === S_IFREG;
+function isRegular(fd: unknown): boolean {
+  return isDescriptor(fd) && ((describe(fd)?.mode ?? 0) & S_IFMT) === S_IFREG;
 }
 
 export const open = unlessCrowded(node.open, (byNode, args) => {
@@ -219,8 +219,9 @@ export const read = unlessCrowded(node.read, (byNode, args) => {
   const view = args.length === 6 && typeof callback === 'function' ? plainPart(buffer, offset, length) : undefined;
   const done = callback as Callback;
   const bytes = view !== undefined && where !== undefined && isAlone() ? readCached(fd, [view], where) : -1;
-  if (view === undefined || bytes < 0) return giveToNode(byNode, args, view && done);
-  if (bytes === 0 || bytes === view.length || (where === -1 && !isRegular(fd as number))) {
+  // A read that waits for somebody else says nothing of how much there is to do.
+  if (view === undefined || bytes < 0) return giveToNode(byNode, args, view && isRegular(fd) ? done : undefined);
+  if (bytes === 0 || bytes === view.length || (where === -1 && !isRegular(fd))) {
     answer(done, null, bytes, buffer);
     return undefined;
   }

@@ -476,6 +476,18 @@ describeOnBothKernels('the engine', (kernel) => {
       kernel().close(fd);
     });
 
+    test('closing the engine ends it', async () => {
+      const uring = Uring.open({ entries: 8, syscalls: kernel().syscalls });
+      const fd = kernel().file(content);
+      const pairs = Array.from({ length: 100_000 }, (): [number, number] => [0, 1]);
+      const promise = uring.transfers.readRanges(transferFile(fd), new Uint8Array(100_000), rangesOf(...pairs), undefined);
+      await turn();
+      const closing = uring.close();
+      expect((await promise).at(-1)).toBe(-Errno.ECANCELED);
+      await closing;
+      kernel().close(fd);
+    });
+
     test('an error is its range’s alone', async () => {
       const uring = open();
       const references = { count: 1 };
