@@ -2,7 +2,7 @@
  * What TypeScript knows of the drop-ins: the types of Node's modules, of whatever version of `@types/node` a program has. Declared by their names, as Node's own are: so a default
  * import is a namespace of types (`fs.Stats`), an augmentation of Node's types goes for ours, and `typeof fs` is the same for both.
  *
- * Written by hand. That the modules have what is declared here is checked by `tests/types/actual.ts`.
+ * Written by hand. That the modules have what is declared here is checked by `tests/helpers/drop-ins.ts`.
  */
 
 declare module 'uring/fs' {

@@ -53,6 +53,10 @@ class Batch implements Abortable {
     });
     let failure: Error | undefined;
     for (const [index, operation] of operations.entries()) {
+      if (operation.signal?.aborted) {
+        this.settle(index, -Errno.ECANCELED);
+        continue;
+      }
       const request = new OperationRequest(engine, operation, new Member(this, index));
       try {
         request.start();

@@ -49,20 +49,21 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
 
   describe.each(modules)('a full disk (%s)', (name, module) => {
     const root = `${directory.path}/full-${name}`;
-    const mounted = (() => {
+    /** Why no tmpfs can be mounted. */
+    const gap = (() => {
       fs.mkdirSync(root, { recursive: true });
       try {
-        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', root], { stdio: 'ignore' });
-        return true;
-      } catch {
-        return false;
+        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', root], { stdio: 'pipe' });
+        return undefined;
+      } catch (error) {
+        return String((error as { stderr?: Buffer }).stderr ?? error).trim();
       }
     })();
     afterAll(() => {
-      if (mounted) execFileSync('umount', ['-l', root]);
+      if (gap === undefined) execFileSync('umount', ['-l', root]);
     });
     const onTmpfs = (title: string, body: () => Promise<void>) =>
-      mounted ? test(title, body) : test.skip(`${title} (skipped: no tmpfs can be mounted)`, body);
+      gap === undefined ? test(title, body) : test.skip(`${title} (skipped: ${gap})`, body);
     const much = Buffer.alloc(100_000, 7);
     const empty = () => {
       for (const file of fs.readdirSync(root)) fs.rmSync(`${root}/${file}`);

@@ -408,6 +408,16 @@ describeOnBothKernels('the engine', (kernel) => {
       kernel().close(writer);
     });
 
+    test('an operation whose own signal was aborted is not begun', async () => {
+      const uring = open();
+      const [reader, writer] = kernel().pipe();
+      const aborted = op.read(reader, new Uint8Array(1), { signal: AbortSignal.abort() });
+      expect([...(await uring.batch([aborted, op.nop(), aborted]))]).toEqual([-Errno.ECANCELED, 0, -Errno.ECANCELED]);
+      expect([...(await uring.batch([aborted]))]).toEqual([-Errno.ECANCELED]);
+      kernel().close(reader);
+      kernel().close(writer);
+    });
+
     test('what is no operation, or cannot begin, fails the whole', async () => {
       const uring = open();
       const [reader, writer] = kernel().pipe();
