@@ -223,6 +223,7 @@ function classesOver(
       if (uring !== undefined) file.ref();
       const reading = uring?.transfers.readRanges(file, bytes, ranges, signal) ?? readByTurns(this, bytes, ranges, signal);
       const results = await reading;
+      if (into === undefined) clearUnread(bytes, ranges, results);
       return { __proto__: null, results, buffer: target };
     }
 
@@ -309,6 +310,17 @@ function fileFor(
   if (where === undefined || handle.fd < 0) return undefined;
   if (start >>> 0 !== start || bytes >>> 0 !== bytes || bytes === 0 || start + bytes > view.byteLength) return undefined;
   return fileOf(handle);
+}
+
+/** New memory is not cleared: what nothing was read into may hold anything. */
+function clearUnread(bytes: Uint8Array, { lengths }: Ranges, results: Int32Array): void {
+  let start = 0;
+  for (let index = 0; index < lengths.length; index++) {
+    const length = lengths[index] as number;
+    const read = Math.max(0, results[index] as number);
+    if (read < length) bytes.fill(0, start + read, start + length);
+    start += length;
+  }
 }
 
 /** Reads at once what the page cache has, if it has all of it. @returns bytes, or negative. */

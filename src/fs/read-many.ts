@@ -29,7 +29,7 @@ export interface ReadRangesOptions {
 export interface ReadRangesResult<Into extends NodeJS.ArrayBufferView = Buffer> {
   /** Of each part its bytes, fewer than its length at the end of the file only; or the kernel's error, as a negative number. */
   results: Int32Array;
-  /** The parts, one after another, each in as much room as its length. */
+  /** The parts, one after another, each in as much room as its length; zeros where a new Buffer was not filled. */
   buffer: Into;
 }
 
