@@ -21,6 +21,7 @@ const words = process.argv.slice(2);
 const folders = [
   { name: 'fs' },
   { name: 'net' },
+  { name: 'dgram' },
   { name: 'commonjs', module: 'nodenext' },
   { name: 'newer', files: { 'glob.ts': 22, 'node24.ts': 24 } },
 ];
@@ -133,14 +134,14 @@ function compile(project, whose, { typescript, module: { name: _, ...module }, f
 }
 
 function withOurs(program) {
-  return program.replace(/(['"])node:(fs\/promises|fs|https|http|net)\1/g, '$1uring/$2$1');
+  return program.replace(/(['"])node:(fs\/promises|fs|https|http|net|dgram)\1/g, '$1uring/$2$1');
 }
 
 /** Without the names of the modules, which are those of files as well. */
 function normalized(output) {
   return output
     .replace(/import\("[^"]*"(, \{ with: \{[^}]*\} \})?\)/g, 'import()')
-    .replace(/(['"])(?:node:|uring\/)(fs\/promises|fs|https|http|net)\1/g, '$1$2$1')
+    .replace(/(['"])(?:node:|uring\/)(fs\/promises|fs|https|http|net|dgram)\1/g, '$1$2$1')
     .replace(/[^\s'"(]*node_modules\//g, 'node_modules/');
 }
 

@@ -5,6 +5,26 @@
  * Written by hand. That the modules have what is declared here is checked by `tests/helpers/drop-ins.ts`.
  */
 
+declare module 'uring/dgram' {
+  export * from 'node:dgram';
+
+  /** How `uring/dgram` behaves on this thread. */
+  export interface Configuration {
+    /** Whether Node's own module does the work where there is no io_uring. Default: an error that says why. */
+    readonly fallback?: boolean | undefined;
+  }
+
+  /** Sets how the module behaves, for this thread. @throws TypeError. */
+  export function configure(configuration: Configuration): void;
+
+  /**
+   * What the module works through: `'io_uring'`, or `'node'` after falling back.
+   *
+   * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
+   */
+  export function backend(): 'io_uring' | 'node';
+}
+
 declare module 'uring/fs' {
   export * from 'node:fs';
   export * as promises from 'uring/fs/promises';

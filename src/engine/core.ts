@@ -151,6 +151,8 @@ export class Core {
   private inBacklog = false;
   /** Of a chain that is being started, how many are still to come. */
   private together = 0;
+  /** Completions that the next `enter` is to wait for. */
+  private expected = 0;
   /** Started, and the listeners do not know it yet. */
   private readonly unannounced: number[] = [];
   /** A chain that finds no room is being started. */
@@ -416,6 +418,14 @@ export class Core {
     if (!this.isDead) this.submit();
   }
 
+  /**
+   * Has the next `enter` wait for operations that were committed last, which never wait themselves: a chain of them is over then, where it would take
+   * an `enter` for each link otherwise.
+   */
+  expect(count: number): void {
+    this.expected += count;
+  }
+
   /** Enters the kernel until an operation that was cancelled is over. */
   settleNow(request: Request): void {
     for (let tries = 0; tries < MOST_TRIES && request.slot >= 0 && !this.isDead; tries++) {
@@ -467,6 +477,9 @@ export class Core {
   /** One `enter` for everything that fits into the ring. */
   private submit(): void {
     if (this.backlog.length > 0) this.backlog.moveTo(this.sq);
+    // What is not shown to the kernel is not waited for.
+    const expected = this.backlog.length === 0 ? this.expected : 0;
+    this.expected = 0;
     this.roomIsShort = false;
     if (this.untried.length > 0) this.checkUserMemory();
     const { sq, ring } = this;
@@ -475,7 +488,8 @@ export class Core {
       if (sq.takeTaskrun() || sq.flags & SqRingFlag.CQ_OVERFLOW) this.owedEvents = EnterFlag.GETEVENTS;
       const events = this.owedEvents;
       if (pending === 0 && events === 0) return;
-      const result = ring.enter(pending, 0, events);
+      const awaited = Math.min(expected, pending);
+      const result = ring.enter(pending, awaited, awaited > 0 ? EnterFlag.GETEVENTS : events);
       this.observer.entered();
       if (result >= 0) {
         this.owedEvents = 0;

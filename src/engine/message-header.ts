@@ -32,24 +32,34 @@ export interface MessageParts {
 
 const NOTHING: Part = { address: 0, length: 0 };
 
-/** Writes a `struct msghdr` to the start of a block. */
-export function writeMessageHeader(block: Block, { name = NOTHING, vector = NOTHING, control = NOTHING }: MessageParts): void {
+/** Writes a `struct msghdr` to a block. @param start where in the block, a multiple of 8. */
+export function writeMessageHeader(
+  block: Block,
+  { name = NOTHING, vector = NOTHING, control = NOTHING }: MessageParts,
+  start = 0,
+): void {
   const { data } = block.region;
-  const write = (field: number, value: number) => data.setBigUint64(block.offset + field, BigInt(value), true);
-  write(Msghdr.NAME, name.address);
+  const place = block.offset + start;
+  setUint64(data, place + Msghdr.NAME, name.address);
   // An int, and padding behind it.
-  write(Msghdr.NAMELEN, name.length);
-  write(Msghdr.IOV, vector.address);
-  write(Msghdr.IOVLEN, vector.length);
-  write(Msghdr.CONTROL, control.address);
-  write(Msghdr.CONTROLLEN, control.length);
-  write(Msghdr.FLAGS, 0);
+  setUint64(data, place + Msghdr.NAMELEN, name.length);
+  setUint64(data, place + Msghdr.IOV, vector.address);
+  setUint64(data, place + Msghdr.IOVLEN, vector.length);
+  setUint64(data, place + Msghdr.CONTROL, control.address);
+  setUint64(data, place + Msghdr.CONTROLLEN, control.length);
+  setUint64(data, place + Msghdr.FLAGS, 0);
 }
 
-/** Writes a `struct iovec` to its place in a block that is an array of them. */
-export function writeIovec(block: Block, index: number, address: number, length: number): void {
+/** Writes a `struct iovec` to its place in a block that is an array of them. @param start where the array begins in the block. */
+export function writeIovec(block: Block, index: number, address: number, length: number, start = 0): void {
   const { data } = block.region;
-  const place = block.offset + IOVEC_SIZE * index;
-  data.setBigUint64(place, BigInt(address), true);
-  data.setBigUint64(place + 8, BigInt(length), true);
+  const place = block.offset + start + IOVEC_SIZE * index;
+  setUint64(data, place, address);
+  setUint64(data, place + 8, length);
+}
+
+/** A safe integer, in two halves: a BigInt would cost several times as much. */
+function setUint64(data: DataView, offset: number, value: number): void {
+  data.setUint32(offset, value, true);
+  data.setUint32(offset + 4, value / 2 ** 32, true);
 }

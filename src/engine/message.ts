@@ -15,6 +15,7 @@ import { decodeAddress, SOCKADDR_SIZE, type SocketAddress } from './operations/s
 import type { Block } from './pool.js';
 
 const MSG_TRUNC = 0x20;
+const AF_INET = 2;
 
 /** Room for the sender's address. */
 export const NAME_SIZE = SOCKADDR_SIZE;
@@ -38,6 +39,14 @@ export class Message extends Chunk {
     const length = region.data.getUint32(this.header + RecvmsgOut.NAMELEN, true);
     this.from ??= decodeAddress(new DataView(region.memory, this.header + RecvmsgOut.SIZE, NAME_SIZE), length);
     return this.from;
+  }
+
+  /** The sender as one number, address and port, where that is IPv4; else -1. @internal */
+  get senderKey(): number {
+    const { data } = this.checked().region;
+    const name = this.header + RecvmsgOut.SIZE;
+    if (data.getUint16(name, true) !== AF_INET) return -1;
+    return data.getUint32(name + 4) * 0x10000 + data.getUint16(name + 2);
   }
 
   /** Whether the message was longer than the buffer: the rest is lost. */

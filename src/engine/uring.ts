@@ -24,7 +24,7 @@ import { type Engine, type File, Operation, runOperation } from './operation.js'
 import * as op from './operations/index.js';
 import { checkUringOptions, type UringOptions } from './options.js';
 import { FileSlots } from './slots.js';
-import { StreamSockets } from './sockets/index.js';
+import { Sockets } from './sockets/index.js';
 import {
   acceptMany,
   GroupIds,
@@ -96,7 +96,7 @@ export class Uring {
   /** Reads and writes of open files. @internal */
   readonly transfers: Transfers;
   /** Stream sockets. @internal */
-  readonly sockets: StreamSockets;
+  readonly sockets: Sockets;
   /** Whole small files. @internal */
   readonly chains: FileChains;
   /** @internal */
@@ -119,7 +119,7 @@ export class Uring {
     };
     const { iterators } = this.engine;
     core.onBroken = (error) => closeAll(iterators, error);
-    this.sockets = new StreamSockets(this.engine);
+    this.sockets = new Sockets(this.engine);
     this.chains = new FileChains(this.engine, this.files);
   }
 

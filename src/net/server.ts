@@ -13,6 +13,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { deliver, type Uring } from '../engine/index.js';
+import { takesInstancesOf } from '../instances.js';
 import { Accepting } from '../sockets/accepting.js';
 import { literal } from '../sockets/resolve.js';
 import { addressOf, bindTo, createSocket, type SocketAddress } from '../sockets/socket.js';
@@ -20,7 +21,6 @@ import { STREAM_OPTIONS } from '../sockets/socket-options.js';
 import type { UringError } from '../syscalls/index.js';
 import { ring } from './backend.js';
 import { errnoException } from './errors.js';
-import { takesInstancesOf } from './instances.js';
 import { connectionHandle, createServerHandle, type NativeHandle, ownerOf } from './natives.js';
 import { type Internal, readOn } from './who-reads.js';
 

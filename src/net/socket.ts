@@ -6,10 +6,10 @@
 
 import net from 'node:net';
 import { Uring } from '../engine/index.js';
+import { takesInstancesOf } from '../instances.js';
 import { timers } from '../timers.js';
 import { invalidArgType } from '../validate.js';
 import { ring } from './backend.js';
-import { takesInstancesOf } from './instances.js';
 import { type Internal, readOn } from './who-reads.js';
 
 /** What `new Socket` takes: as `node:net`, and the engine. */

@@ -4,11 +4,18 @@
  * @module
  */
 
-import { checkNetAccess, op, type Uring } from '../engine/index.js';
-import { decodeAddress, encodeAddress, SOCKADDR_SIZE, type SocketAddress } from '../engine/operations/socket-address.js';
+import {
+  checkNetAccess,
+  decodeAddress,
+  encodeAddress,
+  op,
+  SOCKADDR_SIZE,
+  type SocketAddress,
+  type Uring,
+} from '../engine/index.js';
 import { type SocketCalls, UringError } from '../syscalls/index.js';
 
-export type { SocketAddress } from '../engine/operations/socket-address.js';
+export type { SocketAddress } from '../engine/index.js';
 
 const FAMILIES = { unix: 1, IPv4: 2, IPv6: 10 } as const;
 const TYPES = { stream: 1, datagram: 2 } as const;

@@ -1,6 +1,7 @@
 /// <reference path="../../types/modules.d.ts" />
 /** Compiled, never run: the drop-ins have what `types/modules.d.ts` says of them. */
 
+import * as dgram from '../../src/dgram/index.js';
 import * as fs from '../../src/fs/index.js';
 import * as promises from '../../src/fs/promises.js';
 import * as http from '../../src/http/index.js';
@@ -8,6 +9,7 @@ import * as https from '../../src/https/index.js';
 import * as net from '../../src/net/index.js';
 
 export const modules = [
+  dgram satisfies Omit<typeof import('uring/dgram'), 'createSocket' | 'Socket'>,
   fs satisfies typeof import('node:fs'),
   promises satisfies typeof import('uring/fs/promises'),
   http satisfies Omit<typeof import('node:http'), 'Agent'>,

@@ -1,5 +1,5 @@
 /**
- * How sockets receive: data alone, or descriptors with it.
+ * How sockets receive: data alone, descriptors with it, or datagrams.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { RecvSendFlag, type Sqe } from '../../ring/index.js';
 import { explainMissing, UringUnavailableError } from '../../syscalls/index.js';
 import { Chunk, type ChunkKind, type ChunkSource } from '../chunk.js';
 import type { Core } from '../core.js';
+import { Message, NAME_SIZE } from '../message.js';
 import { Msghdr, RecvmsgOut, writeMessageHeader } from '../message-header.js';
 import type { Block } from '../pool.js';
 import { RIGHTS_SPACE, rightsIn } from './rights.js';
@@ -22,6 +23,10 @@ export interface ReceiveForm {
   readonly incremental: boolean;
   /** Whether the form can complete once. */
   readonly hasSingle: boolean;
+  /** Bytes of each buffer. Memory that is never filled is never used. */
+  readonly bufferSize: number;
+  /** Whoever receives keeps nothing, so the kernel has the buffer back at once. */
+  readonly isCopied?: boolean;
   /** Fills the SQE; with `single` as an operation that completes once. */
   prepare(sqe: Sqe, fd: number, group: number, single: boolean): void;
   /** Descriptors that have come with a chunk. */
@@ -30,11 +35,14 @@ export interface ReceiveForm {
   release?(): void;
 }
 
+const BUFFER_SIZE = 64 * 1024;
+
 /** RECV. */
 export const DATA: ReceiveForm = {
   kind: Chunk,
   incremental: true,
   hasSingle: true,
+  bufferSize: BUFFER_SIZE,
   prepare: (sqe, fd, group, single) => prepRecvSelect(sqe, fd, group, 0, 0, single ? 0 : RecvSendFlag.RECV_MULTISHOT),
 };
 
@@ -64,11 +72,31 @@ export function withDescriptors(core: Core): ReceiveForm {
     kind: ControlledChunk,
     incremental: false,
     hasSingle: false,
+    bufferSize: BUFFER_SIZE,
     prepare(sqe, fd, group, single) {
       if (single) throw new UringUnavailableError(explainMissing('receiving descriptors again and again', '6.0', core.host));
       prepRecvmsg(sqe, fd, header.address, MSG_CMSG_CLOEXEC, RecvSendFlag.RECV_MULTISHOT, group);
     },
     descriptorsOf: (chunk) => (chunk as ControlledChunk).received(),
+    release: () => core.pool.give(header),
+  };
+}
+
+/** RECVMSG, with the sender's address. Since 6.0. */
+export function datagrams(core: Core): ReceiveForm {
+  const header = core.pool.take(Msghdr.SIZE);
+  writeMessageHeader(header, { name: { address: 0, length: NAME_SIZE } });
+  return {
+    kind: Message,
+    incremental: false,
+    hasSingle: false,
+    // The longest datagram, 65,507 bytes, and what stands in front of it.
+    bufferSize: 2 * BUFFER_SIZE,
+    isCopied: true,
+    prepare(sqe, fd, group, single) {
+      if (single) throw new UringUnavailableError(explainMissing('receiving datagrams again and again', '6.0', core.host));
+      prepRecvmsg(sqe, fd, header.address, 0, RecvSendFlag.RECV_MULTISHOT, group);
+    },
     release: () => core.pool.give(header),
   };
 }

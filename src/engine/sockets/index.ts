@@ -8,7 +8,9 @@ import { Errno, explainMissing, type SocketCalls, UringError, UringUnavailableEr
 import { invalidState } from '../../validate.js';
 import type { Engine } from '../operation.js';
 import type { Request } from '../request.js';
-import { DATA, withDescriptors } from './forms.js';
+import { DatagramReceiver, type DatagramSink } from './datagram-receiver.js';
+import { DatagramSender, type SentSink } from './datagram-sender.js';
+import { DATA, datagrams, withDescriptors } from './forms.js';
 import { Receiver, type ReceiveSink } from './receiver.js';
 import { Sender } from './sender.js';
 import { SharedBuffers } from './shared-buffers.js';
@@ -18,11 +20,12 @@ export interface Endpoint {
   engineClosed(error: Error): void;
 }
 
-/** Stream sockets on an engine. */
-export class StreamSockets {
-  /** Made by the first who receives, and by the first who receives descriptors. */
+/** Sockets on an engine. */
+export class Sockets {
+  /** Made by the first who receives data, descriptors, or datagrams. */
   private buffers: SharedBuffers | undefined;
   private descriptorBuffers: SharedBuffers | undefined;
+  private datagramBuffers: SharedBuffers | undefined;
 
   constructor(private readonly engine: Engine) {}
 
@@ -61,6 +64,18 @@ export class StreamSockets {
 
   sender(fd: number): Sender {
     return new Sender(this.engine, fd);
+  }
+
+  /** Receives datagrams. @throws UringError, RangeError where there is no room for buffers; Error ERR_INVALID_STATE. */
+  datagramReceiver(fd: number, sink: DatagramSink): DatagramReceiver {
+    const { core } = this.engine;
+    if (core.closing) throw invalidState('the engine is closed');
+    this.datagramBuffers ??= new SharedBuffers(this.engine, datagrams(core));
+    return new DatagramReceiver(core, this.datagramBuffers, fd, sink);
+  }
+
+  datagramSender<Token>(fd: number, sink: SentSink<Token>): DatagramSender<Token> {
+    return new DatagramSender(this.engine.core, fd, sink);
   }
 
   /** Whether a receiver, sender or iterator keeps the process alive while it waits. */

@@ -1,5 +1,5 @@
 /**
- * The buffers that all connections of an engine receive into: an idle connection has none.
+ * The buffers that all sockets of an engine receive into: an idle one has none.
  *
  * Nobody can starve the others. Who reads slowly is stopped by itself (see `Receiver`); and when few buffers are left, because many readers
  * keep what they have, what comes next is copied out, and its buffer goes back at once. Who found none waits in a queue, from which as many are
@@ -18,8 +18,7 @@ import type { Engine } from '../operation.js';
 import type { Block } from '../pool.js';
 import type { ReceiveForm } from './forms.js';
 
-/** 4 MiB. Incremental buffers are shared by many small messages; others hold one each. */
-const BUFFER_SIZE = 64 * 1024;
+/** Incremental buffers are shared by many small messages; others hold one each. */
 const BUFFERS = 64;
 
 /** From how few buffers on data is copied out. */
@@ -51,7 +50,7 @@ export class SharedBuffers {
     try {
       this.group = new BufferGroup(engine, {
         count: BUFFERS,
-        size: BUFFER_SIZE,
+        size: form.bufferSize,
         incremental: form.incremental,
         replenished: () => this.feed(),
       });
@@ -66,7 +65,7 @@ export class SharedBuffers {
     const { form, group, engine } = this;
     const received = group.take(res, flags, form.kind);
     const descriptors = form.descriptorsOf?.(received);
-    const chunk = group.available < FEW ? this.copyOut(received) : received;
+    const chunk = !form.isCopied && group.available < FEW ? this.copyOut(received) : received;
     if (descriptors !== undefined && descriptors.length > 0) {
       chunk.attach(descriptors, () => {
         for (const fd of descriptors) engine.core.closeDescriptor(fd);

@@ -1,0 +1,41 @@
+/**
+ * `uring/dgram`: `node:dgram` over io_uring.
+ *
+ * @module
+ */
+
+import dgram from 'node:dgram';
+import { backend, type Configuration, configure } from './backend.js';
+import { type MessageListener, Socket, type SocketOptions } from './socket.js';
+
+// What is declared here takes the place of Node's.
+export * from 'node:dgram';
+
+/**
+ * A new {@link Socket}. See `dgram.createSocket` of Node's documentation.
+ *
+ * @example
+ * ```ts
+ * import dgram from 'uring/dgram';
+ *
+ * const socket = dgram.createSocket('udp4', (message, sender) => socket.send(message, sender.port, sender.address));
+ * socket.bind(7000);
+ * ```
+ */
+export function createSocket(type: dgram.SocketType, listener?: MessageListener): dgram.Socket;
+export function createSocket(options: SocketOptions, listener?: MessageListener): dgram.Socket;
+export function createSocket(type: dgram.SocketType | SocketOptions, listener?: MessageListener): dgram.Socket {
+  return new Socket(type, listener);
+}
+
+export type { Configuration, MessageListener, SocketOptions };
+export { backend, configure, Socket };
+
+export default {
+  // Whatever else this version of Node has.
+  ...dgram,
+  Socket,
+  backend,
+  configure,
+  createSocket,
+};

@@ -1,0 +1,206 @@
+/**
+ * Sending of one socket: by libuv, or by the ring.
+ *
+ * libuv sends at once, with one system call each. A datagram on its own goes that way, so it is with the kernel when `send` returns, as with Node. The
+ * others of the same turn are put together, and go with one `enter` when the turn ends; whatever could tell the difference has them go before.
+ *
+ * @module
+ */
+
+import { AsyncResource } from 'node:async_hooks';
+import { type DatagramSender, deliver, type SentSink, type Uring } from '../engine/index.js';
+import { timers } from '../timers.js';
+import type { SendRequest, UdpHandle } from './natives.js';
+import { policy } from './policy.js';
+import { Receivers } from './receivers.js';
+
+/** Bytes from which on copying costs more than it saves. */
+const LARGE = 16 * 1024;
+
+/** A datagram that the ring sends. */
+interface Datagram {
+  readonly request: SendRequest;
+  readonly port: number | boolean;
+  readonly address: string;
+  /** In which its callback is called; `undefined` where there is none. */
+  readonly context: AsyncResource | undefined;
+}
+
+/** Those that may have something to send when the process exits. */
+const open = new Set<Sending>();
+let watchesExit = false;
+
+/** The sending of one handle. */
+export class Sending implements SentSink<Datagram> {
+  private sender: DatagramSender<Datagram> | undefined;
+  private readonly receivers: Receivers;
+  private readonly libuvSend: UdpHandle['send'];
+  /** Several datagrams come in a turn: they are put together. */
+  private isTogether = policy.sending.looks === 0;
+  /** Since it was decided last: datagrams, and turns in which there were some. */
+  private count = 0;
+  private turns = 0;
+  /** While it is looked how many come in this turn. */
+  private isLooking = false;
+  /** libuv has some that wait for room, which others must not overtake. */
+  private libuvWaits = false;
+
+  /** @param native the handle's own methods. */
+  constructor(
+    private readonly uring: Uring,
+    private readonly handle: UdpHandle,
+    private readonly native: UdpHandle,
+    isIPv6: boolean,
+  ) {
+    this.libuvSend = isIPv6 ? native.send6 : native.send;
+    this.receivers = new Receivers(isIPv6);
+  }
+
+  /** `handle.send()`, with or without a receiver: without, `port` says whether there is a callback. */
+  send(
+    request: SendRequest,
+    list: readonly NodeJS.ArrayBufferView[],
+    count: number,
+    port: number | boolean,
+    address = '',
+    hasCallback = false,
+  ): number {
+    if (!this.isTogether && this.isAlone()) return this.sendByLibuv(request, list, count, port, address, hasCallback);
+    return this.put(request, list, port, address, hasCallback)
+      ? 0
+      : this.sendByLibuv(request, list, count, port, address, hasCallback);
+  }
+
+  /** Puts it together with others of this turn. Returns whether that can be. */
+  private put(
+    request: SendRequest,
+    list: readonly NodeJS.ArrayBufferView[],
+    port: number | boolean,
+    address: string,
+    hasCallback: boolean,
+  ): boolean {
+    let length = 0;
+    for (const piece of list) length += piece.byteLength;
+    if (length > LARGE || this.isLibuvs()) return false;
+    const isConnected = typeof port === 'boolean';
+    const name = isConnected ? undefined : this.receivers.find(address, port);
+    if (name === undefined && !isConnected) return false;
+    const context = (isConnected ? port : hasCallback) ? new AsyncResource('URINGSEND') : undefined;
+    this.sender ??= this.createSender();
+    const isFirst = !this.sender.isBusy;
+    if (!this.sender.add(name, bytesOf(list), length, { request, port, address, context })) return false;
+    this.count++;
+    if (isFirst) this.beginTurn();
+    return true;
+  }
+
+  /** Whether a datagram is better sent at once: few come in a turn. Looks into it now and then. */
+  private isAlone(): boolean {
+    this.count++;
+    if (this.isLooking) {
+      if (this.count < policy.sending.many) return true;
+      this.isTogether = true;
+      this.isLooking = false;
+      this.turns = 0;
+      return false;
+    }
+    if (this.count >= policy.sending.looks) {
+      this.count = 0;
+      this.isLooking = true;
+      timers.nextTick(this.endLook);
+    }
+    return true;
+  }
+
+  private readonly endLook = (): void => {
+    this.isLooking = false;
+  };
+
+  /** The first of a turn: whether it is still worth it. */
+  private beginTurn(): void {
+    this.turns++;
+    if (this.count < policy.sending.looks) return;
+    this.isTogether = this.count >= policy.sending.few * this.turns;
+    this.count = 0;
+    this.turns = 0;
+  }
+
+  /** Whether everything is libuv's for now. */
+  private isLibuvs(): boolean {
+    if ((process as { _exiting?: boolean })._exiting) return true;
+    this.libuvWaits &&= this.native.getSendQueueCount.call(this.handle) > 0;
+    return this.libuvWaits;
+  }
+
+  /** Sends what was put together, now. */
+  flush(): void {
+    if (this.sender?.isBusy) this.sender.flush();
+  }
+
+  /** Nothing more comes. */
+  close(): void {
+    this.flush();
+    open.delete(this);
+  }
+
+  private createSender(): DatagramSender<Datagram> {
+    open.add(this);
+    if (!watchesExit) {
+      watchesExit = true;
+      // After `process.exit()` in the same turn, too, what was sent is with the kernel, as with Node.
+      process.once('exit', () => {
+        for (const sending of open) sending.flush();
+      });
+    }
+    return this.uring.sockets.datagramSender(this.handle.fd, this);
+  }
+
+  private sendByLibuv(
+    request: SendRequest,
+    list: readonly NodeJS.ArrayBufferView[],
+    count: number,
+    port: number | boolean,
+    address: string,
+    hasCallback: boolean,
+  ): number {
+    this.flush();
+    return this.passOn(request, list, count, port, address, hasCallback);
+  }
+
+  private passOn(
+    request: SendRequest,
+    list: readonly NodeJS.ArrayBufferView[],
+    count: number,
+    port: number | boolean,
+    address: string,
+    hasCallback: boolean,
+  ): number {
+    const { handle, libuvSend } = this;
+    const result =
+      typeof port === 'boolean'
+        ? libuvSend.call(handle, request, list, count, port)
+        : libuvSend.call(handle, request, list, count, port, address, hasCallback);
+    if (result === 0) this.libuvWaits = true;
+    return result;
+  }
+
+  sent({ request, context }: Datagram, res: number): void {
+    if (context === undefined) return;
+    deliver(() => context.runInAsyncScope(request.oncomplete as () => void, request, Math.min(res, 0), Math.max(res, 0)));
+  }
+
+  unsent(datagram: Datagram, data: Uint8Array): void {
+    const { request, port, address, context } = datagram;
+    // libuv may keep it.
+    const result = this.passOn(request, [Buffer.from(data)], 1, port, address, context !== undefined);
+    // With 0, libuv tells.
+    if (result !== 0) this.sent(datagram, result > 0 ? result - 1 : result);
+  }
+}
+
+/** Node hands on views of any kind. */
+function bytesOf(list: readonly NodeJS.ArrayBufferView[]): readonly Uint8Array[] {
+  const isBytes = (view: NodeJS.ArrayBufferView): view is Uint8Array => view instanceof Uint8Array;
+  if (list.every(isBytes)) return list;
+  return list.map((view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+}

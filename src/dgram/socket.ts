@@ -1,0 +1,55 @@
+/**
+ * `dgram.Socket` over the ring: Node's own, on a handle that sends and receives by the ring as well.
+ *
+ * @module
+ */
+
+import dgram from 'node:dgram';
+import { Uring } from '../engine/index.js';
+import { takesInstancesOf } from '../instances.js';
+import { invalidArgType } from '../validate.js';
+import { ring } from './backend.js';
+import { overRing } from './handles.js';
+import { handleOf } from './natives.js';
+
+/** What `createSocket` takes: as `node:dgram`, and the engine. */
+export interface SocketOptions extends dgram.SocketOptions {
+  /** The engine; default: that of this thread. */
+  readonly uring?: Uring | undefined;
+}
+
+/** Who is told of datagrams. */
+export type MessageListener = (message: Buffer, sender: dgram.RemoteInfo) => void;
+
+/** A socket for datagrams. */
+export type Socket = dgram.Socket;
+
+/** As `dgram.Socket`, which needs `new` as well. */
+export interface SocketConstructor {
+  new (type: dgram.SocketType | SocketOptions, listener?: MessageListener): dgram.Socket;
+  readonly prototype: dgram.Socket;
+}
+
+/**
+ * A socket for datagrams: `dgram.Socket` of Node's, over the ring. See Node's documentation.
+ *
+ * @throws UringUnavailableError without io_uring, unless Node's own is wanted then: see `configure`; TypeError as `dgram.Socket`; also for an option
+ *   `uring` that is no engine.
+ */
+export const Socket = function Socket(
+  this: dgram.Socket,
+  type: dgram.SocketType | SocketOptions,
+  listener?: MessageListener,
+): void {
+  const { uring: given } = (typeof type === 'object' && type !== null ? type : {}) as SocketOptions;
+  if (given !== undefined && !(given instanceof Uring)) throw invalidArgType('options.uring', 'an instance of Uring', given);
+  const uring = ring(given);
+  (dgram.Socket as unknown as (this: dgram.Socket, type: unknown, listener: unknown) => void).call(this, type, listener);
+  const handle = handleOf(this);
+  if (uring !== undefined && handle !== null) overRing(uring, handle);
+} as unknown as SocketConstructor;
+
+Object.setPrototypeOf(Socket, dgram.Socket);
+Object.setPrototypeOf(Socket.prototype, dgram.Socket.prototype);
+Object.defineProperty(Socket.prototype, 'constructor', { value: Socket, configurable: true, writable: true });
+takesInstancesOf(Socket, dgram.Socket);

@@ -1,0 +1,325 @@
+/**
+ * Sending datagrams: those of a turn of the event loop with one `enter`.
+ *
+ * They are copied into a block of the pool as they come. Those of one size for one receiver become one message, which the kernel cuts into datagrams at
+ * the very end (UDP_SEGMENT, "generic segmentation offload"): most of what a datagram costs is its way through the kernel.
+ *
+ * ```text
+ *   block:  | data of all datagrams | msghdr, control, name, iovecs | msghdr, ... |
+ *   ring:   SENDMSG -> link -> SENDMSG -> link -> SENDMSG
+ * ```
+ *
+ * The messages are a chain, and none of them waits in the kernel (MSG_DONTWAIT). So they are over when `enter` returns, none overtakes another of the same
+ * receiver, and after a failure the rest is not sent: whoever gave it decides what becomes of it.
+ *
+ * @module
+ */
+
+import { prepSendmsg } from '../../ops/index.js';
+import { SqeFlag } from '../../ring/index.js';
+import { Errno } from '../../syscalls/index.js';
+import type { Core, Latecomer } from '../core.js';
+import { IOVEC_SIZE, Msghdr, writeIovec, writeMessageHeader } from '../message-header.js';
+import type { Block } from '../pool.js';
+import { Request } from '../request.js';
+
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+
+const SOL_UDP = 17;
+const UDP_SEGMENT = 103;
+
+/** Bytes of data in a block: of a message with all its datagrams at most, as UDP counts them in 16 bits. */
+const DATA_SIZE = 64 * 1024 - 64;
+
+/** What the kernel needs of each message: `struct msghdr`, a control message of 16 bits, `struct sockaddr_in6`; the vector follows. */
+const CONTROL = Msghdr.SIZE;
+const CONTROL_LENGTH = 18;
+const CONTROL_SPACE = 24;
+const NAME = CONTROL + CONTROL_SPACE;
+const NAME_SPACE = 32;
+const VECTOR = NAME + NAME_SPACE;
+
+/** Most messages of a chain, most datagrams of a message (`UDP_MAX_SEGMENTS` before Linux 6.9), and most datagrams of a chain. */
+const MOST_MESSAGES = 64;
+const MOST_SEGMENTS = 64;
+const MOST_DATAGRAMS = 1024;
+
+const BLOCK_SIZE = 128 * 1024;
+
+/** What the kernel answers where it cannot segment: datagrams longer than the route takes whole, or a device that cannot make checksums. */
+const NOT_SEGMENTED = new Set([-Errno.EINVAL, -Errno.EMSGSIZE, -Errno.EIO, -Errno.EOPNOTSUPP]);
+
+/** Who is told what became of datagrams, each once. */
+export interface SentSink<Token> {
+  /** It is sent, or it is not. @param res its length, or `-errno`. */
+  sent(token: Token, res: number): void;
+  /** It was not tried, or there is no room at the moment. @param data the sender's memory, which is used again after the call. */
+  unsent(token: Token, data: Uint8Array): void;
+}
+
+/** Sends the datagrams of one socket. */
+export class DatagramSender<Token> implements Latecomer {
+  private messages: DatagramMessage<Token>[] = [];
+  /** The last message of each receiver. */
+  private readonly open = new Map<Uint8Array | undefined, DatagramMessage<Token>>();
+  private block: Block | undefined;
+  private used = 0;
+  private count = 0;
+  private scheduled = false;
+  private readonly chains = new Set<Chain<Token>>();
+  /** Bytes of a datagram up to which the kernel has not refused to segment. */
+  private longestSegment = DATA_SIZE;
+  private readonly mostMessages: number;
+
+  constructor(
+    private readonly core: Core,
+    private readonly fd: number,
+    private readonly sink: SentSink<Token>,
+  ) {
+    this.mostMessages = Math.min(MOST_MESSAGES, core.ring.sq.entries);
+  }
+
+  /** Whether there are datagrams whose end was not told. */
+  get isBusy(): boolean {
+    return this.count > 0 || this.chains.size > 0;
+  }
+
+  /**
+   * Sends a datagram at the end of this turn of the event loop, or whenever the kernel is entered before.
+   *
+   * @param name its receiver's `struct sockaddr`; `undefined` for the peer of a connected socket. Those of one array are for one receiver.
+   * @param pieces its data, which is copied.
+   * @param length of all of them, 16 KiB at most.
+   * @returns whether it will be: not where the engine is closed, or out of memory.
+   */
+  add(name: Uint8Array | undefined, pieces: readonly Uint8Array[], length: number, token: Token): boolean {
+    if (this.used + length > DATA_SIZE || this.count === MOST_DATAGRAMS) this.flush();
+    const message = this.messageFor(name, length);
+    if (message === undefined) return false;
+    message.add(this.used, length, token);
+    for (const piece of pieces) {
+      message.block.plain(this.used, piece.byteLength).set(piece);
+      this.used += piece.byteLength;
+    }
+    this.count++;
+    if (!this.scheduled) {
+      this.scheduled = true;
+      // Answers to what is delivered one by one go together.
+      this.core.patiently(this.askLater);
+    }
+    return true;
+  }
+
+  private readonly askLater = () => this.core.later(this);
+
+  private messageFor(name: Uint8Array | undefined, length: number): DatagramMessage<Token> | undefined {
+    const newest = this.messages.at(-1);
+    const last = newest?.name === name ? newest : this.open.get(name);
+    if (last?.takes(length) && length <= this.longestSegment) return last;
+    if (this.messages.length === this.mostMessages) this.flush();
+    const { core } = this;
+    if (core.closing) return undefined;
+    try {
+      this.block ??= core.pool.take(BLOCK_SIZE);
+    } catch {
+      return undefined;
+    }
+    const message = new DatagramMessage<Token>(this.block, name, length);
+    this.messages.push(message);
+    this.open.set(name, message);
+    return message;
+  }
+
+  /** Sends what was added, now. */
+  flush(): void {
+    this.commit();
+    for (const { messages } of this.chains) for (const message of messages) this.core.settleNow(message);
+  }
+
+  /** The kernel is about to be entered. */
+  commit(): void {
+    this.scheduled = false;
+    const { core, messages, block } = this;
+    if (block === undefined) return;
+    this.messages = [];
+    this.open.clear();
+    this.block = undefined;
+    this.used = 0;
+    this.count = 0;
+    const chain = new Chain(core, this.fd, messages, block, (isOver) => {
+      this.chains.delete(chain);
+      if (isOver) for (const message of messages) this.tell(message);
+      else for (const { tokens } of messages) for (const token of tokens) this.sink.sent(token, -Errno.ECANCELED);
+    });
+    this.chains.add(chain);
+    chain.commit();
+  }
+
+  private tell(message: DatagramMessage<Token>): void {
+    const { sink } = this;
+    const { tokens, segment, res } = message;
+    if (res >= 0) {
+      tokens.forEach((token, index) => {
+        sink.sent(token, message.lengthOf(index));
+      });
+      return;
+    }
+    let tried = 0;
+    if (tokens.length > 1 && NOT_SEGMENTED.has(res)) {
+      this.longestSegment = Math.min(this.longestSegment, segment - 1);
+    } else if (res !== -Errno.ECANCELED && res !== -Errno.EAGAIN) {
+      // The kernel has looked at the first alone.
+      sink.sent(tokens[0] as Token, res);
+      tried = 1;
+    }
+    for (let index = tried; index < tokens.length; index++) sink.unsent(tokens[index] as Token, message.dataOf(index));
+  }
+}
+
+/** The messages of one block, on their way. */
+class Chain<Token> {
+  private left: number;
+
+  constructor(
+    private readonly core: Core,
+    private readonly fd: number,
+    readonly messages: readonly DatagramMessage<Token>[],
+    private readonly block: Block,
+    /** Called when all of them are over, before their memory is used again; or when nobody will ever know. */
+    private readonly done: (isOver: boolean) => void,
+  ) {
+    this.left = messages.length;
+  }
+
+  commit(): void {
+    const { core, fd, messages } = this;
+    core.beginTogether(messages.length);
+    let place = DATA_SIZE;
+    messages.forEach((message, index) => {
+      place = message.write(place);
+      message.chain = this;
+      const sqe = core.begin();
+      prepSendmsg(sqe, fd, message.address, MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (index < messages.length - 1) sqe.setFlags(SqeFlag.IO_LINK);
+      core.commit(message);
+    });
+    core.expect(messages.length);
+  }
+
+  over(): void {
+    if (--this.left > 0) return;
+    this.done(true);
+    this.core.pool.give(this.block);
+  }
+
+  /** The kernel may use the memory for ever. */
+  lost(): void {
+    if (this.left === 0) return;
+    this.left = 0;
+    this.done(false);
+  }
+}
+
+/** Datagrams of one size, of which the last may be shorter, for one receiver. */
+class DatagramMessage<Token> extends Request {
+  readonly tokens: Token[] = [];
+  /** What has become of it. */
+  res = 0;
+  chain: Chain<Token> | undefined;
+  /** For the kernel. */
+  address = 0;
+  private bytes = 0;
+  /** Where the datagrams begin in the block. */
+  private readonly offsets: number[] = [];
+
+  constructor(
+    readonly block: Block,
+    readonly name: Uint8Array | undefined,
+    /** Bytes of each. */
+    readonly segment: number,
+  ) {
+    super();
+  }
+
+  /** Whether one more can go with it. */
+  takes(length: number): boolean {
+    const { segment, tokens, bytes } = this;
+    return (
+      length > 0 &&
+      length <= segment &&
+      tokens.length < MOST_SEGMENTS &&
+      bytes + length <= DATA_SIZE &&
+      // None behind a shorter one.
+      bytes === tokens.length * segment
+    );
+  }
+
+  add(offset: number, length: number, token: Token): void {
+    this.bytes += length;
+    this.offsets.push(offset);
+    this.tokens.push(token);
+  }
+
+  lengthOf(index: number): number {
+    return Math.min(this.segment, this.bytes - index * this.segment);
+  }
+
+  dataOf(index: number): Uint8Array {
+    return this.block.plain(this.offsets[index] as number, this.lengthOf(index));
+  }
+
+  /** Writes what the kernel is to read. @param place in the block, a multiple of 8. @returns the next. */
+  write(place: number): number {
+    const { block, name, segment } = this;
+    const isSegmented = this.tokens.length > 1;
+    this.address = block.address + place;
+    if (name !== undefined) block.plain(place + NAME, name.length).set(name);
+    if (isSegmented) writeControlMessage(block, place + CONTROL, segment);
+    const pieces = this.writeVector(place + VECTOR);
+    writeMessageHeader(
+      block,
+      {
+        name: name && { address: this.address + NAME, length: name.length },
+        vector: { address: this.address + VECTOR, length: pieces },
+        control: isSegmented ? { address: this.address + CONTROL, length: CONTROL_SPACE } : undefined,
+      },
+      place,
+    );
+    return place + VECTOR + IOVEC_SIZE * pieces;
+  }
+
+  /** Datagrams that lie one after another are one piece. */
+  private writeVector(place: number): number {
+    const { block, offsets, segment } = this;
+    let pieces = 0;
+    let first = 0;
+    for (let index = 1; index <= offsets.length; index++) {
+      if (index < offsets.length && offsets[index] === (offsets[index - 1] as number) + segment) continue;
+      const length = (index - first - 1) * segment + this.lengthOf(index - 1);
+      writeIovec(block, pieces++, block.address + (offsets[first] as number), length, place);
+      first = index;
+    }
+    return pieces;
+  }
+
+  complete(res: number): void {
+    this.res = res;
+    this.chain?.over();
+  }
+
+  abandon(): void {
+    this.chain?.lost();
+  }
+}
+
+/** `struct cmsghdr` of UDP_SEGMENT. @param segment bytes of each datagram. */
+function writeControlMessage(block: Block, start: number, segment: number): void {
+  const { data } = block.region;
+  const place = block.offset + start;
+  data.setUint32(place, CONTROL_LENGTH, true);
+  data.setUint32(place + 4, 0, true);
+  data.setInt32(place + 8, SOL_UDP, true);
+  data.setInt32(place + 12, UDP_SEGMENT, true);
+  data.setUint16(place + 16, segment, true);
+}
