@@ -142,9 +142,7 @@ export class Receiving implements DatagramSink, Endpoint {
   // What the ring tells
 
   received(message: Message): void {
-    // As Node's: on memory of its own, so that its `buffer` has nothing else.
-    const data = Buffer.allocUnsafeSlow(message.length);
-    message.copyTo(data);
+    const data = message.copyAlone();
     const sender = senderOf(message);
     message.release();
     this.arrivals.push({ data, sender });

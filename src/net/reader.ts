@@ -199,7 +199,7 @@ export class Reader implements ReceiveSink, Endpoint {
 
   received(chunk: Chunk): void {
     // The program's for ever, so it is not the ring's memory.
-    const data = chunk.copy();
+    const data = chunk.copyAlone();
     chunk.release();
     this.arrivals.push(data);
     this.schedule();

@@ -73,6 +73,12 @@ function watch(log: Log, side: string, socket: nodeNet.Socket, { data = true } =
       bytes += piece;
     });
   }
+  if (data) {
+    // Programs take `piece.buffer` for the piece.
+    socket.on('data', (piece) => {
+      if (piece.byteOffset !== 0 || piece.buffer.byteLength !== piece.length) log(side, 'not in a buffer of its own');
+    });
+  }
   socket.on('end', () => log(side, 'data', bytes));
   return socket;
 }
