@@ -311,7 +311,14 @@ class FileReadStream extends NodeReadStream {
     // The end, or nearly: what was read ahead lies behind a gap, should the file grow. From here on as Node reads.
     this.#ahead.length = 0;
     this.#plain = true;
-    this.push(bytes === 0 ? null : Buffer.from(buffer.subarray(0, bytes)));
+    if (bytes === 0) {
+      this.push(null);
+      return;
+    }
+    // In a buffer of its own, as with Node.
+    const rest = Buffer.allocUnsafeSlow(bytes);
+    buffer.copy(rest, 0, 0, bytes);
+    this.push(rest);
   }
 
   #failed(error: Error): void {

@@ -283,6 +283,8 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
         (options as { highWaterMark?: number }).highWaterMark ?? 65_536,
       );
       expect(stream.bytesRead).toBe(Buffer.concat(chunks).length);
+      // Each piece in a buffer of its own.
+      for (const { byteOffset, buffer, length } of chunks) expect([byteOffset, buffer.byteLength]).toEqual([0, length]);
       expect(stream.destroyed).toBe(true);
     });
 
