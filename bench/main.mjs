@@ -77,12 +77,13 @@ const reports = {
     console.log(`${machine}; medians of ${rounds} interleaved rounds of ${seconds} s`);
     console.table(
       outcomes.flatMap(({ title, figures, ratios }) =>
-        figures.map(({ name, perSecond, p50, p99 }, index) => ({
+        figures.map(({ name, perSecond, p50, p99, cpu }, index) => ({
           work: index === 0 ? title : '',
           server: name,
           'per second (or bytes)': Math.round(perSecond),
           'p50 us': p50,
           'p99 us': p99,
+          'CPU us': Number(cpu.toFixed(2)),
           ratios: ratios
             .filter(({ side }) => side === name)
             .map(({ against, of, ratio, least, most }) => {

@@ -1,13 +1,18 @@
 /*
- * The load of the socket benchmarks: echo round trips over many connections, from one thread on epoll.
+ * The load of the socket benchmarks: round trips over many connections, from one thread on epoll.
  *
  *   net-load echo PORT CONNECTIONS BYTES SECONDS     each connection sends, waits for all of it to come back, and sends again
  *   net-load connect PORT CONNECTIONS BYTES SECONDS  each connects, does one round trip, closes, and connects again
- *   net-load http PORT CONNECTIONS BYTES SECONDS     as echo, with GET requests; BYTES does not count
+ *   net-load http PORT CONNECTIONS BYTES SECONDS     as echo, with GET requests: of /, or of /BYTES
+ *   net-load post PORT CONNECTIONS BYTES SECONDS     as echo, with POST requests that bring so many bytes
  *   net-load send PORT CONNECTIONS BYTES SECONDS     sends BYTES in all, over one connection, and waits for one byte as the answer
  *   net-load idle PORT CONNECTIONS BYTES SECONDS     each does one round trip; then it prints a line, and waits for the end of its input
  *
- * Prints the number of round trips (or bytes) per second, and the 50th and 99th percentile of their times in microseconds.
+ * Two more arguments may follow: how many requests each connection sends at once (default 1; a round trip is all of them), and how many round trips
+ * there are to be per second, whether the answers have come or not (an open loop: what the server is late for counts as time of the next; default 0, as
+ * many as there can be).
+ *
+ * Prints the number of requests (or bytes) per second, and the 50th and 99th percentile of the times of round trips in microseconds.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -28,6 +33,9 @@ struct connection {
   int fd;
   size_t received;
   double start;
+  /* When the next is due, in an open loop, and whether one is under way. */
+  double due;
+  int busy;
 };
 
 static char *payload;
@@ -48,10 +56,16 @@ static void die(const char *what) {
   exit(1);
 }
 
-static void say(struct connection *c) {
+/* Blocks where the server does not take it: as long as the answer does not come before the whole request is there. */
+static void say(struct connection *c, double start) {
   c->received = 0;
-  c->start = now();
-  if (send(c->fd, payload, size, MSG_NOSIGNAL) != (ssize_t)size) die("send");
+  c->start = start;
+  c->busy = 1;
+  for (size_t sent = 0; sent < size;) {
+    ssize_t one = send(c->fd, payload + sent, size - sent, MSG_NOSIGNAL);
+    if (one < 0) die("send");
+    sent += one;
+  }
 }
 
 static void dial(struct connection *c) {
@@ -96,14 +110,17 @@ static int stream(void) {
   return 0;
 }
 
-/* Asks once, to learn how long an answer is: the same each time. */
-static void ask(void) {
-  static char buffer[65536];
+/* Makes a request, and asks once, to learn how long an answer is: the same each time. */
+static void ask(int post) {
+  static char buffer[65536], path[32] = "";
   struct connection c;
-  payload = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-  size = strlen(payload);
+  size_t bytes = size;
+  if (!post && bytes) snprintf(path, sizeof path, "%zu", bytes);
+  payload = calloc(1, 256 + (post ? bytes : 0));
+  size = post ? sprintf(payload, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n", bytes) + bytes
+              : (size_t)sprintf(payload, "GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
   dial(&c);
-  say(&c);
+  say(&c, now());
   char *end = NULL, *length = NULL;
   while (!end) {
     ssize_t got = recv(c.fd, buffer + c.received, sizeof buffer - 1 - c.received, 0);
@@ -117,14 +134,25 @@ static void ask(void) {
   close(c.fd);
 }
 
+/* As many of them, one behind another. */
+static void repeat(int depth) {
+  char *all = malloc(size * depth);
+  for (int i = 0; i < depth; i++) memcpy(all + i * size, payload, size);
+  payload = all;
+  size *= depth;
+  answer *= depth;
+}
+
 int main(int argc, char **argv) {
-  if (argc != 6) {
-    fprintf(stderr, "usage: net-load echo|connect|http|send|idle PORT CONNECTIONS BYTES SECONDS\n");
+  if (argc < 6 || argc > 8) {
+    fprintf(stderr, "usage: net-load echo|connect|http|post|send|idle PORT CONNECTIONS BYTES SECONDS [DEPTH [RATE]]\n");
     return 2;
   }
   int reconnect = !strcmp(argv[1], "connect");
   int connections = atoi(argv[3]);
   double duration = atof(argv[5]);
+  int depth = argc > 6 ? atoi(argv[6]) : 1;
+  double rate = argc > 7 ? atof(argv[7]) : 0;
   size = strtoull(argv[4], NULL, 10);
   target.sin_family = AF_INET;
   target.sin_port = htons(atoi(argv[2]));
@@ -132,7 +160,9 @@ int main(int argc, char **argv) {
   if (!strcmp(argv[1], "send")) return stream();
   payload = calloc(1, size);
   answer = size;
-  if (!strcmp(argv[1], "http")) ask();
+  if (!strcmp(argv[1], "http")) ask(0);
+  if (!strcmp(argv[1], "post")) ask(1);
+  repeat(depth);
   char *sink = malloc(answer);
   struct connection *all = calloc(connections, sizeof *all);
   int epoll = epoll_create1(0);
@@ -140,7 +170,11 @@ int main(int argc, char **argv) {
     dial(&all[i]);
     watch(epoll, &all[i]);
   }
-  for (int i = 0; i < connections; i++) say(&all[i]);
+  double first = now();
+  for (int i = 0; i < connections; i++) {
+    all[i].due = first + (rate ? i / rate : 0);
+    if (!rate) say(&all[i], now());
+  }
   if (!strcmp(argv[1], "idle")) {
     for (int i = 0; i < connections; i++)
       if (recv(all[i].fd, sink, size, MSG_WAITALL) != (ssize_t)size) die("recv");
@@ -156,13 +190,23 @@ int main(int argc, char **argv) {
       memset(histogram, 0, sizeof histogram);
       start = t;
     }
-    int ready = epoll_wait(epoll, events, 256, 1000);
+    if (rate) {
+      for (int i = 0; i < connections; i++) {
+        struct connection *c = &all[i];
+        if (c->busy || c->due > t) continue;
+        say(c, c->due);
+        c->due += connections / rate;
+      }
+    }
+    int ready = epoll_wait(epoll, events, 256, rate ? 0 : 1000);
     for (int i = 0; i < ready; i++) {
       struct connection *c = events[i].data.ptr;
       ssize_t got = recv(c->fd, sink, answer, 0);
       if (got <= 0) die("recv");
       if ((c->received += got) < answer) continue;
       count(now() - c->start);
+      c->busy = 0;
+      if (rate) continue;
       if (reconnect) {
         /* Reset: ports that wait for late packets would soon be all there are. */
         struct linger none = {1, 0};
@@ -171,9 +215,9 @@ int main(int argc, char **argv) {
         dial(c);
         watch(epoll, c);
       }
-      say(c);
+      say(c, now());
     }
   }
-  printf("%.0f %zu %zu\n", trips / (now() - start), percentile(0.5), percentile(0.99));
+  printf("%.0f %zu %zu\n", depth * trips / (now() - start), percentile(0.5), percentile(0.99));
   return 0;
 }

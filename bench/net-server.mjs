@@ -2,9 +2,14 @@
  * A server for the benchmark of sockets: `node --expose-gc bench/net-server.mjs WORK SIDE`. Prints its port; and for each line of input, how many bytes of
  * memory it has.
  *
- * WORK: `echo`; `idle`, the same; `http` (hello world); `sink:BYTES` (answers with a byte when it has them all).
+ * WORK: `echo`; `idle`, the same; `http` (hello world, or as many bytes as the path says; takes what is posted); `static` (files of a folder of its own, by
+ * the package `send`); `sink:BYTES` (answers with a byte when it has them all).
  */
 
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { listen } from 'uring/sockets';
 
@@ -30,6 +35,38 @@ const NODE = {
     }),
 };
 
+const bodies = new Map();
+
+/** A body of so many bytes. */
+function bodyOf(length) {
+  if (!bodies.has(length)) bodies.set(length, Buffer.alloc(length, 'uring'));
+  return bodies.get(length);
+}
+
+function answer(request, response) {
+  if (request.method === 'GET') {
+    const length = Number(request.url.slice(1));
+    response.end(length === 0 ? 'Hello World' : bodyOf(length));
+  } else {
+    request.on('data', () => undefined).on('end', () => response.end('taken'));
+  }
+}
+
+/** Files of a folder of its own, named by their lengths. */
+async function staticFiles() {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'uring-bench-'));
+  for (const length of [1 << 10, 1 << 16, 1 << 20])
+    fs.writeFileSync(path.join(root, String(length)), Buffer.alloc(length, 'uring'));
+  process.on('SIGTERM', () => {
+    fs.rmSync(root, { recursive: true });
+    process.exit();
+  });
+  // The package knows of Node's modules alone.
+  if (side === 'uring/http') await import('../tests/programs/files-over-ring.mjs');
+  const send = createRequire(path.resolve('tests/programs/package.json'))('send');
+  return (request, response) => send(request, request.url, { root }).pipe(response);
+}
+
 async function serve(connection) {
   try {
     await NATIVE[kind](connection);
@@ -49,9 +86,10 @@ if (side === 'uring/sockets') {
   void acceptAll(listener);
 } else {
   const module = await import(side);
+  const listener = kind === 'static' ? await staticFiles() : answer;
   const server =
-    kind === 'http'
-      ? module.createServer((_request, response) => response.end('Hello World'))
+    kind === 'http' || kind === 'static'
+      ? module.createServer(listener)
       : module.createServer({ noDelay: true }, (socket) => NODE[kind](socket).on('error', () => undefined));
   server.listen({ port: 0, host: HOST, backlog: 4096 }, () => console.log(server.address().port));
 }

@@ -5,7 +5,7 @@
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const GIBIBYTE = 1 << 30;
@@ -26,33 +26,52 @@ const sides = (work, ...names) => Object.fromEntries(names.map((name) => [name, 
 const ECHO = {
   sides: { ...sides('echo', 'uring/sockets', 'uring/net', 'node:net'), liburing: ['build/echo'] },
   targets: [
-    { side: 'uring/sockets', against: 'node:net', least: 1.8 },
+    { side: 'uring/sockets', against: 'node:net', least: 1.5 },
     { side: 'uring/sockets', against: 'liburing', least: 0.75 },
-    { side: 'uring/net', against: 'node:net', least: 1.1 },
+    { side: 'uring/net', against: 'node:net', least: 1.35 },
   ],
 };
 
+/** Requests of a server of `http`, and the least that ours is to have of Node's. */
+const http = (id, title, load, least, work = 'http') => ({
+  id,
+  title,
+  load,
+  sides: sides(work, 'uring/http', 'node:http'),
+  targets: [
+    { side: 'uring/http', against: 'node:http', least },
+    { side: 'uring/http', against: 'node:http', of: 'p50', most: 1 },
+    { side: 'uring/http', against: 'node:http', of: 'p99', most: 1 },
+  ],
+});
+
+const KIBIBYTE = 1 << 10;
+const MEBIBYTE = 1 << 20;
+
 const WORKS = [
+  { id: 'echo1', title: 'echo of 64 bytes, 1 connection', load: ['echo', 1, MESSAGE], ...ECHO },
   { id: 'echo32', title: 'echo of 64 bytes, 32 connections', load: ['echo', 32, MESSAGE], ...ECHO },
   { id: 'echo256', title: 'echo of 64 bytes, 256 connections', load: ['echo', 256, MESSAGE], ...ECHO },
-  {
-    id: 'http',
-    title: 'HTTP hello world, 64 connections',
-    load: ['http', 64, 0],
-    sides: sides('http', 'uring/http', 'node:http'),
-    targets: [
-      { side: 'uring/http', against: 'node:http', least: 1.1 },
-      { side: 'uring/http', against: 'node:http', of: 'p99', most: 1 },
-    ],
-  },
+  http('http1', 'HTTP hello world, 1 connection', ['http', 1, 0], 1),
+  http('http64', 'HTTP hello world, 64 connections', ['http', 64, 0], 1),
+  http('httppipelined', 'HTTP hello world, 16 connections of 16 requests at once', ['http', 16, 0, 16], 1),
+  http('httpbody', 'HTTP, answers of 1 MiB, 16 connections', ['http', 16, MEBIBYTE], 1),
+  http('httppost', 'HTTP, 64 KiB posted, 16 connections', ['post', 16, 64 * KIBIBYTE], 1),
+  ...[
+    ['1 KiB', KIBIBYTE],
+    ['64 KiB', 64 * KIBIBYTE],
+    ['1 MiB', MEBIBYTE],
+  ].map(([size, bytes], index) =>
+    http(`static${index + 1}`, `files of ${size} by the package send, 16 connections`, ['http', 16, bytes], 1, 'static'),
+  ),
   {
     id: 'stream',
     title: '1 GiB, one way (bytes)',
     load: ['send', 1, GIBIBYTE],
     sides: sides(`sink:${GIBIBYTE}`, 'uring/sockets', 'uring/net', 'node:net'),
     targets: [
-      { side: 'uring/sockets', against: 'node:net', least: 1.3 },
-      { side: 'uring/net', against: 'node:net', least: 1.3 },
+      { side: 'uring/sockets', against: 'node:net', least: 1.2 },
+      { side: 'uring/net', against: 'node:net', least: 1 },
     ],
   },
   {
@@ -61,7 +80,7 @@ const WORKS = [
     load: ['connect', 32, MESSAGE],
     ...ECHO,
     targets: [
-      { side: 'uring/sockets', against: 'node:net', least: 1.3 },
+      { side: 'uring/sockets', against: 'node:net', least: 1.6 },
       { side: 'uring/net', against: 'node:net', least: 1.3 },
     ],
   },
@@ -70,8 +89,18 @@ const WORKS = [
     title: 'bytes of an idle connection',
     load: ['idle', 5000, MESSAGE],
     sides: sides('idle', 'uring/sockets', 'uring/net', 'node:net'),
-    targets: [{ side: 'uring/sockets', against: 'node:net', most: 0.5 }],
+    targets: [{ side: 'uring/net', against: 'node:net', most: 1 }],
   },
+  ...[1, 32, 256].flatMap((connections) =>
+    [10, 50, 90].map((percent) => ({
+      id: `open${connections}at${percent}`,
+      title: `HTTP hello world, ${connections} connection${connections > 1 ? 's' : ''}, ${percent} % of what node:http can do, in an open loop`,
+      load: ['http', connections, 0, 1],
+      percent,
+      sides: sides('http', 'uring/http', 'node:http'),
+      targets: ['p50', 'p99', 'cpu'].map((of) => ({ side: 'uring/http', against: 'node:http', of, most: 1 })),
+    })),
+  ),
 ];
 
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
@@ -87,14 +116,23 @@ function build() {
 }
 
 /** A load, as it is started. */
-const loadOf = (port, [mode, connections, bytes], seconds) =>
-  pinned(1, ['build/net-load', mode, port, connections, bytes, seconds].map(String));
+const loadOf = (port, [mode, connections, bytes, ...more], seconds) =>
+  pinned(1, ['build/net-load', mode, port, connections, bytes, seconds, ...more].map(String));
 
-/** What the load says: round trips (or bytes) per second, and percentiles of their times in microseconds. */
-function speed(port, load, seconds) {
+/** Seconds of CPU that a process has used; in hundredths. */
+function cpuOf(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** What the load says: requests (or bytes) per second, percentiles of their times, and what the server has used of its CPU for each; in microseconds. */
+function speed({ port, pid }, load, seconds) {
   const [program, ...args] = loadOf(port, load, seconds);
+  const before = cpuOf(pid);
+  const start = performance.now();
   const [perSecond, p50, p99] = execFileSync(program, args, { encoding: 'utf8' }).split(' ').map(Number);
-  return { perSecond, p50, p99 };
+  const passed = (performance.now() - start) / 1000;
+  return { perSecond, p50, p99, cpu: ((cpuOf(pid) - before) / (perSecond * passed)) * 1e6 };
 }
 
 /** What each idle connection costs the server, in bytes: the growth from a few of them to many. */
@@ -111,7 +149,7 @@ async function memory({ stdin, lines, port }, [mode, connections, bytes]) {
   };
   const few = await grownBy(50);
   const many = await grownBy(connections);
-  return { perSecond: (many - few) / (connections - 50), p50: 0, p99: 0 };
+  return { perSecond: (many - few) / (connections - 50), p50: 0, p99: 0, cpu: 0 };
 }
 
 /** A server of one side. */
@@ -124,22 +162,25 @@ async function start(command) {
     server.kill();
     await once(server, 'exit');
   };
-  return { port, stdin: server.stdin, lines, stop };
+  return { port, pid: server.pid, stdin: server.stdin, lines, stop };
 }
 
 /** Rounds in turns, against servers that have warmed up: what counts is how they run, not how they start. */
-async function speeds(sides, load, rounds, seconds) {
+async function speeds({ sides, load, percent }, rounds, seconds) {
   const servers = {};
   const samples = {};
   try {
     for (const [name, command] of Object.entries(sides)) {
       servers[name] = await start(command);
       samples[name] = [];
-      speed(servers[name].port, load, seconds);
+      speed(servers[name], load, seconds);
     }
+    // What Node can do is the measure of an open loop.
+    const most = percent === undefined ? 0 : speed(servers['node:http'], load, seconds).perSecond;
+    const asked = percent === undefined ? load : [...load, Math.round((most * percent) / 100)];
     for (let index = 0; index < rounds; index++) {
       const order = Object.keys(sides);
-      for (const name of index % 2 ? order : order.reverse()) samples[name].push(speed(servers[name].port, load, seconds));
+      for (const name of index % 2 ? order : order.reverse()) samples[name].push(speed(servers[name], asked, seconds));
     }
   } finally {
     for (const { stop } of Object.values(servers)) await stop();
@@ -163,20 +204,25 @@ async function memories(sides, load, rounds) {
   return samples;
 }
 
+/** Of the programs of other people, which are tested with ours: `npm run test:programs` installs it. */
+const SEND = 'tests/programs/node_modules/send';
+
 /** Measures. @param only the work whose id starts so. */
 export async function net({ short, only = '' }) {
-  const works = WORKS.filter(({ id }) => id.startsWith(only));
+  const works = WORKS.filter(({ id }) => id.startsWith(only) && (!id.startsWith('static') || existsSync(SEND)));
   if (works.length === 0) throw new Error(`no work begins with '${only}': there are ${WORKS.map(({ id }) => id).join(', ')}`);
   build();
   const [rounds, seconds] = short ? [2, 0.5] : [7, 2];
   const outcomes = [];
-  for (const { id, title, load, sides, targets } of works) {
-    const samples = load[0] === 'idle' ? await memories(sides, load, rounds) : await speeds(sides, load, rounds, seconds);
+  for (const work of works) {
+    const { id, title, load, sides, targets } = work;
+    const samples = load[0] === 'idle' ? await memories(sides, load, rounds) : await speeds(work, rounds, seconds);
     const figures = Object.entries(samples).map(([name, all]) => ({
       name,
       perSecond: median(all.map(({ perSecond }) => perSecond)),
       p50: median(all.map(({ p50 }) => p50)),
       p99: median(all.map(({ p99 }) => p99)),
+      cpu: median(all.map(({ cpu }) => cpu)),
     }));
     const ratios = targets.map(({ side, against, of = 'perSecond', ...bound }) => {
       const ratio = median(samples[side].map((sample, index) => sample[of] / samples[against][index][of]));

@@ -8,18 +8,25 @@
  */
 
 import type { OpenMode, PathLike, ReadStream, WriteStream } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 import { deliver, op, type Uring } from '../engine/index.js';
 import { linuxSyscalls } from '../syscalls/index.js';
+import { timers } from '../timers.js';
 import { ring, ringOrNone } from './backend.js';
+import { type Cached, cached, hasTime } from './cached.js';
 import * as callbacks from './callbacks.js';
+import { isSlowToClose } from './closing.js';
 import { systemError } from './errors.js';
 import { inPlaceOf } from './in-place.js';
 import { live, node } from './node.js';
-import { openDescriptor, plainOpening } from './open.js';
+import { isForReading, openCached, openDescriptor, plainOpening } from './open.js';
 import { concatenated, lengthOf, OpenFile } from './open-file.js';
 
 /** How many reads of the stream's highWaterMark are in flight or wait for the reader. */
 const READ_AHEAD = 2;
+
+/** Bytes of what is read at once: more than this a thread, or the ring's turn, copies meanwhile. */
+const MOST_READ = 64 * 1024;
 
 type Callback<Result extends unknown[]> = (error: Error | null, ...results: Result) => void;
 
@@ -83,10 +90,17 @@ function plainOptions(given: unknown, ...calls: ('read' | 'write' | 'writev')[])
   return isPlain && options.fs === undefined && ring() !== undefined ? options : undefined;
 }
 
-/** The file below a stream, and what Node's streams call in place of `node:fs`. Every callback comes as from the event loop. */
+/**
+ * The file below a stream, and what Node's streams call in place of `node:fs`. Every callback comes as from the event loop.
+ *
+ * What the kernel has in its memory is had at once: a server that sends small files does one thing at a time, for which the ring costs as much as a thread.
+ */
 class StreamFile {
   /** Nobody else moves the file's position, so that the stream can name positions of its own. */
   private opened = false;
+  /** It is a regular file, on a file system whose attributes are in memory. */
+  private isCached = false;
+  private cancelThreadEnd: (() => void) | undefined;
   private file: OpenFile | undefined;
   private users = 1;
   private onClosed: Callback<[]> | undefined;
@@ -110,8 +124,15 @@ class StreamFile {
     const { fd } = this.file as OpenFile;
     const done = this.onClosed as Callback<[]>;
     const uring = ringOrNone();
+    this.cancelThreadEnd?.();
     if (!this.opened || uring === undefined || isReplaced('close')) {
       live.close(fd, done);
+      return;
+    }
+    const ours = this.isCached && !isSlowToClose(fd) ? cached() : null;
+    if (ours !== null) {
+      const res = ours.calls.close(fd);
+      deliver(() => done(res < 0 ? systemError(res, 'close') : null));
       return;
     }
     const closing = op.closeFile(fd).withError((res) => systemError(res, 'close'));
@@ -125,10 +146,31 @@ class StreamFile {
   }
 
   /** A read of the stream's own, ahead of the reader. */
-  readAhead(buffer: Buffer, position: number): Promise<number> {
+  readAhead(buffer: Buffer, position: number): Promise<number> | number {
     const file = this.file as OpenFile;
+    const bytes = this.readAtOnce(buffer, position);
+    if (bytes >= 0) return bytes;
     this.ref();
     return (ring() as Uring).transfers.read(file, buffer, 0, buffer.length, position, counted);
+  }
+
+  /** Reads what is in the page cache. @returns bytes, fewer than there is room for at the end of the file only; or negative. */
+  private readAtOnce(buffer: Uint8Array, position: number): number {
+    if (!this.isCached || position < 0 || buffer.length > MOST_READ || !hasTime()) return -1;
+    const { calls } = cached() as Cached;
+    const { fd } = this.file as OpenFile;
+    const bytes = calls.read(fd, [buffer], position);
+    if (bytes <= 0 || bytes === buffer.length) return bytes;
+    // Either the end of the file, or the end of what is cached.
+    return calls.read(fd, [buffer.subarray(bytes, bytes + 1)], position + bytes) === 0 ? bytes : -1;
+  }
+
+  private becomeOpen(fd: number, flags: number, uring: Uring, isCached: boolean): void {
+    this.file = new OpenFile(fd, flags, this, isCached);
+    this.opened = true;
+    this.isCached = isCached;
+    // As Node closes what a thread has opened.
+    if (!isMainThread) this.cancelThreadEnd = uring.closeAtThreadEnd(fd);
   }
 
   readonly calls = {
@@ -144,13 +186,18 @@ class StreamFile {
         openByNode();
         return;
       }
+      const cachedFd = isForReading(plain) && hasTime() ? openCached(plain) : -1;
+      if (cachedFd >= 0) {
+        this.becomeOpen(cachedFd, plain.flags, uring, true);
+        timers.setImmediate(done, null, cachedFd);
+        return;
+      }
       const opened = (fd: number | undefined) => {
         if (fd === undefined) {
           openByNode();
           return;
         }
-        this.file = new OpenFile(fd, plain.flags, this);
-        this.opened = true;
+        this.becomeOpen(fd, plain.flags, uring, false);
         done(null, fd);
       };
       settle(openDescriptor(uring, plain), opened, done as Callback<[]>);
@@ -170,6 +217,11 @@ class StreamFile {
     ) => {
       const at = positionOf(position);
       const file = this.file as OpenFile;
+      const cachedBytes = length > 0 ? this.readAtOnce(buffer.subarray(offset, offset + length), at) : -1;
+      if (cachedBytes >= 0) {
+        deliver(() => done(null, cachedBytes, buffer));
+        return;
+      }
       const uring = length > 0 && file.isReadByRing(at) ? ringOrNone() : undefined;
       if (uring === undefined) {
         node.read(fd, buffer, offset, length, position ?? null, done);
@@ -247,7 +299,7 @@ function positionOf(position: unknown): number {
 
 interface Ahead {
   readonly buffer: Buffer;
-  readonly bytes: Promise<number>;
+  readonly bytes: Promise<number> | number;
 }
 
 /** A read stream over the ring. */
@@ -277,13 +329,14 @@ class FileReadStream extends NodeReadStream {
     }
     this.#readAhead();
     const first = this.#ahead.shift();
-    if (first === undefined) this.push(null);
-    else
-      settle(
-        first.bytes,
-        (bytes) => this.#arrived(first.buffer, bytes),
-        (error) => this.#failed(error),
-      );
+    if (first === undefined) {
+      this.push(null);
+      return;
+    }
+    const { buffer, bytes } = first;
+    const arrived = (count: number) => this.#arrived(buffer, count);
+    if (typeof bytes === 'number') deliver(() => arrived(bytes));
+    else settle(bytes, arrived, (error) => this.#failed(error));
   }
 
   #readAhead(): void {
@@ -294,7 +347,7 @@ class FileReadStream extends NodeReadStream {
       const buffer = Buffer.allocUnsafeSlow(length);
       const bytes = this.#source.readAhead(buffer, at);
       // Looked at in its turn; until then a failure is nobody's.
-      bytes.catch(() => undefined);
+      if (typeof bytes !== 'number') bytes.catch(() => undefined);
       this.#ahead.push({ buffer, bytes });
       this.#next = at + length;
     }

@@ -1,4 +1,4 @@
-/** The callback functions of `uring/fs` in a process of their own: `node callbacks.mjs throw|worker|replaced|full FILE [uring|node]`. Prints JSON. */
+/** The callback functions of `uring/fs` in a process of their own: `node callbacks.mjs throw|worker|streams|replaced|full FILE [uring|node]`. Prints JSON. */
 
 import nodes from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -6,7 +6,36 @@ import ours from 'uring/fs';
 
 const [, , scenario = workerData?.scenario, file = workerData?.file, name] = process.argv;
 
+/** How many descriptors of this process are of the file. */
+function countOpen() {
+  const links = nodes.readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return nodes.readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return undefined;
+    }
+  });
+  return links.filter((link) => link === file).length;
+}
+
 const scenarios = {
+  /** A thread that is terminated while streams are open. */
+  async streams() {
+    if (isMainThread) {
+      const worker = new Worker(new URL(import.meta.url), { workerData: { scenario, file }, argv: [] });
+      await new Promise((resolve) => worker.once('message', resolve));
+      const open = countOpen();
+      await worker.terminate();
+      return { open, left: countOpen() };
+    }
+    for (let index = 0; index < 10; index++) {
+      const stream = ours.createReadStream(file, { highWaterMark: 1, autoClose: false });
+      await new Promise((resolve) => stream.once('readable', resolve));
+    }
+    parentPort.postMessage('open');
+    return new Promise((resolve) => setTimeout(resolve, 60_000));
+  },
+
   async throw() {
     const [called, caught] = [[], []];
     process.on('uncaughtException', ({ message }) => caught.push(message));
@@ -35,24 +64,16 @@ const scenarios = {
       const worker = new Worker(new URL(import.meta.url), { workerData: { scenario, file }, argv: [] });
       return new Promise((resolve) => worker.once('message', resolve));
     }
-    const count = () => nodes.readdirSync('/proc/self/fd').filter((fd) => links(fd) === file).length;
-    const links = (fd) => {
-      try {
-        return nodes.readlinkSync(`/proc/self/fd/${fd}`);
-      } catch {
-        return undefined;
-      }
-    };
     const fds = [];
     for (let index = 0; index < 10; index++)
       fds.push(await new Promise((resolve) => ours.open(file, (_error, fd) => resolve(fd))));
-    const opened = count();
+    const opened = countOpen();
     for (const [index, fd] of fds.entries()) {
       // By either.
       if (index % 2) nodes.closeSync(fd);
       else await new Promise((resolve) => ours.close(fd, resolve));
     }
-    return { opened, left: count() };
+    return { opened, left: countOpen() };
   },
 
   async replaced() {

@@ -400,6 +400,10 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     expect([JSON.parse(stdout), stderr]).toEqual([{ opened: 10, left: 0 }, '']);
   });
 
+  test('the streams of a thread that is terminated are closed', async () => {
+    expect(await runChild('callbacks.mjs', ['streams', `${root}/file`])).toEqual({ open: 10, left: 0 });
+  });
+
   test('with no descriptor left the errors are Node’s', async () => {
     const told = (name: string) => runChild('callbacks.mjs', ['full', `${root}/file`, name], [], {}, 'ulimit -n 128');
     expect(await told('uring')).toEqual(await told('node'));
