@@ -89,13 +89,20 @@ function decide(socket: Internal, handle: NativeHandle, engine: () => Uring | un
   }
 }
 
-/** Whether native code reads from the handle: that of TLS, HTTP/1 or HTTP/2. Or libuv reads into a buffer of the program's (the option `onread`). */
+/**
+ * Whether native code reads from the handle: that of TLS, HTTP/1 or HTTP/2. Or libuv reads into a buffer of the program's (the option `onread`), or calls
+ * what somebody has put in the place of Node's function: tools that watch connections do that.
+ */
 function isTaken(socket: Internal, handle: NativeHandle): boolean {
+  if ((handle.onread as { name?: unknown } | undefined)?.name !== NODES_ONREAD) return true;
   if (Object.getOwnPropertyDescriptor(handle, 'reading')?.get !== undefined) return true;
   if ((handle as { _consumed?: boolean })._consumed) return true;
   if (socket.listeners('close').some(({ name }) => name === HTTP2_LISTENER)) return true;
   return Object.getOwnPropertySymbols(socket).some((name) => name.description === OWN_BUFFER && (socket as never)[name] !== null);
 }
+
+/** Node's function that handles call with what they have read. */
+const NODES_ONREAD = 'onStreamRead';
 
 /** What Node's HTTP/2 session listens to its socket's end with. */
 const HTTP2_LISTENER = 'socketOnClose';

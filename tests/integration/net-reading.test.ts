@@ -115,6 +115,27 @@ onLinux(`who reads${reason ? ` (skipped: ${reason})` : ''}`, () => {
     await closed(server);
   });
 
+  test('not the ring where somebody watches what the handle has read', async () => {
+    const server = net.createServer((socket) => socket.on('data', (data) => socket.write(data)));
+    const port = await listening(server);
+    Object.assign(policy, FROM_THE_START);
+    const socket = uringNet.connect(port, HOST);
+    const { _handle: handle } = socket as Internal;
+    const { onread } = handle as unknown as { onread: (...args: unknown[]) => unknown };
+    let watched = 0;
+    Object.assign(handle as object, {
+      onread(this: unknown, ...args: unknown[]) {
+        watched++;
+        return onread.apply(this, args);
+      },
+    });
+    await talk(socket, 5);
+    Object.assign(policy, usual);
+    expect([readsBy(socket), watched]).toEqual([undefined, 5]);
+    socket.destroy();
+    await closed(server);
+  });
+
   test('nothing is lost or out of order when it changes in the midst of data', async () => {
     const server = net.createServer((socket) => {
       let index = 0;
