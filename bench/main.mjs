@@ -1,9 +1,10 @@
 /**
- * `npm run bench -- nop | files | fs-calls | net [--json] [--short] [--only ID]`.
+ * `npm run bench -- nop | files | fs-calls | net | dgram [--json] [--short] [--only ID]`.
  */
 
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { dgram } from './dgram.mjs';
 import { files } from './files.mjs';
 import { fsCalls } from './fs-calls.mjs';
 import { net } from './net.mjs';
@@ -95,13 +96,30 @@ const reports = {
       ),
     );
   },
+
+  dgram({ outcomes, rounds, seconds }) {
+    console.log(`${machine}; datagrams of 64 bytes, medians of ${rounds} interleaved rounds of ${seconds} s`);
+    console.table(
+      outcomes.flatMap(({ title, least, figures, ratio, cpuRatio }) =>
+        figures.map(({ name, perSecond, cpu }, index) => ({
+          work: index === 0 ? title : '',
+          side: name,
+          'per second': Math.round(perSecond),
+          'CPU us': Number(cpu.toFixed(2)),
+          ratio: index === 0 ? ratio.toFixed(2) : '',
+          'at least': index === 0 ? least : '',
+          'ratio of CPU': index === 0 ? cpuRatio.toFixed(2) : '',
+        })),
+      ),
+    );
+  },
 };
 
 const [name] = positionals;
 if (positionals.length !== 1 || !(name in reports)) {
-  console.error('usage: npm run bench -- nop | files | fs-calls | net [--json] [--short] [--only ID]');
+  console.error('usage: npm run bench -- nop | files | fs-calls | net | dgram [--json] [--short] [--only ID]');
   process.exit(2);
 }
-const result = await { nop, files, 'fs-calls': fsCalls, net }[name]({ short: values.short, only: values.only });
+const result = await { nop, files, 'fs-calls': fsCalls, net, dgram }[name]({ short: values.short, only: values.only });
 if (values.json) console.log(JSON.stringify(result, undefined, 2));
 else reports[name](result);

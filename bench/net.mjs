@@ -3,10 +3,11 @@
  * alternate, and medians count.
  */
 
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { median, pinned } from './measure.mjs';
 
 const GIBIBYTE = 1 << 30;
 const MESSAGE = 64;
@@ -102,12 +103,6 @@ const WORKS = [
     })),
   ),
 ];
-
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
-
-/** Each on its own core, where there are two and taskset(1). */
-const pinned = (core, command) =>
-  spawnSync('taskset', ['-c', `${core}`, 'true']).status === 0 ? ['taskset', '-c', `${core}`, ...command] : command;
 
 function build() {
   mkdirSync('build', { recursive: true });
