@@ -119,7 +119,7 @@ export class DatagramSender<Token> implements Latecomer {
     if (last?.takes(length) && length <= this.longestSegment) return last;
     if (this.messages.length === this.mostMessages) this.flush();
     const { core } = this;
-    if (core.closing) return undefined;
+    if (core.closing || core.broken !== undefined) return undefined;
     try {
       this.block ??= core.pool.take(BLOCK_SIZE);
     } catch {

@@ -27,7 +27,13 @@ import {
 } from './common.js';
 
 /** `struct msghdr`. */
-const Msghdr = { SIZE: 56, NAME: 0, NAMELEN: 8, IOV: 16, IOVLEN: 24, CONTROLLEN: 40, FLAGS: 48 } as const;
+const Msghdr = { SIZE: 56, NAME: 0, NAMELEN: 8, IOV: 16, IOVLEN: 24, CONTROL: 32, CONTROLLEN: 40, FLAGS: 48 } as const;
+
+/** Byte offsets of a `struct cmsghdr` with 16 bits of data, and the one that says how long the datagrams are that a message is cut into. */
+const Cmsghdr = { LEN: 0, LEVEL: 8, TYPE: 12, DATA: 16, SIZE: 18 } as const;
+const SOL_UDP = 17;
+const UDP_SEGMENT = 103;
+const MOST_SEGMENTS = 64;
 
 /** `struct io_uring_recvmsg_out`, at the start of each buffer of a multishot RECVMSG. */
 const RecvmsgOut = { SIZE: 16, NAMELEN: 0, CONTROLLEN: 4, PAYLOADLEN: 8, FLAGS: 12 } as const;
@@ -154,8 +160,22 @@ function sendMessage(ring: SimulatedRing, request: Request, zeroCopy: boolean): 
     const name = pointer(header, Msghdr.NAME);
     const length = header.getUint32(Msghdr.NAMELEN, true);
     const pieces = vector(ring, request, pointer(header, Msghdr.IOV), pointer(header, Msghdr.IOVLEN));
-    return sendPieces(ring, request, zeroCopy, pieces, name === 0 || length === 0 ? undefined : { address: name, length });
+    const segment = segmentOf(ring, header);
+    if (segment < 0) return segment;
+    const target = name === 0 || length === 0 ? undefined : { address: name, length };
+    return sendPieces(ring, request, zeroCopy, pieces, target, segment);
   });
+}
+
+/** Bytes of the datagrams that a message is cut into; 0 for one. */
+function segmentOf(ring: SimulatedRing, header: DataView): number {
+  const size = pointer(header, Msghdr.CONTROLLEN);
+  if (size === 0) return 0;
+  const message = ring.kernel.memory.data(pointer(header, Msghdr.CONTROL), size);
+  if (!message) return -Errno.EFAULT;
+  if (size < Cmsghdr.SIZE || message.getUint32(Cmsghdr.LEN, true) !== Cmsghdr.SIZE) return -Errno.EINVAL;
+  if (message.getInt32(Cmsghdr.LEVEL, true) !== SOL_UDP || message.getInt32(Cmsghdr.TYPE, true) !== UDP_SEGMENT) return -Errno.EINVAL;
+  return message.getUint16(Cmsghdr.DATA, true);
 }
 
 function sendPieces(
@@ -164,9 +184,11 @@ function sendPieces(
   zeroCopy: boolean,
   pieces: Piece[] | number,
   target: Piece | undefined,
+  segment = 0,
 ): Result {
   return withSocket(ring, request, (socket) => {
     if (typeof pieces === 'number') return pieces;
+    if (segment > 0 && total(pieces) > segment * MOST_SEGMENTS) return -Errno.EINVAL;
     const memory = gather(ring, pieces);
     if (!memory) return -Errno.EFAULT;
     lend(ring, request, target ? [...pieces, target] : pieces, 'kernel reads');
@@ -180,7 +202,7 @@ function sendPieces(
       // What is sent is read now: until now it could have been changed, and must not have been.
       const bytes = (gather(ring, pieces) as Uint8Array).subarray(done);
       const piece = socket.type === 1 ? bytes.subarray(0, ring.kernel.chaos?.shorten(bytes.length) ?? bytes.length) : bytes;
-      const result = socket.send(piece, address);
+      const result = segment === 0 ? socket.send(piece, address) : sendSegments(socket, piece, address, segment);
       if (result < 0) return done > 0 && result !== -Errno.EAGAIN ? done : result;
       done += result;
       return all && done < length ? -Errno.EAGAIN : done;
@@ -190,6 +212,15 @@ function sendPieces(
     const result = waitFor(ring, request, [socket], attempt, mayWait);
     return result === -Errno.EAGAIN && done > 0 ? done : result;
   });
+}
+
+/** One datagram after another. Only the first is refused: the others are on their way through the network, where they may be lost. */
+function sendSegments(socket: SimulatedSocket, bytes: Uint8Array, address: Uint8Array | undefined, segment: number): number {
+  for (let start = 0; start < bytes.length; start += segment) {
+    const result = socket.send(bytes.subarray(start, start + segment), address);
+    if (result < 0 && start === 0) return result;
+  }
+  return bytes.length;
 }
 
 function gather(ring: SimulatedRing, pieces: readonly Piece[]): Uint8Array | undefined {

@@ -1,0 +1,216 @@
+/** Sending the datagrams of a turn together: the same on the simulated kernel and on Linux; what the kernel may refuse, on the simulated one. */
+
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Core } from '../../src/engine/core.js';
+import { type DatagramSender, encodeAddress, type SocketAddress } from '../../src/engine/index.js';
+import { Uring } from '../../src/index.js';
+import { Opcode } from '../../src/ring/index.js';
+import { bind, type DatagramSocket } from '../../src/sockets/index.js';
+import { Errno } from '../../src/syscalls/index.js';
+import { SimulatedKernel } from '../../src/testing/index.js';
+import { describeOnBothKernels } from '../helpers/kernels.js';
+
+const cleanUp: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).reverse()) await step();
+});
+
+/** A sender of numbered datagrams, which notes what becomes of them: a result, or the data of one that is not sent. */
+class Sending {
+  readonly told: string[] = [];
+  readonly sender: DatagramSender<number>;
+  private next = 0;
+
+  constructor(
+    uring: Uring,
+    fd: number,
+    private readonly names: readonly (Uint8Array | undefined)[],
+  ) {
+    this.sender = uring.sockets.datagramSender<number>(fd, {
+      sent: (token, res) => this.told.push(`${token}: ${res}`),
+      unsent: (token, data) => this.told.push(`${token}: unsent ${data.length}`),
+    });
+  }
+
+  /** Datagrams of these sizes, in two pieces. */
+  add(sizes: readonly number[], receiver = 0): boolean[] {
+    return sizes.map((size) => {
+      const data = Buffer.alloc(size, this.next % 256);
+      return this.sender.add(this.names[receiver], [data.subarray(0, 1), data.subarray(1)], size, this.next++);
+    });
+  }
+}
+
+describeOnBothKernels('the datagrams of a turn', (kernel) => {
+  let uring: Uring;
+  let one: DatagramSocket;
+  let others: DatagramSocket[];
+  let sending: Sending;
+
+  beforeEach(async () => {
+    uring = Uring.open({ syscalls: kernel().syscalls });
+    cleanUp.push(() => uring.close());
+    const open = async () => {
+      const socket = await bind({ host: '127.0.0.1', uring });
+      cleanUp.push(() => socket.close());
+      return socket;
+    };
+    one = await open();
+    others = [await open(), await open()];
+    sending = new Sending(
+      uring,
+      one.fd,
+      others.map(({ address }) => encodeAddress(address as SocketAddress)),
+    );
+  });
+
+  /** So many datagrams of a socket: their sizes, and the byte that each is full of. */
+  async function received(socket: DatagramSocket, count: number): Promise<string[]> {
+    const all: string[] = [];
+    if (count > 0)
+      for await (const message of socket) {
+        const bytes = message.copy();
+        expect(new Set(bytes).size).toBeLessThan(2);
+        all.push(`${bytes.length}:${bytes[0] ?? '-'}`);
+        if (all.length === count) break;
+      }
+    return all;
+  }
+
+  test.each([
+    ['of one size: one message', [10, 10, 10], 1],
+    ['the last may be shorter', [10, 10, 3], 1],
+    ['nothing behind a shorter one', [10, 3, 3, 3], 2],
+    ['a longer one is the next', [3, 10, 10], 2],
+    ['empty ones are alone', [0, 0, 5], 3],
+    ['64 are one message', Array(65).fill(8), 2],
+    ['and as many bytes as a message has', Array(5).fill(16_000), 2],
+  ])('%s', async (_title, sizes, messages) => {
+    const before = uring.counters.submitted;
+    sending.add(sizes);
+    expect(sending.told).toEqual(sizes.length > 4 && sizes[0] === 16_000 ? [0, 1, 2, 3].map((index) => `${index}: 16000`) : []);
+    await turn();
+    expect(uring.counters.submitted - before).toBe(messages);
+    expect(sending.told).toEqual(sizes.map((size: number, index: number) => `${index}: ${size}`));
+    expect(await received(others[0] as DatagramSocket, sizes.length)).toEqual(
+      sizes.map((size: number, index: number) => `${size}:${size === 0 ? '-' : index}`),
+    );
+    expect(sending.sender.isBusy).toBe(false);
+  });
+
+  test('receivers in turns have a message each', async () => {
+    const before = uring.counters.submitted;
+    for (let index = 0; index < 10; index++) sending.add([20], index % 2);
+    await turn();
+    expect(uring.counters.submitted - before).toBe(2);
+    expect(await received(others[0] as DatagramSocket, 5)).toEqual([0, 2, 4, 6, 8].map((byte) => `20:${byte}`));
+    expect(await received(others[1] as DatagramSocket, 5)).toEqual([1, 3, 5, 7, 9].map((byte) => `20:${byte}`));
+  });
+
+  test('they are sent at once where that is asked for', () => {
+    sending.add([5, 5, 6]);
+    expect([sending.told, sending.sender.isBusy]).toEqual([[], true]);
+    sending.sender.flush();
+    expect([sending.told, sending.sender.isBusy]).toEqual([['0: 5', '1: 5', '2: 6'], false]);
+  });
+
+  test('more messages than the ring takes go on their way before', () => {
+    for (let index = 0; index < 130; index++) sending.add([1 + (index % 100)]);
+    expect(sending.told.length).toBeGreaterThan(0);
+    sending.sender.flush();
+    expect(sending.told).toEqual(Array.from({ length: 130 }, (_, index) => `${index}: ${1 + (index % 100)}`));
+  });
+
+  test('an engine that is closed takes none, and tells what it has not sent', async () => {
+    sending.add([4, 4]);
+    await one.close();
+    await uring.close();
+    expect(sending.told).toHaveLength(2);
+    expect(sending.add([4])).toEqual([false]);
+  });
+});
+
+describe('what the kernel refuses', () => {
+  let kernel: SimulatedKernel;
+  let uring: Uring;
+  let sending: Sending;
+  /** What the next messages end with; then they are sent. */
+  const results: number[] = [];
+
+  beforeEach(async () => {
+    kernel = new SimulatedKernel();
+    uring = Uring.open({ syscalls: kernel });
+    cleanUp.push(() => uring.close());
+    const [one, other] = [await bind({ host: '127.0.0.1', uring }), await bind({ host: '127.0.0.1', uring })];
+    cleanUp.push(
+      () => one.close(),
+      () => other.close(),
+    );
+    sending = new Sending(uring, one.fd, [encodeAddress(other.address as SocketAddress)]);
+    results.length = 0;
+    kernel.interceptOperations(({ opcode }) => (opcode === Opcode.SENDMSG ? results.shift() : undefined));
+  });
+
+  test('an error is that of the first datagram; the others, and the messages behind, are not sent', () => {
+    results.push(-Errno.ECONNREFUSED);
+    sending.add([10, 10, 20, 5]);
+    sending.sender.flush();
+    expect(sending.told).toEqual([`0: ${-Errno.ECONNREFUSED}`, '1: unsent 10', '2: unsent 20', '3: unsent 5']);
+  });
+
+  test('without room nothing of it is sent, and what went before is', () => {
+    sending.add([10, 20, 20, 30]);
+    kernel.interceptOperations(() => {
+      const message = results.push(0);
+      return message === 2 ? -Errno.EAGAIN : undefined;
+    });
+    sending.sender.flush();
+    expect(sending.told).toEqual(['0: 10', '1: unsent 20', '2: unsent 20', '3: unsent 30']);
+  });
+
+  test.each([Errno.EINVAL, Errno.EMSGSIZE, Errno.EIO])(
+    'what is not segmented (%i) is not sent, and not put together again',
+    (errno) => {
+      results.push(-errno);
+      sending.add([1500, 1500]);
+      sending.sender.flush();
+      expect(sending.told).toEqual(['0: unsent 1500', '1: unsent 1500']);
+      const before = uring.counters.submitted;
+      sending.add([1500, 1500, 1499, 1499]);
+      sending.sender.flush();
+      expect(uring.counters.submitted - before).toBe(3);
+      expect(sending.told.slice(2)).toEqual(['2: 1500', '3: 1500', '4: 1499', '5: 1499']);
+    },
+  );
+
+  test('one datagram alone keeps its error', () => {
+    results.push(-Errno.EMSGSIZE);
+    sending.add([16_384]);
+    sending.sender.flush();
+    expect(sending.told).toEqual([`0: ${-Errno.EMSGSIZE}`]);
+  });
+
+  test('when the ring breaks, each is told so', async () => {
+    sending.add([7, 7]);
+    kernel.fail('enter', Errno.EBADF);
+    sending.sender.flush();
+    await turn();
+    expect(sending.told).toEqual([`0: ${-Errno.ECANCELED}`, `1: ${-Errno.ECANCELED}`]);
+    expect(sending.add([1])).toEqual([false]);
+  });
+
+  test('memory comes back, whatever happens', () => {
+    const regions = () => (uring as unknown as { engine: { core: Core } }).engine.core.pool.regions.length;
+    sending.add([1]);
+    sending.sender.flush();
+    const before = regions();
+    for (let round = 0; round < 300; round++) {
+      if (round % 3 === 0) results.push(-Errno.ECONNREFUSED);
+      sending.add([100, 100, 50, 60_000 / 4]);
+      sending.sender.flush();
+    }
+    expect(sending.told).toHaveLength(1201);
+    expect(regions()).toBe(before);
+  });
+});
