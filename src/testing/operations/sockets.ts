@@ -173,8 +173,13 @@ function segmentOf(ring: SimulatedRing, header: DataView): number {
   if (size === 0) return 0;
   const message = ring.kernel.memory.data(pointer(header, Msghdr.CONTROL), size);
   if (!message) return -Errno.EFAULT;
-  if (size < Cmsghdr.SIZE || message.getUint32(Cmsghdr.LEN, true) !== Cmsghdr.SIZE) return -Errno.EINVAL;
-  if (message.getInt32(Cmsghdr.LEVEL, true) !== SOL_UDP || message.getInt32(Cmsghdr.TYPE, true) !== UDP_SEGMENT) return -Errno.EINVAL;
+  const isSegment =
+    size >= Cmsghdr.SIZE &&
+    message.getInt32(Cmsghdr.LEVEL, true) === SOL_UDP &&
+    message.getInt32(Cmsghdr.TYPE, true) === UDP_SEGMENT;
+  // Others are taken, and mean nothing here.
+  if (!isSegment) return 0;
+  if (message.getUint32(Cmsghdr.LEN, true) !== Cmsghdr.SIZE) return -Errno.EINVAL;
   return message.getUint16(Cmsghdr.DATA, true);
 }
 
