@@ -57,9 +57,8 @@ class Acceptor {
   private accepting: Accepting | undefined;
   private hasEnded = false;
   private readonly context = new AsyncResource('URINGSERVER');
-  private readonly choosesReader: boolean;
-  /** `_read` of its sockets. */
-  private readonly read: (this: Internal, size: number) => void;
+  /** What its sockets inherit from, which chooses who reads; `undefined` where Node does. */
+  private readonly methods: object | undefined;
 
   constructor(
     private readonly uring: Uring,
@@ -68,10 +67,18 @@ class Acceptor {
   ) {
     const { listen, close, ref, unref } = handle;
     const engine = () => uring;
-    this.read = function (size) {
-      readOn(this, size, engine);
-    };
-    this.choosesReader = !leavesReadingToNode(server);
+    if (!leavesReadingToNode(server)) {
+      // A property of each socket would be a part of what an idle connection costs.
+      this.methods = Object.create(net.Socket.prototype, {
+        _read: {
+          configurable: true,
+          writable: true,
+          value(this: Internal, size: number) {
+            readOn(this, size, engine);
+          },
+        },
+      });
+    }
     Object.assign(handle, {
       listen: (backlog: number) => this.listen(backlog, listen),
       close: (done?: () => void) => {
@@ -149,7 +156,9 @@ class Acceptor {
     } finally {
       const socket = ownerOf(client) as Internal | null | undefined;
       // None where the server has refused it.
-      if (socket && this.choosesReader) socket._read = this.read;
+      if (socket && this.methods && Object.getPrototypeOf(socket) === net.Socket.prototype) {
+        Object.setPrototypeOf(socket, this.methods);
+      }
     }
   }
 }

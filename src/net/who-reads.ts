@@ -30,8 +30,9 @@ export const policy = {
 export type Internal = net.Socket & {
   _handle: NativeHandle | null;
   _read(size: number): void;
-  [COUNT]?: Count;
 };
+
+type Counted = NativeHandle & { [COUNT]?: Count };
 
 const COUNT = Symbol('reads');
 
@@ -50,16 +51,15 @@ const { _read: nodesRead } = net.Socket.prototype as Internal;
 
 /** As `net.Socket.prototype._read`, by whoever reads faster. @param engine the ring; `undefined` for libuv. */
 export function readOn(socket: Internal, size: number, engine: () => Uring | undefined): void {
-  const { _handle: handle } = socket;
+  const handle: Counted | null = socket._handle;
   if (socket.connecting || !handle) {
     nodesRead.call(socket, size);
     return;
   }
   const reader = readerOfHandle(handle);
-  socket[COUNT] ??= { reads: 0, allReadsBefore: allReads, bytesBefore: handle.bytesRead };
   if (reader === undefined ? handle.reading : reader.isReading) {
     allReads++;
-    socket[COUNT].reads++;
+    (handle[COUNT] ?? startCount(handle)).reads++;
   } else if (reader?.by === 'ring') {
     // Node's would ask for `reading`, as only TLS is to do.
     handle.reading = true;
@@ -67,13 +67,21 @@ export function readOn(socket: Internal, size: number, engine: () => Uring | und
   } else {
     nodesRead.call(socket, size);
   }
-  if (socket[COUNT].reads >= policy.reads) decide(socket, handle, engine);
+  // What has read nothing has no count.
+  if ((handle[COUNT]?.reads ?? 0) >= policy.reads) decide(socket, handle, engine);
 }
 
-function decide(socket: Internal, handle: NativeHandle, engine: () => Uring | undefined): void {
-  const { reads, allReadsBefore, bytesBefore } = socket[COUNT] as Count;
+/** On the handle: a socket has so many properties that one more has all of them moved, to where there is room for others. */
+function startCount(handle: Counted): Count {
+  const count = { reads: 0, allReadsBefore: allReads, bytesBefore: handle.bytesRead };
+  handle[COUNT] = count;
+  return count;
+}
+
+function decide(socket: Internal, handle: Counted, engine: () => Uring | undefined): void {
+  const { reads, allReadsBefore, bytesBefore } = handle[COUNT] ?? startCount(handle);
   const { bytesRead } = handle;
-  socket[COUNT] = { reads: 0, allReadsBefore: allReads, bytesBefore: bytesRead };
+  startCount(handle);
   const all = allReads - allReadsBefore;
   const isLarge = bytesRead - bytesBefore > policy.large * reads;
   const reader = readerOfHandle(handle);
