@@ -169,6 +169,13 @@ describe('what the kernel refuses', () => {
     expect(sending.told).toEqual(['0: 10', '1: unsent 20', '2: unsent 20', '3: unsent 30']);
   });
 
+  test('what has others go before does not overtake those that were not sent', () => {
+    results.push(-Errno.EAGAIN);
+    expect(sending.add(Array(5).fill(16_000))).toEqual([true, true, true, true, false]);
+    expect(sending.told).toEqual([0, 1, 2, 3].map((index) => `${index}: unsent 16000`));
+    expect(sending.add([10])).toEqual([true]);
+  });
+
   test.each([Errno.EINVAL, Errno.EMSGSIZE, Errno.EIO])(
     'what is not segmented (%i) is not sent, and not put together again',
     (errno) => {

@@ -68,6 +68,8 @@ export class DatagramSender<Token> implements Latecomer {
   private count = 0;
   private scheduled = false;
   private readonly chains = new Set<Chain<Token>>();
+  /** Some were not sent by the ring, and others must not overtake them. */
+  private hasUnsent = false;
   /** Bytes of a datagram up to which the kernel has not refused to segment. */
   private longestSegment = DATA_SIZE;
   private readonly mostMessages: number;
@@ -91,9 +93,10 @@ export class DatagramSender<Token> implements Latecomer {
    * @param name its receiver's `struct sockaddr`; `undefined` for the peer of a connected socket. Those of one array are for one receiver.
    * @param pieces its data, which is copied.
    * @param length of all of them, 16 KiB at most.
-   * @returns whether it will be: not where the engine is closed, or out of memory.
+   * @returns whether it will be: not where the engine is closed, or out of memory; nor where others had to go before, of which some were not sent.
    */
   add(name: Uint8Array | undefined, pieces: readonly Uint8Array[], length: number, token: Token): boolean {
+    this.hasUnsent = false;
     if (this.used + length > DATA_SIZE || this.count === MOST_DATAGRAMS) this.flush();
     const message = this.messageFor(name, length);
     if (message === undefined) return false;
@@ -119,7 +122,7 @@ export class DatagramSender<Token> implements Latecomer {
     if (last?.takes(length) && length <= this.longestSegment) return last;
     if (this.messages.length === this.mostMessages) this.flush();
     const { core } = this;
-    if (core.closing || core.broken !== undefined) return undefined;
+    if (this.hasUnsent || core.closing || core.broken !== undefined) return undefined;
     try {
       this.block ??= core.pool.take(BLOCK_SIZE);
     } catch {
@@ -173,6 +176,7 @@ export class DatagramSender<Token> implements Latecomer {
       sink.sent(tokens[0] as Token, res);
       tried = 1;
     }
+    this.hasUnsent ||= tried < tokens.length;
     for (let index = tried; index < tokens.length; index++) sink.unsent(tokens[index] as Token, message.dataOf(index));
   }
 }
