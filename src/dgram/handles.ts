@@ -151,6 +151,7 @@ export function overRing(uring: Uring, handle: UdpHandle): void {
   const isIPv6 = handle.send === native.send6;
   Object.setPrototypeOf(handle, methods);
   if (isIPv6) Object.assign(handle, { send: methods.send6, connect: methods.connect6 });
-  const ring = { sending: new Sending(uring, handle, native, isIPv6), receiving: new Receiving(uring, handle, native) };
-  Object.defineProperty(handle, RING, { value: ring });
+  const sending = new Sending(uring, handle, native, isIPv6);
+  const receiving = new Receiving(uring, handle, native, () => sending.refused());
+  Object.defineProperty(handle, RING, { value: { sending, receiving } });
 }

@@ -40,11 +40,17 @@ export class Receiving implements DatagramSink, Endpoint {
   private count = 0;
   private turns = 0;
 
-  /** In the context in which the program is to be told of datagrams. @param native the handle's own methods. */
+  /**
+   * In the context in which the program is to be told of datagrams.
+   *
+   * @param native the handle's own methods.
+   * @param refused called when the peer of a connected socket has refused what was sent.
+   */
   constructor(
     private readonly uring: Uring,
     private readonly handle: UdpHandle,
     private readonly native: UdpHandle,
+    private readonly refused: () => void,
   ) {}
 
   /** `handle.recvStart()`. */
@@ -93,6 +99,7 @@ export class Receiving implements DatagramSink, Endpoint {
   /** Who receives by libuv calls this, in the place of Node's own. */
   private readonly counting: OnMessage = (received, handle, data, sender) => {
     allReceived++;
+    if (received < 0) this.refused();
     if (++this.count >= policy.receiving.looks) this.look();
     this.onmessage?.call(handle, received, handle, data, sender);
   };
@@ -150,6 +157,7 @@ export class Receiving implements DatagramSink, Endpoint {
   }
 
   failed(res: number): void {
+    this.refused();
     this.arrivals.push(res);
     this.schedule();
   }

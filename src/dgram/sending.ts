@@ -8,7 +8,7 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
-import { type DatagramSender, deliver, type SentSink, type Uring } from '../engine/index.js';
+import type { DatagramSender, SentSink, Uring } from '../engine/index.js';
 import { timers } from '../timers.js';
 import type { SendRequest, UdpHandle } from './natives.js';
 import { policy } from './policy.js';
@@ -16,6 +16,12 @@ import { Receivers } from './receivers.js';
 
 /** Bytes from which on copying costs more than it saves. */
 const LARGE = 16 * 1024;
+
+/** IOV_MAX: a datagram in more pieces is refused. */
+const MOST_PIECES = 1024;
+
+/** For how many datagrams libuv sends when one was refused: each of them has its own answer then, as with Node. */
+const REFUSED_PAUSE = 1024;
 
 /** A datagram that the ring sends. */
 interface Datagram {
@@ -81,7 +87,7 @@ export class Sending implements SentSink<Datagram> {
   ): boolean {
     let length = 0;
     for (const piece of list) length += piece.byteLength;
-    if (length > LARGE || this.isLibuvs()) return false;
+    if (length > LARGE || list.length > MOST_PIECES || this.isLibuvs()) return false;
     const isConnected = typeof port === 'boolean';
     const name = isConnected ? undefined : this.receivers.find(address, port);
     if (name === undefined && !isConnected) return false;
@@ -147,8 +153,8 @@ export class Sending implements SentSink<Datagram> {
     open.add(this);
     if (!watchesExit) {
       watchesExit = true;
-      // After `process.exit()` in the same turn, too, what was sent is with the kernel, as with Node.
-      process.once('exit', () => {
+      // After `process.exit()` in the same turn, too, what was sent is with the kernel, as with Node. Before other listeners, which may throw.
+      process.prependOnceListener('exit', () => {
         for (const sending of open) sending.flush();
       });
     }
@@ -184,9 +190,16 @@ export class Sending implements SentSink<Datagram> {
     return result;
   }
 
+  /** The peer of a connected socket refuses datagrams. */
+  refused(): void {
+    this.isTogether = false;
+    this.count = -REFUSED_PAUSE;
+  }
+
   sent({ request, context }: Datagram, res: number): void {
-    if (context === undefined) return;
-    deliver(() => context.runInAsyncScope(request.oncomplete as () => void, request, Math.min(res, 0), Math.max(res, 0)));
+    if (res < 0) this.refused();
+    // In a tick, as Node does with what was sent at once: before `'close'`, and before what is sent later.
+    if (context !== undefined) timers.nextTick(tell, context, request, res);
   }
 
   unsent(datagram: Datagram, data: Uint8Array): void {
@@ -198,9 +211,14 @@ export class Sending implements SentSink<Datagram> {
   }
 }
 
-/** Node hands on views of any kind. */
+function tell(context: AsyncResource, request: SendRequest, res: number): void {
+  context.runInAsyncScope(request.oncomplete as () => void, request, Math.min(res, 0), Math.max(res, 0));
+}
+
+/** Node hands on views of any kind, those whose memory was taken away included. */
 function bytesOf(list: readonly NodeJS.ArrayBufferView[]): readonly Uint8Array[] {
-  const isBytes = (view: NodeJS.ArrayBufferView): view is Uint8Array => view instanceof Uint8Array;
+  const isBytes = (view: NodeJS.ArrayBufferView): view is Uint8Array => view instanceof Uint8Array && view.byteLength > 0;
   if (list.every(isBytes)) return list;
-  return list.map((view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+  const filled = list.filter(({ byteLength }) => byteLength > 0);
+  return filled.map((view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
 }

@@ -189,6 +189,49 @@ const SCRIPTS: Record<string, Script> = {
     await closed(b);
   },
 
+  async 'closed right after sending: all callbacks, then the event'(dgram, log) {
+    const [a, b] = [await bound(dgram), await bound(dgram)];
+    await new Promise<void>((resolve) => a.connect(portOf(b), HOST, resolve));
+    const over = once(a, 'close');
+    for (let index = 0; index < 10; index++) a.send(`number ${index}`, (error, bytes) => log(index, error, bytes));
+    a.close(() => log('closed'));
+    await over;
+    await closed(b);
+  },
+
+  async 'callbacks come in the order of sends, long ones and the first from within a callback included'(dgram, log) {
+    const [a, b] = [await bound(dgram), await bound(dgram)];
+    await new Promise<void>((resolve) => a.connect(portOf(b), HOST, resolve));
+    const lengths = [10, 10, 20_000, 10, 5, 30_000, 0, 10];
+    await new Promise<void>((resolve) => {
+      let left = 2 * lengths.length;
+      const send = () => {
+        for (const length of lengths) {
+          a.send(Buffer.alloc(length), (error, bytes) => {
+            log(error, bytes);
+            if (left-- === 2 * lengths.length) send();
+            if (left === 0) resolve();
+          });
+        }
+      };
+      send();
+    });
+    await Promise.all([closed(a), closed(b)]);
+  },
+
+  async 'memory that was taken away is an empty datagram; too many pieces are an error'(dgram, log) {
+    const [a, b] = [await bound(dgram), await bound(dgram)];
+    await new Promise<void>((resolve) => a.connect(portOf(b), HOST, resolve));
+    const taken = take(b, 3);
+    const gone = new Uint8Array(100);
+    structuredClone(gone, { transfer: [gone.buffer] });
+    const sent = (data: Uint8Array | Uint8Array[] | string) =>
+      new Promise((resolve) => a.send(data, (error, bytes) => resolve([plain(error), bytes])));
+    log(await Promise.all([sent('first'), sent(gone), sent(Array(1025).fill(new Uint8Array(1))), sent('last')]));
+    log(await taken);
+    await Promise.all([closed(a), closed(b)]);
+  },
+
   async 'connected to one and then to another in the same turn'(dgram, log) {
     const [a, b, c] = [await bound(dgram), await bound(dgram), await bound(dgram)];
     await new Promise<void>((resolve) => a.connect(portOf(b), HOST, resolve));
@@ -466,6 +509,31 @@ describe('what the ring does', () => {
     while (next < count) await new Promise(setImmediate);
     expect({ next, wrong }).toEqual({ next: count, wrong: 0 });
     await Promise.all([closed(a), closed(b)]);
+  });
+
+  test('a socket whose peer refuses is libuv’s for a while: each datagram has its own answer', async () => {
+    byRing();
+    await using uring = Uring.open();
+    const gone = await bound(nodeDgram);
+    const port = portOf(gone);
+    await closed(gone);
+    const a = await bound(uringDgram as unknown as Dgram, { type: 'udp4', uring } as nodeDgram.SocketOptions);
+    await new Promise<void>((resolve) => a.connect(port, HOST, resolve));
+    const refused = once(a, 'error');
+    for (let index = 0; index < 10; index++) a.send('x', () => undefined);
+    expect((await refused)[0]).toMatchObject({ code: 'ECONNREFUSED' });
+    const before = uring.counters.submitted;
+    let errors = 0;
+    a.on('error', () => errors++);
+    for (let burst = 0; burst < 20; burst++) {
+      const results = await new Promise<unknown[]>((resolve) => {
+        const all: unknown[] = [];
+        for (let index = 0; index < 10; index++) a.send('x', (error) => all.push(error?.message) === 10 && resolve(all));
+      });
+      expect(results.filter((message) => message !== undefined)).toHaveLength(5);
+    }
+    expect({ errors, operations: uring.counters.submitted - before }).toEqual({ errors: 0, operations: 0 });
+    await closed(a);
   });
 
   test('sockets go on by libuv when their engine is closed', async () => {

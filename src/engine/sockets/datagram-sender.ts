@@ -100,11 +100,12 @@ export class DatagramSender<Token> implements Latecomer {
     if (this.used + length > DATA_SIZE || this.count === MOST_DATAGRAMS) this.flush();
     const message = this.messageFor(name, length);
     if (message === undefined) return false;
-    message.add(this.used, length, token);
+    const start = this.used;
     for (const piece of pieces) {
       message.block.plain(this.used, piece.byteLength).set(piece);
       this.used += piece.byteLength;
     }
+    message.add(start, length, token);
     this.count++;
     if (!this.scheduled) {
       this.scheduled = true;
