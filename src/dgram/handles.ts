@@ -7,7 +7,7 @@
  */
 
 import type { Uring } from '../engine/index.js';
-import type { SendRequest, UdpClass, UdpHandle } from './natives.js';
+import type { UdpHandle } from './natives.js';
 import { Receiving } from './receiving.js';
 import { Sending } from './sending.js';
 
@@ -18,129 +18,69 @@ interface RingHandle extends UdpHandle {
   [RING]?: { readonly sending: Sending; readonly receiving: Receiving };
 }
 
+/** Methods that change what sending means, or ask about it. */
+const AFTER_SENDING = [
+  'connect',
+  'connect6',
+  'disconnect',
+  'bufferSize',
+  'setBroadcast',
+  'setTTL',
+  'setMulticastTTL',
+  'setMulticastLoopback',
+  'setMulticastInterface',
+  'getSendQueueSize',
+  'getSendQueueCount',
+] as const;
+
 let methods: UdpHandle | undefined;
 
 /** The methods in front of those of Node's class. A cluster's worker takes `send` from one handle to another, which is not the ring's. */
 function ringMethods(native: UdpHandle): UdpHandle {
-  const flush = (handle: RingHandle) => handle[RING]?.sending.flush();
-  const ringClass = class extends (native.constructor as UdpClass) {
-    override recvStart(): number {
+  const sendBy = (nodes: UdpHandle['send']): UdpHandle['send'] =>
+    function (this: RingHandle, request, list, count, port, address, hasCallback) {
+      const sending = this[RING]?.sending;
+      if (sending !== undefined) return sending.send(request, list, count, port, address, hasCallback);
+      return typeof port === 'boolean'
+        ? nodes.call(this, request, list, count, port)
+        : nodes.call(this, request, list, count, port, address, hasCallback);
+    };
+  const ours: ThisType<RingHandle> & Partial<UdpHandle> = {
+    send: sendBy(native.send),
+    send6: sendBy(native.send6),
+    recvStart() {
       return receivingOf(this).start();
-    }
-
-    override recvStop(): number {
+    },
+    recvStop() {
       return receivingOf(this).stop();
-    }
-
-    override send(
-      request: SendRequest,
-      list: readonly NodeJS.ArrayBufferView[],
-      count: number,
-      port: number | boolean,
-      address?: string,
-      hasCallback?: boolean,
-    ): number {
-      const ring = (this as RingHandle)[RING];
-      if (ring !== undefined) return ring.sending.send(request, list, count, port, address, hasCallback);
-      return typeof port === 'boolean'
-        ? super.send(request, list, count, port)
-        : super.send(request, list, count, port, address, hasCallback);
-    }
-
-    override send6(
-      request: SendRequest,
-      list: readonly NodeJS.ArrayBufferView[],
-      count: number,
-      port: number | boolean,
-      address?: string,
-      hasCallback?: boolean,
-    ): number {
-      const ring = (this as RingHandle)[RING];
-      if (ring !== undefined) return ring.sending.send(request, list, count, port, address, hasCallback);
-      return typeof port === 'boolean'
-        ? super.send6(request, list, count, port)
-        : super.send6(request, list, count, port, address, hasCallback);
-    }
-
-    override connect(address: string, port: number): number {
-      flush(this);
-      return super.connect(address, port);
-    }
-
-    override connect6(address: string, port: number): number {
-      flush(this);
-      return super.connect6(address, port);
-    }
-
-    override disconnect(): number {
-      flush(this);
-      return super.disconnect();
-    }
-
-    override bufferSize(size: number, isReceiving: boolean, context: object): number | undefined {
-      flush(this);
-      return super.bufferSize(size, isReceiving, context);
-    }
-
-    override setBroadcast(on: number): number {
-      flush(this);
-      return super.setBroadcast(on);
-    }
-
-    override setTTL(ttl: number): number {
-      flush(this);
-      return super.setTTL(ttl);
-    }
-
-    override setMulticastTTL(ttl: number): number {
-      flush(this);
-      return super.setMulticastTTL(ttl);
-    }
-
-    override setMulticastLoopback(on: number): number {
-      flush(this);
-      return super.setMulticastLoopback(on);
-    }
-
-    override setMulticastInterface(address: string): number {
-      flush(this);
-      return super.setMulticastInterface(address);
-    }
-
-    override getSendQueueSize(): number {
-      flush(this);
-      return super.getSendQueueSize();
-    }
-
-    override getSendQueueCount(): number {
-      flush(this);
-      return super.getSendQueueCount();
-    }
-
-    override close(done?: () => void): void {
-      const ring = (this as RingHandle)[RING];
-      ring?.sending.close();
-      ring?.receiving.close();
-      super.close(done);
-    }
-
-    override ref(): void {
-      super.ref();
+    },
+    close(done) {
+      this[RING]?.sending.close();
+      receivingOf(this).close();
+      native.close.call(this, done);
+    },
+    ref() {
+      native.ref.call(this);
       receivingOf(this).reference(true);
-    }
-
-    override unref(): void {
-      super.unref();
+    },
+    unref() {
+      native.unref.call(this);
       receivingOf(this).reference(false);
-    }
+    },
   };
-  // It looks like what it is, in `util.inspect` and in lists of what keeps the process alive.
-  Object.defineProperty(ringClass, 'name', { value: native.constructor.name });
-  return ringClass.prototype as UdpHandle;
+  for (const name of AFTER_SENDING) {
+    const nodes = native[name] as (...args: unknown[]) => never;
+    ours[name] = function (this: RingHandle, ...args: unknown[]) {
+      this[RING]?.sending.flush();
+      return nodes.apply(this, args);
+    } as never;
+  }
+  // It stays of Node's class, in `util.inspect` and in lists of what keeps the process alive.
+  return Object.assign(Object.create(native), ours);
 }
 
-function receivingOf(handle: UdpHandle): Receiving {
-  return ((handle as RingHandle)[RING] as NonNullable<RingHandle[typeof RING]>).receiving;
+function receivingOf(handle: RingHandle): Receiving {
+  return (handle[RING] as NonNullable<RingHandle[typeof RING]>).receiving;
 }
 
 /** Has a new handle send and receive by the ring where that is faster. */

@@ -59,9 +59,6 @@ export interface UdpHandle {
   hasRef(): boolean;
 }
 
-/** The class of it. */
-export type UdpClass = new () => UdpHandle;
-
 let stateName: symbol | undefined;
 
 /** A socket's handle; `null` when it is closed, as is one whose signal was aborted. */

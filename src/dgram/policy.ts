@@ -9,7 +9,10 @@ const LOOKS = 61;
 
 /** Tests set it: with no looks at all the ring does everything from the start. @internal */
 export const policy = {
-  /** How many more have to come in one turn for the ring to be worth it (`many`); with how few, on average, it is no more (`few`). */
-  sending: { looks: LOOKS, many: 2, few: 3 },
+  /**
+   * How many more have to come in one turn for the ring to be worth it (`many`); with how few, on average, it is no more (`few`), and which part of them may
+   * have nothing in common with others (`apart`).
+   */
+  sending: { looks: LOOKS, many: 2, few: 3, apart: 0.5 },
   receiving: { looks: LOOKS, many: 4, few: 2 },
 };

@@ -20,8 +20,9 @@ const LARGE = 16 * 1024;
 /** IOV_MAX: a datagram in more pieces is refused. */
 const MOST_PIECES = 1024;
 
-/** For how many datagrams libuv sends when one was refused: each of them has its own answer then, as with Node. */
-const REFUSED_PAUSE = 1024;
+/** For how many datagrams libuv sends when sending them together was of no use: at first, and at most, when that goes on. */
+const FIRST_PAUSE = 1024;
+const LONGEST_PAUSE = 1 << 20;
 
 /** A datagram that the ring sends. */
 interface Datagram {
@@ -46,6 +47,10 @@ export class Sending implements SentSink<Datagram> {
   /** Since it was decided last: datagrams, and turns in which there were some. */
   private count = 0;
   private turns = 0;
+  /** How many of them had nothing in common with others. */
+  private apartCount = 0;
+  /** For how many libuv sends the next time. */
+  private pause = FIRST_PAUSE;
   /** While it is looked how many come in this turn. */
   private isLooking = false;
   /** libuv has some that wait for room, which others must not overtake. */
@@ -71,10 +76,9 @@ export class Sending implements SentSink<Datagram> {
     address = '',
     hasCallback = false,
   ): number {
-    if (!this.isTogether && this.isAlone()) return this.sendByLibuv(request, list, count, port, address, hasCallback);
-    return this.put(request, list, port, address, hasCallback)
-      ? 0
-      : this.sendByLibuv(request, list, count, port, address, hasCallback);
+    if ((this.isTogether || !this.isAlone()) && this.put(request, list, port, address, hasCallback)) return 0;
+    this.flush();
+    return this.sendByLibuv(request, list, count, port, address, hasCallback);
   }
 
   /** Puts it together with others of this turn. Returns whether that can be. */
@@ -105,9 +109,8 @@ export class Sending implements SentSink<Datagram> {
     this.count++;
     if (this.isLooking) {
       if (this.count < policy.sending.many) return true;
-      this.isTogether = true;
       this.isLooking = false;
-      this.turns = 0;
+      this.begin(true);
       return false;
     }
     if (this.count >= policy.sending.looks) {
@@ -126,9 +129,28 @@ export class Sending implements SentSink<Datagram> {
   private beginTurn(): void {
     this.turns++;
     if (this.count < policy.sending.looks) return;
-    this.isTogether = this.count >= policy.sending.few * this.turns;
+    const { few, apart } = policy.sending;
+    if (this.apartCount > apart * this.count) {
+      this.giveUp();
+      return;
+    }
+    this.pause = FIRST_PAUSE;
+    this.begin(this.count >= few * this.turns);
+  }
+
+  /** Decides, and counts anew. */
+  private begin(isTogether: boolean): void {
+    this.isTogether = isTogether;
     this.count = 0;
     this.turns = 0;
+    this.apartCount = 0;
+  }
+
+  /** libuv sends, for longer each time. */
+  private giveUp(): void {
+    this.begin(false);
+    this.count = -this.pause;
+    this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
   }
 
   /** Whether everything is libuv's for now. */
@@ -169,18 +191,6 @@ export class Sending implements SentSink<Datagram> {
     address: string,
     hasCallback: boolean,
   ): number {
-    this.flush();
-    return this.passOn(request, list, count, port, address, hasCallback);
-  }
-
-  private passOn(
-    request: SendRequest,
-    list: readonly NodeJS.ArrayBufferView[],
-    count: number,
-    port: number | boolean,
-    address: string,
-    hasCallback: boolean,
-  ): number {
     const { handle, libuvSend } = this;
     const result =
       typeof port === 'boolean'
@@ -190,10 +200,14 @@ export class Sending implements SentSink<Datagram> {
     return result;
   }
 
-  /** The peer of a connected socket refuses datagrams. */
+  /** A datagram was refused. libuv sends the next ones: each has its own answer then, as with Node. */
   refused(): void {
-    this.isTogether = false;
-    this.count = -REFUSED_PAUSE;
+    // Unless that is so already.
+    if (this.isTogether || this.count >= 0) this.giveUp();
+  }
+
+  apart(count: number): void {
+    this.apartCount += count;
   }
 
   sent({ request, context }: Datagram, res: number): void {
@@ -205,7 +219,7 @@ export class Sending implements SentSink<Datagram> {
   unsent(datagram: Datagram, data: Uint8Array): void {
     const { request, port, address, context } = datagram;
     // libuv may keep it.
-    const result = this.passOn(request, [Buffer.from(data)], 1, port, address, context !== undefined);
+    const result = this.sendByLibuv(request, [Buffer.from(data)], 1, port, address, context !== undefined);
     // With 0, libuv tells.
     if (result !== 0) this.sent(datagram, result > 0 ? result - 1 : result);
   }

@@ -151,7 +151,7 @@ export class Core {
   private inBacklog = false;
   /** Of a chain that is being started, how many are still to come. */
   private together = 0;
-  /** Completions that the next `enter` is to wait for. */
+  /** Of what waits to be shown to the kernel, how many operations `enter` waits for. */
   private expected = 0;
   /** Started, and the listeners do not know it yet. */
   private readonly unannounced: number[] = [];
@@ -273,15 +273,21 @@ export class Core {
     return this.queued;
   }
 
-  /** Makes sure that the next `count` SQEs go to the kernel together. */
-  beginTogether(count: number): void {
+  /**
+   * Makes sure that the next `count` SQEs go to the kernel together.
+   *
+   * @param arePrompt none of them waits in the kernel, so `enter` waits for all of them: a chain is over then, which takes an `enter` for each link
+   *   otherwise.
+   */
+  beginTogether(count: number, arePrompt = false): void {
     if (count > this.sq.entries)
       throw outOfRange('operations.length', `<= ${this.sq.entries}, the submission queue's size`, count);
     this.together = count;
-    if (this.backlog.length > 0 || this.isDead || this.sq.spaceLeft >= count) return;
-    this.submit();
+    if (this.backlog.length > 0 || this.isDead) return;
+    if (this.sq.spaceLeft < count) this.submit();
     // Without room even so, they wait in the backlog, from which a chain moves as a whole.
     this.roomIsShort = this.sq.spaceLeft < count;
+    if (arePrompt && !this.roomIsShort) this.expected += count;
   }
 
   /**
@@ -418,14 +424,6 @@ export class Core {
     if (!this.isDead) this.submit();
   }
 
-  /**
-   * Has the next `enter` wait for operations that were committed last, which never wait themselves: a chain of them is over then, where it would take
-   * an `enter` for each link otherwise.
-   */
-  expect(count: number): void {
-    this.expected += count;
-  }
-
   /** Enters the kernel until an operation that was cancelled is over. */
   settleNow(request: Request): void {
     for (let tries = 0; tries < MOST_TRIES && request.slot >= 0 && !this.isDead; tries++) {
@@ -477,8 +475,7 @@ export class Core {
   /** One `enter` for everything that fits into the ring. */
   private submit(): void {
     if (this.backlog.length > 0) this.backlog.moveTo(this.sq);
-    // What is not shown to the kernel is not waited for.
-    const expected = this.backlog.length === 0 ? this.expected : 0;
+    const { expected } = this;
     this.expected = 0;
     this.roomIsShort = false;
     if (this.untried.length > 0) this.checkUserMemory();

@@ -6,7 +6,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import dgram, { backend } from 'uring/dgram';
 import { policy } from '../../dist/dgram/policy.js';
 
-for (const part of [policy.sending, policy.receiving]) Object.assign(part, { looks: 0, many: 0, few: 0 });
+for (const part of [policy.sending, policy.receiving]) Object.assign(part, { looks: 0, many: 0, few: 0, apart: 1 });
 
 const [, , scenario = workerData?.scenario, port = workerData?.port] = process.argv;
 

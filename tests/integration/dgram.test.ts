@@ -23,7 +23,7 @@ const usual = { sending: { ...policy.sending }, receiving: { ...policy.receiving
 
 /** Has the ring do everything from the start. */
 function byRing(): void {
-  for (const part of [policy.sending, policy.receiving]) Object.assign(part, { looks: 0, many: 0, few: 0 });
+  for (const part of [policy.sending, policy.receiving]) Object.assign(part, { looks: 0, many: 0, few: 0, apart: 1 });
 }
 
 afterEach(() => {
@@ -465,8 +465,7 @@ describe('what the ring does', () => {
     await Promise.all([closed(a), closed(b)]);
   });
 
-  test('a route that takes only short datagrams whole: longer ones are sent one by one', async () => {
-    // Segments must fit into what the route takes; the loopback device takes 65,536 bytes, so the refusal is that of a socket without checksums.
+  test('where the kernel does not segment (SO_NO_CHECK), datagrams are sent one by one', async () => {
     byRing();
     await using uring = Uring.open();
     const b = await bound(nodeDgram);
@@ -511,6 +510,25 @@ describe('what the ring does', () => {
     await Promise.all([closed(a), closed(b)]);
   });
 
+  test('a turn to many receivers is libuv’s: nothing could be put together', async () => {
+    byRing();
+    await using uring = Uring.open();
+    const a = await bound(uringDgram as unknown as Dgram, { type: 'udp4', uring } as nodeDgram.SocketOptions);
+    const receivers = await Promise.all(Array.from({ length: 30 }, () => bound(nodeDgram)));
+    const before = uring.counters.submitted;
+    for (let round = 0; round < 3; round++) {
+      const all = receivers.map((receiver) => take(receiver, 1));
+      const sent = receivers.map(
+        (receiver) =>
+          new Promise((resolve) => a.send(`round ${round}`, portOf(receiver), HOST, (error, bytes) => resolve([error, bytes]))),
+      );
+      expect(await Promise.all(sent)).toEqual(Array(30).fill([null, 7]));
+      expect(await Promise.all(all)).toEqual(Array(30).fill([`round ${round}`]));
+    }
+    expect(uring.counters.submitted - before).toBe(0);
+    await Promise.all([a, ...receivers].map(closed));
+  });
+
   test('a socket whose peer refuses is libuv’s for a while: each datagram has its own answer', async () => {
     byRing();
     await using uring = Uring.open();
@@ -551,7 +569,7 @@ describe('what the ring does', () => {
     await Promise.all([closed(a), closed(b)]);
   });
 
-  test('a thousand sockets leave no descriptor', async () => {
+  test('a thousand sockets that are closed leave no descriptor', async () => {
     byRing();
     const warm = await bound(uringDgram as unknown as Dgram);
     await closed(warm);

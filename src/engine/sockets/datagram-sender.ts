@@ -47,6 +47,12 @@ const MOST_DATAGRAMS = 1024;
 
 const BLOCK_SIZE = 128 * 1024;
 
+/**
+ * How many datagrams a message has to have, on average, to cost less than each of them on its own. Measured on loopback: 64 in a turn to 48 receivers, 1.4 of
+ * libuv's; to 64, 0.96.
+ */
+const FEWEST_SEGMENTS = 1.2;
+
 /** What the kernel answers where it cannot segment: datagrams longer than the route takes whole, or a device that cannot make checksums. */
 const NOT_SEGMENTED = new Set([-Errno.EINVAL, -Errno.EMSGSIZE, -Errno.EIO, -Errno.EOPNOTSUPP]);
 
@@ -56,6 +62,8 @@ export interface SentSink<Token> {
   sent(token: Token, res: number): void;
   /** It was not tried, or there is no room at the moment. @param data the sender's memory, which is used again after the call. */
   unsent(token: Token, data: Uint8Array): void;
+  /** So many datagrams have so little in common that each of them costs less on its own: all of them are {@link unsent} now. */
+  apart(count: number): void;
 }
 
 /** Sends the datagrams of one socket. */
@@ -144,13 +152,20 @@ export class DatagramSender<Token> implements Latecomer {
   /** The kernel is about to be entered. */
   commit(): void {
     this.scheduled = false;
-    const { core, messages, block } = this;
+    const { core, messages, block, count } = this;
     if (block === undefined) return;
     this.messages = [];
     this.open.clear();
     this.block = undefined;
     this.used = 0;
     this.count = 0;
+    // What is under way already is not to be overtaken.
+    if (count < FEWEST_SEGMENTS * messages.length && this.chains.size === 0) {
+      this.sink.apart(count);
+      for (const message of messages) this.leave(message, 0);
+      core.pool.give(block);
+      return;
+    }
     const chain = new Chain(core, this.fd, messages, block, (isOver) => {
       this.chains.delete(chain);
       if (isOver) for (const message of messages) this.tell(message);
@@ -177,8 +192,14 @@ export class DatagramSender<Token> implements Latecomer {
       sink.sent(tokens[0] as Token, res);
       tried = 1;
     }
-    this.hasUnsent ||= tried < tokens.length;
-    for (let index = tried; index < tokens.length; index++) sink.unsent(tokens[index] as Token, message.dataOf(index));
+    this.leave(message, tried);
+  }
+
+  /** Tells of a message's datagrams, from one on, that they are not sent. */
+  private leave(message: DatagramMessage<Token>, first: number): void {
+    const { tokens } = message;
+    this.hasUnsent ||= first < tokens.length;
+    for (let index = first; index < tokens.length; index++) this.sink.unsent(tokens[index] as Token, message.dataOf(index));
   }
 }
 
@@ -199,7 +220,7 @@ class Chain<Token> {
 
   commit(): void {
     const { core, fd, messages } = this;
-    core.beginTogether(messages.length);
+    core.beginTogether(messages.length, true);
     let place = DATA_SIZE;
     messages.forEach((message, index) => {
       place = message.write(place);
@@ -209,7 +230,6 @@ class Chain<Token> {
       if (index < messages.length - 1) sqe.setFlags(SqeFlag.IO_LINK);
       core.commit(message);
     });
-    core.expect(messages.length);
   }
 
   over(): void {
