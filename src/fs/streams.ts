@@ -98,9 +98,10 @@ function plainOptions(given: unknown, ...calls: ('read' | 'write' | 'writev')[])
 class StreamFile {
   /** Nobody else moves the file's position, so that the stream can name positions of its own. */
   private opened = false;
+  /** Node has opened it, and is to close it. */
+  private isNodes = false;
   /** It is a regular file, on a file system whose attributes are in memory. */
   private isCached = false;
-  private cancelThreadEnd: (() => void) | undefined;
   private file: OpenFile | undefined;
   private users = 1;
   private onClosed: Callback<[]> | undefined;
@@ -124,8 +125,7 @@ class StreamFile {
     const { fd } = this.file as OpenFile;
     const done = this.onClosed as Callback<[]>;
     const uring = ringOrNone();
-    this.cancelThreadEnd?.();
-    if (!this.opened || uring === undefined || isReplaced('close')) {
+    if (!this.opened || this.isNodes || uring === undefined || isReplaced('close')) {
       live.close(fd, done);
       return;
     }
@@ -165,12 +165,10 @@ class StreamFile {
     return calls.read(fd, [buffer.subarray(bytes, bytes + 1)], position + bytes) === 0 ? bytes : -1;
   }
 
-  private becomeOpen(fd: number, flags: number, uring: Uring, isCached: boolean): void {
+  private becomeOpen(fd: number, flags: number, isCached = false): void {
     this.file = new OpenFile(fd, flags, this, isCached);
     this.opened = true;
     this.isCached = isCached;
-    // As Node closes what a thread has opened.
-    if (!isMainThread) this.cancelThreadEnd = uring.closeAtThreadEnd(fd);
   }
 
   readonly calls = {
@@ -179,16 +177,20 @@ class StreamFile {
       const plain = uring === undefined ? undefined : plainOpening(path, flags, mode);
       const openByNode = () =>
         node.open(path, flags, mode, (error, fd) => {
-          if (error === null) this.file = new OpenFile(fd, linuxSyscalls().statusFlags(fd), this);
+          if (error === null) {
+            this.becomeOpen(fd, linuxSyscalls().statusFlags(fd));
+            this.isNodes = true;
+          }
           done(error, fd);
         });
-      if (uring === undefined || plain === undefined) {
+      // In a worker, Node keeps a list of what it has opened, and closes that when the worker ends.
+      if (uring === undefined || plain === undefined || !isMainThread) {
         openByNode();
         return;
       }
       const cachedFd = isForReading(plain) && hasTime() ? openCached(plain) : -1;
       if (cachedFd >= 0) {
-        this.becomeOpen(cachedFd, plain.flags, uring, true);
+        this.becomeOpen(cachedFd, plain.flags, true);
         timers.setImmediate(done, null, cachedFd);
         return;
       }
@@ -197,7 +199,7 @@ class StreamFile {
           openByNode();
           return;
         }
-        this.becomeOpen(fd, plain.flags, uring, false);
+        this.becomeOpen(fd, plain.flags);
         done(null, fd);
       };
       settle(openDescriptor(uring, plain), opened, done as Callback<[]>);

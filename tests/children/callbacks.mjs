@@ -1,5 +1,6 @@
-/** The callback functions of `uring/fs` in a process of their own: `node callbacks.mjs throw|worker|streams|replaced|full FILE [uring|node]`. Prints JSON. */
+/** The callback functions of `uring/fs` in a process of their own: `node callbacks.mjs throw|worker|streams|reused|replaced|full FILE [uring|node]`. Prints JSON. */
 
+import { once } from 'node:events';
 import nodes from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import ours from 'uring/fs';
@@ -18,6 +19,15 @@ function countOpen() {
   return links.filter((link) => link === file).length;
 }
 
+function isOpen(fd) {
+  try {
+    nodes.fstatSync(fd);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const scenarios = {
   /** A thread that is terminated while streams are open. */
   async streams() {
@@ -33,6 +43,25 @@ const scenarios = {
       await new Promise((resolve) => stream.once('readable', resolve));
     }
     parentPort.postMessage('open');
+    return new Promise((resolve) => setTimeout(resolve, 60_000));
+  },
+
+  /** A thread closes a stream's descriptor itself; its number is somebody else's when the thread is terminated. */
+  async reused() {
+    if (isMainThread) {
+      const worker = new Worker(new URL(import.meta.url), { workerData: { scenario, file }, argv: [] });
+      const [given] = await once(worker, 'message');
+      const others = [];
+      do others.push(nodes.openSync(file));
+      while (others.at(-1) < given);
+      await worker.terminate();
+      return { isReused: others.includes(given), open: others.filter((fd) => isOpen(fd)).length === others.length };
+    }
+    const stream = ours.createReadStream(file, { autoClose: false });
+    const [fd] = await once(stream, 'open');
+    await once(stream.resume(), 'end');
+    nodes.closeSync(fd);
+    parentPort.postMessage(fd);
     return new Promise((resolve) => setTimeout(resolve, 60_000));
   },
 

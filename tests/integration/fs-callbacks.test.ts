@@ -404,6 +404,10 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     expect(await runChild('callbacks.mjs', ['streams', `${root}/file`])).toEqual({ open: 10, left: 0 });
   });
 
+  test('a number that a thread has closed itself is not closed again when it is terminated', async () => {
+    expect(await runChild('callbacks.mjs', ['reused', `${root}/file`])).toEqual({ isReused: true, open: true });
+  });
+
   test('with no descriptor left the errors are Node’s', async () => {
     const told = (name: string) => runChild('callbacks.mjs', ['full', `${root}/file`, name], [], {}, 'ulimit -n 128');
     expect(await told('uring')).toEqual(await told('node'));
