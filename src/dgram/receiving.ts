@@ -8,7 +8,7 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
-import { type DatagramReceiver, type DatagramSink, deliver, type Endpoint, type Message, type Uring } from '../engine/index.js';
+import { Arrivals, type DatagramReceiver, type DatagramSink, type Endpoint, type Message, type Uring } from '../engine/index.js';
 import { timers } from '../timers.js';
 import type { OnMessage, Sender, UdpHandle } from './natives.js';
 import { policy } from './policy.js';
@@ -31,10 +31,15 @@ export class Receiving implements DatagramSink, Endpoint {
   /** It stays libuv's. */
   private isFixed = false;
   private wanted = false;
-  private scheduled = false;
   private receiver: DatagramReceiver | undefined;
-  private readonly arrivals: Arrival[] = [];
   private readonly context = new AsyncResource('URINGDGRAM');
+  private readonly arrivals = new Arrivals<Arrival>(
+    (arrival) => {
+      this.count++;
+      this.context.runInAsyncScope(this.hand, this, arrival);
+    },
+    () => this.rest(),
+  );
   private onmessage: OnMessage | undefined;
   /** Since it was decided last who receives: datagrams, and how often the ring had some. */
   private count = 0;
@@ -56,13 +61,13 @@ export class Receiving implements DatagramSink, Endpoint {
   /** `handle.recvStart()`. */
   start(): number {
     this.wanted = true;
+    this.arrivals.open();
     if (this.handle.onmessage !== this.counting) {
       this.onmessage = this.handle.onmessage;
       this.handle.onmessage = this.counting;
     }
     if (this.by === 'ring') {
       this.receiver?.start();
-      this.schedule();
       return 0;
     }
     const result = this.native.recvStart.call(this.handle);
@@ -73,6 +78,7 @@ export class Receiving implements DatagramSink, Endpoint {
   /** `handle.recvStop()`. */
   stop(): number {
     this.wanted = false;
+    this.arrivals.close();
     if (this.by === 'libuv') return this.native.recvStop.call(this.handle);
     this.receiver?.stop();
     return 0;
@@ -87,7 +93,8 @@ export class Receiving implements DatagramSink, Endpoint {
   close(): void {
     this.wanted = false;
     this.isFixed = true;
-    this.arrivals.length = 0;
+    this.arrivals.close();
+    this.arrivals.waiting.length = 0;
     const { receiver, uring } = this;
     if (receiver === undefined) return;
     this.receiver = undefined;
@@ -143,7 +150,7 @@ export class Receiving implements DatagramSink, Endpoint {
       this.uring.sockets.settleNow(receiver);
     }
     this.by = 'libuv';
-    if (this.wanted && this.arrivals.length === 0) this.native.recvStart.call(this.handle);
+    if (this.wanted && this.arrivals.waiting.length === 0) this.native.recvStart.call(this.handle);
   }
 
   // What the ring tells
@@ -153,13 +160,11 @@ export class Receiving implements DatagramSink, Endpoint {
     const sender = senderOf(message);
     message.release();
     this.arrivals.push({ data, sender });
-    this.schedule();
   }
 
   failed(res: number): void {
     this.refused();
     this.arrivals.push(res);
-    this.schedule();
   }
 
   ended(): void {
@@ -172,40 +177,15 @@ export class Receiving implements DatagramSink, Endpoint {
     if (this.by === 'ring') this.changeToLibuv();
   }
 
-  private schedule(): void {
-    if (this.scheduled || !this.wanted || this.arrivals.length === 0) return;
-    this.scheduled = true;
-    this.turns++;
-    deliver(this.next);
-  }
-
-  /** One event at a time, as ticks and promises run between two. */
-  private readonly next = (): void => {
-    this.scheduled = false;
-    if (!this.wanted) return;
-    const arrival = this.arrivals.shift();
-    if (arrival === undefined) return;
-    this.count++;
-    try {
-      this.context.runInAsyncScope(this.hand, this, arrival);
-    } finally {
-      if (this.arrivals.length > 0) {
-        this.scheduled = true;
-        deliver(this.next);
-      } else {
-        this.rest();
-      }
-    }
-  };
-
   private hand(arrival: Arrival): void {
     const { handle, onmessage } = this;
     if (typeof arrival === 'number') onmessage?.call(handle, arrival, handle);
     else onmessage?.call(handle, arrival.data.length, handle, arrival.data, arrival.sender);
   }
 
-  /** Everything is told. */
+  /** Everything is told that has come in this turn. */
   private rest(): void {
+    this.turns++;
     if (this.by === 'libuv') {
       if (this.wanted) this.native.recvStart.call(this.handle);
     } else if (this.count >= policy.receiving.looks) {

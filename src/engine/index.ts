@@ -1,4 +1,5 @@
 export type { OpcodeName } from '../ring/index.js';
+export { Arrivals } from './arrivals.js';
 export { Backend, type Configuration } from './backend.js';
 export type { BatchOptions } from './batch.js';
 export type { BufferPool, PooledBuffer } from './buffers.js';

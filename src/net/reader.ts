@@ -5,7 +5,7 @@
  * while (`who-reads.ts` decides when): one operation that goes on for as long as the socket wants data, into buffers that all connections share.
  *
  * ```text
- *   handle.readStart()   Receiver armed --chunk--> copied --deliver()--> socket.push(), as Node's own onStreamRead does
+ *   handle.readStart()   Receiver armed --chunk--> copied --Arrivals--> socket.push(), as Node's own onStreamRead does
  *   handle.readStop()    cancelled; what has come meanwhile waits
  *   handOver(), giveTo() cancelled at once; libuv reads for ever, for whoever works on the handle itself, or has put another `onread`
  * ```
@@ -15,7 +15,7 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import type net from 'node:net';
-import { type Chunk, deliver, type Endpoint, type Receiver, type ReceiveSink, type Uring } from '../engine/index.js';
+import { Arrivals, type Chunk, deliver, type Endpoint, type Receiver, type ReceiveSink, type Uring } from '../engine/index.js';
 import { STREAM_OPTIONS } from '../sockets/socket-options.js';
 import { Errno, type UringError } from '../syscalls/index.js';
 import { timers } from '../timers.js';
@@ -43,11 +43,10 @@ export class Reader implements ReceiveSink, Endpoint {
   /** It stays libuv's. */
   isFixed = false;
   private wanted = false;
-  private scheduled = false;
   private receiver: Receiver | undefined;
   private readonly reading: ReadingProperty;
-  private readonly arrivals: Arrival[] = [];
   private readonly context = new AsyncResource('URINGSOCKET');
+  private readonly arrivals = new Arrivals<Arrival>((arrival) => this.context.runInAsyncScope(this.hand, this, arrival));
   private readonly nodesOnread: unknown;
 
   /**
@@ -83,7 +82,7 @@ export class Reader implements ReceiveSink, Endpoint {
   start(): number {
     if (this.by === 'libuv') return this.native.readStart.call(this.handle);
     this.wanted = true;
-    this.schedule();
+    this.arrivals.open();
     this.receiver?.start();
     return 0;
   }
@@ -92,6 +91,7 @@ export class Reader implements ReceiveSink, Endpoint {
   stop(): number {
     if (this.by === 'libuv') return this.native.readStop.call(this.handle);
     this.wanted = false;
+    this.arrivals.close();
     this.receiver?.stop();
     return 0;
   }
@@ -115,7 +115,7 @@ export class Reader implements ReceiveSink, Endpoint {
   changeToLibuv(): void {
     if (this.by === 'libuv' || !this.wanted) return;
     this.withdraw();
-    if (this.arrivals.length === 0) this.becomeLibuvs();
+    if (this.arrivals.waiting.length === 0) this.becomeLibuvs();
     else this.receiver?.start();
   }
 
@@ -129,7 +129,7 @@ export class Reader implements ReceiveSink, Endpoint {
     this.withdraw();
     const { socket } = this;
     const state = socket?._readableState;
-    for (const arrival of this.arrivals.splice(0)) {
+    for (const arrival of this.arrivals.waiting.splice(0)) {
       // libuv finds the end, and errors, for itself.
       if (!Buffer.isBuffer(arrival) || state === undefined) continue;
       this.bytesRead += arrival.length;
@@ -146,8 +146,8 @@ export class Reader implements ReceiveSink, Endpoint {
     this.isFixed = true;
     if (this.by === 'libuv') return;
     this.withdraw();
-    const hasData = this.arrivals.some(Buffer.isBuffer);
-    this.arrivals.length = 0;
+    const hasData = this.arrivals.waiting.some(Buffer.isBuffer);
+    this.arrivals.waiting.length = 0;
     this.by = 'libuv';
     this.reading.remove();
     // Who sends the handle to another process is about to take it away from its socket, and wants nothing read.
@@ -178,7 +178,8 @@ export class Reader implements ReceiveSink, Endpoint {
     const { receiver } = this;
     if (receiver === undefined) return;
     this.wanted = false;
-    this.arrivals.length = 0;
+    this.arrivals.close();
+    this.arrivals.waiting.length = 0;
     this.uring.sockets.remove(this);
     receiver.close(() => undefined);
     this.uring.sockets.settleNow(receiver);
@@ -202,7 +203,6 @@ export class Reader implements ReceiveSink, Endpoint {
     const data = chunk.copyAlone();
     chunk.release();
     this.arrivals.push(data);
-    this.schedule();
   }
 
   ended(error: Error | undefined): void {
@@ -217,7 +217,6 @@ export class Reader implements ReceiveSink, Endpoint {
       timers.setImmediate(() => {
         if (this.receiver === undefined || this.by === 'libuv') return;
         this.arrivals.push(error ?? END);
-        this.schedule();
       }),
     );
   }
@@ -226,25 +225,6 @@ export class Reader implements ReceiveSink, Endpoint {
     if (this.by === 'ring') deliver(() => this.context.runInAsyncScope(() => this.socket?.destroy(error)));
     this.isFixed = true;
   }
-
-  /** One event at a time, as ticks and promises run between two. */
-  private schedule(): void {
-    if (this.scheduled || !this.wanted || this.arrivals.length === 0) return;
-    this.scheduled = true;
-    deliver(this.next);
-  }
-
-  private readonly next = (): void => {
-    this.scheduled = false;
-    if (!this.wanted) return;
-    const arrival = this.arrivals.shift();
-    if (arrival === undefined) return;
-    try {
-      this.context.runInAsyncScope(this.hand, this, arrival);
-    } finally {
-      this.schedule();
-    }
-  };
 
   /** As Node's onStreamRead. */
   private hand(arrival: Arrival): void {

@@ -1,0 +1,58 @@
+/**
+ * What has come, and is told one by one: ticks and promises run between two, as with Node's own callbacks.
+ *
+ * @module
+ */
+
+import { deliver } from './deliver.js';
+
+/** A queue of events, which is told while it is open. */
+export class Arrivals<T> {
+  /** What was not told yet, the oldest first. */
+  readonly waiting: T[] = [];
+  private isOpen = false;
+  private isScheduled = false;
+
+  /**
+   * @param tell may throw; the others are told all the same.
+   * @param emptied called when everything has been told.
+   */
+  constructor(
+    private readonly tell: (event: T) => void,
+    private readonly emptied: () => void = () => undefined,
+  ) {}
+
+  push(event: T): void {
+    this.waiting.push(event);
+    this.schedule();
+  }
+
+  /** Somebody wants to be told. Idempotent. */
+  open(): void {
+    this.isOpen = true;
+    this.schedule();
+  }
+
+  /** Nobody does, for now. Idempotent. */
+  close(): void {
+    this.isOpen = false;
+  }
+
+  private schedule(): void {
+    if (this.isScheduled || !this.isOpen || this.waiting.length === 0) return;
+    this.isScheduled = true;
+    deliver(this.next);
+  }
+
+  private readonly next = (): void => {
+    this.isScheduled = false;
+    const event = this.isOpen ? this.waiting.shift() : undefined;
+    if (event === undefined) return;
+    try {
+      this.tell(event);
+    } finally {
+      if (this.waiting.length > 0) this.schedule();
+      else this.emptied();
+    }
+  };
+}
