@@ -19,13 +19,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "load.h"
 
 #define BUCKETS 100000
 
@@ -44,17 +43,6 @@ static size_t answer;
 static struct sockaddr_in target;
 static unsigned histogram[BUCKETS];
 static unsigned long long trips;
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec + t.tv_nsec * 1e-9;
-}
-
-static void die(const char *what) {
-  perror(what);
-  exit(1);
-}
 
 /* Blocks where the server does not take it: as long as the answer does not come before the whole request is there. */
 static void say(struct connection *c, double start) {
