@@ -47,7 +47,7 @@ import {
 import { Completion } from './completion.js';
 import { NoSpaceError } from './errors.js';
 import { Holds } from './holds.js';
-import { SlotTable, Stat, tokenOf } from './slots.js';
+import { OperationTable, Stat, tokenOf } from './operation-table.js';
 
 /** How to make a context. */
 export interface URingContextOptions {
@@ -70,7 +70,7 @@ export interface URingContextOptions {
 export interface URingContextHandle {
   readonly signature: typeof HANDLE_SIGNATURE;
   readonly ring: RingHandle;
-  readonly slots: number;
+  readonly operations: number;
 }
 
 /** What a context has done so far, on all threads. */
@@ -89,14 +89,16 @@ const OPTION_NAMES = ['restrictions', 'cqEntries', 'memory', 'arenaSize', 'sysca
 
 const IOVEC_SIZE = 16;
 
+const TWO_32 = 0x1_0000_0000;
+
 /** How long closing waits for the end of this thread's own operations on a ring that others go on with. */
 const CANCEL_LIMIT_MS = 1000;
 
 /** A blocked thread comes back this often, so that it can be terminated: V8 looks for that between calls only. */
 const SLICE_MS = 250;
 
-/** No operation has this token: slots end far below it. */
-const NOBODY = 0xffff_ffff_ffff_fffen;
+/** No operation has this user data: ids end far below it. */
+const NO_OPERATION = 0xffff_ffff_ffff_fffen;
 
 /**
  * A thread-safe context for io_uring, after the type of the same name in ChromeOS' crosvm.
@@ -122,7 +124,7 @@ const NOBODY = 0xffff_ffff_ffff_fffen;
  */
 export class URingContext {
   private readonly ring: Ring;
-  private readonly slots: SlotTable;
+  private readonly operations: OperationTable;
   private readonly holds: Holds;
   private shared: boolean;
 
@@ -132,13 +134,13 @@ export class URingContext {
    */
   constructor(entries: number, options?: URingContextOptions);
   /** @internal */
-  constructor(entries: number, options: URingContextOptions, attached: { ring: Ring; slots: number });
-  constructor(entries: number, options: URingContextOptions = {}, attached?: { ring: Ring; slots: number }) {
+  constructor(entries: number, options: URingContextOptions, attached: { ring: Ring; operations: number });
+  constructor(entries: number, options: URingContextOptions = {}, attached?: { ring: Ring; operations: number }) {
     checkOptions(options, OPTION_NAMES);
     const { restrictions, ...ringOptions } = options;
     this.ring = attached?.ring ?? openRing(entries, ringOptions, restrictions);
-    this.slots = new SlotTable(this.ring.arena, attached?.slots);
-    this.holds = new Holds(this.slots);
+    this.operations = new OperationTable(this.ring.arena, attached?.operations);
+    this.holds = new Holds(this.operations);
     this.ring.holdUntilRest(this.holds);
     this.shared = attached !== undefined;
   }
@@ -153,7 +155,7 @@ export class URingContext {
       throw invalidArgType('handle', 'a handle made by context.share()', handle);
     }
     const ring = Ring.attach(handle.ring, options);
-    return new URingContext(ring.sq.entries, {}, { ring, slots: handle.slots });
+    return new URingContext(ring.sq.entries, {}, { ring, operations: handle.operations });
   }
 
   /** The ring's fd: readable for poll(2) and epoll(7) when there are completions. */
@@ -164,9 +166,9 @@ export class URingContext {
   /** What all threads together have done so far. */
   get stats(): URingStats {
     return {
-      totalEnterCalls: this.slots.stat(Stat.ENTER_CALLS),
-      totalOps: this.slots.stat(Stat.OPS),
-      totalComplete: this.slots.stat(Stat.COMPLETE),
+      totalEnterCalls: this.operations.stat(Stat.ENTER_CALLS),
+      totalOps: this.operations.stat(Stat.OPS),
+      totalComplete: this.operations.stat(Stat.COMPLETE),
     };
   }
 
@@ -314,7 +316,7 @@ export class URingContext {
   share(): URingContextHandle {
     this.checkOpen();
     this.shared = true;
-    return { signature: HANDLE_SIGNATURE, ring: this.ring.share(), slots: this.slots.header };
+    return { signature: HANDLE_SIGNATURE, ring: this.ring.share(), operations: this.operations.header };
   }
 
   /**
@@ -323,16 +325,16 @@ export class URingContext {
    */
   close(): void {
     if (this.ring.closed) return;
-    const { ring, slots } = this;
+    const { ring, operations } = this;
     if (this.shared) this.cancelOwn();
     // What the kernel has not taken is dropped with the queue.
     const untaken = ring.exclusive(() => ring.sq.ready);
     ring.closeWith({
       completed: (cqe) => {
-        const slot = slots.slotOf(Number(cqe.userData64 & 0xffff_ffffn), Number(cqe.userData64 >> 32n));
-        if (slot >= 0 && !cqe.more) slots.free(slot);
+        const id = cqe.tokenLow;
+        if (!cqe.more && operations.has(id, cqe.tokenHigh)) operations.free(id);
       },
-      idle: () => slots.inUse <= untaken,
+      idle: () => operations.inUse <= untaken,
     });
   }
 
@@ -360,10 +362,10 @@ export class URingContext {
         arena.writeUint64(iovecs + index * IOVEC_SIZE, this.addressOf(buffer));
         arena.writeUint64(iovecs + index * IOVEC_SIZE + 8, buffer.byteLength);
       });
-      this.add(opcode, userData, copy, (sqe, slot) => {
+      this.add(opcode, userData, copy, (sqe, id) => {
         const prepare = opcode === Opcode.READV ? prepReadv : prepWritev;
         prepare(sqe, fd, arena.address(iovecs), copy.length, offset ?? -1);
-        this.slots.attachIovecs(slot, iovecs, size);
+        this.operations.attachIovecs(id, iovecs, size);
       });
     } catch (error) {
       arena.free(iovecs, size);
@@ -376,27 +378,27 @@ export class URingContext {
     opcode: number,
     userData: number | bigint,
     buffers: readonly ArrayBufferView[] | undefined,
-    prepare: (sqe: Sqe, slot: number) => void,
+    prepare: (sqe: Sqe, id: number) => void,
   ): void {
     checkUint64('userData', userData);
     this.checkOpen();
-    const { ring, slots } = this;
+    const { ring, operations } = this;
     const [low, high] = split(userData);
     ring.lock.acquire();
     try {
       const sqe = ring.sq.next();
       if (sqe === null) throw new NoSpaceError();
-      const slot = slots.take(low, high, opcode);
+      const id = operations.take(low, high, opcode);
       try {
-        prepare(sqe, slot);
+        prepare(sqe, id);
       } catch (error) {
-        slots.abandon(slot);
+        operations.abandon(id);
         throw error;
       }
-      sqe.setUserData(slots.token(slot));
-      if (buffers) this.holds.keep(slot, buffers);
-      // Only now does the operation exist. A thread that ends before this has lost a slot, and changed nothing else.
-      slots.commit();
+      sqe.setToken(id, operations.generation(id));
+      if (buffers) this.holds.keep(id, buffers);
+      // Only now does the operation exist. A thread that ends before this has lost a record, and changed nothing else.
+      operations.commit();
       ring.sq.commit();
     } finally {
       ring.lock.release();
@@ -405,8 +407,8 @@ export class URingContext {
 
   private findToken(userData: number | bigint, opcode: number | undefined): bigint {
     const [low, high] = split(userData);
-    const slot = this.slots.find(low, high, opcode);
-    return slot < 0 ? NOBODY : this.slots.token(slot);
+    const id = this.operations.find(low, high, opcode);
+    return id < 0 ? NO_OPERATION : tokenOf(id, this.operations.generation(id));
   }
 
   private addressOf(buffer: ArrayBufferView): number {
@@ -429,21 +431,21 @@ export class URingContext {
 
   private enter(toSubmit: number, minComplete: number, flags: number, timeoutMs?: number): number {
     const result = this.ring.enter(toSubmit, minComplete, flags, timeoutMs);
-    this.slots.count(Stat.ENTER_CALLS, 1);
-    if (result > 0) this.slots.count(Stat.OPS, result);
+    this.operations.count(Stat.ENTER_CALLS, 1);
+    if (result > 0) this.operations.count(Stat.OPS, result);
     return result;
   }
 
   /** Submits, and waits until a completion is in the queue or the time is over. */
   private block(deadline: number | undefined): void {
-    const { ring, slots } = this;
+    const { ring, operations } = this;
     for (;;) {
       if (ring.cq.ready > 0) {
         this.submit();
         return;
       }
       const pending = this.publish();
-      if (slots.inUse === 0 && !this.shared) {
+      if (operations.inUse === 0 && !this.shared) {
         throw invalidState('wait() would never end: nothing is in flight, and the context is not shared');
       }
       const left = Math.min(deadline === undefined ? SLICE_MS : deadline - timers.now(), SLICE_MS);
@@ -492,21 +494,21 @@ export class URingContext {
   }
 
   private popQueued(): Completion | undefined {
-    const { ring, slots } = this;
+    const { ring, operations } = this;
     ring.lock.acquire();
     try {
       const cqe = ring.cq.peek();
       if (cqe === null) return undefined;
-      const token = cqe.userData64;
-      const slot = slots.slotOf(Number(token & 0xffff_ffffn), Number(token >> 32n));
-      // A thread that ended between freeing the slot and advancing the queue has had this one already.
-      const completion = slot < 0 ? undefined : new Completion(slots.userData(slot), cqe.res, cqe.flags, slots.opcode(slot));
-      if (slot >= 0 && !cqe.more) {
-        slots.free(slot);
-        this.holds.release(slot);
+      const id = cqe.tokenLow;
+      // A thread that ended between freeing the record and advancing the queue has had this one already.
+      const isLive = operations.has(id, cqe.tokenHigh);
+      const completion = isLive ? new Completion(operations.userData(id), cqe.res, cqe.flags, operations.opcode(id)) : undefined;
+      if (isLive && !cqe.more) {
+        operations.free(id);
+        this.holds.release(id);
       }
       ring.cq.advance(1);
-      if (completion) slots.count(Stat.COMPLETE, 1);
+      if (completion) operations.count(Stat.COMPLETE, 1);
       return completion;
     } finally {
       ring.lock.release();
@@ -518,11 +520,11 @@ export class URingContext {
   /** Cancels what this thread has buffers in, so that they can be released, and waits for it. */
   private cancelOwn(): void {
     const deadline = timers.now() + CANCEL_LIMIT_MS;
-    for (const [slot, generation] of this.holds.held) {
+    for (const [id, generation] of this.holds.held) {
       const left = Math.ceil(deadline - timers.now());
       if (left <= 0) return;
       try {
-        this.ring.cancelSync({ userData: tokenOf(slot, generation), timeoutMs: left });
+        this.ring.cancelSync({ userData: tokenOf(id, generation), timeoutMs: left });
       } catch (error) {
         // Over already (another thread has seen it), never submitted, or not to be stopped: the buffers are held until its end is seen.
         if (!(error instanceof UringError)) throw error;
@@ -560,8 +562,8 @@ function openRing(entries: number, options: Omit<RingOptions, 'entries'>, restri
 
 /** A u64 as two words. */
 function split(value: number | bigint): [low: number, high: number] {
-  const wide = BigInt(value);
-  return [Number(BigInt.asIntN(32, wide)), Number(BigInt.asIntN(32, wide >> 32n))];
+  if (typeof value === 'number') return [value | 0, (value / TWO_32) | 0];
+  return [Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))];
 }
 
 function collect(buffers: Iterable<ArrayBufferView>): ArrayBufferView[] {

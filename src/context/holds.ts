@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SlotTable } from './slots.js';
+import type { OperationTable } from './operation-table.js';
 
 interface Hold {
   readonly generation: number;
@@ -15,36 +15,36 @@ const FIRST_SWEEP = 256;
 
 /** What one thread holds. */
 export class Holds {
-  private readonly bySlot = new Map<number, Hold>();
+  private readonly byId = new Map<number, Hold>();
   private sweepAt = FIRST_SWEEP;
 
-  constructor(private readonly slots: SlotTable) {}
+  constructor(private readonly operations: OperationTable) {}
 
-  /** Keeps buffers for a slot's present operation. */
-  keep(slot: number, buffers: readonly ArrayBufferView[]): void {
-    if (this.bySlot.size >= this.sweepAt) {
+  /** Keeps buffers for a record's present operation. */
+  keep(id: number, buffers: readonly ArrayBufferView[]): void {
+    if (this.byId.size >= this.sweepAt) {
       this.sweep();
       // Twice what is really in flight, so that sweeping stays cheap for each operation.
-      this.sweepAt = Math.max(FIRST_SWEEP, 2 * this.bySlot.size);
+      this.sweepAt = Math.max(FIRST_SWEEP, 2 * this.byId.size);
     }
-    this.bySlot.set(slot, { generation: this.slots.generation(slot), buffers });
+    this.byId.set(id, { generation: this.operations.generation(id), buffers });
   }
 
   /** This thread has seen the end of the operation itself. */
-  release(slot: number): void {
-    this.bySlot.delete(slot);
+  release(id: number): void {
+    this.byId.delete(id);
   }
 
   /** Lets go of what other threads have seen the end of. */
   sweep(): void {
-    for (const [slot, hold] of this.bySlot) {
-      if (this.slots.generation(slot) !== hold.generation) this.bySlot.delete(slot);
+    for (const [id, hold] of this.byId) {
+      if (this.operations.generation(id) !== hold.generation) this.byId.delete(id);
     }
   }
 
-  /** Slots and generations of the operations that are, for all this thread knows, in flight. */
-  get held(): [slot: number, generation: number][] {
+  /** Ids and generations of the operations that are, for all this thread knows, in flight. */
+  get held(): [id: number, generation: number][] {
     this.sweep();
-    return [...this.bySlot].map(([slot, { generation }]) => [slot, generation]);
+    return [...this.byId].map(([id, { generation }]) => [id, generation]);
   }
 }

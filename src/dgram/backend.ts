@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Backend, type Configuration, type Uring } from '../engine/index.js';
+import type { Configuration, Uring } from '../engine/index.js';
+import { Backend } from '../engine/internal.js';
 
 export type { Configuration };
 

@@ -5,7 +5,7 @@
  */
 
 import { isIP } from 'node:net';
-import { encodeAddress } from '../engine/index.js';
+import { encodeAddress } from '../engine/internal.js';
 
 /** How many receivers a socket remembers; then it begins anew. */
 const MOST_RECEIVERS = 1024;

@@ -8,7 +8,8 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
-import { Arrivals, type DatagramReceiver, type DatagramSink, type Endpoint, type Message, type Uring } from '../engine/index.js';
+import type { Message, Uring } from '../engine/index.js';
+import { Arrivals, type DatagramReceiver, type DatagramSink, type Endpoint } from '../engine/internal.js';
 import { timers } from '../timers.js';
 import type { OnMessage, Sender, UdpHandle } from './natives.js';
 import { policy } from './policy.js';

@@ -8,7 +8,8 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
-import type { DatagramSender, SentSink, Uring } from '../engine/index.js';
+import type { Uring } from '../engine/index.js';
+import type { DatagramSender, SentSink } from '../engine/internal.js';
 import { timers } from '../timers.js';
 import type { SendRequest, UdpHandle } from './natives.js';
 import { policy } from './policy.js';

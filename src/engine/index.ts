@@ -1,33 +1,24 @@
+/**
+ * The engine, as users see it: `uring` exports this file as it is. What only the library itself uses is in `internal.ts`.
+ *
+ * @module
+ */
+
 export type { OpcodeName } from '../ring/index.js';
-export { Arrivals } from './arrivals.js';
-export { Backend, type Configuration } from './backend.js';
-export type { BatchOptions } from './batch.js';
-export type { BufferPool, PooledBuffer } from './buffers.js';
-export type { Chunk } from './chunk.js';
-export { deliver } from './deliver.js';
+export type { Configuration } from './backend.js';
 export { AbortError } from './errors.js';
-export { CHAIN_SIZE, type FileChain, type FileChains, type ReadSink } from './file-chains.js';
-export type { LinkOptions, LinkResult, LinkResults } from './link.js';
-export type { Message } from './message.js';
-export type { MultishotIterator } from './multishot.js';
-export type { OperationEvent, UringCounters } from './observe.js';
-export { type DirectFile, type File, Operation, type RunOptions } from './operation.js';
-export type * from './operations/index.js';
-export * as op from './operations/index.js';
-export { decodeAddress, encodeAddress, SOCKADDR_SIZE } from './operations/socket-address.js';
+export type { BufferPool, PooledBuffer } from './memory/buffers.js';
+export type { Chunk } from './memory/chunk.js';
+export type { Memory } from './memory/lease.js';
+export type { Message } from './memory/message.js';
+export type { BatchOptions } from './operations/batch.js';
+export type { LinkOptions, LinkResult, LinkResults } from './operations/link.js';
+export type { MultishotIterator } from './operations/multishot.js';
+export type * from './operations/op/index.js';
+export * as op from './operations/op/index.js';
+export { type DirectFile, type File, Operation, type RunOptions } from './operations/operation.js';
+export type { IntervalOptions, IteratorOptions, ReadManyOptions } from './operations/streams.js';
 export type { UringOptions } from './options.js';
-export { checkNetAccess } from './permission.js';
-export type { Block } from './pool.js';
-export type { Ranges } from './ranges.js';
-export type { Memory } from './scope.js';
-export type { FileSlot, FileSlots } from './slots.js';
-export type { DatagramReceiver, DatagramSink } from './sockets/datagram-receiver.js';
-export type { DatagramSender, SentSink } from './sockets/datagram-sender.js';
-export type { Endpoint, Sockets } from './sockets/index.js';
-export type { Receiver, ReceiveSink } from './sockets/receiver.js';
-export { MOST_DESCRIPTORS } from './sockets/rights.js';
-export type { Sendable, Sender } from './sockets/sender.js';
-export type { IntervalOptions, IteratorOptions, ReadManyOptions } from './streams.js';
-export type { Transfers } from './transfer.js';
-export { fileInSlot, type TransferFile } from './transfer-file.js';
+export type { OperationEvent, UringCounters } from './queue/observer.js';
+export type { FileSlot, FileSlots } from './transfers/file-slots.js';
 export { type InFlight, type OperationMethods, Uring } from './uring.js';

@@ -7,7 +7,7 @@
 import { MAX_CQ_ENTRIES, MAX_ENTRIES } from '../ring/index.js';
 import { type DoorbellKind, linuxSyscalls, type Syscalls } from '../syscalls/index.js';
 import { checkInteger, checkName, checkOptions, invalidArgType } from '../validate.js';
-import type { CoreOptions } from './core.js';
+import type { CoreOptions } from './queue/open-ring.js';
 
 /** How to open an engine. */
 export interface UringOptions {

@@ -10,24 +10,18 @@ import { Opcode, type OpcodeName, type OpcodeProbe } from '../ring/index.js';
 import type { DoorbellKind } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { invalidArgType, invalidState } from '../validate.js';
-import { type BatchOptions, runBatch } from './batch.js';
-import { BufferPool } from './buffers.js';
-import type { Chunk } from './chunk.js';
-import { Core } from './core.js';
 import { AbortError } from './errors.js';
-import { FileChains } from './file-chains.js';
-import { type LinkOptions, type LinkResults, runLink } from './link.js';
-import type { Message } from './message.js';
-import type { MultishotIterator } from './multishot.js';
-import { nameOf, type UringCounters } from './observe.js';
-import { type Engine, type File, Operation, runOperation } from './operation.js';
-import * as op from './operations/index.js';
-import { checkUringOptions, type UringOptions } from './options.js';
-import { FileSlots } from './slots.js';
-import { Sockets } from './sockets/index.js';
+import type { BufferPool } from './memory/buffers.js';
+import type { Chunk } from './memory/chunk.js';
+import { KernelMemory } from './memory/kernel-memory.js';
+import type { Message } from './memory/message.js';
+import { type BatchOptions, runBatch } from './operations/batch.js';
+import { type LinkOptions, type LinkResults, runLink } from './operations/link.js';
+import type { MultishotIterator } from './operations/multishot.js';
+import * as op from './operations/op/index.js';
+import { type Engine, type File, Operation, runOperation } from './operations/operation.js';
 import {
   acceptMany,
-  GroupIds,
   type IntervalOptions,
   type IteratorOptions,
   interval,
@@ -36,8 +30,14 @@ import {
   readMany,
   recvMany,
   recvmsgMany,
-} from './streams.js';
-import { Transfers } from './transfer.js';
+} from './operations/streams.js';
+import { checkUringOptions, type UringOptions } from './options.js';
+import { Core } from './queue/core.js';
+import { nameOf, type UringCounters } from './queue/observer.js';
+import { Sockets } from './sockets/index.js';
+import { FileChains } from './transfers/file-chains.js';
+import { FileSlots } from './transfers/file-slots.js';
+import { Transfers } from './transfers/transfer.js';
 
 /** An operation in flight, as {@link Uring.inspect} shows it. */
 export interface InFlight {
@@ -107,13 +107,13 @@ export class Uring {
   private constructor(options: UringOptions) {
     const checked = checkUringOptions(options);
     const core = new Core(checked);
-    this.buffers = new BufferPool(core);
-    this.files = new FileSlots(core);
-    this.transfers = new Transfers(core, this.buffers);
+    const memory = new KernelMemory(core.ring, checked.syscalls);
+    this.buffers = memory.buffers;
+    this.files = new FileSlots(core.ring);
+    this.transfers = new Transfers(core, memory);
     this.engine = {
       core,
-      buffers: this.buffers,
-      groups: new GroupIds(),
+      memory,
       iterators: new Set(),
       recordsCallSites: checked.callSites,
     };
@@ -161,7 +161,7 @@ export class Uring {
 
   /** How completions wake the event loop. */
   get eventLoop(): DoorbellKind {
-    return this.engine.core.eventLoop;
+    return this.engine.core.waker.doorbell.kind;
   }
 
   /**
@@ -278,18 +278,18 @@ export class Uring {
   /** Accepts connections: an iterator over descriptors. Multishot since 5.19. */
   acceptMany(file: File, options?: IteratorOptions): MultishotIterator<number> {
     this.checkOpen();
-    return acceptMany(this.engine, file, (fd) => this.engine.core.closeDescriptor(fd), options);
+    return acceptMany(this.engine, file, (fd) => this.engine.core.syscalls.close(fd), options);
   }
 
   /** Whether pending operations keep the process alive: they do, until {@link unref}. */
   ref(): this {
-    this.engine.core.keepAlive(true);
+    this.engine.core.waker.keepAlive(true);
     return this;
   }
 
   /** Lets the process end although operations are pending. */
   unref(): this {
-    this.engine.core.keepAlive(false);
+    this.engine.core.waker.keepAlive(false);
     return this;
   }
 
@@ -306,17 +306,17 @@ export class Uring {
 
   /** lseek(2), at once. @internal */
   seek(fd: number, offset: number, whence: number): number {
-    return this.engine.core.seek(fd, offset, whence);
+    return this.engine.core.syscalls.seek(fd, offset, whence);
   }
 
   /** fcntl(2) F_DUPFD_CLOEXEC. @returns a second descriptor, or `-errno`. @internal */
   duplicateDescriptor(fd: number): number {
-    return this.engine.core.duplicateDescriptor(fd);
+    return this.engine.core.syscalls.duplicate(fd);
   }
 
   /** close(2), at once, of a descriptor that the ring has made. @internal */
   closeDescriptor(fd: number): void {
-    this.engine.core.closeDescriptor(fd);
+    this.engine.core.syscalls.close(fd);
   }
 
   /**
@@ -340,14 +340,14 @@ export class Uring {
 
   /** Has a descriptor closed when this thread ends. @returns takes that back. @internal */
   closeAtThreadEnd(fd: number): () => void {
-    return this.engine.core.closeAtThreadEnd(fd);
+    return this.engine.core.syscalls.closeAtThreadEnd(fd);
   }
 
   /** What is in flight, the oldest first. */
   inspect(): InFlight[] {
     const now = timers.now();
     const all: InFlight[] = [];
-    this.engine.core.visit((_slot, request, opcode, fd, since) => {
+    this.engine.core.operations.visit((_id, request, opcode, fd, since) => {
       const age = since === 0 ? 0 : now - since;
       all.push({ operation: nameOf(opcode), fd, age, callSite: request.callSite });
     });

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { permissionModelIsOn } from '../engine/permission.js';
+import { permissionModelIsOn } from '../engine/internal.js';
 import { type CachedCalls, type Description, linuxCachedCalls } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { Mounts } from './mounts.js';

@@ -13,7 +13,8 @@
 
 import type { Stats } from 'node:fs';
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
-import { AbortError, op, type Ranges } from '../engine/index.js';
+import { AbortError, op } from '../engine/index.js';
+import type { Ranges } from '../engine/internal.js';
 import { Errno, linuxSyscalls } from '../syscalls/index.js';
 import { checkInteger } from '../validate.js';
 import { plainFileOptions } from './arguments.js';

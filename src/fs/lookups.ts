@@ -8,7 +8,7 @@
  */
 
 import type { BigIntStats, PathLike, Stats } from 'node:fs';
-import { reject, type Settle } from '../engine/errors.js';
+import { reject, type Settle } from '../engine/internal.js';
 import { Errno, withoutFrames } from '../syscalls/index.js';
 import { hasOnly, pathText, plainPath } from './arguments.js';
 import { type Cached, cached, hasTime, whenThereIsTime } from './cached.js';

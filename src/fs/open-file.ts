@@ -8,7 +8,7 @@
  */
 
 import { promisify } from 'node:util';
-import type { TransferFile } from '../engine/index.js';
+import type { TransferFile } from '../engine/internal.js';
 import { ring } from './backend.js';
 import { cached, describe, hasAttributesInMemory } from './cached.js';
 import { systemError } from './errors.js';

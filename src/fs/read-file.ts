@@ -10,7 +10,8 @@
 import { constants, type PathLike, type Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { isMainThread } from 'node:worker_threads';
-import { type Block, CHAIN_SIZE, fileInSlot, op, type Path, type ReadSink, type Uring } from '../engine/index.js';
+import { op, type Path, type Uring } from '../engine/index.js';
+import { type Block, CHAIN_SIZE, fileInSlot, type ReadSink } from '../engine/internal.js';
 import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
 import { ringForChains } from './backend.js';

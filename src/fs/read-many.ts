@@ -5,7 +5,7 @@
  */
 
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
-import type { Ranges } from '../engine/index.js';
+import type { Ranges } from '../engine/internal.js';
 import { checkInteger, checkOptions, invalidArgType, invalidArgValue, outOfRange } from '../validate.js';
 
 /** A part of a file. */

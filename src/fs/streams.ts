@@ -9,7 +9,8 @@
 
 import type { OpenMode, PathLike, ReadStream, WriteStream } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
-import { deliver, op, type Uring } from '../engine/index.js';
+import { op, type Uring } from '../engine/index.js';
+import { deliver } from '../engine/internal.js';
 import { linuxSyscalls } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { ring, ringOrNone } from './backend.js';

@@ -9,7 +9,8 @@
 
 import { constants, type PathLike } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import type { FileChain, Path, Uring } from '../engine/index.js';
+import type { Path, Uring } from '../engine/index.js';
+import type { FileChain } from '../engine/internal.js';
 import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
 import { ringForChains } from './backend.js';

@@ -15,7 +15,8 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import type net from 'node:net';
-import { Arrivals, type Chunk, deliver, type Endpoint, type Receiver, type ReceiveSink, type Uring } from '../engine/index.js';
+import type { Chunk, Uring } from '../engine/index.js';
+import { Arrivals, deliver, type Endpoint, type Receiver, type ReceiveSink } from '../engine/internal.js';
 import { STREAM_OPTIONS } from '../sockets/socket-options.js';
 import { Errno, type UringError } from '../syscalls/index.js';
 import { timers } from '../timers.js';

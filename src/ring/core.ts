@@ -15,23 +15,12 @@ import { USE_REGISTERED_RING } from './abi/register.js';
 import { Feature, SetupFlag } from './abi/setup.js';
 import { type Arena, ArenaState, ArenaWord } from './arena.js';
 import { CompletionQueue } from './completion-queue.js';
-import type { Cqe } from './cqe.js';
 import type { RingLayout } from './layout.js';
 import { freeQueues, type RingMemory } from './memory.js';
 import { closeRing, unregisterRingFd } from './setup.js';
-import { type DrainResult, drain } from './shutdown.js';
+import { type Accounting, type DrainResult, type DrainTarget, drain } from './shutdown.js';
 import { SubmissionQueue } from './submission-queue.js';
 import { ThreadTable } from './threads.js';
-
-/** How a close is told what is in flight, by those who know it exactly. */
-export interface Accounting {
-  /** Called with each completion that is still delivered. */
-  completed(cqe: Cqe): void;
-  /** Whether nothing is in flight any more. */
-  idle(): boolean;
-  /** How long closing waits for that, blocking the thread; default 5 s. At least once round. */
-  readonly patienceMs?: number | undefined;
-}
 
 /** Arguments of `enter` and of cancelling, allocated beforehand: waiting and closing must not fail because the arena is full. */
 const Arguments = {
@@ -51,7 +40,7 @@ const PARK_MS = 60_000;
 const LINGER_MS = 1000;
 
 /** One thread's side of a ring. */
-export class RingCore {
+export class RingCore implements DrainTarget {
   /** For enter: the fd, or the registered index. */
   enterFd: number;
   /** For enter: REGISTERED_RING, if `enterFd` is an index. */

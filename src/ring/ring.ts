@@ -38,7 +38,7 @@ import { Feature, type FeatureName, SetupFlag, type SetupFlagName } from './abi/
 import { SQE_SIZE, SQE_WORDS, SqeWord } from './abi/sqe.js';
 import { Arena, ArenaWord } from './arena.js';
 import type { CompletionQueue } from './completion-queue.js';
-import { type Accounting, RingCore } from './core.js';
+import { RingCore } from './core.js';
 import type { Cqe } from './cqe.js';
 import type { RingLayout } from './layout.js';
 import { SharedLock } from './lock.js';
@@ -53,6 +53,7 @@ import { Settings } from './register/settings.js';
 import { Workers } from './register/workers.js';
 import { ZeroCopy } from './register/zero-copy.js';
 import { openRing } from './setup.js';
+import type { Accounting } from './shutdown.js';
 import { Sqe } from './sqe.js';
 import type { SubmissionQueue } from './submission-queue.js';
 import { ThreadTable } from './threads.js';

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { Errno } from '../syscalls/index.js';
+import { Errno, type Syscalls } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { EnterFlag } from './abi/enter.js';
 import { CancelFlag } from './abi/op-flags.js';
@@ -17,7 +17,36 @@ import { Opcode } from './abi/opcodes.js';
 import { RegisterOp, SyncCancel } from './abi/register.js';
 import { Feature, SetupFlag } from './abi/setup.js';
 import { SqeFlag } from './abi/sqe.js';
-import type { Accounting, RingCore } from './core.js';
+import type { Arena } from './arena.js';
+import type { CompletionQueue } from './completion-queue.js';
+import type { Cqe } from './cqe.js';
+import type { RingLayout } from './layout.js';
+import type { SubmissionQueue } from './submission-queue.js';
+
+/** How a close is told what is in flight, by those who know it exactly. */
+export interface Accounting {
+  /** Called with each completion that is still delivered. */
+  completed(cqe: Cqe): void;
+  /** Whether nothing is in flight any more. */
+  idle(): boolean;
+  /** How long closing waits for that, blocking the thread; default 5 s. At least once round. */
+  readonly patienceMs?: number | undefined;
+}
+
+/** What of a ring can be brought to rest. */
+export interface DrainTarget {
+  readonly syscalls: Syscalls;
+  readonly arena: Arena;
+  readonly layout: RingLayout;
+  readonly sq: SubmissionQueue;
+  readonly cq: CompletionQueue;
+  readonly registerFd: number;
+  readonly registerFlag: number;
+  /** The offset of a block for SYNC_CANCEL's argument. */
+  readonly cancelArgument: number;
+  enter(toSubmit: number, minComplete: number, flags: number, timeoutMs?: number): number;
+  pendingFlags(): number;
+}
 
 /** How long a close waits for operations that do not end (a disk or a network mount that hangs). */
 const DRAIN_LIMIT_MS = 5000;
@@ -52,7 +81,7 @@ const MARKER = 0xffff_ffff_dead_0fffn;
 export type DrainResult = 'rest' | 'quiet' | 'busy';
 
 /** Cancels and waits. Blocks for 5 s at most, or as long as the accounts' owner has patience. */
-export function drain(core: RingCore, accounting?: Accounting): DrainResult {
+export function drain(core: DrainTarget, accounting?: Accounting): DrainResult {
   const marker = accounting ? undefined : new DrainMarker(core);
   const proof = accounting ?? (marker as DrainMarker);
   const deadline = timers.now() + (accounting?.patienceMs ?? DRAIN_LIMIT_MS);
@@ -86,9 +115,9 @@ class DrainMarker implements Accounting {
   private alone = false;
   private seen = false;
 
-  constructor(private readonly core: RingCore) {}
+  constructor(private readonly core: DrainTarget) {}
 
-  completed(cqe: { readonly userData64: bigint; readonly res: number }): void {
+  completed(cqe: Cqe): void {
     if (cqe.userData64 !== MARKER) return;
     if (cqe.res === 0 || (cqe.res === -Errno.ECANCELED && this.alone)) this.seen = true;
     else if (cqe.res === -Errno.ECANCELED) this.placed = false;
@@ -118,7 +147,7 @@ class DrainMarker implements Accounting {
  * IORING_REGISTER_SYNC_CANCEL of everything (6.0). Its answer says little: 0 can mean that an operation is running and cannot
  * be interrupted. Older kernels are left to complete by themselves.
  */
-function cancelAll(core: RingCore): void {
+function cancelAll(core: DrainTarget): void {
   const { arena, syscalls, cancelArgument: at } = core;
   arena.bytes.fill(0, at, at + SyncCancel.SIZE);
   arena.data.setInt32(at + SyncCancel.FD, -1, true);

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { Chunk } from '../engine/chunk.js';
-import { pendingPromise, reject, type Settle, settleOfLast } from '../engine/errors.js';
-import { AbortError, MOST_DESCRIPTORS, type Sendable, type Uring } from '../engine/index.js';
+import { AbortError, type Uring } from '../engine/index.js';
+import { Chunk, MOST_DESCRIPTORS, pendingPromise, reject, type Sendable, type Settle, settleOfLast } from '../engine/internal.js';
 import { checkFd, checkInteger, invalidArgType, invalidArgValue, invalidState, isDetached } from '../validate.js';
 import { checkFile, type FileRange, type OpenedFile, sendFile } from './send-file.js';
 import type { SocketAddress } from './socket.js';

@@ -5,8 +5,8 @@
  */
 
 import { isIP } from 'node:net';
-import { Chunk } from '../engine/chunk.js';
 import { AbortError, type Message, type MultishotIterator, op, type ReadManyOptions, Uring } from '../engine/index.js';
+import { Chunk } from '../engine/internal.js';
 import { UringError } from '../syscalls/index.js';
 import { checkFunction, checkInteger, checkOptions, invalidArgType, invalidArgValue, invalidState } from '../validate.js';
 import { checkWritable, type Writable } from './connection.js';

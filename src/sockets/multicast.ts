@@ -4,7 +4,7 @@
  * @module
  */
 
-import { encodeAddress } from '../engine/index.js';
+import { encodeAddress } from '../engine/internal.js';
 import { type SocketCalls, UringError } from '../syscalls/index.js';
 import { checkCString, checkInteger, checkOptions, invalidArgValue } from '../validate.js';
 import { type InternetAddress, literal } from './resolve.js';

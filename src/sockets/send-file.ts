@@ -7,7 +7,8 @@
  * @module
  */
 
-import type { Sender, Uring } from '../engine/index.js';
+import type { Uring } from '../engine/index.js';
+import type { Sender } from '../engine/internal.js';
 import { UringError } from '../syscalls/index.js';
 import { checkFd, checkInteger, checkOptions, invalidArgType, invalidState, outOfRange } from '../validate.js';
 

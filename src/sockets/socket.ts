@@ -4,15 +4,8 @@
  * @module
  */
 
-import {
-  checkNetAccess,
-  decodeAddress,
-  encodeAddress,
-  op,
-  SOCKADDR_SIZE,
-  type SocketAddress,
-  type Uring,
-} from '../engine/index.js';
+import { op, type SocketAddress, type Uring } from '../engine/index.js';
+import { checkNetAccess, decodeAddress, encodeAddress, SOCKADDR_SIZE } from '../engine/internal.js';
 import { type SocketCalls, UringError } from '../syscalls/index.js';
 
 export type { SocketAddress } from '../engine/index.js';

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Endpoint, Receiver, ReceiveSink, Sender, Uring } from '../engine/index.js';
+import type { Uring } from '../engine/index.js';
+import type { Endpoint, Receiver, ReceiveSink, Sender } from '../engine/internal.js';
 import { UringError } from '../syscalls/index.js';
 import { addressOf, closeSocket, type SocketAddress } from './socket.js';
 import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';

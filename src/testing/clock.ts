@@ -5,48 +5,35 @@
  */
 
 import { timers } from '../timers.js';
+import { Heap } from './heap.js';
 
 /** A timer that has been set; `cancel` takes it back. */
 export interface Timer {
   cancel(): void;
 }
 
-interface Entry {
-  readonly at: number;
-  readonly order: number;
-  readonly fire: () => void;
-}
-
 /** A clock that moves when it is told to. */
 export class VirtualClock {
   /** Nanoseconds since the start. */
   now = 0;
-  private entries: Entry[] = [];
-  private order = 0;
+  private readonly timers = new Heap<() => void>();
 
   /** Calls `fire` at a time, in nanoseconds; timers of the same time fire in the order they were set. */
   at(time: number, fire: () => void): Timer {
-    const entry = { at: Math.max(time, this.now), order: this.order++, fire };
-    this.entries.push(entry);
-    this.entries.sort((a, b) => a.at - b.at || a.order - b.order);
-    return {
-      cancel: () => {
-        this.entries = this.entries.filter((other) => other !== entry);
-      },
-    };
+    const entry = this.timers.add(Math.max(time, this.now), fire);
+    return { cancel: () => this.timers.remove(entry) };
   }
 
   /** When the next timer fires; `undefined` if there is none. */
   get next(): number | undefined {
-    return this.entries[0]?.at;
+    return this.timers.first?.key;
   }
 
   /** Moves time on, firing what is due on the way. */
   advanceTo(time: number): void {
-    for (let entry = this.entries[0]; entry !== undefined && entry.at <= time; entry = this.entries[0]) {
-      this.entries.shift();
-      this.now = entry.at;
-      entry.fire();
+    for (let next = this.next; next !== undefined && next <= time; next = this.next) {
+      this.now = next;
+      this.timers.take()?.();
     }
     this.now = Math.max(this.now, time);
   }

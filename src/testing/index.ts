@@ -5,8 +5,9 @@
  */
 
 export type { ChaosOptions } from './chaos.js';
-export { type FallibleCall, LINUX_6_1, SimulatedKernel, type SimulatedKernelOptions, type SubmittedOperation } from './kernel.js';
+export { SimulatedKernel } from './kernel.js';
 export { canExecute } from './operations/index.js';
+export { type FallibleCall, LINUX_6_1, type SimulatedKernelOptions, type SubmittedOperation } from './options.js';
 export { Ownership } from './ownership.js';
 export { Random } from './random.js';
 export { canRegister } from './registrations.js';

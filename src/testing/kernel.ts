@@ -19,23 +19,17 @@
  * @module
  */
 
-import {
-  EnterFlag,
-  Feature,
-  GeteventsArg,
-  MmapOffset,
-  Opcode,
-  RegisterOp,
-  RegWait,
-  SetupFlag,
-  USE_REGISTERED_RING,
-} from '../ring/abi/index.js';
+import { EnterFlag, MmapOffset, RegisterOp, SetupFlag, USE_REGISTERED_RING } from '../ring/abi/index.js';
 import { type Doorbell, Errno, type HostFacts, type SocketCalls, type Syscalls, UringError } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { AddressSpace } from './address-space.js';
 import { BufferRingGroup } from './buffer-groups.js';
-import { Chaos, type ChaosOptions } from './chaos.js';
+import { Chaos } from './chaos.js';
+import { Children } from './children.js';
 import { VirtualClock } from './clock.js';
+import { Descriptors } from './descriptors.js';
+import { doorbellOf } from './doorbell.js';
+import { type EnterContext, enter } from './enter.js';
 import { EpollFile } from './files/epoll.js';
 import { EventFile } from './files/event-file.js';
 import type { SimulatedFile } from './files/file.js';
@@ -45,86 +39,14 @@ import { OpenFlag } from './files/open-flags.js';
 import { createPipe } from './files/pipe.js';
 import { RegularFile } from './files/regular.js';
 import { Network, portOf, SimulatedSocket } from './files/sockets.js';
-import { Children, Futexes } from './operations/waiting.js';
+import { Futexes } from './futexes.js';
+import { DEFAULTS, type FallibleCall, HOST, type SimulatedKernelOptions, type SubmittedOperation } from './options.js';
 import { Ownership, POISON } from './ownership.js';
 import { registerWith, registerWithout } from './registrations.js';
 import type { Request } from './request.js';
 import { createRing } from './setup.js';
-import type { SimulatedRing } from './simulated-ring.js';
+import { SimulatedRing } from './simulated-ring.js';
 import { socketCalls } from './socket-calls.js';
-
-/** The calls that can be made to fail. */
-export type FallibleCall = 'setup' | 'enter' | 'register' | 'mmap' | 'duplicate' | 'eventfd' | 'close' | keyof SocketCalls;
-
-/** What kind of kernel to simulate. */
-export interface SimulatedKernelOptions {
-  /** `SetupFlag`s that it knows. Default: all of 6.18. */
-  readonly setupFlags: number;
-  /** `Feature`s that it reports. Default: all of 6.18. */
-  readonly features: number;
-  /** The last opcode that it knows. Default: 62. */
-  readonly lastOpcode: number;
-  /** The last register operation that it knows. Default: 35 (QUERY). */
-  readonly lastRegisterOp: number;
-  /** Value that all ring counters start from; near 2^32 to see them wrap. Default: 0. */
-  readonly counterStart: number;
-  /** Kernels before 5.5 drop completions that find the queue full. Default: false. */
-  readonly dropOnOverflow: boolean;
-  /** Kernels from 5.5 to 5.18 refuse submissions (EBUSY) while completions wait for room. Default: false. */
-  readonly busyOnOverflow: boolean;
-  /**
-   * Rings with DEFER_TASKRUN do not tell their eventfd of what was woken up, or of the first only, as 6.12.114 and some others when they are
-   * fast or slow. Default: false.
-   */
-  readonly losesWakeups: boolean | 'after the first';
-  /** What rarely happens, happening often: see {@link ChaosOptions}. Default: none of it. */
-  readonly chaos: (Partial<ChaosOptions> & { readonly seed: number }) | undefined;
-  /** Facts about the machine, for the explanation of refusals. */
-  readonly host: Partial<HostFacts>;
-}
-
-/** An operation as it is submitted, for {@link SimulatedKernel.interceptOperations}. */
-export interface SubmittedOperation {
-  readonly opcode: number;
-  readonly fd: number;
-  readonly userData: bigint;
-  /** The SQE's length field. */
-  readonly len: number;
-  /** The operation's own flag word. */
-  readonly opFlags: number;
-}
-
-const all = (flags: Readonly<Record<string, number>>) => Object.values(flags).reduce((mask, flag) => mask | flag, 0);
-
-const DEFAULTS: SimulatedKernelOptions = {
-  setupFlags: all(SetupFlag),
-  features: all(Feature),
-  lastOpcode: Opcode.PIPE,
-  lastRegisterOp: RegisterOp.QUERY,
-  counterStart: 0,
-  dropOnOverflow: false,
-  busyOnOverflow: false,
-  losesWakeups: false,
-  chaos: undefined,
-  host: {},
-};
-
-/** What Linux 6.1 has: no NO_MMAP, no QUERY, opcodes up to SENDMSG_ZC. */
-export const LINUX_6_1: Partial<SimulatedKernelOptions> = {
-  setupFlags: SetupFlag.NO_MMAP - 1,
-  features: (Feature.LINKED_FILE << 1) - 1,
-  lastOpcode: Opcode.SENDMSG_ZC,
-  lastRegisterOp: RegisterOp.FILE_ALLOC_RANGE,
-};
-
-const HOST: HostFacts = {
-  platform: 'linux',
-  kernelRelease: '6.18.0-simulated',
-  ioUringDisabled: 0,
-  ioUringGroup: -1,
-  seccompMode: 0,
-  memlock: { soft: 8 * 1024 * 1024, hard: 8 * 1024 * 1024 },
-};
 
 const SOCKET_CALLS: Record<keyof SocketCalls, number> = {
   socket: 0,
@@ -140,13 +62,6 @@ const SOCKET_CALLS: Record<keyof SocketCalls, number> = {
   interfaceIndex: 0,
 };
 
-const ALL_ENTER_FLAGS = all(EnterFlag);
-
-interface Descriptor {
-  readonly file: SimulatedFile | undefined;
-  readonly ring: SimulatedRing | undefined;
-}
-
 /**
  * A kernel to test against: pass it as `syscalls` to `Ring.open` or `URingContext`.
  *
@@ -159,7 +74,7 @@ interface Descriptor {
  * context.submit(); // throws EAGAIN, and the NOP is still there
  * ```
  */
-export class SimulatedKernel implements Syscalls {
+export class SimulatedKernel implements Syscalls, EnterContext {
   readonly name = 'simulated';
   readonly clock = new VirtualClock();
   readonly memory = new AddressSpace();
@@ -180,15 +95,13 @@ export class SimulatedKernel implements Syscalls {
   trace: ((kind: 'sqe' | 'cqe', what: unknown) => void) | undefined;
   /** The thread that calls, for SINGLE_ISSUER and locks. */
   currentThread = 1;
-  private readonly descriptors = new Map<number, Descriptor>();
-  private readonly references = new Map<SimulatedFile | SimulatedRing, number>();
-  private readonly registered: (SimulatedRing | undefined)[] = new Array(16).fill(undefined);
+  private readonly descriptors = new Descriptors();
+  /** @internal */
+  woken = false;
   private readonly faults = new Map<FallibleCall, number[]>();
-  private readonly counters = new Map<SimulatedRing, Set<{ left: number; done: () => void }>>();
   private readonly deadThreads = new Set<number>();
   private interceptor: ((operation: SubmittedOperation) => number | undefined) | undefined;
   private submitBound = Number.POSITIVE_INFINITY;
-  private woken = false;
   private pumping = false;
   /** How often each call was made. */
   readonly calls = { setup: 0, enter: 0, register: 0, mmap: 0, munmap: 0, close: 0, duplicate: 0, eventfd: 0, ...SOCKET_CALLS };
@@ -375,7 +288,7 @@ export class SimulatedKernel implements Syscalls {
 
   /** Descriptors that are open: for tests that look for leaks. */
   get openDescriptors(): number[] {
-    return [...this.descriptors.keys()];
+    return this.descriptors.all;
   }
 
   // Syscalls
@@ -385,45 +298,13 @@ export class SimulatedKernel implements Syscalls {
       const ring = createRing(this, entries, new DataView(params.buffer, params.byteOffset, params.byteLength));
       if (typeof ring === 'number') return ring;
       if (ring.hasFlag(SetupFlag.SINGLE_ISSUER) && !ring.disabled) ring.owner = this.currentThread;
-      if (!ring.hasFlag(SetupFlag.REGISTERED_FD_ONLY)) return this.installDescriptor({ file: undefined, ring });
-      this.references.set(ring, 1);
-      return this.addRegistered(ring);
+      return ring.hasFlag(SetupFlag.REGISTERED_FD_ONLY) ? this.descriptors.register(ring) : this.descriptors.install(ring);
     });
   }
 
-  enter(fd: number, toSubmit: number, minComplete: number, flags: number, arg: number, argSize: number): number {
-    return this.call('enter', () => {
-      if (flags & ~ALL_ENTER_FLAGS) return -Errno.EINVAL;
-      const ring = flags & EnterFlag.REGISTERED_RING ? this.registered[fd] : this.ring(fd);
-      if (!ring) return this.descriptors.has(fd) ? -Errno.EOPNOTSUPP : -Errno.EBADF;
-      if (ring.disabled) return -Errno.EBADFD;
-      const wait = this.waitLimit(ring, flags, arg, argSize);
-      if (wait < 0) return wait;
-      const unlucky = this.enterFailure(ring, toSubmit, flags);
-      if (unlucky !== 0) return unlucky;
-      this.progress();
-      let submitted = 0;
-      if (ring.hasFlag(SetupFlag.SQPOLL)) {
-        if (flags & EnterFlag.SQ_WAKEUP) ring.wakeSqThread();
-        if (flags & (EnterFlag.SQ_WAKEUP | EnterFlag.SQ_WAIT)) ring.runSqThread();
-        submitted = toSubmit;
-      } else if (toSubmit > 0) {
-        if (ring.owner !== undefined && ring.owner !== this.currentThread) return -Errno.EEXIST;
-        if (this.options.busyOnOverflow && ring.hasOverflow) {
-          ring.flushOverflow();
-          if (ring.hasOverflow) return -Errno.EBUSY;
-        }
-        submitted = ring.submit(toSubmit);
-        // A submission that stopped early does not wait.
-        if (submitted !== toSubmit) return submitted;
-      }
-      if (!(flags & EnterFlag.GETEVENTS)) {
-        if (!ring.hasFlag(SetupFlag.DEFER_TASKRUN)) ring.runTaskWork();
-        return submitted;
-      }
-      const result = this.wait(ring, minComplete, wait);
-      return submitted > 0 ? submitted : result;
-    });
+  enter(fd: number, toSubmit: number, minComplete: number, flags: number, argument: number, argumentSize: number): number {
+    const find = () => this.ringOf(fd, (flags & EnterFlag.REGISTERED_RING) !== 0);
+    return this.call('enter', () => enter(this, find, toSubmit, minComplete, flags, argument, argumentSize));
   }
 
   register(fd: number, opcode: number, arg: number, count: number): number {
@@ -431,8 +312,8 @@ export class SimulatedKernel implements Syscalls {
       const indexed = opcode >= USE_REGISTERED_RING;
       const operation = indexed ? opcode - USE_REGISTERED_RING : opcode;
       if (fd === -1) return registerWithout(this, operation, arg);
-      const ring = indexed ? this.registered[fd] : this.ring(fd);
-      if (!ring) return this.descriptors.has(fd) ? -Errno.EOPNOTSUPP : -Errno.EBADF;
+      const ring = this.ringOf(fd, indexed);
+      if (typeof ring === 'number') return ring;
       if (operation === RegisterOp.QUERY) return registerWithout(this, operation, arg);
       return registerWith(this, ring, operation, arg, count);
     });
@@ -456,19 +337,13 @@ export class SimulatedKernel implements Syscalls {
   }
 
   close(fd: number): number {
-    return this.call('close', () => {
-      const descriptor = this.descriptors.get(fd);
-      if (!descriptor) return -Errno.EBADF;
-      this.descriptors.delete(fd);
-      this.release(descriptor);
-      return 0;
-    });
+    return this.call('close', () => this.descriptors.close(fd));
   }
 
   duplicate(fd: number): number {
     return this.call('duplicate', () => {
-      const descriptor = this.descriptors.get(fd);
-      return descriptor ? this.installDescriptor(descriptor) : -Errno.EBADF;
+      const file = this.descriptors.get(fd);
+      return file === undefined ? -Errno.EBADF : this.descriptors.install(file);
     });
   }
 
@@ -486,28 +361,7 @@ export class SimulatedKernel implements Syscalls {
   openDoorbell(onRing: () => void): Doorbell {
     const fd = this.eventfd(0);
     if (fd < 0) throw new UringError(fd, 'eventfd');
-    const file = this.file(fd) as EventFile;
-    let announced = false;
-    const look = () => {
-      if (file.count === 0) return;
-      file.count = 0;
-      if (announced) return;
-      announced = true;
-      timers.setImmediate(() => {
-        announced = false;
-        if (file.watchers.has(look)) onRing();
-      });
-    };
-    file.watchers.add(look);
-    return {
-      fd,
-      kind: 'poll',
-      watch: () => undefined,
-      rest: () => undefined,
-      close: () => {
-        if (file.watchers.delete(look)) this.close(fd);
-      },
-    };
+    return doorbellOf(this.file(fd) as EventFile, fd, onRing, () => this.close(fd));
   }
 
   seek(fd: number, offset: number, whence: number): number {
@@ -560,41 +414,24 @@ export class SimulatedKernel implements Syscalls {
 
   /** An open file. @internal */
   file(fd: number): SimulatedFile | undefined {
-    return this.descriptors.get(fd)?.file;
+    const file = this.descriptors.get(fd);
+    return file instanceof SimulatedRing ? undefined : file;
   }
 
   /** An open ring. @internal */
   ring(fd: number): SimulatedRing | undefined {
-    return this.descriptors.get(fd)?.ring;
+    const file = this.descriptors.get(fd);
+    return file instanceof SimulatedRing ? file : undefined;
   }
 
   /** One more has the file open. @internal */
   retainFile(file: SimulatedFile): void {
-    this.references.set(file, (this.references.get(file) ?? 0) + 1);
+    this.descriptors.retain(file);
   }
 
   /** One fewer has. @internal */
   releaseFile(file: SimulatedFile): void {
-    this.release({ file, ring: undefined });
-  }
-
-  /** Whom a timeout with a count waits for. @internal */
-  countCompletions(ring: SimulatedRing, count: number, done: () => void): () => void {
-    const entry = { left: count, done };
-    const entries = this.counters.get(ring) ?? new Set();
-    this.counters.set(ring, entries.add(entry));
-    return () => void entries.delete(entry);
-  }
-
-  /** A CQE was posted. @internal */
-  completed(ring: SimulatedRing): void {
-    const entries = this.counters.get(ring);
-    if (!entries) return;
-    for (const entry of [...entries]) {
-      if (--entry.left > 0) continue;
-      entries.delete(entry);
-      entry.done();
-    }
+    this.descriptors.release(file);
   }
 
   /** A timeout has fired: whoever waits returns. @internal */
@@ -616,85 +453,24 @@ export class SimulatedKernel implements Syscalls {
 
   /** Gives a file a descriptor: the lowest that is free. @internal */
   install(file: SimulatedFile): number {
-    return this.installDescriptor({ file, ring: undefined });
+    return this.descriptors.install(file);
   }
 
   /** RING_FDS. @internal */
   registerRing(fd: number): number {
     const ring = this.ring(fd);
-    if (!ring) return -Errno.EBADF;
-    const index = this.addRegistered(ring);
-    if (index >= 0) this.references.set(ring, (this.references.get(ring) ?? 0) + 1);
-    return index;
+    return ring === undefined ? -Errno.EBADF : this.descriptors.register(ring);
   }
 
   /** UNREGISTER_RING_FDS. @internal */
   unregisterRing(index: number): number {
-    const ring = this.registered[index];
-    if (index >= this.registered.length) return -Errno.EINVAL;
-    this.registered[index] = undefined;
-    if (ring) this.release({ file: undefined, ring });
-    return 1;
+    return this.descriptors.unregister(index);
   }
 
-  private addRegistered(ring: SimulatedRing): number {
-    const index = this.registered.indexOf(undefined);
-    if (index < 0) return -Errno.EBUSY;
-    this.registered[index] = ring;
-    return index;
-  }
-
-  /** The errors that `enter` has for no fault of the program's. */
-  private enterFailure(ring: SimulatedRing, toSubmit: number, flags: number): number {
-    const { chaos } = this;
-    if (!chaos?.random.chance(chaos.options.enterFails)) return 0;
-    if (toSubmit > 0) return ring.hasFlag(SetupFlag.SQPOLL) ? 0 : -chaos.random.pick([Errno.EAGAIN, Errno.EBUSY]);
-    return flags & EnterFlag.GETEVENTS ? -Errno.EINTR : 0;
-  }
-
-  /** The wait's time limit as an absolute time; Infinity for none. */
-  private waitLimit(ring: SimulatedRing, flags: number, arg: number, argSize: number): number {
-    if (!(flags & EnterFlag.EXT_ARG)) return Number.POSITIVE_INFINITY;
-    let timespec: number;
-    if (flags & EnterFlag.EXT_ARG_REG) {
-      if (argSize !== RegWait.SIZE || ring.waitRegion === undefined) return -Errno.EINVAL;
-      timespec = ring.waitRegion + arg + RegWait.TS;
-    } else {
-      if (argSize !== GeteventsArg.SIZE) return -Errno.EINVAL;
-      const data = this.memory.data(arg, GeteventsArg.SIZE);
-      if (!data) return -Errno.EFAULT;
-      timespec = Number(data.getBigUint64(GeteventsArg.TS, true));
-      if (timespec === 0) return Number.POSITIVE_INFINITY;
-    }
-    const data = this.memory.data(timespec, 16);
-    if (!data) return -Errno.EFAULT;
-    const time = Number(data.getBigInt64(0, true)) * 1e9 + Number(data.getBigInt64(8, true));
-    return flags & EnterFlag.ABS_TIMER ? time : this.clock.now + time;
-  }
-
-  private wait(ring: SimulatedRing, minComplete: number, limit: number): number {
-    this.woken = false;
-    for (;;) {
-      ring.runSqThread();
-      ring.runTaskWork(minComplete);
-      ring.flushOverflow();
-      if (ring.cqReady >= minComplete || ring.hasOverflow) return 0;
-      if (this.woken && ring.cqReady > 0) return 0;
-      if (ring.hasTaskWork) continue;
-      if (this.chaos?.hasWork) {
-        this.chaos.step();
-        continue;
-      }
-      const next = this.clock.next;
-      if (next === undefined && limit === Number.POSITIVE_INFINITY) {
-        throw new Error('the simulated kernel would wait for ever: nothing that is pending can complete');
-      }
-      if (next === undefined || next > limit) {
-        this.clock.advanceTo(limit);
-        return -Errno.ETIME;
-      }
-      this.clock.advanceTo(next);
-    }
+  /** The ring that a call names. @returns it, or `-errno`. */
+  private ringOf(fd: number, isRegistered: boolean): SimulatedRing | number {
+    const ring = isRegistered ? this.descriptors.ringAt(fd) : this.ring(fd);
+    return ring ?? (this.descriptors.has(fd) ? -Errno.EOPNOTSUPP : -Errno.EBADF);
   }
 
   /** Counts a call, and lets it fail if it was told to. */
@@ -704,26 +480,7 @@ export class SimulatedKernel implements Syscalls {
     return fault === undefined ? body() : -fault;
   }
 
-  private installDescriptor(descriptor: Descriptor): number {
-    let fd = 3;
-    while (this.descriptors.has(fd)) fd++;
-    this.descriptors.set(fd, descriptor);
-    const what = descriptor.file ?? descriptor.ring;
-    if (what) this.references.set(what, (this.references.get(what) ?? 0) + 1);
-    return fd;
-  }
-
-  private release({ file, ring }: Descriptor): void {
-    const what = file ?? ring;
-    if (!what) return;
-    const left = (this.references.get(what) ?? 1) - 1;
-    this.references.set(what, left);
-    if (left === 0) what.close();
-  }
-
-  private rings(): Set<SimulatedRing> {
-    const rings = new Set<SimulatedRing>();
-    for (const { ring } of this.descriptors.values()) if (ring) rings.add(ring);
-    return rings;
+  private *rings(): Generator<SimulatedRing> {
+    for (const file of this.descriptors.files) if (file instanceof SimulatedRing) yield file;
   }
 }

@@ -24,16 +24,15 @@ import {
 import { Errno } from '../syscalls/index.js';
 import { BufferRingGroup } from './buffer-groups.js';
 import type { EventFile } from './files/event-file.js';
-import type { SimulatedKernel } from './kernel.js';
+import type { KernelInternals, RingInternals } from './internals.js';
 import { cancel } from './operations/cancel.js';
 import { canExecute } from './operations/index.js';
 import { Request } from './request.js';
-import type { SimulatedRing } from './simulated-ring.js';
 
-type Registration = (ring: SimulatedRing, address: number, count: number, kernel: SimulatedKernel) => number;
+type Registration = (ring: RingInternals, address: number, count: number, kernel: KernelInternals) => number;
 
 /** Runs `body` with the argument's memory. */
-function withData(kernel: SimulatedKernel, address: number, size: number, body: (data: DataView) => number): number {
+function withData(kernel: KernelInternals, address: number, size: number, body: (data: DataView) => number): number {
   const data = kernel.memory.data(address, size);
   return data ? body(data) : -Errno.EFAULT;
 }
@@ -53,10 +52,8 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
   },
   [RegisterOp.FILES]: (ring, address, count, kernel) => registerFiles(ring, kernel, address, count, 0),
   [RegisterOp.UNREGISTER_FILES]: (ring) => {
-    if (!ring.files) return -Errno.ENXIO;
-    for (const tag of ring.fileTags) if (tag) ring.notify(tag, 0);
-    ring.clearFiles();
-    ring.fileTags = [];
+    if (!ring.files.exists) return -Errno.ENXIO;
+    for (const tag of ring.files.clear()) ring.notify(tag, 0);
     return 0;
   },
   [RegisterOp.EVENTFD]: (ring, address, _count, kernel) => registerEventfd(ring, kernel, address, false),
@@ -114,10 +111,10 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
     withData(kernel, address, RsrcRegister.SIZE, (data) => {
       const count = data.getUint32(RsrcRegister.NR, true);
       if (data.getUint32(RsrcRegister.FLAGS, true) & RsrcRegister.FLAG_SPARSE) {
-        if (ring.files) return -Errno.EBUSY;
+        if (ring.files.exists) return -Errno.EBUSY;
         if (count === 0) return -Errno.EINVAL;
         if (count > MOST_FILES) return -Errno.EMFILE;
-        ring.files = new Array(count).fill(undefined);
+        ring.files.create(count);
         return 0;
       }
       return registerFiles(ring, kernel, pointer(data, RsrcRegister.DATA), count, pointer(data, RsrcRegister.TAGS));
@@ -218,7 +215,7 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
         opcode: data.getUint8(SyncCancel.OPCODE),
       });
       // It waits for those that are running.
-      while (ring.hasRunning && kernel.chaos?.hasWork) kernel.chaos.step();
+      while (ring.live.running.size > 0 && kernel.chaos?.hasWork) kernel.chaos.step();
       return result === -Errno.EALREADY ? 0 : result;
     }),
   [RegisterOp.FILE_ALLOC_RANGE]: (ring, address, _count, kernel) =>
@@ -226,16 +223,16 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
       const first = data.getUint32(FileIndexRange.OFF, true);
       const length = data.getUint32(FileIndexRange.LEN, true);
       if (first + length > 0xffff_ffff) return -Errno.EOVERFLOW;
-      if (first + length > (ring.files?.length ?? 0)) return -Errno.EINVAL;
-      ring.slotRange = { first, end: first + length };
+      if (first + length > ring.files.length) return -Errno.EINVAL;
+      ring.files.limitFree(first, first + length);
       return 0;
     }),
 };
 
 /** io_uring_register(2) on a ring. */
 export function registerWith(
-  kernel: SimulatedKernel,
-  ring: SimulatedRing,
+  kernel: KernelInternals,
+  ring: RingInternals,
   opcode: number,
   address: number,
   count: number,
@@ -246,7 +243,7 @@ export function registerWith(
 }
 
 /** io_uring_register(2) without a ring: questions and messages. */
-export function registerWithout(kernel: SimulatedKernel, opcode: number, address: number): number {
+export function registerWithout(kernel: KernelInternals, opcode: number, address: number): number {
   if (opcode > kernel.lastRegisterOp) return -Errno.EINVAL;
   if (opcode === RegisterOp.QUERY) {
     return withData(kernel, address, Query.HEADER, (header) =>
@@ -279,13 +276,13 @@ function pointer(data: DataView, offset: number): number {
   return Number(data.getBigUint64(offset, true));
 }
 
-function readTags(kernel: SimulatedKernel, address: number, count: number): bigint[] {
+function readTags(kernel: KernelInternals, address: number, count: number): bigint[] {
   const data = address === 0 ? undefined : kernel.memory.data(address, 8 * count);
   return data ? Array.from({ length: count }, (_, index) => data.getBigUint64(8 * index, true)) : [];
 }
 
 function readIovecs(
-  kernel: SimulatedKernel,
+  kernel: KernelInternals,
   address: number,
   count: number,
 ): ({ address: number; length: number } | undefined)[] | number {
@@ -302,7 +299,7 @@ function readIovecs(
   return pieces;
 }
 
-function registerBuffers(ring: SimulatedRing, kernel: SimulatedKernel, address: number, count: number, tags: number): number {
+function registerBuffers(ring: RingInternals, kernel: KernelInternals, address: number, count: number, tags: number): number {
   if (ring.buffers) return -Errno.EBUSY;
   if (count === 0 || count > MOST_BUFFERS) return -Errno.EINVAL;
   const buffers = readIovecs(kernel, address, count);
@@ -313,32 +310,34 @@ function registerBuffers(ring: SimulatedRing, kernel: SimulatedKernel, address: 
   return 0;
 }
 
-function registerFiles(ring: SimulatedRing, kernel: SimulatedKernel, address: number, count: number, tags: number): number {
-  if (ring.files) return -Errno.EBUSY;
+function registerFiles(ring: RingInternals, kernel: KernelInternals, address: number, count: number, tags: number): number {
+  if (ring.files.exists) return -Errno.EBUSY;
   if (count === 0) return -Errno.EINVAL;
   if (count > MOST_FILES) return -Errno.EMFILE;
   return withData(kernel, address, 4 * count, (data) => {
     const fds = Array.from({ length: count }, (_, index) => data.getInt32(4 * index, true));
     if (fds.some((fd) => fd !== -1 && !kernel.file(fd))) return -Errno.EBADF;
-    ring.files = new Array(count).fill(undefined);
+    ring.files.create(count);
     fds.forEach((fd, slot) => {
-      ring.setFile(slot, fd === -1 ? undefined : kernel.file(fd));
+      ring.files.set(slot, fd === -1 ? undefined : kernel.file(fd));
     });
-    ring.fileTags = readTags(kernel, tags, count);
+    readTags(kernel, tags, count).forEach((tag, slot) => {
+      ring.files.setTag(slot, tag);
+    });
     return 0;
   });
 }
 
 function updateFiles(
-  ring: SimulatedRing,
-  kernel: SimulatedKernel,
+  ring: RingInternals,
+  kernel: KernelInternals,
   first: number,
   address: number,
   count: number,
   tagsAddress: number,
 ): number {
   const { files } = ring;
-  if (!files) return -Errno.ENXIO;
+  if (!files.exists) return -Errno.ENXIO;
   if (first + count > files.length) return -Errno.EINVAL;
   const tags = readTags(kernel, tagsAddress, count);
   return withData(kernel, address, 4 * count, (data) => {
@@ -347,16 +346,15 @@ function updateFiles(
       if (fd === FILES_SKIP) continue;
       const file = fd === -1 ? undefined : kernel.file(fd);
       if (fd !== -1 && !file) return index > 0 ? index : -Errno.EBADF;
-      const old = ring.fileTags[first + index];
-      if (old) ring.notify(old, 0);
-      ring.setFile(first + index, file);
-      ring.fileTags[first + index] = tags[index] ?? 0n;
+      const old = files.setTag(first + index, tags[index] ?? 0n);
+      if (old !== 0n) ring.notify(old, 0);
+      files.set(first + index, file);
     }
     return count;
   });
 }
 
-function registerEventfd(ring: SimulatedRing, kernel: SimulatedKernel, address: number, asyncOnly: boolean): number {
+function registerEventfd(ring: RingInternals, kernel: KernelInternals, address: number, asyncOnly: boolean): number {
   if (ring.eventfd) return -Errno.EBUSY;
   return withData(kernel, address, 4, (data) => {
     const file = kernel.file(data.getInt32(0, true));

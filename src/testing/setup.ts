@@ -7,11 +7,12 @@
 import { CQE_SIZE, MAX_CQ_ENTRIES, MAX_ENTRIES, Params, SetupFlag, SQE_SIZE } from '../ring/abi/index.js';
 import { powerOfTwo, readLayout } from '../ring/layout.js';
 import { Errno } from '../syscalls/index.js';
-import type { SimulatedKernel } from './kernel.js';
+import type { KernelInternals } from './internals.js';
+import { QueueMemory } from './queue-memory.js';
 import { SimulatedRing } from './simulated-ring.js';
 
 /** Makes a ring, and fills the params in. @returns the ring, or `-errno`. */
-export function createRing(kernel: SimulatedKernel, entries: number, data: DataView): SimulatedRing | number {
+export function createRing(kernel: KernelInternals, entries: number, data: DataView): SimulatedRing | number {
   const flags = data.getUint32(Params.FLAGS, true);
   if (flags & ~kernel.options.setupFlags || refuses(flags)) return -Errno.EINVAL;
   const clamp = (flags & SetupFlag.CLAMP) !== 0;
@@ -68,7 +69,8 @@ export function createRing(kernel: SimulatedKernel, entries: number, data: DataV
   ];
   for (const [offset, value] of answer) data.setUint32(offset, value, true);
   const idle = data.getUint32(Params.SQ_THREAD_IDLE, true) || 1000;
-  return new SimulatedRing(kernel, readLayout(data), { rings, sqes }, idle);
+  const memory = new QueueMemory(readLayout(data), rings, sqes, kernel.options.counterStart);
+  return new SimulatedRing(kernel, memory, idle);
 }
 
 /** Combinations of setup flags that Linux refuses. */

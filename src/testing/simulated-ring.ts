@@ -5,90 +5,67 @@
  * @module
  */
 
-import { CqeFlag, MAX_ENTRIES, Opcode, SetupFlag, SqeFlag, SqRingFlag } from '../ring/abi/index.js';
-import { type RingLayout, sqRingSize } from '../ring/layout.js';
+import { CqeFlag, CqRingFlag, MAX_ENTRIES, Opcode, SetupFlag, SqeFlag, SqRingFlag } from '../ring/abi/index.js';
+import type { RingLayout } from '../ring/layout.js';
 import { Errno } from '../syscalls/index.js';
-import { timers } from '../timers.js';
 import type { BufferGroup } from './buffer-groups.js';
+import { Completions } from './completions.js';
+import { Fifo } from './fifo.js';
 import type { EventFile } from './files/event-file.js';
-import type { SimulatedFile } from './files/file.js';
-import type { SimulatedKernel } from './kernel.js';
+import type { KernelInternals, RegisteredBuffer, RestrictionSet, RingInternals } from './internals.js';
 import { execute } from './operations/index.js';
 import { armLinkTimeout } from './operations/timeout.js';
+import type { QueueMemory } from './queue-memory.js';
+import { RegisteredFiles } from './registered-files.js';
 import { PENDING, Request } from './request.js';
-
-/** Kernel-side memory of the queues. */
-export interface QueueMemory {
-  readonly rings: Uint8Array;
-  readonly sqes: Uint8Array;
-}
-
-interface Completion {
-  readonly userData: bigint;
-  readonly res: number;
-  readonly flags: number;
-  readonly extra: readonly [bigint, bigint] | undefined;
-}
+import { RequestTable } from './request-table.js';
+import { TaskWork } from './task-work.js';
 
 const ALL_SQE_FLAGS = Object.values(SqeFlag).reduce((all, flag) => all | flag, 0);
 
-/** What restrictions allow. */
-export interface RestrictionSet {
-  readonly registerOps: Set<number>;
-  readonly sqeOps: Set<number>;
-  allowedFlags: number;
-  requiredFlags: number;
-}
-
 /** The kernel's side of one ring. */
-export class SimulatedRing {
+export class SimulatedRing implements RingInternals {
   disabled: boolean;
   /** The thread that may submit, with SINGLE_ISSUER. */
   owner: number | undefined;
   restrictions: RestrictionSet | undefined;
-  files: (SimulatedFile | undefined)[] | undefined;
-  fileTags: bigint[] = [];
-  /** Where automatic slots come from. */
-  slotRange: { readonly first: number; readonly end: number } | undefined;
-  buffers: ({ address: number; length: number } | undefined)[] | undefined;
+  readonly files: RegisteredFiles;
+  buffers: (RegisteredBuffer | undefined)[] | undefined;
   bufferTags: bigint[] = [];
-  readonly personalities = new Set<number>();
   readonly bufferGroups = new Map<number, BufferGroup>();
+  readonly personalities = new Set<number>();
   nextPersonality = 1;
   eventfd: { readonly file: EventFile; readonly asyncOnly: boolean } | undefined;
   waitRegion: number | undefined;
-  workerLimits: [number, number] = [8, 1024];
-  /** Requests taken and not yet completed, in order; those that wait for a drain are not among them. */
-  readonly live = new Set<Request>();
-  private readonly overflow: Completion[] = [];
-  private readonly deferred: Request[] = [];
+  readonly workerLimits: [number, number] = [8, 1024];
+  /** Those that wait for a drain are not among them. */
+  readonly live = new RequestTable();
+  readonly layout: RingLayout;
+  readonly completions: Completions;
+  readonly taskWork: TaskWork;
+  /** Heads of chains that wait for a drain. */
+  private readonly deferred = new Fifo<Request>();
   /** Zero-copy sends that are over, and whose memory is not free yet. */
   private readonly unreleased = new Set<Request>();
-  private readonly taskWork: (() => void)[] = [];
+  /** Bad ones, until their chain is complete. */
+  private readonly failures = new Map<Request, number>();
   private skipUsed = false;
   private inSubmission = false;
-  /** How often the eventfd was to be told of one, with DEFER_TASKRUN. */
-  private wakeups = 0;
   private closed = false;
-  private readonly rings: DataView;
   private chain: { head: Request; last: Request; failed: boolean } | undefined;
   /** With SQPOLL: when the thread last found something. */
   private lastActive = 0;
 
   constructor(
-    readonly kernel: SimulatedKernel,
-    readonly layout: RingLayout,
+    readonly kernel: KernelInternals,
     private readonly memory: QueueMemory,
     readonly sqThreadIdleMs: number,
   ) {
-    const { rings } = memory;
-    this.rings = new DataView(rings.buffer, rings.byteOffset, rings.byteLength);
+    this.layout = memory.layout;
+    this.files = new RegisteredFiles(kernel);
+    this.completions = new Completions(memory, kernel.options.dropOnOverflow);
+    this.taskWork = new TaskWork(memory, kernel.options.losesWakeups, () => this.signal(true));
     this.disabled = this.hasFlag(SetupFlag.R_DISABLED);
-    this.write(layout.sqMask, layout.sqEntries - 1);
-    this.write(layout.cqMask, layout.cqEntries - 1);
-    const start = kernel.options.counterStart ?? 0;
-    for (const counter of [layout.sqHead, layout.sqTail, layout.cqHead, layout.cqTail]) this.write(counter, start);
-    if (sqRingSize(layout) > rings.length) throw new Error('the simulated kernel was given too little ring memory');
   }
 
   hasFlag(flag: number): boolean {
@@ -97,29 +74,22 @@ export class SimulatedRing {
 
   // Submission
 
-  get sqPending(): number {
-    return (this.read(this.layout.sqTail) - this.read(this.layout.sqHead)) >>> 0;
-  }
-
-  get cqReady(): number {
-    return (this.read(this.layout.cqTail) - this.read(this.layout.cqHead)) >>> 0;
-  }
-
-  get hasOverflow(): boolean {
-    return this.overflow.length > 0;
+  private get sqPending(): number {
+    const { memory, layout } = this;
+    return (memory.read(layout.sqTail) - memory.read(layout.sqHead)) >>> 0;
   }
 
   /** Takes up to `count` SQEs. @returns how many were taken. */
   submit(count: number): number {
     const available = Math.min(count, this.sqPending, this.kernel.submitLimit(count));
     let taken = 0;
+    const { memory, layout } = this;
     this.inSubmission = true;
     while (taken < available) {
-      const head = this.read(this.layout.sqHead);
-      const bytes = this.sqeAt(head);
-      this.write(this.layout.sqHead, head + 1);
+      const bytes = this.sqeAt(memory.read(layout.sqHead));
+      memory.increment(layout.sqHead);
       if (bytes === undefined) {
-        this.write(this.layout.sqDropped, this.read(this.layout.sqDropped) + 1);
+        memory.increment(layout.sqDropped);
         break;
       }
       taken++;
@@ -133,11 +103,10 @@ export class SimulatedRing {
   }
 
   private sqeAt(head: number): Uint8Array | undefined {
-    const { layout } = this;
+    const { memory, layout } = this;
     let index = head & (layout.sqEntries - 1);
-    if (!this.hasFlag(SetupFlag.NO_SQARRAY)) index = this.read(layout.sqArray + 4 * index);
-    if (index >= layout.sqEntries) return undefined;
-    return this.memory.sqes.subarray(index * layout.sqeSize, (index + 1) * layout.sqeSize);
+    if (!this.hasFlag(SetupFlag.NO_SQARRAY)) index = memory.read(layout.sqArray + 4 * index);
+    return index < layout.sqEntries ? memory.sqe(index) : undefined;
   }
 
   /** @returns whether the submission goes on. */
@@ -162,8 +131,6 @@ export class SimulatedRing {
     // A bad one in the middle of a chain does not stop the submission: the chain is gathered to its end, to fail as a whole.
     return error === 0 || request.linked;
   }
-
-  private readonly failures = new Map<Request, number>();
 
   private check(request: Request): number {
     const restrictions = this.restrictions;
@@ -208,7 +175,7 @@ export class SimulatedRing {
   }
 
   private startDeferred(): void {
-    for (let head = this.deferred[0]; head !== undefined; head = this.deferred[0]) {
+    for (let head = this.deferred.first; head !== undefined; head = this.deferred.first) {
       if (this.chainHas(head, SqeFlag.IO_DRAIN) && this.live.size > 0) return;
       this.deferred.shift();
       for (let request: Request | undefined = head; request; request = request.next) this.live.add(request);
@@ -252,10 +219,12 @@ export class SimulatedRing {
         if (request.done) return false;
         if (!request.running) {
           request.running = true;
+          this.live.running.add(request);
           request.cancel = undefined;
           return true;
         }
         request.running = false;
+        this.live.running.delete(request);
         this.run(request);
         return false;
       },
@@ -279,19 +248,19 @@ export class SimulatedRing {
     }
     request.cancel = undefined;
     const inline = this.isInline(request);
-    this.later(inline, () => this.finish(request, res, flags, !inline, extra));
+    this.taskWork.add(() => this.finish(request, res, flags, !inline, extra), inline);
   }
 
   /** A CQE of a request that goes on. */
   progress(request: Request, res: number, flags = 0): void {
     if (request.answered) return;
     const inline = this.isInline(request);
-    this.later(inline, () => this.post(request.userData, res, flags | CqeFlag.MORE, !inline));
+    this.taskWork.add(() => this.post(request.userData, res, flags | CqeFlag.MORE, !inline), inline);
   }
 
   /** Within a submission completions are posted at once, unless others of the same request still wait to be. */
   private isInline(request: Request): boolean {
-    return this.inSubmission && !(request.multishot && this.hasTaskWork);
+    return this.inSubmission && !(request.multishot && this.taskWork.isPending);
   }
 
   private notifyOfRelease(request: Request, usage: number): void {
@@ -303,12 +272,12 @@ export class SimulatedRing {
       this.post(request.userData, usage | 0, CqeFlag.NOTIF, true);
     };
     if (chaos === undefined) {
-      this.later(false, release);
+      this.taskWork.add(release, false);
       return;
     }
     chaos.add({
       step: () => {
-        if (this.unreleased.has(request)) this.later(false, release);
+        if (this.unreleased.has(request)) this.taskWork.add(release, false);
         return false;
       },
     });
@@ -317,36 +286,7 @@ export class SimulatedRing {
 
   /** A CQE that is nobody's of this ring: a message, a tag. */
   notify(userData: bigint, res: number, flags = 0): void {
-    this.later(false, () => this.post(userData, res, flags, true));
-  }
-
-  private later(inline: boolean, work: () => void): void {
-    const deferred = this.hasFlag(SetupFlag.DEFER_TASKRUN) || this.hasFlag(SetupFlag.COOP_TASKRUN);
-    if (inline || !deferred) {
-      work();
-      return;
-    }
-    this.taskWork.push(work);
-    if (this.hasFlag(SetupFlag.TASKRUN_FLAG)) this.setSqFlag(SqRingFlag.TASKRUN, true);
-    if (this.hasFlag(SetupFlag.DEFER_TASKRUN)) {
-      const { losesWakeups } = this.kernel.options;
-      if (!losesWakeups || (losesWakeups === 'after the first' && this.wakeups++ === 0)) this.signal(true);
-    } else {
-      // It runs when the thread next enters the kernel, be it to wait for its event loop.
-      timers.setImmediate(() => this.runTaskWork());
-    }
-  }
-
-  /** Runs deferred completions: with DEFER_TASKRUN a part of them, so that one call does not take for ever. */
-  runTaskWork(wanted = 0): void {
-    const limit = this.hasFlag(SetupFlag.DEFER_TASKRUN) ? Math.max(MOST_TASK_WORK, wanted) : Number.POSITIVE_INFINITY;
-    for (let count = 0; this.taskWork.length > 0 && count < limit; count++) this.taskWork.shift()?.();
-    this.setSqFlag(SqRingFlag.TASKRUN, this.taskWork.length > 0 && this.hasFlag(SetupFlag.TASKRUN_FLAG));
-  }
-
-  /** Whether completions wait to be run. */
-  get hasTaskWork(): boolean {
-    return this.taskWork.length > 0;
+    this.taskWork.add(() => this.post(userData, res, flags, true), false);
   }
 
   private finish(request: Request, res: number, flags: number, asynchronous: boolean, extra?: readonly [bigint, bigint]): void {
@@ -401,89 +341,22 @@ export class SimulatedRing {
     if (request.file) this.kernel.releaseFile(request.file);
   }
 
-  /** The first slot without a file that may be picked, or -1. */
-  freeSlot(): number {
-    const { first, end } = this.slotRange ?? { first: 0, end: Number.POSITIVE_INFINITY };
-    const slot = this.files?.indexOf(undefined, first) ?? -1;
-    return slot < end ? slot : -1;
-  }
-
-  /** A slot of the registered files; each keeps its file open. */
-  setFile(slot: number, file: SimulatedFile | undefined): void {
-    if (!this.files) return;
-    const before = this.files[slot];
-    if (file) this.kernel.retainFile(file);
-    if (before) this.kernel.releaseFile(before);
-    this.files[slot] = file;
-  }
-
-  /** Takes all registered files away. */
-  clearFiles(): void {
-    for (let slot = 0; slot < (this.files?.length ?? 0); slot++) this.setFile(slot, undefined);
-    this.files = undefined;
-    this.slotRange = undefined;
+  countCompletions(count: number, done: () => void): () => void {
+    return this.completions.waitFor(count, done);
   }
 
   private post(userData: bigint, res: number, flags: number, asynchronous: boolean, extra?: readonly [bigint, bigint]): void {
     if (this.closed) return;
     const completion = { userData, res, flags, extra };
     this.kernel.trace?.('cqe', completion);
-    if (this.overflow.length > 0 || !this.place(completion)) {
-      if (this.kernel.options.dropOnOverflow) {
-        this.write(this.layout.cqOverflow, this.read(this.layout.cqOverflow) + 1);
-      } else {
-        this.overflow.push(completion);
-        this.setSqFlag(SqRingFlag.CQ_OVERFLOW, true);
-      }
-    }
+    this.completions.post(completion);
     this.signal(asynchronous);
-    this.kernel.completed(this);
-  }
-
-  /** @returns whether there was room. */
-  private place(completion: Completion): boolean {
-    const { layout } = this;
-    const mixedBig = this.hasFlag(SetupFlag.CQE_MIXED) && completion.extra !== undefined;
-    const room = layout.cqEntries - this.cqReady;
-    let tail = this.read(layout.cqTail);
-    if (mixedBig) {
-      const last = (tail & (layout.cqEntries - 1)) === layout.cqEntries - 1;
-      if (room < (last ? 3 : 2)) return false;
-      if (last) {
-        this.writeCqe(tail, { userData: 0n, res: 0, flags: CqeFlag.SKIP, extra: undefined }, false);
-        tail++;
-      }
-    } else if (room < 1) {
-      return false;
-    }
-    this.writeCqe(tail, completion, mixedBig);
-    this.write(layout.cqTail, tail + (mixedBig ? 2 : 1));
-    return true;
-  }
-
-  private writeCqe(tail: number, completion: Completion, mixedBig: boolean): void {
-    const { layout, rings } = this;
-    const at = layout.cqCqes + (tail & (layout.cqEntries - 1)) * layout.cqeSize;
-    rings.setBigUint64(at, completion.userData, true);
-    rings.setInt32(at + 8, completion.res, true);
-    rings.setUint32(at + 12, completion.flags | (mixedBig ? CqeFlag.BIG : 0), true);
-    if (mixedBig || this.hasFlag(SetupFlag.CQE32)) {
-      rings.setBigUint64(at + 16, completion.extra?.[0] ?? 0n, true);
-      rings.setBigUint64(at + 24, completion.extra?.[1] ?? 0n, true);
-    }
-  }
-
-  /** Moves completions that found the queue full into it, in order. */
-  flushOverflow(): void {
-    let placed = 0;
-    while (placed < this.overflow.length && this.place(this.overflow[placed] as Completion)) placed++;
-    this.overflow.splice(0, placed);
-    if (this.overflow.length === 0) this.setSqFlag(SqRingFlag.CQ_OVERFLOW, false);
+    this.completions.tellWaiters();
   }
 
   private signal(asynchronous: boolean): void {
     if (!this.eventfd || (this.eventfd.asyncOnly && !asynchronous)) return;
-    if (this.read(this.layout.cqFlags) & 1) return;
+    if (this.memory.read(this.layout.cqFlags) & CqRingFlag.EVENTFD_DISABLED) return;
     this.eventfd.file.signal();
   }
 
@@ -497,38 +370,20 @@ export class SimulatedRing {
       this.lastActive = now;
       this.submit(MAX_ENTRIES);
     } else if (now - this.lastActive >= this.sqThreadIdleMs * 1e6) {
-      this.setSqFlag(SqRingFlag.NEED_WAKEUP, true);
+      this.memory.setSqFlag(SqRingFlag.NEED_WAKEUP, true);
     }
   }
 
   get asleep(): boolean {
-    return (this.read(this.layout.sqFlags) & SqRingFlag.NEED_WAKEUP) !== 0;
+    return this.memory.hasSqFlag(SqRingFlag.NEED_WAKEUP);
   }
 
   wakeSqThread(): void {
-    this.setSqFlag(SqRingFlag.NEED_WAKEUP, false);
+    this.memory.setSqFlag(SqRingFlag.NEED_WAKEUP, false);
     this.lastActive = this.kernel.clock.now;
   }
 
   // The rest
-
-  /** Every request that waits for something. */
-  waiting(): Request[] {
-    return [...this.live].filter((request) => request.started && !request.answered && request.cancel);
-  }
-
-  /** Those that a cancellation finds, although it may come too late. */
-  *cancellable(): Generator<Request> {
-    for (const request of this.live) {
-      if (request.started && !request.answered && (request.cancel || request.running)) yield request;
-    }
-  }
-
-  /** Whether workers are at something. */
-  get hasRunning(): boolean {
-    for (const request of this.live) if (request.running) return true;
-    return false;
-  }
 
   /** Ends a request that waits. */
   cancelNow(request: Request): void {
@@ -538,8 +393,7 @@ export class SimulatedRing {
 
   /** The memory behind a part of a ring that the kernel itself has allocated. */
   mapping(part: 'rings' | 'sqes'): ArrayBuffer | undefined {
-    const { buffer } = this.memory[part];
-    return buffer instanceof ArrayBuffer && !this.hasFlag(SetupFlag.NO_MMAP) ? buffer : undefined;
+    return this.hasFlag(SetupFlag.NO_MMAP) ? undefined : this.memory.bufferOf(part);
   }
 
   /** The kernel lets go: nothing is posted any more. */
@@ -549,30 +403,14 @@ export class SimulatedRing {
       request.cancel?.();
       this.settle(request);
     }
-    for (const head of this.deferred.splice(0)) {
+    for (const head of this.deferred.takeAll()) {
       for (let request: Request | undefined = head; request; request = request.next) this.settle(request);
     }
     for (const request of this.unreleased) this.kernel.ownership.giveBack(request);
     this.unreleased.clear();
-    this.clearFiles();
-  }
-
-  setSqFlag(flag: number, on: boolean): void {
-    const flags = this.read(this.layout.sqFlags);
-    this.write(this.layout.sqFlags, on ? flags | flag : flags & ~flag);
-  }
-
-  private read(offset: number): number {
-    return this.rings.getUint32(offset, true);
-  }
-
-  private write(offset: number, value: number): void {
-    this.rings.setUint32(offset, value >>> 0, true);
+    this.files.clear();
   }
 }
-
-/** How many completions a ring with DEFER_TASKRUN runs at once (`IO_LOCAL_TW_DEFAULT_MAX`). */
-const MOST_TASK_WORK = 20;
 
 /** A transfer that must not wait. */
 const RWF_NOWAIT = 8;

@@ -6,14 +6,14 @@
 
 import { Errno, type SocketCalls } from '../syscalls/index.js';
 import { SimulatedSocket } from './files/sockets.js';
-import type { SimulatedKernel } from './kernel.js';
+import type { KernelInternals } from './internals.js';
 
 /**
  * The simulated kernel's.
  *
  * @param call counts a call, and lets it fail where it was told to.
  */
-export function socketCalls(kernel: SimulatedKernel, call: (name: keyof SocketCalls, body: () => number) => number): SocketCalls {
+export function socketCalls(kernel: KernelInternals, call: (name: keyof SocketCalls, body: () => number) => number): SocketCalls {
   const withSocket = (name: keyof SocketCalls, fd: number, body: (socket: SimulatedSocket) => number) =>
     call(name, () => {
       const file = kernel.file(fd);

@@ -2,7 +2,8 @@
  * The random programs of `tests/helpers/fs-programs.ts` on `uring/fs` and on `node:fs/promises`, under a limit:
  * `node random-programs.mjs PROGRAMS LIMIT RUNS ROOT [ROOT]`, with the programs as a module. Two roots are for one side each. Prints the difference, as JSON.
  *
- * LIMIT: `none`; `user`, nobody of importance; `threads`, the same without a thread more (RLIMIT_NPROC); `cgroup:DIRECTORY`, in a cgroup; `pids:DIRECTORY`, in one
+ * LIMIT: `none`; `user`, nobody of importance; `threads`, the same without a thread more (RLIMIT_NPROC); `descriptors`, 64 of them (RLIMIT_NOFILE, once
+ * everything is loaded: Node opens the files of modules side by side); `cgroup:DIRECTORY`, in a cgroup; `pids:DIRECTORY`, in one
  * that has no room for a thread more.
  */
 
@@ -20,6 +21,7 @@ const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const NOBODY = 65_534;
 const RLIMIT_NPROC = 6;
+const RLIMIT_NOFILE = 7;
 const [, , programs, limit, runs, ...roots] = process.argv;
 const { commands, finishProgram, outcomeOf, startProgram } = await import(pathToFileURL(programs));
 
@@ -34,7 +36,11 @@ if (kind === 'user' || kind === 'threads') {
   process.setgid(NOBODY);
   process.setuid(NOBODY);
 }
-if (kind === 'threads' && setrlimit(RLIMIT_NPROC, new BigUint64Array([1n, 1n])) !== 0) throw new Error('setrlimit failed');
+const limitTo = (resource, value) => {
+  if (setrlimit(resource, new BigUint64Array([value, value])) !== 0) throw new Error('setrlimit failed');
+};
+if (kind === 'threads') limitTo(RLIMIT_NPROC, 1n);
+if (kind === 'descriptors') limitTo(RLIMIT_NOFILE, 64n);
 
 const nodes = { ...nodePromises, createReadStream: fs.createReadStream, createWriteStream: fs.createWriteStream };
 const [ours, theirs = ours] = roots;

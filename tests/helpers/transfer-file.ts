@@ -1,6 +1,6 @@
 /** A file as the transfers know it, for tests that have no `OpenFile`. */
 
-import type { TransferFile } from '../../src/engine/index.js';
+import type { TransferFile } from '../../src/engine/internal.js';
 import { UringError } from '../../src/syscalls/index.js';
 
 /** A file with offsets, whose own position cannot be claimed, unless the test says otherwise. */

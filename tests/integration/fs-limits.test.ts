@@ -54,7 +54,7 @@ function cgroupsOf(controller: 'memory' | 'pids'): string | undefined {
   test.each([
     ['another user', 'user', ':'],
     ['RLIMIT_NPROC: no thread more', 'threads', ':'],
-    ['RLIMIT_NOFILE 64', 'none', 'ulimit -n 64'],
+    ['RLIMIT_NOFILE 64', 'descriptors', ':'],
     ['RLIMIT_MEMLOCK 0, for another user', 'user', 'ulimit -l 0'],
   ])('%s', async (_title, limit, shell) => {
     expect(await differences(limit, shell)).toBe('none');

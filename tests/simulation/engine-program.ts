@@ -3,7 +3,7 @@
  * closed at the end. Each promise settles once, with the right bytes; the engine's memory comes back.
  */
 
-import type { Block } from '../../src/engine/pool.js';
+import type { Block } from '../../src/engine/memory/pool.js';
 
 import { type Chunk, type MultishotIterator, op, PollEvent, type RunOptions, Uring } from '../../src/index.js';
 import { transferFile } from '../helpers/transfer-file.js';
@@ -79,7 +79,7 @@ class EngineProgram {
 
   /** A block that goes back to the pool must not be the kernel's any more. */
   private guardPool(): void {
-    const { pool } = this.uring.engine.core;
+    const { pool } = this.uring.engine.memory;
     const { ownership } = this.world.kernel;
     const give = pool.give.bind(pool);
     pool.give = (block: Block) => {
@@ -425,7 +425,7 @@ class EngineProgram {
         throw new Violation(`${closed ? 'closed' : 'not closed'}, and not settled: ${[...this.pending.values()].join(', ')}`);
     }
     this.check();
-    const { pool } = uring.engine.core;
+    const { pool } = uring.engine.memory;
     world.expect(uring.counters.inFlight === 0, () => `${uring.counters.inFlight} operations in flight in a closed engine`);
     // Chains that wait for their next use keep their block.
     const { idle } = uring.chains as unknown as { readonly idle: readonly unknown[] };

@@ -1,8 +1,8 @@
 /** The simulation itself: that programs pass, that a seed does the same again, and that it notices when the library is wrong. */
 
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { Block } from '../../src/engine/pool.js';
-import { Scope } from '../../src/engine/scope.js';
+import { Block } from '../../src/engine/memory/pool.js';
+import { Scope } from '../../src/engine/operations/scope.js';
 import { CompletionQueue } from '../../src/ring/completion-queue.js';
 import { PROGRAM_NAMES, type ProgramName, simulate } from './simulate.js';
 import { Violation, World } from './world.js';

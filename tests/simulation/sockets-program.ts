@@ -78,7 +78,7 @@ class SocketsProgram {
     this.fds = Array.from({ length: 8 }, (_, file) => kernel.createFile(contentOf(file, FILE_SIZE)));
     this.uring = Uring.open({ entries, cqEntries: random.pick([entries, 2 * entries]), syscalls: kernel });
     this.uring.sockets.prepare(true);
-    this.bytesAtRest = this.uring.engine.core.pool.bytesInUse;
+    this.bytesAtRest = this.uring.engine.memory.pool.bytesInUse;
   }
 
   step(): void {
@@ -335,7 +335,7 @@ class SocketsProgram {
       throw new Violation(`${closed ? 'closed' : 'not closed'}, and not settled: ${[...this.pending.values()].join(', ')}`);
     // Closing sockets of a closed engine takes another turn.
     await this.rounds(5, () => true);
-    const { pool } = uring.engine.core;
+    const { pool } = uring.engine.memory;
     world.expect(uring.counters.inFlight === 0, () => `${uring.counters.inFlight} operations in flight in a closed engine`);
     world.expect(
       pool.bytesInUse === this.bytesAtRest,

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Completion } from '../../src/context/completion.js';
 import { Holds } from '../../src/context/holds.js';
-import { SlotTable } from '../../src/context/slots.js';
+import { OperationTable } from '../../src/context/operation-table.js';
 import { NoSpaceError, URingContext, type URingContextOptions } from '../../src/index.js';
 import { prepMsgRing } from '../../src/ops/index.js';
 import { Arena, Feature, Opcode, PollEvent, Ring } from '../../src/ring/index.js';
@@ -528,13 +528,13 @@ describe('what threads share', () => {
 
 describe('buffers that are held', () => {
   test('until their operation is seen to be over, here or there', () => {
-    const slots = new SlotTable(Arena.create(new SimulatedKernel()));
-    const holds = new Holds(slots);
-    const taken = [1, 2, 3].map((userData) => slots.take(userData, 0, Opcode.READ));
+    const table = new OperationTable(Arena.create(new SimulatedKernel()));
+    const holds = new Holds(table);
+    const taken = [1, 2, 3].map((userData) => table.take(userData, 0, Opcode.READ));
     const [a, b, c] = taken as [number, number, number];
-    for (const slot of taken) {
-      slots.commit();
-      holds.keep(slot, [new Uint8Array(1)]);
+    for (const id of taken) {
+      table.commit();
+      holds.keep(id, [new Uint8Array(1)]);
     }
     expect(holds.held).toEqual([
       [a, 1],
@@ -542,9 +542,9 @@ describe('buffers that are held', () => {
       [c, 1],
     ]);
     holds.release(a);
-    slots.free(b);
+    table.free(b);
     expect(holds.held).toEqual([[c, 1]]);
-    expect(slots.take(4, 0, Opcode.READ)).toBe(b);
+    expect(table.take(4, 0, Opcode.READ)).toBe(b);
     holds.keep(b, []);
     expect(holds.held).toEqual([
       [c, 1],
@@ -553,18 +553,18 @@ describe('buffers that are held', () => {
   });
 
   test('and are swept now and then', () => {
-    const slots = new SlotTable(Arena.create(new SimulatedKernel()));
-    const holds = new Holds(slots);
+    const table = new OperationTable(Arena.create(new SimulatedKernel()));
+    const holds = new Holds(table);
     const sweep = jest.spyOn(holds, 'sweep');
     const add = () => {
-      const slot = slots.take(1, 0, Opcode.READ);
-      slots.commit();
-      holds.keep(slot, []);
-      return slot;
+      const id = table.take(1, 0, Opcode.READ);
+      table.commit();
+      holds.keep(id, []);
+      return id;
     };
     const first = Array.from({ length: 256 }, add);
     expect(sweep).toHaveBeenCalledTimes(0);
-    for (const slot of first.slice(0, 100)) slots.free(slot);
+    for (const id of first.slice(0, 100)) table.free(id);
     add();
     // 156 are left: the next time is at twice as many.
     expect(sweep).toHaveBeenCalledTimes(1);
@@ -576,56 +576,56 @@ describe('buffers that are held', () => {
 
   test('and so are vectors, which go back to the arena', () => {
     const arena = Arena.create(new SimulatedKernel());
-    const slots = new SlotTable(arena);
-    const [a, b] = [slots.take(1, 0, Opcode.READV), slots.take(2, 0, Opcode.READV)];
-    slots.commit();
-    slots.commit();
+    const table = new OperationTable(arena);
+    const [a, b] = [table.take(1, 0, Opcode.READV), table.take(2, 0, Opcode.READV)];
+    table.commit();
+    table.commit();
     const [first, second] = [arena.allocate(64), arena.allocate(128)];
-    slots.attachIovecs(a, first, 64);
-    slots.attachIovecs(b, second, 128);
-    slots.free(b);
+    table.attachIovecs(a, first, 64);
+    table.attachIovecs(b, second, 128);
+    table.free(b);
     expect(arena.allocate(128)).toBe(second);
-    slots.free(a);
+    table.free(a);
     expect(arena.allocate(64)).toBe(first);
-    const again = slots.take(1, 0, Opcode.NOP);
-    slots.abandon(again);
+    const again = table.take(1, 0, Opcode.NOP);
+    table.abandon(again);
     expect(arena.allocate(64)).not.toBe(first);
   });
 
   test('no more operations than the table holds', () => {
-    const slots = new SlotTable(Arena.create(new SimulatedKernel()));
-    for (let i = 0; i < 262_144; i++) slots.take(i, 0, Opcode.NOP);
-    expect(() => slots.take(0, 0, Opcode.NOP)).toThrow(NoSpaceError);
-    slots.abandon(5);
-    expect(slots.take(0, 0, Opcode.NOP)).toBe(5);
-    expect(slots.inUse).toBe(0);
+    const table = new OperationTable(Arena.create(new SimulatedKernel()));
+    for (let i = 0; i < 262_144; i++) table.take(i, 0, Opcode.NOP);
+    expect(() => table.take(0, 0, Opcode.NOP)).toThrow(NoSpaceError);
+    table.abandon(5);
+    expect(table.take(0, 0, Opcode.NOP)).toBe(5);
+    expect(table.inUse).toBe(0);
   });
 
   test('the oldest with some user data, of some kind', () => {
-    const slots = new SlotTable(Arena.create(new SimulatedKernel()));
+    const table = new OperationTable(Arena.create(new SimulatedKernel()));
     const add = (low: number, high: number, opcode: number) => {
-      const slot = slots.take(low, high, opcode);
-      slots.commit();
-      return slot;
+      const id = table.take(low, high, opcode);
+      table.commit();
+      return id;
     };
     const [a, b, c, d] = [add(1, 0, Opcode.READ), add(1, 0, Opcode.NOP), add(1, 1, Opcode.READ), add(2, 0, Opcode.READ)];
-    expect(slots.find(1, 0, undefined)).toBe(a);
-    expect(slots.find(1, 0, Opcode.NOP)).toBe(b);
-    expect(slots.find(1, 1, undefined)).toBe(c);
-    expect(slots.find(2, 0, Opcode.READ)).toBe(d);
-    expect(slots.find(2, 1, undefined)).toBe(-1);
-    expect(slots.find(2, 0, Opcode.NOP)).toBe(-1);
-    slots.free(a as number);
-    expect(slots.find(1, 0, undefined)).toBe(b);
-    // Taken again, the first slot has the youngest operation.
+    expect(table.find(1, 0, undefined)).toBe(a);
+    expect(table.find(1, 0, Opcode.NOP)).toBe(b);
+    expect(table.find(1, 1, undefined)).toBe(c);
+    expect(table.find(2, 0, Opcode.READ)).toBe(d);
+    expect(table.find(2, 1, undefined)).toBe(-1);
+    expect(table.find(2, 0, Opcode.NOP)).toBe(-1);
+    table.free(a as number);
+    expect(table.find(1, 0, undefined)).toBe(b);
+    // Taken again, the first record has the youngest operation.
     expect(add(1, 0, Opcode.READ)).toBe(a);
-    expect(slots.find(1, 0, undefined)).toBe(b);
-    expect(slots.opcode(b as number)).toBe(Opcode.NOP);
-    expect([slots.slotOf(-1, 1), slots.slotOf(4, 1), slots.slotOf(a as number, 1), slots.slotOf(a as number, 2)]).toEqual([
-      -1,
-      -1,
-      -1,
-      a,
+    expect(table.find(1, 0, undefined)).toBe(b);
+    expect(table.opcode(b as number)).toBe(Opcode.NOP);
+    expect([table.has(-1, 1), table.has(4, 1), table.has(a as number, 1), table.has(a as number, 2)]).toEqual([
+      false,
+      false,
+      false,
+      true,
     ]);
   });
 });

@@ -1,7 +1,7 @@
 /** `URingContext` on both kernels: what it does beyond the reference's tests. */
 
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { SlotTable, Stat } from '../../src/context/slots.js';
+import { OperationTable, Stat } from '../../src/context/operation-table.js';
 import { NoSpaceError, PollEvent, URingContext, UringError } from '../../src/index.js';
 import { Arena, ArenaWord } from '../../src/ring/arena.js';
 import { Opcode, Ring } from '../../src/ring/index.js';
@@ -286,22 +286,22 @@ describe('what threads share', () => {
     expect(kernel.openDescriptors).toEqual([3]);
   });
 
-  test('the table of operations grows, reuses slots, and tells generations apart', () => {
+  test('the table of operations grows, reuses records, and tells generations apart', () => {
     const arena = Arena.create(new SimulatedKernel());
-    const table = new SlotTable(arena);
+    const table = new OperationTable(arena);
     const take = (low: number, high: number, opcode: number) => {
       const slot = table.take(low, high, opcode);
       table.commit();
       return slot;
     };
-    const slots = Array.from({ length: 600 }, (_, i) => take(i, 0, Opcode.NOP));
-    expect(new Set(slots).size).toBe(600);
-    expect(table.find(555, 0, undefined)).toBe(slots[555]);
-    const token = table.token(slots[7] as number);
-    table.free(slots[7] as number);
-    expect(table.slotOf(Number(token & 0xffffffffn), Number(token >> 32n))).toBe(-1);
-    expect(take(9, 9, Opcode.READ)).toBe(slots[7]);
-    expect(table.userData(slots[7] as number)).toBe((9n << 32n) | 9n);
+    const ids = Array.from({ length: 600 }, (_, i) => take(i, 0, Opcode.NOP));
+    expect(new Set(ids).size).toBe(600);
+    expect(table.find(555, 0, undefined)).toBe(ids[555]);
+    const generation = table.generation(ids[7] as number);
+    table.free(ids[7] as number);
+    expect(table.has(ids[7] as number, generation)).toBe(false);
+    expect(take(9, 9, Opcode.READ)).toBe(ids[7]);
+    expect(table.userData(ids[7] as number)).toBe((9n << 32n) | 9n);
     expect(table.inUse).toBe(600);
     table.count(Stat.OPS, 2 ** 32 - 1);
     table.count(Stat.OPS, 5);

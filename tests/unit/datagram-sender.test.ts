@@ -2,8 +2,8 @@
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Core } from '../../src/engine/core.js';
-import { type DatagramSender, encodeAddress, type SocketAddress } from '../../src/engine/index.js';
+import type { SocketAddress } from '../../src/engine/index.js';
+import { type DatagramSender, encodeAddress } from '../../src/engine/internal.js';
 import { Uring } from '../../src/index.js';
 import { Opcode } from '../../src/ring/index.js';
 import { bind, type DatagramSocket } from '../../src/sockets/index.js';
@@ -218,7 +218,7 @@ describe('what the kernel refuses', () => {
   });
 
   test('memory comes back, whatever happens', () => {
-    const regions = () => (uring as unknown as { engine: { core: Core } }).engine.core.pool.regions.length;
+    const regions = () => uring.engine.memory.pool.regions.length;
     sending.add([1]);
     sending.sender.flush();
     const before = regions();

@@ -2,8 +2,9 @@
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Core } from '../../src/engine/core.js';
-import { Request } from '../../src/engine/request.js';
+import { KernelMemory } from '../../src/engine/memory/kernel-memory.js';
+import { Core } from '../../src/engine/queue/core.js';
+import { Request } from '../../src/engine/queue/request.js';
 import { type OperationEvent, op, Uring } from '../../src/index.js';
 import { prepMsgRing, prepNop, prepPollAdd } from '../../src/ops/index.js';
 import { Opcode, PollEvent, Ring, SqeFlag, SqRingFlag } from '../../src/ring/index.js';
@@ -110,23 +111,23 @@ describe('the table', () => {
     const { core, kernel, poll } = setUp({ entries: 64, cqEntries: 4096 });
     const [reader, writer] = kernel.createPipe();
     const requests = Array.from({ length: 1200 }, () => poll(reader));
-    expect(new Set(requests.map(({ slot }) => slot)).size).toBe(1200);
-    expect(Math.min(...requests.map(({ slot }) => slot))).toBe(0);
+    expect(new Set(requests.map(({ id }) => id)).size).toBe(1200);
+    expect(Math.min(...requests.map(({ id }) => id))).toBe(0);
     await turns();
     expect(core.inFlight).toBe(1200);
     const seen: [number, Request, number, number][] = [];
-    core.visit((slot, request, opcode, fd) => seen.push([slot, request, opcode, fd]));
+    core.operations.visit((id, request, opcode, fd) => seen.push([id, request, opcode, fd]));
     expect(seen).toHaveLength(1200);
-    for (const [slot, request, opcode, fd] of seen) {
-      expect([request.slot, opcode, fd]).toEqual([slot, Opcode.POLL_ADD, reader]);
+    for (const [id, request, opcode, fd] of seen) {
+      expect([request.id, opcode, fd]).toEqual([id, Opcode.POLL_ADD, reader]);
     }
     kernel.writeFile(writer, Buffer.from('x'));
     await turns(200);
     expect(core.inFlight).toBe(0);
-    expect(requests.every(({ results, slot }) => results.length === 1 && slot === -1)).toBe(true);
+    expect(requests.every(({ results, id }) => results.length === 1 && id === -1)).toBe(true);
     const again = Array.from({ length: 1200 }, () => poll(reader));
-    expect(new Set(again.map(({ slot }) => slot)).size).toBe(1200);
-    expect(Math.max(...again.map(({ slot }) => slot))).toBeLessThan(2048);
+    expect(new Set(again.map(({ id }) => id)).size).toBe(1200);
+    expect(Math.max(...again.map(({ id }) => id))).toBeLessThan(2048);
     await turns(200);
   });
 
@@ -138,7 +139,7 @@ describe('the table', () => {
       second = nop();
     };
     await turns();
-    expect([first.results, first.slot, second?.results, second?.slot, core.inFlight]).toEqual([[0], -1, [0], -1, 0]);
+    expect([first.results, first.id, second?.results, second?.id, core.inFlight]).toEqual([[0], -1, [0], -1, 0]);
   });
 
   test('completions of strangers are nobody’s', async () => {
@@ -150,15 +151,15 @@ describe('the table', () => {
     await turns();
     const other = Ring.open({ entries: 4, syscalls: kernel });
     cleanUp.push(() => other.close());
-    const { slot } = waiting;
+    const { id } = waiting;
     // Slots without an operation, and other generations of the one that has.
     for (const token of [
       0n,
       5n,
       (1n << 32n) | 5n,
-      BigInt(slot),
-      (1n << 32n) | BigInt(slot),
-      (9n << 32n) | BigInt(slot),
+      BigInt(id),
+      (1n << 32n) | BigInt(id),
+      (9n << 32n) | BigInt(id),
       2n ** 64n - 1n,
     ]) {
       run(other, (sqe) => prepMsgRing(sqe, core.ring.fd, 0, token));
@@ -172,7 +173,7 @@ describe('the table', () => {
     const [reader] = kernel.createPipe();
     const since = () => {
       const times: number[] = [];
-      core.visit((_slot, _request, _opcode, _fd, time) => times.push(time));
+      core.operations.visit((_id, _request, _opcode, _fd, time) => times.push(time));
       return times;
     };
     kernel.clock.now = 5e6;
@@ -208,11 +209,11 @@ describe('order', () => {
     const { kernel, nop, submitted } = setUp({ entries: 4 });
     kernel.fail('enter', Errno.EAGAIN);
     const requests = Array.from({ length: 7 }, () => nop());
-    const slots = requests.map(({ slot }) => BigInt(slot));
+    const slots = requests.map(({ id }) => BigInt(id));
     // There is room again, but those before are still outside.
     await turns();
     requests.push(nop());
-    slots.push(BigInt(requests[7]?.slot as number));
+    slots.push(BigInt(requests[7]?.id as number));
     kernel.advance(5);
     await turns();
     expect(submitted).toEqual(slots);
@@ -227,7 +228,7 @@ describe('order', () => {
     await turns();
     kernel.advance(5);
     await turns();
-    expect(submitted).toEqual(polls.map(({ slot }) => BigInt(slot)));
+    expect(submitted).toEqual(polls.map(({ id }) => BigInt(id)));
     expect([core.inFlight, core.ring.sq.ready]).toEqual([11, 0]);
   });
 
@@ -238,7 +239,7 @@ describe('order', () => {
     core.beginTogether(3);
     for (const flags of [SqeFlag.IO_LINK, SqeFlag.IO_LINK, 0]) all.push(nop(flags));
     all.push(nop());
-    const slots = all.map(({ slot }) => BigInt(slot));
+    const slots = all.map(({ id }) => BigInt(id));
     await turns();
     expect(submitted).toEqual(slots);
     expect(all.map(({ results }) => results)).toEqual(new Array(7).fill([0]));
@@ -251,7 +252,7 @@ describe('order', () => {
     core.beginTogether(3);
     const flags: (number | undefined)[] = [];
     const chain = [SqeFlag.IO_LINK, SqeFlag.IO_LINK, 0].map((flag) => nop(flag));
-    for (const { slot } of chain) flags.push(core.ring.sq.findUntaken(slot, 1)?.flags);
+    for (const { id } of chain) flags.push(core.ring.sq.findUntaken(id, 1)?.flags);
     // All of it waits outside.
     expect([flags, core.ring.sq.ready]).toEqual([[undefined, undefined, undefined], 2]);
     await turns();
@@ -308,7 +309,7 @@ describe('cancelling', () => {
     await turns();
     // A stranger that says that it has the slot.
     const stranger = new Remembering();
-    stranger.slot = waiting.slot;
+    stranger.id = waiting.id;
     core.cancel(stranger);
     await turns();
     expect([waiting.results, core.observer.enterCount - enters, core.inFlight]).toEqual([[], 1, 1]);
@@ -352,7 +353,7 @@ describe('cancelling', () => {
       asked++;
       return -Errno.ENOENT;
     });
-    const { slot } = waiting;
+    const { id } = waiting;
     core.cancel(waiting);
     await turns();
     kernel.writeFile(writer, Buffer.from('x'));
@@ -361,7 +362,7 @@ describe('cancelling', () => {
     // The same request, in the same slot, for another operation.
     prepPollAdd(core.begin(), reader, PollEvent.IN);
     core.commit(waiting);
-    expect(waiting.slot).toBe(slot);
+    expect(waiting.id).toBe(id);
     await turns();
     kernel.advance(100);
     await turns();
@@ -388,7 +389,7 @@ describe('cancelling', () => {
     const { core, nop } = setUp();
     core.beginTogether(3);
     const chain = [nop(SqeFlag.IO_LINK), nop(SqeFlag.IO_HARDLINK)];
-    core.retract([...chain.map(({ slot }) => slot), 77]);
+    core.submitter.retract([...chain.map(({ id }) => id), 77]);
     const other = nop();
     await turns();
     expect([...chain, other].map(({ results }) => results)).toEqual([[-Errno.ECANCELED], [-Errno.ECANCELED], [0]]);
@@ -439,7 +440,7 @@ describe('memory that goes away', () => {
       nop(0, true);
       await turns(1);
     }
-    expect((core as unknown as { untried: number[] }).untried).toEqual([]);
+    expect((core.submitter as unknown as { withUserMemory: number[] }).withUserMemory).toEqual([]);
   });
 
   test('also what waits outside the ring', async () => {
@@ -538,7 +539,7 @@ describe('the end', () => {
     const late = nop();
     await turns();
     expect(late.abandoned?.message).toContain('aborted');
-    expect(late.slot).toBe(-1);
+    expect(late.id).toBe(-1);
   });
 
   test('of what does not end: it is abandoned', async () => {
@@ -570,7 +571,7 @@ describe('the end', () => {
     await turns();
     expect(broken.map(({ message }) => message)).toEqual(['EBADFD: file descriptor in bad state, io_uring_enter']);
     expect([waiting.abandoned, unsent.abandoned]).toEqual([broken[0], broken[0]]);
-    expect([waiting.slot, core.inFlight, core.broken]).toEqual([-1, 0, broken[0]]);
+    expect([waiting.id, core.inFlight, core.broken]).toEqual([-1, 0, broken[0]]);
     const late = nop();
     core.cancel(late);
     await turns();
@@ -590,14 +591,9 @@ describe('the end', () => {
 });
 
 describe('the way to the kernel', () => {
-  test('descriptors are asked, moved in and closed at once', () => {
-    const { core, kernel } = setUp();
-    const fd = kernel.createFile(Buffer.from('abc'));
-    expect(core.eventLoop).toBe('poll');
-    expect([core.seek(fd, 2, 0), core.seek(fd, 0, 1)]).toEqual([2, 2]);
-    core.closeAtThreadEnd(fd)();
-    core.closeDescriptor(fd);
-    expect(kernel.openDescriptors).not.toContain(fd);
+  test('the event loop is woken by polling', () => {
+    const { core } = setUp();
+    expect(core.waker.doorbell.kind).toBe('poll');
   });
 
   test('regions of the pool are kept until the ring is at rest', () => {
@@ -609,8 +605,9 @@ describe('the way to the kernel', () => {
       held.push(object);
       hold(object);
     };
-    core.pool.take(64);
-    expect(held).toEqual(core.pool.regions);
+    const { pool } = new KernelMemory(core.ring, core.syscalls);
+    pool.take(64);
+    expect(held).toEqual(pool.regions);
     expect(held).toHaveLength(1);
   });
 

@@ -1,19 +1,19 @@
 /** The parts of the engine, one by one: memory, slots, the backlog, signals, and what becomes of an operation's result. */
 
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { Backlog } from '../../src/engine/backlog.js';
-import { BufferGroup } from '../../src/engine/buffer-group.js';
-import { BufferPool } from '../../src/engine/buffers.js';
-import { Core } from '../../src/engine/core.js';
-import { type Engine, fdOf, isDirect } from '../../src/engine/operation.js';
-import { Pool, type Region, SLAB_SIZE, slabOrigin } from '../../src/engine/pool.js';
-import { Request } from '../../src/engine/request.js';
-import { bytesOf, detachedError, outlivesThread, Scope } from '../../src/engine/scope.js';
-import { type Abortable, checkSignal, listen, unlisten } from '../../src/engine/signals.js';
-import { FileSlots } from '../../src/engine/slots.js';
+import { BufferGroup } from '../../src/engine/memory/buffer-group.js';
+import { KernelMemory } from '../../src/engine/memory/kernel-memory.js';
+import { bytesOf, detachedError, outlivesThread } from '../../src/engine/memory/lease.js';
+import { Pool, type Region, SLAB_SIZE, slabOrigin } from '../../src/engine/memory/pool.js';
+import { type Engine, fdOf, isDirect } from '../../src/engine/operations/operation.js';
+import { Scope } from '../../src/engine/operations/scope.js';
+import { type Abortable, checkSignal, listen, unlisten } from '../../src/engine/operations/signals.js';
+import { Backlog } from '../../src/engine/queue/backlog.js';
+import { Core } from '../../src/engine/queue/core.js';
+import { Request } from '../../src/engine/queue/request.js';
 import { withDescriptors } from '../../src/engine/sockets/forms.js';
 import { SharedBuffers } from '../../src/engine/sockets/shared-buffers.js';
-import { GroupIds } from '../../src/engine/streams.js';
+import { FileSlots } from '../../src/engine/transfers/file-slots.js';
 import { op, Uring } from '../../src/index.js';
 import { prepNop, prepRead } from '../../src/ops/index.js';
 import { Opcode, Ring, SqeFlag } from '../../src/ring/index.js';
@@ -33,7 +33,8 @@ function setUp() {
   const kernel = new SimulatedKernel();
   const core = new Core({ entries: 8, cqEntries: 64, syscalls: kernel, eventLoop: undefined });
   cleanUp.push(() => core.close());
-  return { kernel, core, buffers: new BufferPool(core) };
+  const memory = new KernelMemory(core.ring, kernel);
+  return { kernel, core, memory, pool: memory.pool, buffers: memory.buffers };
 }
 
 const detach = (view: ArrayBufferView) => structuredClone(view.buffer, { transfer: [view.buffer as ArrayBuffer] });
@@ -245,7 +246,7 @@ describe('the backlog', () => {
 
 describe('pooled buffers', () => {
   test('belong to the user until they are released, and to operations a little longer', () => {
-    const { core, buffers } = setUp();
+    const { buffers, pool } = setUp();
     const buffer = buffers.allocate(100);
     expect([buffer.bytes.length, buffers.usage]).toEqual([100, { buffers: 1, bytes: 4096 }]);
     const hold = buffers.hold(buffer.bytes.subarray(10, 20));
@@ -262,7 +263,7 @@ describe('pooled buffers', () => {
     expect(() => buffers.hold(buffer.bytes)).toThrow('the buffer was given back to the pool');
     const other = buffers.allocate(1);
     other[Symbol.dispose]();
-    expect(core.pool.bytesInUse).toBe(0);
+    expect(pool.bytesInUse).toBe(0);
   });
 
   test('are known by any view of them, of any size', () => {
@@ -310,11 +311,11 @@ describe('pooled buffers', () => {
   });
 
   test('are registered as long as there are whole slabs, and places in the table', () => {
-    const { core, buffers } = setUp();
+    const { core, buffers, pool } = setUp();
     const updates = jest.spyOn(core.ring.buffers, 'update').mockImplementation(() => 1);
     const [one, two, three] = [0, 1, 2].map(() => buffers.allocate(SLAB_SIZE)) as [never, never, never];
     const indexOf = ({ bytes }: { bytes: Uint8Array }) => buffers.registeredIndex(bytes);
-    const [region] = core.pool.regions as unknown as [{ firstSlab: number }];
+    const [region] = pool.regions as unknown as [{ firstSlab: number }];
     const origin = slabOrigin(region as Region);
     region.firstSlab = 4094;
     expect([one, two, three].map(indexOf)).toEqual([4094, 4095, -1]);
@@ -325,7 +326,7 @@ describe('pooled buffers', () => {
       const other = setUp();
       const update = jest.spyOn(other.core.ring.buffers, 'update').mockImplementation(() => 1);
       const last = other.buffers.allocate(100);
-      const [whole] = other.core.pool.regions as unknown as [Region];
+      const [whole] = other.pool.regions as unknown as [Region];
       const end = slabOrigin(whole) + SLAB_SIZE - missing;
       Object.defineProperty(whole.memory, 'byteLength', { value: end });
       expect([other.buffers.registeredIndex(last.bytes), update.mock.calls.length]).toEqual(missing ? [-1, 0] : [0, 1]);
@@ -333,8 +334,8 @@ describe('pooled buffers', () => {
   });
 
   test('the engine’s own memory is nobody’s buffer', () => {
-    const { core, buffers } = setUp();
-    const block = core.pool.take(64);
+    const { buffers, pool } = setUp();
+    const block = pool.take(64);
     expect(() => buffers.hold(new Uint8Array(block.region.memory, block.offset, 64))).toThrow('given back');
     const buffer = buffers.allocate(64);
     expect(() => buffers.hold(new Uint8Array(block.region.memory, block.offset, 64))).toThrow('given back');
@@ -383,22 +384,20 @@ describe('pooled buffers', () => {
 
 describe('a scope', () => {
   const setUpScope = () => {
-    const { core, buffers, kernel } = setUp();
-    return { core, buffers, kernel, scope: new Scope(core, buffers) };
+    const all = setUp();
+    return { ...all, scope: new Scope(all.memory) };
   };
   const at = (kernel: SimulatedKernel, address: number, length: number) =>
     Buffer.from(kernel.memory.bytes(address, length) as Uint8Array);
 
   test('has memory that is zeroed, and gives it back', () => {
-    const { core, scope } = setUpScope();
+    const { scope, pool } = setUpScope();
     const block = scope.block(100);
     block.plain(0, 128).fill(9);
     expect(scope.firstBlock).toBe(block);
-    let released = 0;
-    scope.onRelease(() => released++);
     scope.release();
     scope.release();
-    expect([core.pool.bytesInUse, released]).toEqual([0, 1]);
+    expect(pool.bytesInUse).toBe(0);
     const again = scope.block(128);
     expect([again, again.plain(0, 128).every((byte) => byte === 0)]).toEqual([block, true]);
     expect(scope.block(0).size).toBe(64);
@@ -406,23 +405,24 @@ describe('a scope', () => {
   });
 
   test('has strings that end', () => {
-    const { core, kernel, scope } = setUpScope();
-    const used = core.pool.take(64);
+    const { kernel, scope, pool } = setUpScope();
+    const used = pool.take(64);
     kernel.memory.bytes(used.address, 64)?.fill(9);
-    core.pool.give(used);
+    pool.give(used);
     expect(at(kernel, scope.cString('grüße'), 8).toString()).toBe('grüße\0');
     expect([...at(kernel, scope.cString(Buffer.from([1, 2])), 3)]).toEqual([1, 2, 0]);
     expect(kernel.memory.string(scope.cString(''))).toBe('');
     expect(kernel.memory.string(scope.cString('x'.repeat(63)))).toHaveLength(63);
     scope.release();
+    // Room for three bytes of each character.
     scope.cString('x'.repeat(64));
-    expect(core.pool.bytesInUse).toBe(128);
+    expect(pool.bytesInUse).toBe(256);
     scope.release();
-    expect(core.pool.bytesInUse).toBe(0);
+    expect(pool.bytesInUse).toBe(0);
   });
 
   test('copies what the kernel is to read, and what it wrote', () => {
-    const { core, kernel, scope } = setUpScope();
+    const { kernel, scope, pool } = setUpScope();
     expect(at(kernel, scope.input(Buffer.from('input')), 5).toString()).toBe('input');
     const [one, two] = [new Uint8Array(3), new Uint8Array(4)];
     const vector = scope.iovecs([one, two], 'output');
@@ -441,7 +441,7 @@ describe('a scope', () => {
     one.fill(0);
     scope.collect(7);
     expect([...one]).toEqual([0, 0, 0]);
-    expect(core.pool.bytesInUse).toBe(0);
+    expect(pool.bytesInUse).toBe(0);
   });
 
   test('writes vectors of what is read', () => {
@@ -456,13 +456,13 @@ describe('a scope', () => {
   });
 
   test('uses shared memory and pooled buffers where they are', () => {
-    const { buffers, kernel, scope, core } = setUpScope();
+    const { buffers, kernel, scope, pool } = setUpScope();
     const shared = new Uint8Array(new SharedArrayBuffer(8));
     expect([scope.input(shared), scope.output(shared)]).toEqual([kernel.addressOf(shared), kernel.addressOf(shared)]);
     const pooled = buffers.allocate(8);
-    const before = core.pool.bytesInUse;
+    const before = pool.bytesInUse;
     const address = scope.output(pooled.bytes);
-    expect([address, core.pool.bytesInUse]).toEqual([kernel.addressOf(pooled.bytes), before]);
+    expect([address, pool.bytesInUse]).toEqual([kernel.addressOf(pooled.bytes), before]);
     pooled.release();
     expect(buffers.usage.buffers).toBe(1);
     scope.release();
@@ -516,9 +516,7 @@ describe('a scope', () => {
 
 describe('a group of buffers', () => {
   test('that finds no memory leaves nothing behind', () => {
-    const { kernel, core, buffers } = setUp();
-    const groups = new GroupIds();
-    const engine = { core, buffers, groups } as unknown as Engine;
+    const { kernel, memory, pool } = setUp();
     const options = { count: 4, size: 16 * 1024 * 1024, replenished: () => undefined };
     const { addressOf } = kernel;
     let left = 1;
@@ -526,29 +524,29 @@ describe('a group of buffers', () => {
       if (left-- === 0) throw new RangeError('Array buffer allocation failed');
       return addressOf.call(kernel, view);
     };
-    expect(() => new BufferGroup(engine, options)).toThrow('allocation failed');
-    expect([core.pool.bytesInUse, groups.take()]).toEqual([0, 0]);
-    groups.give(0);
+    expect(() => new BufferGroup(memory, options)).toThrow('allocation failed');
+    expect([pool.bytesInUse, memory.groupIds.take()]).toEqual([0, 0]);
+    memory.groupIds.give(0);
     // The kernel knows of no such group any more.
-    const group = new BufferGroup(engine, options);
+    const group = new BufferGroup(memory, options);
     expect([group.id, group.available]).toEqual([0, 4]);
     group.end();
-    expect(core.pool.bytesInUse).toBe(0);
+    expect(pool.bytesInUse).toBe(0);
   });
 });
 
 test('shared buffers that are not to be had leave nothing of their form', () => {
-  const { kernel, core, buffers } = setUp();
-  const engine = { core, buffers, groups: new GroupIds() } as unknown as Engine;
+  const { kernel, core, memory, pool } = setUp();
+  const engine = { core, memory } as unknown as Engine;
   kernel.fail('register', Errno.ENOMEM);
-  expect(() => new SharedBuffers(engine, withDescriptors(core))).toThrow(expect.objectContaining({ code: 'ENOMEM' }));
-  expect(core.pool.bytesInUse).toBe(0);
+  expect(() => new SharedBuffers(engine, withDescriptors(engine))).toThrow(expect.objectContaining({ code: 'ENOMEM' }));
+  expect(pool.bytesInUse).toBe(0);
 });
 
 describe('slots for files', () => {
   test('are given out once, and again after they were given back', () => {
     const { core } = setUp();
-    const files = new FileSlots(core);
+    const files = new FileSlots(core.ring);
     const sparse = jest.spyOn(core.ring.files, 'registerSparse');
     const all = Array.from({ length: 1024 }, () => files.allocate());
     expect(all.map(({ slot }) => slot)).toEqual(Array.from({ length: 1024 }, (_, i) => i));
@@ -564,7 +562,7 @@ describe('slots for files', () => {
 
   test('are not to be had without a table', () => {
     const { core, kernel } = setUp();
-    const files = new FileSlots(core);
+    const files = new FileSlots(core.ring);
     kernel.fail('register', Errno.EINVAL);
     expect(() => files.allocate()).toThrow('Invalid state: the kernel has no sparse table of files');
     expect(files.take()).toBe(-1);
@@ -572,12 +570,12 @@ describe('slots for files', () => {
     jest.spyOn(other.core.ring.files, 'registerSparse').mockImplementation(() => {
       throw new RangeError('not the kernel’s');
     });
-    expect(() => new FileSlots(other.core).allocate()).toThrow('not the kernel’s');
+    expect(() => new FileSlots(other.core.ring).allocate()).toThrow('not the kernel’s');
   });
 
   test('stand for files', () => {
     const { core } = setUp();
-    const slot = new FileSlots(core).allocate();
+    const slot = new FileSlots(core.ring).allocate();
     expect([fdOf(5), fdOf(-1), fdOf({ fd: 6 } as never), fdOf(slot as never)]).toEqual([5, -1, 6, 0]);
     expect([
       isDirect(5),
@@ -637,7 +635,7 @@ test('a request is intact, and tells no place, unless it says otherwise', () => 
     abandon(): void {}
   }
   const request = new Plain();
-  expect([request.slot, request.memoryIsIntact(), request.callSite]).toEqual([-1, true, undefined]);
+  expect([request.id, request.memoryIsIntact(), request.callSite]).toEqual([-1, true, undefined]);
 });
 
 describe('what becomes of an operation', () => {

@@ -1,7 +1,7 @@
 /** What becomes of requests at the edges: the ends of an operation, of a chain, and of an iterator, each told from its neighbours. */
 
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { type Operation, OperationRequest } from '../../src/engine/operation.js';
+import { type Operation, OperationRequest } from '../../src/engine/operations/operation.js';
 import { type Chunk, op, PollEvent, Uring, type UringOptions } from '../../src/index.js';
 import { CqeFlag, Opcode, type OpcodeName, SqeFlag } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
@@ -82,10 +82,10 @@ describe('the answer to an operation', () => {
 
   test('comes when the kernel is done with all of it, and once', () => {
     const { one, ends } = request(op.nop());
-    one.slot = 0;
+    one.id = 0;
     one.complete(5, CqeFlag.MORE);
     expect(ends).toEqual([]);
-    one.slot = -1;
+    one.id = -1;
     one.complete(0, CqeFlag.NOTIF);
     expect(ends).toEqual([['done', undefined]]);
   });
@@ -186,7 +186,7 @@ describe('a time limit', () => {
     cleanUp.push(() => set.mockRestore());
     const read = uring.read(reader, new Uint8Array(1), { timeoutMs: 100 });
     await turns();
-    uring.engine.core.visit((_slot, request, opcode) => {
+    uring.engine.core.operations.visit((_id, request, opcode) => {
       if (opcode === Opcode.LINK_TIMEOUT) request.complete(-Errno.ETIME, 0);
     });
     kernel.advance(99);
@@ -227,10 +227,9 @@ test('shared memory and files are kept for as long as the operation is in flight
   const read = uring.read(file, bytes);
   await turns();
   const kept: unknown[] = [];
-  uring.engine.core.visit((_slot, request) => {
-    for (const object of (request as unknown as { scope: { kept: object[] } }).scope.kept) {
-      kept.push(ArrayBuffer.isView(object) ? object.buffer : object);
-    }
+  uring.engine.core.operations.visit((_id, request) => {
+    const { scope } = request as unknown as { scope: { kept: object[]; leases: { memory: ArrayBufferView }[] } };
+    kept.push(...scope.kept, ...scope.leases.map(({ memory }) => memory.buffer));
   });
   kernel.writeFile(writer, Buffer.from('x'));
   expect(await read).toBe(1);
@@ -371,10 +370,10 @@ describe('an iterator', () => {
     await turns();
     write('first');
     expect(await textOf(first)).toBe('first');
-    const { core, groups } = uring.engine;
+    const { core, memory } = uring.engine;
     const inFlightAtTheEnd: number[] = [];
-    const give = jest.spyOn(groups, 'give').mockImplementation(() => {
-      core.visit((_slot, _request, opcode) => inFlightAtTheEnd.push(opcode));
+    const give = jest.spyOn(memory.groupIds, 'give').mockImplementation(() => {
+      core.operations.visit((_id, _request, opcode) => inFlightAtTheEnd.push(opcode));
     });
     const end = pieces.return?.();
     // The cancellation is not sent yet.

@@ -255,7 +255,7 @@ describe('a shared ring', () => {
     kernel.currentThread = 2;
     const other = URingContext.attach(handle, { syscalls: kernel });
     // It ended between two steps: one operation is counted that there is not.
-    (other as unknown as { slots: { commit(): void } }).slots.commit();
+    (other as unknown as { operations: { commit(): void } }).operations.commit();
     kernel.endThread(2);
     kernel.close(other.fd);
     kernel.currentThread = 1;

@@ -5,9 +5,9 @@
  */
 
 import { Errno, UringError, withoutFrames } from '../../syscalls/index.js';
-import type { Chunk } from '../chunk.js';
-import type { Core } from '../core.js';
-import type { Message } from '../message.js';
+import type { Chunk } from '../memory/chunk.js';
+import type { Message } from '../memory/message.js';
+import type { Core } from '../queue/core.js';
 import { Receiving } from './receiving.js';
 import type { SharedBuffers } from './shared-buffers.js';
 

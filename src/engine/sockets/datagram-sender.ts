@@ -18,10 +18,11 @@
 import { prepSendmsg } from '../../ops/index.js';
 import { SqeFlag } from '../../ring/index.js';
 import { Errno } from '../../syscalls/index.js';
-import type { Core, Latecomer } from '../core.js';
-import { IOVEC_SIZE, Msghdr, writeIovec, writeMessageHeader } from '../message-header.js';
-import type { Block } from '../pool.js';
-import { Request } from '../request.js';
+import { IOVEC_SIZE, Msghdr, writeIovec, writeMessageHeader } from '../memory/message-header.js';
+import type { Block, Pool } from '../memory/pool.js';
+import type { Engine } from '../operations/operation.js';
+import type { Core, SubmitHook } from '../queue/core.js';
+import { Request } from '../queue/request.js';
 
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -67,7 +68,9 @@ export interface SentSink<Token> {
 }
 
 /** Sends the datagrams of one socket. */
-export class DatagramSender<Token> implements Latecomer {
+export class DatagramSender<Token> implements SubmitHook {
+  private readonly core: Core;
+  private readonly pool: Pool;
   private messages: DatagramMessage<Token>[] = [];
   /** The last message of each receiver. */
   private readonly open = new Map<Uint8Array | undefined, DatagramMessage<Token>>();
@@ -83,10 +86,12 @@ export class DatagramSender<Token> implements Latecomer {
   private readonly mostMessages: number;
 
   constructor(
-    private readonly core: Core,
+    { core, memory }: Engine,
     private readonly fd: number,
     private readonly sink: SentSink<Token>,
   ) {
+    this.core = core;
+    this.pool = memory.pool;
     this.mostMessages = Math.min(MOST_MESSAGES, core.ring.sq.entries);
   }
 
@@ -118,12 +123,12 @@ export class DatagramSender<Token> implements Latecomer {
     if (!this.scheduled) {
       this.scheduled = true;
       // Answers to what is delivered one by one go together.
-      this.core.patiently(this.askLater);
+      this.core.pacing.defer(this.askLater);
     }
     return true;
   }
 
-  private readonly askLater = () => this.core.later(this);
+  private readonly askLater = () => this.core.beforeSubmit(this);
 
   private messageFor(name: Uint8Array | undefined, length: number): DatagramMessage<Token> | undefined {
     const newest = this.messages.at(-1);
@@ -133,7 +138,7 @@ export class DatagramSender<Token> implements Latecomer {
     const { core } = this;
     if (this.hasUnsent || core.closing || core.broken !== undefined) return undefined;
     try {
-      this.block ??= core.pool.take(BLOCK_SIZE);
+      this.block ??= this.pool.take(BLOCK_SIZE);
     } catch {
       return undefined;
     }
@@ -163,13 +168,18 @@ export class DatagramSender<Token> implements Latecomer {
     if (count < FEWEST_SEGMENTS * messages.length && this.chains.size === 0) {
       this.sink.apart(count);
       for (const message of messages) this.leave(message, 0);
-      core.pool.give(block);
+      this.pool.give(block);
       return;
     }
-    const chain = new Chain(core, this.fd, messages, block, (isOver) => {
+    const chain = new Chain(core, this.fd, messages, (isOver) => {
       this.chains.delete(chain);
-      if (isOver) for (const message of messages) this.tell(message);
-      else for (const { tokens } of messages) for (const token of tokens) this.sink.sent(token, -Errno.ECANCELED);
+      if (isOver) {
+        for (const message of messages) this.tell(message);
+        this.pool.give(block);
+        return;
+      }
+      // The kernel may use the block for ever.
+      for (const { tokens } of messages) for (const token of tokens) this.sink.sent(token, -Errno.ECANCELED);
     });
     this.chains.add(chain);
     chain.commit();
@@ -211,7 +221,6 @@ class Chain<Token> {
     private readonly core: Core,
     private readonly fd: number,
     readonly messages: readonly DatagramMessage<Token>[],
-    private readonly block: Block,
     /** Called when all of them are over, before their memory is used again; or when nobody will ever know. */
     private readonly done: (isOver: boolean) => void,
   ) {
@@ -235,7 +244,6 @@ class Chain<Token> {
   over(): void {
     if (--this.left > 0) return;
     this.done(true);
-    this.core.pool.give(this.block);
   }
 
   /** The kernel may use the memory for ever. */

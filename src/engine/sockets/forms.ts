@@ -7,11 +7,11 @@
 import { prepRecvmsg, prepRecvSelect } from '../../ops/index.js';
 import { RecvSendFlag, type Sqe } from '../../ring/index.js';
 import { explainMissing, UringUnavailableError } from '../../syscalls/index.js';
-import { Chunk, type ChunkKind, type ChunkSource } from '../chunk.js';
-import type { Core } from '../core.js';
-import { Message, NAME_SIZE } from '../message.js';
-import { Msghdr, RecvmsgOut, writeMessageHeader } from '../message-header.js';
-import type { Block } from '../pool.js';
+import { Chunk, type ChunkKind, type ChunkSource } from '../memory/chunk.js';
+import { Message, NAME_SIZE } from '../memory/message.js';
+import { Msghdr, RecvmsgOut, writeMessageHeader } from '../memory/message-header.js';
+import type { Block } from '../memory/pool.js';
+import type { Engine } from '../operations/operation.js';
 import { RIGHTS_SPACE, rightsIn } from './rights.js';
 
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
@@ -65,8 +65,8 @@ class ControlledChunk extends Chunk {
 }
 
 /** RECVMSG, with room for descriptors. Since 6.0. A header would not fit into the rest of a buffer: each message has one of its own. */
-export function withDescriptors(core: Core): ReceiveForm {
-  const header = core.pool.take(Msghdr.SIZE);
+export function withDescriptors({ core, memory: { pool } }: Engine): ReceiveForm {
+  const header = pool.take(Msghdr.SIZE);
   writeMessageHeader(header, { control: { address: 0, length: RIGHTS_SPACE } });
   return {
     kind: ControlledChunk,
@@ -74,17 +74,18 @@ export function withDescriptors(core: Core): ReceiveForm {
     hasSingle: false,
     bufferSize: BUFFER_SIZE,
     prepare(sqe, fd, group, single) {
-      if (single) throw new UringUnavailableError(explainMissing('receiving descriptors again and again', '6.0', core.host));
+      if (single)
+        throw new UringUnavailableError(explainMissing('receiving descriptors again and again', '6.0', core.syscalls.host()));
       prepRecvmsg(sqe, fd, header.address, MSG_CMSG_CLOEXEC, RecvSendFlag.RECV_MULTISHOT, group);
     },
     descriptorsOf: (chunk) => (chunk as ControlledChunk).received(),
-    release: () => core.pool.give(header),
+    release: () => pool.give(header),
   };
 }
 
 /** RECVMSG, with the sender's address. Since 6.0. */
-export function datagrams(core: Core): ReceiveForm {
-  const header = core.pool.take(Msghdr.SIZE);
+export function datagrams({ core, memory: { pool } }: Engine): ReceiveForm {
+  const header = pool.take(Msghdr.SIZE);
   writeMessageHeader(header, { name: { address: 0, length: NAME_SIZE } });
   return {
     kind: Message,
@@ -94,9 +95,10 @@ export function datagrams(core: Core): ReceiveForm {
     bufferSize: 2 * BUFFER_SIZE,
     isCopied: true,
     prepare(sqe, fd, group, single) {
-      if (single) throw new UringUnavailableError(explainMissing('receiving datagrams again and again', '6.0', core.host));
+      if (single)
+        throw new UringUnavailableError(explainMissing('receiving datagrams again and again', '6.0', core.syscalls.host()));
       prepRecvmsg(sqe, fd, header.address, 0, RecvSendFlag.RECV_MULTISHOT, group);
     },
-    release: () => core.pool.give(header),
+    release: () => pool.give(header),
   };
 }

@@ -6,8 +6,8 @@
 
 import { Errno, explainMissing, type SocketCalls, UringError, UringUnavailableError } from '../../syscalls/index.js';
 import { invalidState } from '../../validate.js';
-import type { Engine } from '../operation.js';
-import type { Request } from '../request.js';
+import type { Engine } from '../operations/operation.js';
+import type { Request } from '../queue/request.js';
 import { DatagramReceiver, type DatagramSink } from './datagram-receiver.js';
 import { DatagramSender, type SentSink } from './datagram-sender.js';
 import { DATA, datagrams, withDescriptors } from './forms.js';
@@ -31,7 +31,7 @@ export class Sockets {
 
   /** What is asked about sockets without the ring. */
   get calls(): SocketCalls {
-    return this.engine.core.sockets;
+    return this.engine.core.syscalls.sockets;
   }
 
   /**
@@ -45,12 +45,15 @@ export class Sockets {
     if (core.closing) throw invalidState('the engine is closed');
     try {
       this.buffers ??= new SharedBuffers(this.engine, DATA);
-      if (descriptors) this.descriptorBuffers ??= new SharedBuffers(this.engine, withDescriptors(core));
+      if (descriptors) this.descriptorBuffers ??= new SharedBuffers(this.engine, withDescriptors(this.engine));
     } catch (error) {
       if (!(error instanceof UringError) || error.errno !== -Errno.EINVAL) throw error;
-      throw new UringUnavailableError(explainMissing('rings of buffers, which sockets receive into', '5.19', core.host), {
-        cause: error,
-      });
+      throw new UringUnavailableError(
+        explainMissing('rings of buffers, which sockets receive into', '5.19', core.syscalls.host()),
+        {
+          cause: error,
+        },
+      );
     }
   }
 
@@ -70,12 +73,12 @@ export class Sockets {
   datagramReceiver(fd: number, sink: DatagramSink): DatagramReceiver {
     const { core } = this.engine;
     if (core.closing) throw invalidState('the engine is closed');
-    this.datagramBuffers ??= new SharedBuffers(this.engine, datagrams(core));
+    this.datagramBuffers ??= new SharedBuffers(this.engine, datagrams(this.engine));
     return new DatagramReceiver(core, this.datagramBuffers, fd, sink);
   }
 
   datagramSender<Token>(fd: number, sink: SentSink<Token>): DatagramSender<Token> {
-    return new DatagramSender(this.engine.core, fd, sink);
+    return new DatagramSender(this.engine, fd, sink);
   }
 
   /** Whether a receiver, sender or iterator keeps the process alive while it waits. */

@@ -5,8 +5,8 @@
  */
 
 import { UringError, withoutFrames } from '../../syscalls/index.js';
-import type { Chunk } from '../chunk.js';
-import type { Core } from '../core.js';
+import type { Chunk } from '../memory/chunk.js';
+import type { Core } from '../queue/core.js';
 import { Receiving } from './receiving.js';
 import type { SharedBuffers } from './shared-buffers.js';
 

@@ -15,9 +15,9 @@
 
 import { CqeFlag } from '../../ring/index.js';
 import { Errno } from '../../syscalls/index.js';
-import type { Chunk } from '../chunk.js';
-import type { Core } from '../core.js';
-import { Request } from '../request.js';
+import type { Chunk } from '../memory/chunk.js';
+import type { Core } from '../queue/core.js';
+import { Request } from '../queue/request.js';
 import type { SharedBuffers, Starved } from './shared-buffers.js';
 
 /** Receives for one socket, of whatever kind. */

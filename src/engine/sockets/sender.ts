@@ -10,14 +10,13 @@
 import { prepSend, prepSendmsg } from '../../ops/index.js';
 import { Errno, UringError, withoutFrames } from '../../syscalls/index.js';
 import { isDetached } from '../../validate.js';
-import type { BufferPool } from '../buffers.js';
-import { Chunk } from '../chunk.js';
-import type { Latecomer } from '../core.js';
-import { IOVEC_SIZE, Msghdr, type Part, writeIovec, writeMessageHeader } from '../message-header.js';
-import type { Engine } from '../operation.js';
-import type { Block } from '../pool.js';
-import { Request } from '../request.js';
-import { detachedError, outlivesThread } from '../scope.js';
+import type { Chunk } from '../memory/chunk.js';
+import { detachedError, type Lease } from '../memory/lease.js';
+import { IOVEC_SIZE, Msghdr, type Part, writeIovec, writeMessageHeader } from '../memory/message-header.js';
+import type { Block } from '../memory/pool.js';
+import type { Engine } from '../operations/operation.js';
+import type { SubmitHook } from '../queue/core.js';
+import { Request } from '../queue/request.js';
 import { rightsMessage } from './rights.js';
 
 /** `MSG_*`: no SIGPIPE, and a send that was short is continued by the kernel. */
@@ -47,8 +46,8 @@ class Piece {
     readonly done: Done | undefined,
     /** What goes with its first byte. */
     readonly descriptors?: readonly number[] | undefined,
-    /** Memory of the pool, which is not used for anything else until it is sent. */
-    public held?: ReturnType<BufferPool['hold']>,
+    /** Where the kernel may use the memory itself. */
+    public lease?: Lease | undefined,
   ) {}
 }
 
@@ -61,7 +60,7 @@ export interface Hole {
 }
 
 /** Sends for one socket. */
-export class Sender extends Request implements Latecomer {
+export class Sender extends Request implements SubmitHook {
   private queue: Piece[] = [];
   /** Bytes of the first piece that are sent. */
   private sent = 0;
@@ -144,15 +143,14 @@ export class Sender extends Request implements Latecomer {
       return;
     }
     // Held from here on: what is released in the meantime stays where it is.
-    let held: ReturnType<BufferPool['hold']>;
+    let lease: Lease | undefined;
     try {
-      if (data instanceof Chunk) data.use();
-      else if (length > 0) held = this.engine.buffers.hold(data);
+      if (length > 0) lease = this.engine.memory.leaseInPlace(data);
     } catch (error) {
       done?.(error as Error);
       return;
     }
-    const piece = new Piece(data, length, done, descriptors, held);
+    const piece = new Piece(data, length, done, descriptors, lease);
     if (hole === undefined) this.queue.push(piece);
     else this.queue.splice(this.queue.indexOf(hole), 0, piece);
     this.pending += length;
@@ -168,7 +166,7 @@ export class Sender extends Request implements Latecomer {
   /** Sends no more: what is queued fails. */
   abort(error: Error): void {
     this.error ??= error;
-    if (this.slot >= 0) this.engine.core.cancel(this);
+    if (this.id >= 0) this.engine.core.cancel(this);
     else if (!this.busy) this.fail();
   }
 
@@ -198,7 +196,7 @@ export class Sender extends Request implements Latecomer {
 
   abandon(error: Error): void {
     // Nothing is given back: the kernel may still read it.
-    for (const piece of this.queue) piece.held = undefined;
+    for (const piece of this.queue) piece.lease = undefined;
     this.busy = false;
     this.error = error;
     this.fail();
@@ -225,7 +223,7 @@ export class Sender extends Request implements Latecomer {
 
   private sendLater(): void {
     this.busy = true;
-    this.engine.core.later(this);
+    this.engine.core.beforeSubmit(this);
   }
 
   /** What was written until now is sent. */
@@ -305,12 +303,11 @@ export class Sender extends Request implements Latecomer {
   }
 
   /** The address of memory that the kernel can be given as it is. */
-  private addressOf({ data, length, held }: Piece): number | undefined {
-    if (data instanceof Chunk) return data.address;
-    if (data === undefined || length === 0) return undefined;
-    if (data.length !== length || isDetached(data.buffer)) throw detachedError('what was written after it is not sent');
-    if (held !== undefined) return held.address;
-    return outlivesThread(data.buffer) ? this.engine.core.ring.addressOf(data) : undefined;
+  private addressOf({ data, length, lease }: Piece): number | undefined {
+    if (lease !== undefined) return lease.address;
+    const isGone = data instanceof Uint8Array && (data.length !== length || isDetached(data.buffer));
+    if (isGone) throw detachedError('what was written after it is not sent');
+    return undefined;
   }
 
   private copy(parts: readonly { data: Uint8Array; start: number; length: number }[]): Part {
@@ -346,18 +343,18 @@ export class Sender extends Request implements Latecomer {
   private rights(descriptors: readonly number[]): Part {
     const bytes = rightsMessage(descriptors);
     const block = this.take(bytes.length);
-    block.plain(0, bytes.length).set(bytes);
+    block.copyFrom(bytes);
     return { address: block.address, length: bytes.length };
   }
 
   private take(size: number): Block {
-    const block = this.engine.core.pool.take(size);
+    const block = this.engine.memory.pool.take(size);
     this.blocks.push(block);
     return block;
   }
 
   private releaseMemory(): void {
-    for (const block of this.blocks) this.engine.core.pool.give(block);
+    for (const block of this.blocks) this.engine.memory.pool.give(block);
     this.blocks.length = 0;
   }
 
@@ -380,8 +377,7 @@ export class Sender extends Request implements Latecomer {
   }
 }
 
-function finish({ data, held, done }: Piece, error: Error | undefined): void {
-  if (data instanceof Chunk) data.drop();
-  held?.release();
+function finish({ lease, done }: Piece, error: Error | undefined): void {
+  lease?.release();
   done?.(error);
 }

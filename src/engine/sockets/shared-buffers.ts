@@ -11,11 +11,12 @@
 import { PAGE_SIZE } from '../../ring/arena.js';
 import type { Sqe } from '../../ring/index.js';
 import { timers } from '../../timers.js';
-import { BufferGroup } from '../buffer-group.js';
-import type { BufferOwner } from '../buffers.js';
-import { Chunk } from '../chunk.js';
-import type { Engine } from '../operation.js';
-import type { Block } from '../pool.js';
+import { BufferGroup } from '../memory/buffer-group.js';
+import type { BufferOwner } from '../memory/buffers.js';
+import { Chunk } from '../memory/chunk.js';
+import type { KernelMemory } from '../memory/kernel-memory.js';
+import type { Block } from '../memory/pool.js';
+import type { Engine } from '../operations/operation.js';
 import type { ReceiveForm } from './forms.js';
 
 /** Incremental buffers are shared by many small messages; others hold one each. */
@@ -48,7 +49,7 @@ export class SharedBuffers {
     private readonly form: ReceiveForm,
   ) {
     try {
-      this.group = new BufferGroup(engine, {
+      this.group = new BufferGroup(engine.memory, {
         count: BUFFERS,
         size: form.bufferSize,
         incremental: form.incremental,
@@ -68,7 +69,7 @@ export class SharedBuffers {
     const chunk = !form.isCopied && group.available < FEW ? this.copyOut(received) : received;
     if (descriptors !== undefined && descriptors.length > 0) {
       chunk.attach(descriptors, () => {
-        for (const fd of descriptors) engine.core.closeDescriptor(fd);
+        for (const fd of descriptors) engine.core.syscalls.close(fd);
       });
     }
     return chunk;
@@ -123,12 +124,12 @@ export class SharedBuffers {
   }
 
   private copyOut(chunk: Chunk): Chunk {
-    const { core } = this.engine;
+    const { memory } = this.engine;
     const { length } = chunk;
-    const block = core.pool.take(Math.max(PAGE_SIZE, length));
+    const block = memory.pool.take(Math.max(PAGE_SIZE, length));
     chunk.copyTo(block.plain(0, length));
     chunk.release();
-    return new Chunk(new Copy(this.engine, block), 0, block, 0, length);
+    return new Chunk(new Copy(memory, block), 0, block, 0, length);
   }
 }
 
@@ -137,14 +138,14 @@ class Copy implements BufferOwner {
   private users = 1;
 
   constructor(
-    private readonly engine: Engine,
+    private readonly memory: KernelMemory,
     private readonly block: Block,
   ) {
-    engine.buffers.own(block, this);
+    memory.buffers.own(block, this);
   }
 
-  covers(view: Uint8Array): boolean {
-    return view.byteOffset + view.length <= this.block.offset + this.block.size;
+  covers(view: ArrayBufferView): boolean {
+    return view.byteOffset + view.byteLength <= this.block.offset + this.block.size;
   }
 
   use(): void {
@@ -155,8 +156,7 @@ class Copy implements BufferOwner {
 
   giveBack(): void {
     if (--this.users > 0) return;
-    const { core, buffers } = this.engine;
-    buffers.disown(this.block);
-    core.pool.give(this.block);
+    this.memory.buffers.disown(this.block);
+    this.memory.pool.give(this.block);
   }
 }

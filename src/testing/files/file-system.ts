@@ -5,10 +5,11 @@
  */
 
 import { Errno } from '../../syscalls/index.js';
+import { Disk } from './disk.js';
 import type { SimulatedFile } from './file.js';
 import { DirectoryInode, FileInode, FileType, Inode, LinkInode } from './inode.js';
 import { AtFlag, OpenFlag, ResolveFlag } from './open-flags.js';
-import { MAX_FILE_SIZE, NamedFile, RegularFile } from './regular.js';
+import { NamedFile, RegularFile } from './regular.js';
 
 const MAX_NAME = 255;
 const MAX_PATH = 4096;
@@ -17,39 +18,6 @@ const UMASK = 0o022;
 
 const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
-
-/** How much there is room for. */
-export class Disk {
-  /** Bytes that files may have, all together. */
-  capacity = Number.POSITIVE_INFINITY;
-  readOnly = false;
-  private used = 0;
-
-  constructor(readonly now: () => number) {}
-
-  /** Makes a file longer, if it is shorter. @returns the size that it can have, or `-errno`. */
-  grow(inode: FileInode, size: number, all = false): number {
-    if (size > MAX_FILE_SIZE) return -Errno.EFBIG;
-    const wanted = size - inode.size;
-    if (wanted <= 0) return size;
-    const granted = Math.min(wanted, this.capacity - this.used);
-    if (granted < wanted && all) return -Errno.ENOSPC;
-    this.resize(inode, inode.size + granted);
-    return inode.size;
-  }
-
-  /** Gives a file its size, whatever there is room for. */
-  resize(inode: FileInode, size: number): void {
-    this.used += size - inode.size;
-    inode.resize(size);
-  }
-
-  /** A file is used no more: if it has no name either, its room is free. */
-  release(inode: FileInode): void {
-    if (inode.links > 0) return;
-    this.resize(inode, 0);
-  }
-}
 
 /** Where a path leads. */
 interface Place {

@@ -6,13 +6,10 @@
 
 import { PollEvent } from '../../ring/abi/index.js';
 import { Errno } from '../../syscalls/index.js';
+import { type Disk, MAX_FILE_SIZE } from './disk.js';
 import type { SimulatedFile } from './file.js';
-import type { Disk } from './file-system.js';
 import type { DirectoryInode, FileInode, Inode } from './inode.js';
 import { OpenFlag } from './open-flags.js';
-
-/** Larger files would have to be kept in memory. */
-const MAX_FILE_SIZE = 1 << 28;
 
 /** A regular file. */
 export class RegularFile implements SimulatedFile {
@@ -95,9 +92,6 @@ export class RegularFile implements SimulatedFile {
     this.disk.release(this.inode);
   }
 }
-
-/** The largest size a file can have. */
-export { MAX_FILE_SIZE };
 
 /** A directory, or anything that was opened by O_PATH. */
 export class NamedFile implements SimulatedFile {

@@ -6,8 +6,8 @@
 
 import { CancelFlag, Opcode } from '../../ring/abi/index.js';
 import { Errno } from '../../syscalls/index.js';
+import type { RingInternals } from '../internals.js';
 import type { Request } from '../request.js';
-import type { SimulatedRing } from '../simulated-ring.js';
 import { fileAt, type OperationTable } from './common.js';
 
 /** The opcodes of this family. */
@@ -33,18 +33,18 @@ export interface CancelCriteria {
 }
 
 /** Cancels what matches. @returns the answer: how many with ALL or ANY, else 0; ENOENT for none, EALREADY for one that is running. */
-export function cancel(ring: SimulatedRing, criteria: CancelCriteria): number {
+export function cancel(ring: RingInternals, criteria: CancelCriteria): number {
   const { flags } = criteria;
   const file = flags & CancelFlag.FD ? fileAt(ring, criteria.fd, (flags & CancelFlag.FD_FIXED) !== 0) : undefined;
   if (flags & CancelFlag.FD && file === undefined) return -Errno.EBADF;
-  const byUserData = !(flags & (CancelFlag.ANY | CancelFlag.FD | CancelFlag.OP)) || flags & CancelFlag.USERDATA;
+  const isAny = (flags & CancelFlag.ANY) !== 0;
+  const byUserData = !isAny && (!(flags & (CancelFlag.FD | CancelFlag.OP)) || (flags & CancelFlag.USERDATA) !== 0);
   const all = (flags & (CancelFlag.ALL | CancelFlag.ANY)) !== 0;
   let found = 0;
   let running = false;
-  for (const request of ring.cancellable()) {
-    if (request === criteria.except || request.done) continue;
-    if (!(flags & CancelFlag.ANY)) {
-      if (byUserData && request.userData !== criteria.userData) continue;
+  for (const request of byUserData ? ring.live.named(criteria.userData) : ring.live) {
+    if (request === criteria.except || request.done || !isCancellable(request)) continue;
+    if (!isAny) {
       if (flags & CancelFlag.FD && request.file !== file) continue;
       if (flags & CancelFlag.OP && request.opcode !== criteria.opcode) continue;
     }
@@ -59,4 +59,9 @@ export function cancel(ring: SimulatedRing, criteria: CancelCriteria): number {
   }
   if (all) return found;
   return found > 0 ? 0 : running ? -Errno.EALREADY : -Errno.ENOENT;
+}
+
+/** Whether a cancellation finds it, although it may come too late. */
+function isCancellable({ started, answered, cancel, running }: Request): boolean {
+  return started && !answered && (cancel !== undefined || running);
 }

@@ -8,14 +8,14 @@ import { CQE_BUFFER_SHIFT, CqeFlag, FILE_INDEX_ALLOC, SqeFlag } from '../../ring
 import { Errno } from '../../syscalls/index.js';
 import type { SelectedBuffer } from '../buffer-groups.js';
 import type { SimulatedFile } from '../files/file.js';
+import type { RingInternals } from '../internals.js';
 import { PENDING, type Request } from '../request.js';
-import type { SimulatedRing } from '../simulated-ring.js';
 
 /** Bytes or 0, `-errno`, or {@link PENDING}. */
 export type Result = number | typeof PENDING;
 
 /** What an opcode does. */
-export type Operation = (ring: SimulatedRing, request: Request) => Result;
+export type Operation = (ring: RingInternals, request: Request) => Result;
 
 /** Operations by opcode. */
 export type OperationTable = { readonly [opcode: number]: Operation };
@@ -27,7 +27,7 @@ export interface Piece {
 }
 
 /** Finds the file that an SQE names, and keeps it open until the operation is over. */
-export function withFile(ring: SimulatedRing, request: Request, body: (file: SimulatedFile) => Result): Result {
+export function withFile(ring: RingInternals, request: Request, body: (file: SimulatedFile) => Result): Result {
   const file = request.file ?? fileAt(ring, request.fd, request.has(SqeFlag.FIXED_FILE));
   if (!file) return -Errno.EBADF;
   if (request.file === undefined) {
@@ -38,13 +38,13 @@ export function withFile(ring: SimulatedRing, request: Request, body: (file: Sim
 }
 
 /** A file by its descriptor, or by its slot. */
-export function fileAt(ring: SimulatedRing, fd: number, fixed: boolean): SimulatedFile | undefined {
-  return fixed ? ring.files?.[fd] : ring.kernel.file(fd);
+export function fileAt(ring: RingInternals, fd: number, fixed: boolean): SimulatedFile | undefined {
+  return fixed ? ring.files.at(fd) : ring.kernel.file(fd);
 }
 
 /** Runs `attempt` now, or whenever one of the files may be ready, until it answers other than EAGAIN. */
 export function waitFor(
-  ring: SimulatedRing,
+  ring: RingInternals,
   request: Request,
   files: readonly SimulatedFile[],
   attempt: () => number,
@@ -86,7 +86,7 @@ export function waitFor(
 
 /** Goes on for as long as there is something: `attempt` posts, and answers whether there may be more. */
 export function waitAgain(
-  ring: SimulatedRing,
+  ring: RingInternals,
   request: Request,
   file: SimulatedFile,
   attempt: () => 'more' | 'wait' | { readonly last: number; readonly flags?: number },
@@ -118,7 +118,7 @@ export function single(request: Request): Piece[] {
 }
 
 /** The pieces of an array of `struct iovec`. @returns them, or `-errno`. */
-export function vector(ring: SimulatedRing, request: Request, address: number, count: number): Piece[] | number {
+export function vector(ring: RingInternals, request: Request, address: number, count: number): Piece[] | number {
   if (count > 1024) return -Errno.EINVAL;
   const data = ring.kernel.memory.data(address, 16 * count);
   if (!data) return count === 0 ? [] : -Errno.EFAULT;
@@ -130,7 +130,7 @@ export function vector(ring: SimulatedRing, request: Request, address: number, c
 }
 
 /** The pieces, if they lie in a registered buffer. */
-export function insideRegistered(ring: SimulatedRing, request: Request, pieces: Piece[] | number): Piece[] | number {
+export function insideRegistered(ring: RingInternals, request: Request, pieces: Piece[] | number): Piece[] | number {
   if (typeof pieces === 'number') return pieces;
   const buffer = ring.buffers?.[request.bufIndex];
   const inside = ({ address, length }: Piece) =>
@@ -145,7 +145,7 @@ export function total(pieces: readonly Piece[]): number {
 
 /** From now on until its end, an operation has this memory. */
 export function lend(
-  ring: SimulatedRing,
+  ring: RingInternals,
   request: Request,
   pieces: readonly Piece[],
   way: 'kernel reads' | 'kernel writes',
@@ -160,21 +160,21 @@ export function bufferFlags(buffer: SelectedBuffer | undefined): number {
 }
 
 /** Gives a file that was opened a descriptor, or the slot that the SQE asks for. */
-export function installFile(ring: SimulatedRing, request: Request, file: SimulatedFile): number {
+export function installFile(ring: RingInternals, request: Request, file: SimulatedFile): number {
   if (request.fileIndex === 0) return ring.kernel.install(file);
   const automatic = request.fileIndex === FILE_INDEX_ALLOC;
-  const slot = automatic ? ring.freeSlot() : request.fileIndex - 1;
-  const error = !ring.files ? Errno.ENXIO : slot < 0 ? Errno.ENFILE : slot >= ring.files.length ? Errno.EINVAL : 0;
+  const slot = automatic ? ring.files.free() : request.fileIndex - 1;
+  const error = !ring.files.exists ? Errno.ENXIO : slot < 0 ? Errno.ENFILE : slot >= ring.files.length ? Errno.EINVAL : 0;
   if (error !== 0) {
     file.close();
     return -error;
   }
-  ring.setFile(slot, file);
+  ring.files.set(slot, file);
   return automatic ? slot : 0;
 }
 
 /** A C string that the SQE points to. */
-export function stringAt(ring: SimulatedRing, request: Request, address: number): string | undefined {
+export function stringAt(ring: RingInternals, request: Request, address: number): string | undefined {
   const text = ring.kernel.memory.string(address);
   if (text !== undefined) ring.kernel.ownership.lend(request, address, Buffer.byteLength(text) + 1, 'kernel reads');
   return text;

@@ -9,8 +9,8 @@ import { Errno } from '../../syscalls/index.js';
 import { BufferListGroup } from '../buffer-groups.js';
 import { createPipe } from '../files/pipe.js';
 import { RegularFile } from '../files/regular.js';
+import type { RingInternals } from '../internals.js';
 import { PENDING, type Request } from '../request.js';
-import type { SimulatedRing } from '../simulated-ring.js';
 import { installFile, type OperationTable, type Result, withFile } from './common.js';
 
 const O_CLOEXEC = 0o2000000;
@@ -66,17 +66,17 @@ export const DESCRIPTORS: OperationTable = {
 /** NOP_FILE, NOP_FIXED_FILE, NOP_FIXED_BUFFER, NOP_TW: NOPs that pretend to use things. */
 const NOP_FILE_AND_BUFFER = 0x1e;
 
-function close(ring: SimulatedRing, request: Request): Result {
+function close(ring: RingInternals, request: Request): Result {
   if (request.fileIndex === 0) return ring.kernel.ring(request.fd) ? -Errno.EBADF : ring.kernel.close(request.fd);
   const slot = request.fileIndex - 1;
-  if (!ring.files) return -Errno.ENXIO;
+  if (!ring.files.exists) return -Errno.ENXIO;
   if (slot >= ring.files.length) return -Errno.EINVAL;
-  if (!ring.files[slot]) return -Errno.EBADF;
-  ring.setFile(slot, undefined);
+  if (!ring.files.at(slot)) return -Errno.EBADF;
+  ring.files.set(slot, undefined);
   return 0;
 }
 
-function pipe(ring: SimulatedRing, request: Request): Result {
+function pipe(ring: RingInternals, request: Request): Result {
   // O_DIRECT: packets, which these pipes do not have; taken all the same.
   if (request.opFlags & ~(O_CLOEXEC | O_NONBLOCK | 0o40000)) return -Errno.EINVAL;
   const ends = ring.kernel.memory.data(request.addr, 8);
@@ -88,11 +88,11 @@ function pipe(ring: SimulatedRing, request: Request): Result {
   // The next slot, where a slot was named.
   if (request.fileIndex !== 0 && request.fileIndex !== FILE_INDEX_ALLOC) {
     const slot = request.fileIndex;
-    if (slot >= (ring.files?.length ?? 0)) {
-      ring.setFile(slot - 1, undefined);
+    if (slot >= ring.files.length) {
+      ring.files.set(slot - 1, undefined);
       return -Errno.EINVAL;
     }
-    ring.setFile(slot, writer);
+    ring.files.set(slot, writer);
     ends.setInt32(0, slot - 1, true);
     ends.setInt32(4, slot, true);
     return 0;
@@ -104,8 +104,8 @@ function pipe(ring: SimulatedRing, request: Request): Result {
   return 0;
 }
 
-function filesUpdate(ring: SimulatedRing, request: Request): Result {
-  if (!ring.files) return -Errno.ENXIO;
+function filesUpdate(ring: RingInternals, request: Request): Result {
+  if (!ring.files.exists) return -Errno.ENXIO;
   const data = ring.kernel.memory.data(request.addr, 4 * request.len);
   if (!data) return -Errno.EFAULT;
   const automatic = request.off === 0xffff_ffffn || request.off === 0xffff_ffff_ffff_ffffn;
@@ -113,29 +113,29 @@ function filesUpdate(ring: SimulatedRing, request: Request): Result {
     const fd = data.getInt32(4 * index, true);
     const file = fd < 0 ? undefined : ring.kernel.file(fd);
     if (fd >= 0 && !file) return index > 0 ? index : -Errno.EBADF;
-    const slot = automatic ? ring.freeSlot() : Number(request.off) + index;
+    const slot = automatic ? ring.files.free() : Number(request.off) + index;
     if (slot < 0) return index > 0 ? index : -Errno.ENFILE;
     if (slot >= ring.files.length) return -Errno.EINVAL;
-    ring.setFile(slot, file);
+    ring.files.set(slot, file);
     if (automatic) data.setInt32(4 * index, slot, true);
   }
   return request.len;
 }
 
-function messageRing(ring: SimulatedRing, request: Request): Result {
+function messageRing(ring: RingInternals, request: Request): Result {
   const target = ring.kernel.ring(request.fd);
   if (!target) return ring.kernel.file(request.fd) ? -Errno.EBADFD : -Errno.EBADF;
   if (target.disabled) return -Errno.EBADFD;
   if (request.opFlags & ~(MsgRingFlag.CQE_SKIP | MsgRingFlag.FLAGS_PASS)) return -Errno.EINVAL;
   if (request.addr === MsgRingCommand.SEND_FD) {
     if (target === ring) return -Errno.EINVAL;
-    const file = ring.files?.[Number(request.addr3)];
+    const file = ring.files.at(Number(request.addr3));
     if (!file) return -Errno.EBADF;
     const automatic = request.fileIndex === FILE_INDEX_ALLOC;
-    const slot = automatic ? target.freeSlot() : request.fileIndex - 1;
-    if (!target.files) return -Errno.ENXIO;
+    const slot = automatic ? target.files.free() : request.fileIndex - 1;
+    if (!target.files.exists) return -Errno.ENXIO;
     if (slot < 0 || slot >= target.files.length) return automatic ? -Errno.ENFILE : -Errno.EINVAL;
-    target.setFile(slot, file);
+    target.files.set(slot, file);
     if (!(request.opFlags & MsgRingFlag.CQE_SKIP)) target.notify(request.off, automatic ? slot : 0);
     return automatic ? slot : 0;
   }
@@ -144,7 +144,7 @@ function messageRing(ring: SimulatedRing, request: Request): Result {
   return 0;
 }
 
-function provideBuffers(ring: SimulatedRing, request: Request): Result {
+function provideBuffers(ring: RingInternals, request: Request): Result {
   const count = request.fd;
   const first = Number(request.off);
   if (count <= 0 || count > 65536 || first + count > 65536) return count <= 0 || count > 65536 ? -Errno.E2BIG : -Errno.EINVAL;
@@ -159,7 +159,7 @@ function provideBuffers(ring: SimulatedRing, request: Request): Result {
   return 0;
 }
 
-function removeBuffers(ring: SimulatedRing, request: Request): Result {
+function removeBuffers(ring: RingInternals, request: Request): Result {
   const count = request.fd;
   if (count <= 0 || count > 65536) return -Errno.EINVAL;
   const group = ring.bufferGroups.get(request.bufIndex);

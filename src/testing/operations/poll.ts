@@ -7,8 +7,8 @@
 import { Opcode, PollEvent, PollFlag } from '../../ring/abi/index.js';
 import { Errno } from '../../syscalls/index.js';
 import { EpollFile } from '../files/epoll.js';
+import type { RingInternals } from '../internals.js';
 import { PENDING, type Request } from '../request.js';
-import type { SimulatedRing } from '../simulated-ring.js';
 import { type OperationTable, type Result, waitFor, withFile } from './common.js';
 
 /** `struct epoll_event` is packed on x86-64 only. */
@@ -29,7 +29,7 @@ interface PollState {
 
 const polls = new WeakMap<Request, PollState>();
 
-function pollAdd(ring: SimulatedRing, request: Request): Result {
+function pollAdd(ring: RingInternals, request: Request): Result {
   return withFile(ring, request, (file) => {
     const state: PollState = { events: request.opFlags, multishot: (request.len & PollFlag.ADD_MULTI) !== 0 };
     polls.set(request, state);
@@ -55,8 +55,8 @@ function pollAdd(ring: SimulatedRing, request: Request): Result {
   });
 }
 
-function pollRemove(ring: SimulatedRing, request: Request): Result {
-  const target = [...ring.waiting()].find((other) => other.userData === request.addr64 && polls.has(other));
+function pollRemove(ring: RingInternals, request: Request): Result {
+  const target = [...ring.live.named(request.addr64)].find((other) => isWaiting(other) && polls.has(other));
   const updates = PollFlag.UPDATE_EVENTS | PollFlag.UPDATE_USER_DATA;
   if (request.len & ~(updates | PollFlag.ADD_MULTI) || request.len === PollFlag.ADD_MULTI) return -Errno.EINVAL;
   // What is given has to be asked for.
@@ -70,12 +70,16 @@ function pollRemove(ring: SimulatedRing, request: Request): Result {
   }
   const state = polls.get(target) as PollState;
   if (request.len & PollFlag.UPDATE_EVENTS) state.events = request.opFlags;
-  if (request.len & PollFlag.UPDATE_USER_DATA) target.userData = request.off;
+  if (request.len & PollFlag.UPDATE_USER_DATA) ring.live.rename(target, request.off);
   for (const watcher of [...(target.file?.watchers ?? [])]) watcher();
   return 0;
 }
 
-function epollControl(ring: SimulatedRing, request: Request): Result {
+function isWaiting({ started, answered, cancel }: Request): boolean {
+  return started && !answered && cancel !== undefined;
+}
+
+function epollControl(ring: RingInternals, request: Request): Result {
   const epoll = ring.kernel.file(request.fd);
   const file = ring.kernel.file(Number(request.off));
   if (!epoll || !file) return -Errno.EBADF;
@@ -86,7 +90,7 @@ function epollControl(ring: SimulatedRing, request: Request): Result {
   return epoll.control(request.len, Number(request.off), file, event?.getUint32(0, true) ?? 0, data);
 }
 
-function epollWait(ring: SimulatedRing, request: Request): Result {
+function epollWait(ring: RingInternals, request: Request): Result {
   return withFile(ring, request, (file) => {
     if (!(file instanceof EpollFile) || request.len === 0) return -Errno.EINVAL;
     const memory = ring.kernel.memory.data(request.addr, request.len * EPOLL_EVENT.SIZE);

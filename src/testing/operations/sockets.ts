@@ -8,8 +8,8 @@ import { AcceptFlag, CqeFlag, Opcode, RecvSendFlag, SocketCommand, SqeFlag } fro
 import { Errno } from '../../syscalls/index.js';
 import { type SelectedBuffer, selectFor } from '../buffer-groups.js';
 import { MessageFlag, type Received, SimulatedSocket } from '../files/sockets.js';
+import type { RingInternals } from '../internals.js';
 import type { Request } from '../request.js';
-import type { SimulatedRing } from '../simulated-ring.js';
 import {
   bufferFlags,
   insideRegistered,
@@ -71,12 +71,12 @@ export const SOCKETS: OperationTable = {
   [Opcode.URING_CMD]: socketCommand,
 };
 
-function withSocket(ring: SimulatedRing, request: Request, body: (socket: SimulatedSocket) => Result): Result {
+function withSocket(ring: RingInternals, request: Request, body: (socket: SimulatedSocket) => Result): Result {
   return withFile(ring, request, (file) => (file instanceof SimulatedSocket ? body(file) : -Errno.ENOTSOCK));
 }
 
 function withAddress(
-  ring: SimulatedRing,
+  ring: RingInternals,
   request: Request,
   pointer: number,
   length: number,
@@ -95,7 +95,7 @@ function withAddress(
 
 const SOCK_FLAGS = 0o2000000 | 0o4000;
 
-function accept(ring: SimulatedRing, request: Request): Result {
+function accept(ring: RingInternals, request: Request): Result {
   const { ioprio } = request;
   const multishot = (ioprio & AcceptFlag.MULTISHOT) !== 0;
   if (ioprio & ~(AcceptFlag.MULTISHOT | AcceptFlag.DONTWAIT | AcceptFlag.POLL_FIRST)) return -Errno.EINVAL;
@@ -132,7 +132,7 @@ function accept(ring: SimulatedRing, request: Request): Result {
   });
 }
 
-function writeAddress(ring: SimulatedRing, pointer: number, sizePointer: number, address: Uint8Array): void {
+function writeAddress(ring: RingInternals, pointer: number, sizePointer: number, address: Uint8Array): void {
   if (pointer === 0) return;
   const size = ring.kernel.memory.data(sizePointer, 4);
   const room = size?.getUint32(0, true) ?? 0;
@@ -142,7 +142,7 @@ function writeAddress(ring: SimulatedRing, pointer: number, sizePointer: number,
 
 // Sending
 
-function send(ring: SimulatedRing, request: Request, zeroCopy: boolean): Result {
+function send(ring: RingInternals, request: Request, zeroCopy: boolean): Result {
   if (request.ioprio & ~SEND_FLAGS) return -Errno.EINVAL;
   const length = request.fileIndex & 0xffff;
   const pieces =
@@ -151,7 +151,7 @@ function send(ring: SimulatedRing, request: Request, zeroCopy: boolean): Result 
   return sendPieces(ring, request, zeroCopy, pieces, target);
 }
 
-function sendMessage(ring: SimulatedRing, request: Request, zeroCopy: boolean): Result {
+function sendMessage(ring: RingInternals, request: Request, zeroCopy: boolean): Result {
   if (request.ioprio & ~SEND_FLAGS) return -Errno.EINVAL;
   return withFile(ring, request, () => {
     const header = ring.kernel.memory.data(request.addr, Msghdr.SIZE);
@@ -168,7 +168,7 @@ function sendMessage(ring: SimulatedRing, request: Request, zeroCopy: boolean): 
 }
 
 /** Bytes of the datagrams that a message is cut into; 0 for one. */
-function segmentOf(ring: SimulatedRing, header: DataView): number {
+function segmentOf(ring: RingInternals, header: DataView): number {
   const size = pointer(header, Msghdr.CONTROLLEN);
   if (size === 0) return 0;
   const message = ring.kernel.memory.data(pointer(header, Msghdr.CONTROL), size);
@@ -184,7 +184,7 @@ function segmentOf(ring: SimulatedRing, header: DataView): number {
 }
 
 function sendPieces(
-  ring: SimulatedRing,
+  ring: RingInternals,
   request: Request,
   zeroCopy: boolean,
   pieces: Piece[] | number,
@@ -228,7 +228,7 @@ function sendSegments(socket: SimulatedSocket, bytes: Uint8Array, address: Uint8
   return bytes.length;
 }
 
-function gather(ring: SimulatedRing, pieces: readonly Piece[]): Uint8Array | undefined {
+function gather(ring: RingInternals, pieces: readonly Piece[]): Uint8Array | undefined {
   const parts: Uint8Array[] = [];
   for (const { address, length } of pieces) {
     if (length === 0) continue;
@@ -241,7 +241,7 @@ function gather(ring: SimulatedRing, pieces: readonly Piece[]): Uint8Array | und
 
 // Receiving
 
-function recv(ring: SimulatedRing, request: Request): Result {
+function recv(ring: RingInternals, request: Request): Result {
   if (request.ioprio & ~(RecvSendFlag.POLL_FIRST | RecvSendFlag.RECV_MULTISHOT)) return -Errno.EINVAL;
   return withSocket(ring, request, (socket) => {
     const selected = request.has(SqeFlag.BUFFER_SELECT);
@@ -263,7 +263,7 @@ function recv(ring: SimulatedRing, request: Request): Result {
 }
 
 /** Runs `body` with a buffer of the group, and posts its CQE with it. @returns the result, or -ENOBUFS. */
-function withBuffer(ring: SimulatedRing, request: Request, length: number, body: (buffer: SelectedBuffer) => number): number {
+function withBuffer(ring: RingInternals, request: Request, length: number, body: (buffer: SelectedBuffer) => number): number {
   const group = ring.bufferGroups.get(request.bufIndex);
   const buffer = selectFor(group, request, length, ring.kernel.ownership);
   if (!buffer) return -Errno.ENOBUFS;
@@ -276,7 +276,7 @@ function withBuffer(ring: SimulatedRing, request: Request, length: number, body:
 }
 
 function receivePieces(
-  ring: SimulatedRing,
+  ring: RingInternals,
   request: Request,
   socket: SimulatedSocket,
   pieces: Piece[],
@@ -299,7 +299,7 @@ function receivePieces(
   return { result: waitFor(ring, request, [socket], attempt, !(request.opFlags & MessageFlag.DONTWAIT)) };
 }
 
-function scatter(ring: SimulatedRing, pieces: readonly Piece[], start: number, bytes: Uint8Array): boolean {
+function scatter(ring: RingInternals, pieces: readonly Piece[], start: number, bytes: Uint8Array): boolean {
   let at = 0;
   let skip = start;
   for (const { address, length } of pieces) {
@@ -317,7 +317,7 @@ function scatter(ring: SimulatedRing, pieces: readonly Piece[], start: number, b
 
 /** RECV and RECVMSG, again and again. With a name's or a control message's size, each buffer starts with a header. */
 function receiveAgain(
-  ring: SimulatedRing,
+  ring: RingInternals,
   request: Request,
   socket: SimulatedSocket,
   { length, nameSize, controlSize }: { readonly length: number; readonly nameSize: number; readonly controlSize: number },
@@ -346,7 +346,7 @@ function receiveAgain(
 }
 
 /** How much a message that goes to a buffer of a group may have: the length of the only piece; 0, and without a piece, for all of the buffer. */
-function firstLength(ring: SimulatedRing, header: DataView): number | undefined {
+function firstLength(ring: RingInternals, header: DataView): number | undefined {
   if (pointer(header, Msghdr.IOVLEN) === 0) return 0;
   const piece = ring.kernel.memory.data(pointer(header, Msghdr.IOV), 16);
   return piece && pointer(piece, 8);
@@ -362,7 +362,7 @@ function writeHeader(memory: Uint8Array, nameSize: number, message: Received): v
   memory.set(from.subarray(0, nameSize), RecvmsgOut.SIZE);
 }
 
-function recvMessage(ring: SimulatedRing, request: Request): Result {
+function recvMessage(ring: RingInternals, request: Request): Result {
   return withSocket(ring, request, (socket) => {
     const header = ring.kernel.memory.data(request.addr, Msghdr.SIZE);
     if (!header) return -Errno.EFAULT;
@@ -399,7 +399,7 @@ function recvMessage(ring: SimulatedRing, request: Request): Result {
 
 // Options
 
-function socketCommand(ring: SimulatedRing, request: Request): Result {
+function socketCommand(ring: RingInternals, request: Request): Result {
   return withFile(ring, request, (file) => {
     if (!(file instanceof SimulatedSocket)) return -Errno.EOPNOTSUPP;
     const level = Number(request.addr64 & 0xffff_ffffn);

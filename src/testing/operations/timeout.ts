@@ -6,8 +6,8 @@
 
 import { Opcode, TimeoutFlag } from '../../ring/abi/index.js';
 import { Errno } from '../../syscalls/index.js';
+import type { RingInternals } from '../internals.js';
 import { PENDING, type Request } from '../request.js';
-import type { SimulatedRing } from '../simulated-ring.js';
 import type { OperationTable, Result } from './common.js';
 
 /** The opcodes of this family. */
@@ -25,7 +25,7 @@ interface TimeoutState {
 const timeouts = new WeakMap<Request, TimeoutState>();
 const linkTimeouts = new WeakMap<Request, TimeoutState>();
 
-function readTimespec(ring: SimulatedRing, request: Request, address: number): number {
+function readTimespec(ring: RingInternals, request: Request, address: number): number {
   const data = ring.kernel.memory.data(address, 16);
   if (data === undefined) return -Errno.EFAULT;
   ring.kernel.ownership.lend(request, address, 16, 'kernel reads');
@@ -36,7 +36,7 @@ function readTimespec(ring: SimulatedRing, request: Request, address: number): n
 
 const CLOCKS = TimeoutFlag.BOOTTIME | TimeoutFlag.REALTIME;
 
-function timeout(ring: SimulatedRing, request: Request): Result {
+function timeout(ring: RingInternals, request: Request): Result {
   const { opFlags } = request;
   const known = TimeoutFlag.ABS | CLOCKS | TimeoutFlag.ETIME_SUCCESS | TimeoutFlag.MULTISHOT;
   if (request.len !== 1 || opFlags & ~known || (opFlags & CLOCKS) === CLOCKS) return -Errno.EINVAL;
@@ -65,7 +65,7 @@ function timeout(ring: SimulatedRing, request: Request): Result {
   // Completes, too, when as many others have completed as its offset says.
   const stopCounting =
     !multishot && request.off > 0n
-      ? ring.kernel.countCompletions(ring, Number(request.off), () => {
+      ? ring.countCompletions(Number(request.off), () => {
           timer.cancel();
           ring.complete(request, 0);
         })
@@ -79,12 +79,12 @@ function timeout(ring: SimulatedRing, request: Request): Result {
   return PENDING;
 }
 
-function timeoutRemove(ring: SimulatedRing, request: Request): Result {
+function timeoutRemove(ring: RingInternals, request: Request): Result {
   const linked = (request.opFlags & TimeoutFlag.LINK_UPDATE) !== 0;
   const updates = (request.opFlags & (TimeoutFlag.UPDATE | TimeoutFlag.LINK_UPDATE)) !== 0;
   if (!updates && request.opFlags !== 0) return -Errno.EINVAL;
   const states = linked ? linkTimeouts : timeouts;
-  const target = [...ring.live].find((other) => !other.done && other.userData === request.addr64 && states.has(other));
+  const target = [...ring.live.named(request.addr64)].find((other) => !other.done && states.has(other));
   if (updates) {
     const time = readTimespec(ring, request, Number(request.off));
     if (time < 0) return time;
@@ -99,7 +99,7 @@ function timeoutRemove(ring: SimulatedRing, request: Request): Result {
 }
 
 /** Starts a linked timeout for the request before it. */
-export function armLinkTimeout(ring: SimulatedRing, target: Request, request: Request): void {
+export function armLinkTimeout(ring: RingInternals, target: Request, request: Request): void {
   const time = readTimespec(ring, request, request.addr);
   const { clock } = ring.kernel;
   if (time < 0) {

@@ -6,8 +6,8 @@
 
 import { Opcode } from '../../ring/abi/index.js';
 import { Errno } from '../../syscalls/index.js';
+import type { RingInternals } from '../internals.js';
 import { PENDING, type Request } from '../request.js';
-import type { SimulatedRing } from '../simulated-ring.js';
 import type { OperationTable, Result } from './common.js';
 
 /** `struct futex_waitv`. */
@@ -38,44 +38,15 @@ export const WAITS: OperationTable = {
   [Opcode.WAITID]: waitid,
 };
 
-interface FutexWaiter {
-  readonly address: number;
-  readonly mask: bigint;
-  readonly wake: () => void;
-}
-
-/** Who waits for which word of memory. */
-export class Futexes {
-  private readonly waiters: FutexWaiter[] = [];
-
-  add(waiter: FutexWaiter): () => void {
-    this.waiters.push(waiter);
-    return () => {
-      const index = this.waiters.indexOf(waiter);
-      if (index >= 0) this.waiters.splice(index, 1);
-    };
-  }
-
-  /** @returns how many were woken. */
-  wake(address: number, most: number, mask: bigint): number {
-    const woken = this.waiters.filter((waiter) => waiter.address === address && (waiter.mask & mask) !== 0n).slice(0, most);
-    for (const waiter of woken) {
-      this.waiters.splice(this.waiters.indexOf(waiter), 1);
-      waiter.wake();
-    }
-    return woken.length;
-  }
-}
-
 /** @returns 0 when the futex holds the value, or `-errno`. */
-function compare(ring: SimulatedRing, address: number, value: bigint): number {
+function compare(ring: RingInternals, address: number, value: bigint): number {
   if (address % 4 !== 0) return -Errno.EINVAL;
   const word = ring.kernel.memory.data(address, 4);
   if (!word) return -Errno.EFAULT;
   return BigInt(word.getUint32(0, true)) === (value & 0xffff_ffffn) ? 0 : -Errno.EAGAIN;
 }
 
-function futexWait(ring: SimulatedRing, request: Request): Result {
+function futexWait(ring: RingInternals, request: Request): Result {
   if (request.addr3 === 0n) return -Errno.EINVAL;
   const error = compare(ring, request.addr, request.off);
   if (error !== 0) return error;
@@ -87,7 +58,7 @@ function futexWait(ring: SimulatedRing, request: Request): Result {
   return PENDING;
 }
 
-function futexWaitv(ring: SimulatedRing, request: Request): Result {
+function futexWaitv(ring: RingInternals, request: Request): Result {
   const { kernel } = ring;
   if (request.len === 0 || request.len > MOST_FUTEXES) return -Errno.EINVAL;
   const data = kernel.memory.data(request.addr, request.len * FutexWaitv.SIZE);
@@ -116,49 +87,7 @@ function futexWaitv(ring: SimulatedRing, request: Request): Result {
   return PENDING;
 }
 
-/** A child of the simulated program. */
-export interface ChildProcess {
-  readonly pid: number;
-  /** How it ended; `undefined` while it runs. */
-  end: { readonly killed: boolean; readonly status: number } | undefined;
-}
-
-/** The children of the simulated program. */
-export class Children {
-  private readonly children = new Map<number, ChildProcess>();
-  private readonly watchers = new Set<() => void>();
-  private nextPid = 1000;
-
-  spawn(): number {
-    const pid = this.nextPid++;
-    this.children.set(pid, { pid, end: undefined });
-    return pid;
-  }
-
-  exit(pid: number, status: number, killed: boolean): void {
-    const child = this.children.get(pid);
-    if (child === undefined) return;
-    child.end = { killed, status };
-    for (const watcher of [...this.watchers]) watcher();
-  }
-
-  candidates(kind: number, id: number): ChildProcess[] {
-    if (kind === P_ALL) return [...this.children.values()];
-    const child = this.children.get(id);
-    return child ? [child] : [];
-  }
-
-  reap(child: ChildProcess): void {
-    this.children.delete(child.pid);
-  }
-
-  watch(watcher: () => void): () => void {
-    this.watchers.add(watcher);
-    return () => this.watchers.delete(watcher);
-  }
-}
-
-function waitid(ring: SimulatedRing, request: Request): Result {
+function waitid(ring: RingInternals, request: Request): Result {
   const { children, memory, ownership } = ring.kernel;
   const options = request.fileIndex;
   if (request.len !== P_ALL && request.len !== P_PID) return -Errno.EINVAL;
@@ -167,7 +96,7 @@ function waitid(ring: SimulatedRing, request: Request): Result {
   if (address !== 0 && !info) return -Errno.EFAULT;
   ownership.lend(request, address, info ? Siginfo.SIZE : 0, 'kernel writes');
   const attempt = (): number => {
-    const candidates = children.candidates(request.len, request.fd);
+    const candidates = children.candidates(request.len === P_ALL ? undefined : request.fd);
     if (candidates.length === 0) return -Errno.ECHILD;
     const ended = candidates.find(({ end }) => end !== undefined);
     if (ended?.end === undefined) return options & WNOHANG ? 0 : -Errno.EAGAIN;

@@ -1,0 +1,112 @@
+/**
+ * A lease: the kernel's permission to use a piece of a caller's memory, from the submission to the last completion.
+ *
+ * The kernel is given only memory that stays where it is for as long as it needs it, however the program ends: the engine's pool, and
+ * SharedArrayBuffers, which cannot be detached or transferred. An ordinary ArrayBuffer can be, and then its memory belongs to somebody else:
+ * for it, the kernel works on a copy in the pool.
+ *
+ * ```text
+ *   view -> lease ->  in place      the address of the view itself; memory of the pool is not reused before `release`
+ *                     a copy        the address of a block; `copyBack` brings what the kernel has written to the view
+ * ```
+ *
+ * @module
+ */
+
+import assert from 'node:assert';
+import { isMainThread } from 'node:worker_threads';
+import { MIN_ARENA_SIZE } from '../../ring/index.js';
+import { invalidState } from '../../validate.js';
+import type { Block, Pool } from './pool.js';
+
+/** Memory that users can pass: a view of any kind, or a whole buffer. */
+export type Memory = ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
+
+/** Who uses the memory: the kernel reads `'input'`, and writes `'output'`. */
+export type Direction = 'input' | 'output';
+
+/** A part of a view as bytes. */
+export function bytesOf(memory: Memory, start = 0, length = memory.byteLength - start): Uint8Array {
+  if (ArrayBuffer.isView(memory)) return new Uint8Array(memory.buffer, memory.byteOffset + start, length);
+  return new Uint8Array(memory, start, length);
+}
+
+/** Whether a SharedArrayBuffer stays in place even when this thread is terminated (see `ring/arena.ts`). */
+export function outlivesThread(buffer: ArrayBufferLike): boolean {
+  return buffer instanceof SharedArrayBuffer && (isMainThread || buffer.byteLength >= MIN_ARENA_SIZE);
+}
+
+/** The error of an operation whose memory is gone. */
+export function detachedError(what: string): Error {
+  return invalidState(`the buffer was detached (or shrunk) while it was used; ${what}`);
+}
+
+/** Memory that the kernel may use. */
+export abstract class Lease {
+  private released = false;
+
+  constructor(
+    /** For the kernel. */
+    readonly address: number,
+  ) {}
+
+  /** The kernel is done with it. Once. */
+  release(): void {
+    assert(!this.released, 'a lease is released once');
+    this.released = true;
+    this.end();
+  }
+
+  /**
+   * Brings `count` bytes that the kernel has written to the view, from `start` on.
+   *
+   * @throws Error ERR_INVALID_STATE when that part of the view is gone.
+   */
+  abstract copyBack(count: number, start?: number): void;
+
+  protected abstract end(): void;
+}
+
+/** The caller's memory itself. */
+export class DirectLease extends Lease {
+  constructor(
+    address: number,
+    /** Referenced as long as the lease is. */
+    readonly memory: object,
+    private readonly onRelease: (() => void) | undefined,
+  ) {
+    super(address);
+  }
+
+  copyBack(): void {}
+
+  protected end(): void {
+    this.onRelease?.();
+  }
+}
+
+/** A block of the pool in the place of the caller's memory. */
+export class CopyLease extends Lease {
+  constructor(
+    private readonly block: Block,
+    private readonly pool: Pool,
+    private readonly view: ArrayBufferView,
+  ) {
+    super(block.address);
+  }
+
+  /** Copies a part of the view, which must be there, to the start of the block. */
+  copyIn(count: number, start = 0): void {
+    if (count > 0) this.block.copyFrom(bytesOf(this.view, start, count));
+  }
+
+  copyBack(count: number, start = 0): void {
+    if (count === 0) return;
+    if (start + count > this.view.byteLength) throw detachedError(`the ${count} bytes that were read are lost`);
+    this.block.copyTo(bytesOf(this.view, start, count), count);
+  }
+
+  protected end(): void {
+    this.pool.give(this.block);
+  }
+}

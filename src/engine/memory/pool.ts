@@ -1,0 +1,303 @@
+/**
+ * The engine's memory: all that the kernel is given by the library itself (paths, iovecs, results, copies of the user's data) and the
+ * buffers that users ask for.
+ *
+ * It lies in regions, each a SharedArrayBuffer above malloc's largest mmap threshold: nobody can detach it, and when a worker is
+ * terminated its pages go back to the kernel instead of to the next `malloc` (see `ring/arena.ts`, which has the same reason, and a
+ * lock that one thread alone does not need).
+ *
+ * ```text
+ *   region  | slab of 1 MiB | slab | ...              | untouched |       slabs can be registered with the kernel, one by one
+ *   slab    | block of 4 KiB | block of 64 KiB | ...
+ *   chunk   64 KiB of a slab, cut into blocks of one small size
+ * ```
+ *
+ * Blocks are powers of two from 64 bytes, aligned to their size up to a page. What is given back is kept for the next of its size.
+ *
+ * @module
+ */
+
+import { isMainThread } from 'node:worker_threads';
+
+import { PAGE_SIZE } from '../../ring/arena.js';
+import type { SharedBytes, SharedData } from '../../ring/shared-views.js';
+import type { Syscalls } from '../../syscalls/index.js';
+import { invalidState, outOfRange } from '../../validate.js';
+
+/** Bytes of a region, of which only what is used takes memory. */
+const REGION_SIZE = 64 * 1024 * 1024;
+
+/** What is registered with the kernel at once. No block of this size or below lies in two of them. */
+export const SLAB_SIZE = 1024 * 1024;
+
+/** What small blocks are cut from. */
+const CHUNK_SIZE = 64 * 1024;
+
+/** Bytes of large blocks that stay resident while nobody uses them. */
+const KEPT_IDLE = 16 * 1024 * 1024;
+
+const MIN_CLASS = 6;
+const MAX_CLASS = 30;
+
+/** One SharedArrayBuffer of the pool. */
+export interface Region {
+  readonly memory: SharedArrayBuffer;
+  readonly bytes: SharedBytes;
+  readonly data: SharedData;
+  /** Address of byte 0. */
+  readonly base: number;
+  /** Number of its first slab. */
+  readonly firstSlab: number;
+  /** First byte that was never used. (No block begins before the first page.) */
+  next: number;
+  /** Views of its slabs, as far as they were asked for. */
+  readonly slabs: (PlainView | undefined)[];
+  /** Views a part of it. */
+  readonly view: (start: number, length: number) => PlainView;
+}
+
+/**
+ * A part of a region, on the main thread as an ordinary ArrayBuffer: V8 copies from and to shared memory word by word, two to three times as
+ * slowly. Only of what is used: V8 takes all of such a view for memory of the program's, and collects garbage because of it.
+ */
+export interface PlainView {
+  readonly buffer: Buffer;
+  readonly bytes: Uint8Array;
+  /** Where in the region it starts. */
+  readonly start: number;
+}
+
+/** A piece of the pool. */
+export class Block {
+  /** The next in the list of free ones. @internal */
+  link: Block | undefined;
+  /** @internal */
+  live = true;
+  /** Counted among the large blocks that are resident while they are free. @internal */
+  kept = false;
+  private plainView: PlainView | undefined;
+
+  constructor(
+    readonly region: Region,
+    /** Byte offset in the region. */
+    readonly offset: number,
+    /** Its size is two to the power of this. */
+    readonly sizeClass: number,
+  ) {}
+
+  /** For the kernel. */
+  get address(): number {
+    return this.region.base + this.offset;
+  }
+
+  get size(): number {
+    return 1 << this.sizeClass;
+  }
+
+  /** Copies the first bytes to an array. */
+  copyTo(target: Uint8Array, length: number): void {
+    const { bytes, start } = this.view;
+    const from = this.offset - start;
+    // Of the array, not of the Buffer: a Buffer's subarray takes several times as long to make.
+    target.set(bytes.subarray(from, from + length));
+  }
+
+  /** Copies bytes to its start. */
+  copyFrom(source: Uint8Array): void {
+    const { bytes, start } = this.view;
+    bytes.set(source, this.offset - start);
+  }
+
+  /** A number of bytes from `start`, as an ordinary Buffer: never to be seen by users, as it would outlive the pool. */
+  plain(start: number, length: number): Buffer {
+    const { view } = this;
+    const from = this.offset - view.start + start;
+    return view.buffer.subarray(from, from + length) as Buffer;
+  }
+
+  /** Writes text in UTF-8 to its start, and a null byte behind it. There must be room for both. */
+  writeCString(text: string): void {
+    const { buffer, start } = this.view;
+    const from = this.offset - start;
+    buffer[from + buffer.write(text, from, this.size - 1, 'utf8')] = 0;
+  }
+
+  private get view(): PlainView {
+    this.plainView ??= viewOf(this);
+    return this.plainView;
+  }
+}
+
+/** An allocator over regions, for one thread. */
+export class Pool {
+  readonly regions: Region[] = [];
+  private readonly free: (Block | undefined)[] = [];
+  /** The chunk that blocks of each small class are cut from: place of the next, and how many are left. */
+  private readonly chunks: ({ region: Region; next: number; end: number } | undefined)[] = [];
+  /** Slabs that are registered with the kernel, which has pinned their pages. */
+  readonly pinned = new Set<number>();
+  private slabs = 0;
+  private used = 0;
+  private keptBytes = 0;
+
+  constructor(
+    private readonly syscalls: Syscalls,
+    /** Told of every new region, which has to outlive whatever the kernel does. */
+    private readonly onRegion: (region: Region) => void,
+  ) {}
+
+  /** Bytes in blocks that are taken. */
+  get bytesInUse(): number {
+    return this.used;
+  }
+
+  /**
+   * Takes a block. Its contents are whatever was there.
+   *
+   * @param size bytes, 1 to 1 GiB.
+   * @throws RangeError when there is no memory, and for more than 1 GiB: nothing is taken then.
+   */
+  take(size: number): Block {
+    const sizeClass = classOf(size);
+    const block = this.free[sizeClass] ?? this.carve(sizeClass);
+    this.used += 1 << sizeClass;
+    this.free[sizeClass] = block.link;
+    block.link = undefined;
+    block.live = true;
+    if (block.kept) this.keptBytes -= block.size;
+    block.kept = false;
+    return block;
+  }
+
+  /** Gives a block back. The kernel must be done with it. */
+  give(block: Block): void {
+    if (!block.live) throw invalidState('a block was given back twice');
+    block.live = false;
+    this.used -= 1 << block.sizeClass;
+    block.link = this.free[block.sizeClass];
+    this.free[block.sizeClass] = block;
+    if (block.size >= SLAB_SIZE) this.keepOrDiscard(block);
+  }
+
+  /** What a burst has touched goes back to the system, but for a little: a block that is discarded costs page faults when it is used again. */
+  private keepOrDiscard(block: Block): void {
+    block.kept = this.keptBytes + block.size <= KEPT_IDLE || this.isPinned(block);
+    if (block.kept) this.keptBytes += block.size;
+    else this.syscalls.discard(block.address, block.size);
+  }
+
+  /** The kernel goes on with the pages that it has pinned, whatever becomes of the memory. */
+  private isPinned({ region, offset, size }: Block): boolean {
+    const first = region.firstSlab + Math.floor((offset - slabOrigin(region)) / SLAB_SIZE);
+    for (let slab = first; slab < first + size / SLAB_SIZE; slab++) if (this.pinned.has(slab)) return true;
+    return false;
+  }
+
+  /** The region that a view lies in, or `undefined` when its memory is not the pool's. */
+  regionOf(view: ArrayBufferView): Region | undefined {
+    const { buffer } = view;
+    for (const region of this.regions) if (region.memory === buffer) return region;
+    return undefined;
+  }
+
+  private carve(sizeClass: number): Block {
+    const size = 1 << sizeClass;
+    if (size >= CHUNK_SIZE) {
+      const region = this.room(size, Math.min(size, SLAB_SIZE));
+      const offset = region.next;
+      region.next += size;
+      return new Block(region, offset, sizeClass);
+    }
+    let chunk = this.chunks[sizeClass];
+    if (chunk === undefined || chunk.next === chunk.end) {
+      const region = this.room(CHUNK_SIZE, CHUNK_SIZE);
+      chunk = { region, next: region.next, end: region.next + CHUNK_SIZE };
+      region.next = chunk.end;
+      this.chunks[sizeClass] = chunk;
+    }
+    const block = new Block(chunk.region, chunk.next, sizeClass);
+    chunk.next += size;
+    return block;
+  }
+
+  /** A region with this much left, its `next` aligned as an offset from the first page. */
+  private room(size: number, alignment: number): Region {
+    const last = this.regions.at(-1);
+    if (last !== undefined && align(last, alignment, size)) return last;
+    const region = this.addRegion(size);
+    if (!align(region, alignment, size)) throw outOfRange('size', `<= ${2 ** MAX_CLASS}`, size);
+    return region;
+  }
+
+  private addRegion(size: number): Region {
+    const region = createRegion(this.syscalls, Math.max(REGION_SIZE, size + PAGE_SIZE), this.slabs);
+    this.slabs += Math.floor(region.memory.byteLength / SLAB_SIZE);
+    // Before anything of it is used: from here on the kernel may know it.
+    this.onRegion(region);
+    this.regions.push(region);
+    return region;
+  }
+}
+
+/** Not a method: the ring holds on to regions, and a closure of the pool's would have it hold on to the engine as well. */
+function createRegion(syscalls: Syscalls, size: number, firstSlab: number): Region {
+  const memory = new SharedArrayBuffer(size);
+  const bytes = new Uint8Array(memory);
+  const base = syscalls.addressOf(bytes);
+  return {
+    memory,
+    bytes,
+    data: new DataView(memory),
+    base,
+    firstSlab,
+    next: 0,
+    slabs: [],
+    view: (start, length) => plainView(syscalls, memory, base, start, length),
+  };
+}
+
+function plainView(syscalls: Syscalls, memory: SharedArrayBuffer, base: number, start: number, length: number): PlainView {
+  const buffer = plainBuffer(syscalls, memory, base, start, length);
+  return { buffer, bytes: new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length), start };
+}
+
+function plainBuffer(syscalls: Syscalls, memory: SharedArrayBuffer, base: number, start: number, length: number): Buffer {
+  // koffi aborts the process when a worker is terminated while it makes a view. A slower copy (3 us more for 64 KiB) is the lesser evil.
+  if (!isMainThread) return Buffer.from(memory, start, length);
+  try {
+    return Buffer.from(syscalls.viewOf(base + start, length));
+  } catch {
+    // The simulated kernel's addresses are no addresses.
+    return Buffer.from(memory, start, length);
+  }
+}
+
+/** The view of a block: that of its slab, or of its own if it is larger than one. */
+function viewOf({ region, offset, size }: Block): PlainView {
+  if (size > SLAB_SIZE) return region.view(offset, size);
+  const origin = slabOrigin(region);
+  const slab = Math.floor((offset - origin) / SLAB_SIZE);
+  const start = origin + slab * SLAB_SIZE;
+  region.slabs[slab] ??= region.view(start, Math.min(SLAB_SIZE, region.memory.byteLength - start));
+  return region.slabs[slab] as PlainView;
+}
+
+/** Where slabs start in a region: at its first page. */
+export function slabOrigin(region: Region): number {
+  return (PAGE_SIZE - (region.base % PAGE_SIZE)) % PAGE_SIZE;
+}
+
+/** Moves `next` to the alignment. @returns whether `size` bytes are left there. */
+function align(region: Region, alignment: number, size: number): boolean {
+  const origin = slabOrigin(region);
+  const next = origin + Math.ceil((region.next - origin) / alignment) * alignment;
+  if (next + size > region.memory.byteLength) return false;
+  region.next = next;
+  return true;
+}
+
+/** The exponent of the smallest block that holds `size` bytes. */
+function classOf(size: number): number {
+  if (size > 2 ** MAX_CLASS) throw outOfRange('size', `<= ${2 ** MAX_CLASS}`, size);
+  return Math.max(MIN_CLASS, 32 - Math.clz32(size - 1));
+}

@@ -1,0 +1,286 @@
+/**
+ * Operations that go on: one SQE, many completions, as an async iterator with back-pressure.
+ *
+ * ```text
+ *   idle --next()--> armed --completions--> queue --next()--> the consumer
+ *                      |                      |
+ *                      |   the queue is full: cancelled in the kernel, armed again when it is empty
+ *                      |   ENOBUFS: armed again when a buffer is given back
+ *                      |   ended without a reason (an overflow): armed again
+ *                      +-- failure, the end of the file, return(), abort: over
+ * ```
+ *
+ * @module
+ */
+
+import { CqeFlag, type OpcodeName, type Sqe, SqeFlag } from '../../ring/index.js';
+import { Errno, UringError } from '../../syscalls/index.js';
+import { AbortError } from '../errors.js';
+import { Request } from '../queue/request.js';
+import { type Engine, type File, isDirect, type RunOptions } from './operation.js';
+import { Scope } from './scope.js';
+import { type Abortable, checkSignal, listen, unlisten } from './signals.js';
+
+/** How many results wait for the consumer before the kernel is told to stop. */
+const HIGH_WATER = 64;
+
+/** What a kind of multishot operation does. */
+export interface MultishotRecipe<T> {
+  readonly name: OpcodeName;
+  readonly file?: File | undefined;
+  /** Fills the SQE; with `single`, for kernels without multishot, as an operation that completes once. */
+  encode(sqe: Sqe, scope: Scope, single: boolean): void;
+  /** What a completion means: a value, or the end. */
+  decode(res: number, flags: number): { readonly value: T } | 'end';
+  /** An answer that is no error although it is negative. */
+  readonly success?: number | undefined;
+  /** Merges a result into one that nobody has taken yet, instead of queueing it. */
+  merge?(waiting: T, next: T): T;
+  /** The consumer is done with a value: it asked for the next, or stopped. */
+  taken?(value: T): void;
+  /** A completion that failed has taken a buffer all the same. */
+  unused?(flags: number): void;
+  /** Nobody took the value. */
+  dropped?(value: T): void;
+  /** The data of a value that nobody took, in memory of its own. */
+  copy?(value: T): Buffer;
+  /** Whether there is a buffer for the kernel. */
+  hasBuffers?(): boolean;
+  /** The operation is over for good. */
+  release?(): void;
+  /** How many times at most. */
+  readonly limit?: number | undefined;
+}
+
+type State = 'idle' | 'armed' | 'stopping' | 'starved' | 'ended';
+
+/** An operation that goes on, until it is left (`break`, `return()`) or aborted. */
+export class MultishotIterator<T> extends Request implements AsyncIterableIterator<T>, Abortable {
+  /**
+   * What was received ahead and not taken when the iterator was left or aborted: the data of each piece, the oldest first. Of `readMany`, `recvMany` and
+   * `recvmsgMany`; the file has it no more.
+   */
+  readonly rest: Buffer[] = [];
+  private readonly scope: Scope;
+  private readonly queue: T[] = [];
+  private readonly waiting: { resolve(result: IteratorResult<T>): void; reject(error: unknown): void }[] = [];
+  private readonly closers: (() => void)[] = [];
+  /** Values that the consumer has, until it asks for the next. */
+  private readonly delivered: T[] = [];
+  private state: State = 'idle';
+  private error: Error | undefined;
+  private finished = false;
+  private single = false;
+  private count = 0;
+
+  /** @internal */
+  constructor(
+    private readonly engine: Engine,
+    private readonly recipe: MultishotRecipe<T>,
+    private readonly options: RunOptions,
+  ) {
+    super();
+    checkSignal('options.signal', options.signal);
+    this.scope = new Scope(engine.memory);
+    engine.iterators.add(this);
+    const { signal } = options;
+    if (signal?.aborted) this.finish(new AbortError(signal.reason));
+    else if (signal !== undefined) listen(signal, this);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    this.giveBack();
+    const value = this.shift();
+    if (value !== undefined) return Promise.resolve({ done: false, value: value.value });
+    if (this.finished) return this.atTheEnd();
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject });
+      this.arm();
+    });
+  }
+
+  /** Stops: cancels in the kernel, waits for the end there, and gives everything back. */
+  async return(): Promise<IteratorResult<T>> {
+    this.giveBack();
+    this.finish(undefined);
+    this.dropQueue();
+    await new Promise<void>((resolve) => this.whenOver(resolve));
+    return { done: true, value: undefined };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  /** The engine is closing, or has failed. @internal */
+  engineClosed(error: Error): void {
+    this.finish(error);
+    this.dropQueue();
+  }
+
+  abort(reason: unknown): void {
+    this.finish(new AbortError(reason));
+    this.dropQueue();
+  }
+
+  /** Calls back when the kernel is done with it. @internal */
+  whenOver(callback: () => void): void {
+    if (this.state === 'ended') callback();
+    else this.closers.push(callback);
+  }
+
+  /** A buffer is free again. @internal */
+  replenished(): void {
+    if (this.state !== 'starved') return;
+    this.state = 'idle';
+    this.arm();
+  }
+
+  complete(res: number, flags: number): void {
+    const more = (flags & CqeFlag.MORE) !== 0;
+    if (!more) this.state = 'idle';
+    if (res < 0 && res !== this.recipe.success) {
+      this.recipe.unused?.(flags);
+      this.failed(res);
+    } else {
+      this.received(res, flags);
+    }
+    if (this.state !== 'idle') return;
+    if (this.finished) this.end();
+    // Over in the kernel, and wanted on.
+    else if (this.waiting.length > 0 || this.single === false) this.arm();
+  }
+
+  abandon(error: Error): void {
+    this.state = 'ended';
+    this.engine.iterators.delete(this);
+    this.finish(error);
+    for (const close of this.closers.splice(0)) close();
+  }
+
+  private received(res: number, flags: number): void {
+    const result = this.recipe.decode(res, flags);
+    if (result === 'end') {
+      this.finish(undefined);
+      return;
+    }
+    this.count++;
+    this.deliver(result.value);
+    if (this.count === this.recipe.limit) this.finish(undefined);
+  }
+
+  private failed(res: number): void {
+    const { recipe, engine } = this;
+    if (res === -Errno.ECANCELED && !engine.core.closing) return;
+    if (res === -Errno.ENOBUFS && recipe.hasBuffers !== undefined) {
+      // The kernel is out of buffers; the consumer has them all, or those in the queue.
+      if (!this.finished && !recipe.hasBuffers()) this.state = 'starved';
+      return;
+    }
+    if (res === -Errno.EINVAL && !this.single && this.count === 0) {
+      // A kernel that knows the operation, but not this form of it.
+      this.single = true;
+      return;
+    }
+    this.finish(engine.core.closing ? engine.core.closingError() : new UringError(res, recipe.name.toLowerCase()));
+  }
+
+  private deliver(value: T): void {
+    const waiter = this.waiting.shift();
+    if (waiter !== undefined) {
+      this.delivered.push(value);
+      waiter.resolve({ done: false, value });
+      return;
+    }
+    const last = this.queue.length - 1;
+    if (this.finished) {
+      this.drop(value);
+    } else if (last >= 0 && this.recipe.merge !== undefined) {
+      this.queue[last] = this.recipe.merge(this.queue[last] as T, value);
+    } else {
+      this.queue.push(value);
+      if (this.queue.length >= HIGH_WATER) this.stop();
+    }
+  }
+
+  /** The oldest value in the queue. */
+  private shift(): { readonly value: T } | undefined {
+    if (this.queue.length === 0) return undefined;
+    const value = this.queue.shift() as T;
+    this.delivered.push(value);
+    this.arm();
+    return { value };
+  }
+
+  private dropQueue(): void {
+    for (const value of this.queue.splice(0)) this.drop(value);
+  }
+
+  private drop(value: T): void {
+    const { copy } = this.recipe;
+    if (copy !== undefined) this.rest.push(copy(value));
+    this.recipe.taken?.(value);
+    this.recipe.dropped?.(value);
+  }
+
+  /** The consumer is done with the values before. */
+  private giveBack(): void {
+    for (const value of this.delivered.splice(0)) this.recipe.taken?.(value);
+  }
+
+  private arm(): void {
+    if (this.state !== 'idle' || this.finished || this.queue.length > 0) return;
+    const { core } = this.engine;
+    try {
+      // What the one before had is the kernel's no more.
+      this.scope.release();
+      const sqe = core.begin();
+      this.recipe.encode(sqe, this.scope, this.single);
+      if (isDirect(this.recipe.file)) sqe.setFlags(sqe.flags | SqeFlag.FIXED_FILE);
+      core.commit(this);
+      this.state = 'armed';
+    } catch (error) {
+      this.finish(error as Error);
+    }
+  }
+
+  /** Has the kernel stop; what it has posted until then still comes. */
+  private stop(): void {
+    if (this.state !== 'armed') return;
+    this.state = 'stopping';
+    this.engine.core.cancel(this);
+  }
+
+  /** Nothing more for the consumer, but perhaps from the kernel. */
+  private finish(error: Error | undefined): void {
+    if (this.finished) return;
+    this.finished = true;
+    this.error = error;
+    if (this.options.signal !== undefined) unlisten(this.options.signal, this);
+    for (const waiter of this.waiting.splice(0)) this.atTheEnd().then(waiter.resolve, waiter.reject);
+    if (this.state === 'armed') this.stop();
+    else if (this.state !== 'stopping') this.end();
+  }
+
+  private atTheEnd(): Promise<IteratorResult<T>> {
+    const { error } = this;
+    if (error === undefined) return Promise.resolve({ done: true, value: undefined });
+    // Told once, as a generator would.
+    this.error = undefined;
+    return Promise.reject(error);
+  }
+
+  /** The kernel is done with it. */
+  private end(): void {
+    if (this.state === 'ended') return;
+    this.state = 'ended';
+    this.engine.iterators.delete(this);
+    this.scope.release();
+    this.recipe.release?.();
+    for (const close of this.closers.splice(0)) close();
+  }
+}

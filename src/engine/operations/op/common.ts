@@ -1,0 +1,51 @@
+/**
+ * What the functions of `op` share.
+ *
+ * @module
+ */
+
+import type { DirectSlot } from '../../../ops/index.js';
+import { checkCString, invalidArgType, invalidArgValue, isDetached } from '../../../validate.js';
+import { bytesOf, type Memory } from '../../memory/lease.js';
+
+export { AT_FDCWD } from '../../../ops/index.js';
+export { checkFd, checkInteger, checkOffset, checkUint32, checkUint64 } from '../../../validate.js';
+export { bytesOf, type Memory } from '../../memory/lease.js';
+export { checkRunOptions, type DirectFile, type File, fdOf, isDirect, Operation, type RunOptions } from '../operation.js';
+export type { Scope } from '../scope.js';
+
+/** O_CLOEXEC, which every descriptor is opened with. */
+export const O_CLOEXEC = 0o2000000;
+
+/** A path: text or bytes, without null bytes. Relative to `directory`, or to the working directory. */
+export type Path = string | Uint8Array;
+
+/** Checks a path. */
+export function checkPath(name: string, value: unknown): asserts value is Path {
+  if (value instanceof Uint8Array) {
+    if (isDetached(value.buffer)) throw invalidArgValue(name, value, 'is detached');
+    if (value.includes(0)) checkCString(name, '\0');
+    return;
+  }
+  checkCString(name, value);
+}
+
+/** The bytes of memory that a user passed. */
+export function checkMemory(name: string, value: unknown): Uint8Array {
+  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return bytesOf(value);
+  if (!ArrayBuffer.isView(value)) {
+    throw invalidArgType(name, 'an instance of Buffer, TypedArray, DataView, ArrayBuffer or SharedArrayBuffer', value);
+  }
+  // A detached one is told apart from one that is empty on purpose.
+  if (value.byteLength === 0 && isDetached(value.buffer)) throw invalidArgValue(name, value, 'is detached');
+  return bytesOf(value as ArrayBufferView as Memory);
+}
+
+/** Several pieces of memory. */
+export function checkMemories(name: string, value: unknown): Uint8Array[] {
+  if (!Array.isArray(value)) throw invalidArgType(name, 'an array of Buffer, TypedArray, or DataView', value);
+  return value.map((item, index) => checkMemory(`${name}[${index}]`, item));
+}
+
+/** What `slot` of a direct open may be. */
+export type { DirectSlot };

@@ -1,0 +1,322 @@
+/**
+ * Operations as values: what to ask of the kernel, and how to read its answer. `uring.run` starts one, `uring.link` several in a row.
+ *
+ * @module
+ */
+
+import { prepLinkTimeout } from '../../ops/index.js';
+import { type OpcodeName, type Sqe, SqeFlag } from '../../ring/index.js';
+import { Errno, UringError } from '../../syscalls/index.js';
+import { timers } from '../../timers.js';
+import { checkInteger, checkOptions, outOfRange } from '../../validate.js';
+import { AbortError, pendingPromise, reject, type Settle, settleOfLast } from '../errors.js';
+import type { KernelMemory } from '../memory/kernel-memory.js';
+import type { Core } from '../queue/core.js';
+import { Request } from '../queue/request.js';
+import { Scope } from './scope.js';
+import { type Abortable, checkSignal, listen, unlisten } from './signals.js';
+
+/** A slot of the engine's registered files, used in place of a descriptor. See `uring.files`. */
+export interface DirectFile {
+  /** The slot. */
+  readonly slot: number;
+}
+
+/** A file: its descriptor, something that has one (a `FileHandle`), or a slot of the registered files. */
+export type File = number | { readonly fd: number } | DirectFile;
+
+/** What every operation can be given. */
+export interface RunOptions {
+  /** Cancels the operation: the promise rejects with an `AbortError`, unless the kernel had finished. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Cancels the operation after so many milliseconds, by a timeout of the kernel's that is linked to it. Since 5.5. (One that blocks in a
+   * worker of the kernel's, such as opening a fifo, does not hear it; it does hear `signal`.)
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The names of {@link RunOptions}. */
+export const RUN_OPTIONS = ['signal', 'timeoutMs'] as const;
+
+/** How an operation comes to its SQE and to its result. */
+export interface Recipe<Result> {
+  /** Fills the SQE. What memory it needs is the scope's. May throw: then nothing has happened. */
+  readonly encode: (sqe: Sqe, scope: Scope) => void;
+  /** The result of a completion that is no error. */
+  readonly decode: (res: number, scope: Scope, flags: number) => Result;
+  /** An answer that is no error although it is negative. */
+  readonly success?: number | undefined;
+  /** Files that the operation is about; a slot among them makes it use registered files. */
+  readonly file?: File | undefined;
+  /** Paths that it is about, for its errors. */
+  readonly paths?: readonly (string | Uint8Array)[] | undefined;
+}
+
+/**
+ * Something to ask of the kernel. Made by the functions of `op`; it can be run any number of times.
+ */
+export class Operation<Result> {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
+
+  /** @internal */
+  constructor(
+    /** Its kernel name. */
+    readonly name: OpcodeName,
+    options: RunOptions,
+    /** @internal */
+    readonly recipe: Recipe<Result>,
+  ) {
+    checkSignal('options.signal', options.signal);
+    this.signal = options.signal;
+    this.timeoutMs = options.timeoutMs;
+    const { timeoutMs } = this;
+    if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= Number.MAX_SAFE_INTEGER)) {
+      throw outOfRange('options.timeoutMs', '>= 0 && <= 2 ** 53 - 1', timeoutMs);
+    }
+  }
+
+  /** The error of an answer. @internal */
+  error(res: number): Error {
+    const paths = this.recipe.paths?.map(textOfPath);
+    return new UringError(res, this.name.toLowerCase(), undefined, paths);
+  }
+
+  /** `SqeFlag`s of its own. @internal */
+  readonly sqeFlags: number = 0;
+
+  /** The same operation, given to a worker of the kernel's at once: where the first attempt, inline, would mean something else. @internal */
+  inWorker(): this {
+    const copy = Object.create(this) as this;
+    return Object.assign(copy, { sqeFlags: SqeFlag.ASYNC });
+  }
+
+  /** The same operation, whose errors are in somebody else's words. @internal */
+  withError(error: (res: number) => Error): this {
+    const copy = Object.create(this) as this;
+    return Object.assign(copy, { error });
+  }
+}
+
+/** A path as text. */
+function textOfPath(path: string | Uint8Array): string {
+  return typeof path === 'string' ? path : Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString();
+}
+
+/** Checks an operation's options: its own names, and those that all have. */
+export function checkRunOptions(options: unknown, ...own: string[]): void {
+  checkOptions(options, [...own, ...RUN_OPTIONS]);
+}
+
+/** The number that stands in the SQE for a file. */
+export function fdOf(file: File): number {
+  if (typeof file === 'number') return file;
+  const fd = typeof file === 'object' && file !== null ? ('slot' in file ? file.slot : file.fd) : file;
+  checkInteger('file', fd, 0, 0x7fff_ffff);
+  return fd as number;
+}
+
+/** Whether it is a slot. */
+export function isDirect(file: File | undefined): boolean {
+  return typeof file === 'object' && file !== null && 'slot' in file;
+}
+
+/** Told when an operation of a chain is over. */
+export interface Outcome<Result> {
+  done(value: Result): void;
+  failed(error: Error, res: number): void;
+}
+
+/** What the engine needs for an operation. */
+export interface Engine {
+  readonly core: Core;
+  readonly memory: KernelMemory;
+  /** Iterators and connections that are not over, whether or not the kernel knows of them. */
+  readonly iterators: Set<{ engineClosed(error: Error): void }>;
+  readonly recordsCallSites: boolean;
+}
+
+/** A timeout that is linked to an operation. */
+class LinkTimeout extends Request {
+  /** Its own result: -ETIME when it has cancelled the operation. */
+  result: number | undefined;
+
+  constructor(private readonly over: () => void) {
+    super();
+  }
+
+  complete(res: number): void {
+    this.result = res;
+    this.over();
+  }
+
+  abandon(): void {}
+}
+
+/** An operation in flight. */
+export class OperationRequest<Result> extends Request implements Abortable {
+  /** Its ids in the table: its own, and its timeout's. */
+  readonly ids: number[] = [];
+  private readonly scope: Scope;
+  private aborted: { readonly reason: unknown } | undefined;
+  /** The result, when something is still to come: a notification (zero-copy sends), or the timeout's own end. */
+  private early: { readonly res: number; readonly flags: number } | undefined;
+  private timeout: LinkTimeout | undefined;
+  private site: string | undefined;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly operation: Operation<Result>,
+    private readonly outcome: Outcome<Result>,
+  ) {
+    super();
+    this.scope = new Scope(engine.memory);
+    if (engine.recordsCallSites) this.site = callSite();
+  }
+
+  override get callSite(): string | undefined {
+    return this.site;
+  }
+
+  /**
+   * Puts the operation into the queue.
+   *
+   * @param link `SqeFlag`s that tie it to the next.
+   * @param inChain there is room for it already, with those before and after it.
+   * @throws what the encoder throws; then nothing has happened.
+   */
+  start(link = 0, inChain = false): void {
+    const { core } = this.engine;
+    const { operation, scope } = this;
+    const { timeoutMs, signal, recipe } = operation;
+    const timed = timeoutMs !== undefined;
+    if (timed && !inChain) core.beginTogether(2);
+    const sqe = core.begin();
+    try {
+      recipe.encode(sqe, scope);
+    } catch (error) {
+      scope.release();
+      throw error;
+    }
+    const direct = isDirect(recipe.file) ? SqeFlag.FIXED_FILE : 0;
+    if (typeof recipe.file === 'object') scope.keep(recipe.file);
+    sqe.setFlags(sqe.flags | operation.sqeFlags | direct | (timed ? link || SqeFlag.IO_LINK : link));
+    this.ids.push(core.commit(this));
+    if (timed) {
+      this.timeout = new LinkTimeout(() => this.timeoutOver());
+      const timeout = core.begin();
+      prepLinkTimeout(timeout, scope.timespec(timeoutMs));
+      timeout.setFlags(link);
+      this.ids.push(core.commit(this.timeout));
+    }
+    if (signal !== undefined) listen(signal, this);
+  }
+
+  /** How many SQEs {@link start} takes. */
+  get size(): number {
+    return this.operation.timeoutMs === undefined ? 1 : 2;
+  }
+
+  abort(reason: unknown): void {
+    this.aborted ??= { reason };
+    this.engine.core.cancel(this);
+  }
+
+  complete(res: number, flags: number): void {
+    // A notification of a zero-copy send comes after the result, and says nothing more.
+    this.early ??= { res, flags };
+    this.settleIfOver();
+  }
+
+  abandon(error: Error): void {
+    if (this.operation.signal !== undefined) unlisten(this.operation.signal, this);
+    this.outcome.failed(error, -Errno.ECANCELED);
+  }
+
+  /**
+   * The timeout has ended. When it was cancelled and its operation goes on, the kernel has never had it: short of memory, it took the operation
+   * alone. Then the time is kept here.
+   */
+  private timeoutOver(): void {
+    const timeout = this.timeout as LinkTimeout;
+    if (this.id >= 0 && timeout.result === -Errno.ECANCELED) {
+      const expire = () => {
+        timeout.result = -Errno.ETIME;
+        this.engine.core.cancel(this);
+      };
+      // The operation itself keeps the process alive.
+      timers.setTimeout(expire, this.operation.timeoutMs).unref();
+    }
+    this.settleIfOver();
+  }
+
+  private settleIfOver(): void {
+    const { operation, scope, early, timeout } = this;
+    if (this.id >= 0 || early === undefined || (timeout !== undefined && timeout.id >= 0)) return;
+    if (operation.signal !== undefined) unlisten(operation.signal, this);
+    const { res, flags } = early;
+    if (res < 0 && res !== operation.recipe.success) {
+      this.outcome.failed(this.errorOf(res), res);
+    } else {
+      try {
+        this.outcome.done(operation.recipe.decode(res, scope, flags));
+      } catch (error) {
+        this.outcome.failed(error as Error, res);
+      }
+    }
+    scope.release();
+  }
+
+  private errorOf(res: number): Error {
+    const { operation, timeout, engine } = this;
+    // A worker of the kernel's that is interrupted by the cancellation says so in its own way.
+    const cancelled = res === -Errno.ECANCELED || res === -Errno.EINTR || res === -ERESTARTSYS;
+    if (cancelled && this.aborted !== undefined) return new AbortError(this.aborted.reason);
+    if (cancelled && engine.core.closing) return engine.core.closingError();
+    if (cancelled && timeout?.result === -Errno.ETIME) {
+      return new AbortError(new UringError(Errno.ETIME, operation.name.toLowerCase(), `${operation.timeoutMs} ms`));
+    }
+    return operation.error(res);
+  }
+}
+
+/** What the kernel's workers return for a system call that a signal interrupted. */
+const ERESTARTSYS = 512;
+
+class PromiseOutcome<Result> implements Outcome<Result> {
+  constructor(private readonly settle: Settle<Result>) {}
+
+  done(value: Result): void {
+    this.settle(value);
+  }
+
+  failed(error: Error): void {
+    reject(this.settle as Settle<never>, error);
+  }
+}
+
+/** Starts an operation. @returns what becomes of it. Never throws. */
+export function runOperation<Result>(engine: Engine, operation: Operation<Result>): Promise<Result> {
+  const { signal } = operation;
+  if (signal?.aborted) return Promise.reject(new AbortError(signal.reason));
+  const promise = pendingPromise<Result>();
+  const outcome = new PromiseOutcome(settleOfLast<Result>());
+  try {
+    new OperationRequest(engine, operation, outcome).start();
+  } catch (error) {
+    outcome.failed(error as Error);
+  }
+  return promise;
+}
+
+function callSite(): string | undefined {
+  const lines = new Error().stack?.split('\n').slice(1) ?? [];
+  // The first line that is not the engine's own.
+  return lines
+    .find((line) => !line.includes(ENGINE_FOLDER))
+    ?.trim()
+    .replace(/^at /, '');
+}
+
+const ENGINE_FOLDER = new URL('..', import.meta.url).pathname;

@@ -1,0 +1,113 @@
+/**
+ * The memory of one operation: what it has of the pool, and what it has leased of the caller's.
+ *
+ * @module
+ */
+
+import type { KernelMemory } from '../memory/kernel-memory.js';
+import type { Lease } from '../memory/lease.js';
+import { IOVEC_SIZE, writeIovec } from '../memory/message-header.js';
+import type { Block } from '../memory/pool.js';
+
+/** What one operation uses, until its last completion. */
+export class Scope {
+  private readonly blocks: Block[] = [];
+  private readonly leases: Lease[] = [];
+  private readonly outputs: { readonly lease: Lease; readonly length: number }[] = [];
+  /** Referenced as long as the operation is in flight. */
+  private readonly kept: object[] = [];
+
+  constructor(private readonly memory: KernelMemory) {}
+
+  /** Memory of the pool, zeroed. */
+  block(size: number): Block {
+    const block = this.memory.zeroed(size);
+    this.blocks.push(block);
+    return block;
+  }
+
+  /** The block that was taken first: for results that the kernel writes into a struct. */
+  get firstBlock(): Block {
+    return this.blocks[0] as Block;
+  }
+
+  /** The registered buffer that a view lies in, or -1. */
+  registeredIndex(view: Uint8Array): number {
+    return this.memory.buffers.registeredIndex(view);
+  }
+
+  /** The address of a string (or bytes), ended by a null byte. */
+  cString(text: string | Uint8Array): number {
+    const block = this.memory.cString(text);
+    this.blocks.push(block);
+    return block.address;
+  }
+
+  /** The address of bytes that the kernel reads. */
+  input(view: Uint8Array): number {
+    const lease = this.memory.lease(view, 'input');
+    this.leases.push(lease);
+    return lease.address;
+  }
+
+  /** The address of bytes that the kernel writes; {@link collect} brings them to the user. */
+  output(view: Uint8Array): number {
+    const lease = this.memory.lease(view, 'output');
+    this.leases.push(lease);
+    this.outputs.push({ lease, length: view.length });
+    return lease.address;
+  }
+
+  /** The address of an array of `struct iovec` over memory, in one direction. */
+  iovecs(views: readonly Uint8Array[], direction: 'input' | 'output'): number {
+    const block = this.block(IOVEC_SIZE * views.length);
+    views.forEach((view, index) => {
+      writeIovec(block, index, this[direction](view), view.length);
+    });
+    return block.address;
+  }
+
+  /** The address of a `struct __kernel_timespec`. */
+  timespec(milliseconds: number): number {
+    const block = this.block(16);
+    const { data } = block.region;
+    data.setBigInt64(block.offset, BigInt(Math.floor(milliseconds / 1000)), true);
+    data.setBigInt64(block.offset + 8, BigInt(Math.round((milliseconds % 1000) * 1e6)), true);
+    return block.address;
+  }
+
+  /** The address of shared memory itself, which the kernel watches. */
+  addressOfShared(view: ArrayBufferView): number {
+    this.keep(view);
+    return this.memory.ring.addressOf(view);
+  }
+
+  /** Keeps an object alive. */
+  keep(object: object): void {
+    this.kept.push(object);
+  }
+
+  /**
+   * Copies what the kernel has written to where the user wants it.
+   *
+   * @param bytes how many, over all outputs in their order.
+   * @throws Error ERR_INVALID_STATE when the user's memory is gone.
+   */
+  collect(bytes: number): void {
+    let left = bytes;
+    for (const { lease, length } of this.outputs) {
+      lease.copyBack(Math.min(left, length));
+      left -= Math.min(left, length);
+    }
+  }
+
+  /** The operation is over: everything goes back. */
+  release(): void {
+    for (const lease of this.leases) lease.release();
+    for (const block of this.blocks) this.memory.pool.give(block);
+    this.blocks.length = 0;
+    this.leases.length = 0;
+    this.outputs.length = 0;
+    this.kept.length = 0;
+  }
+}

@@ -1,0 +1,344 @@
+/**
+ * The engine's core: one ring, what is in flight on it, and the moments at which the kernel is entered.
+ *
+ * ```text
+ *   begin() -> encoder fills the SQE -> commit(request)      Submitter: ring or backlog; InFlight: the request's row
+ *                                            |
+ *                                  end of this turn          Pacing
+ *                                            |
+ *                     flush(): one io_uring_enter for all of them
+ *                                            |
+ *   what has completed: request.complete()                   and the program goes on in the same turn of the event loop
+ *                                            |
+ *   something is left in flight: arm the eventfd             Waker: the kernel signals, the loop wakes, flush()
+ * ```
+ *
+ * @module
+ */
+
+import { AsyncResource } from 'node:async_hooks';
+import { type Cqe, CqeFlag, type Ring, type Sqe, SqRingFlag } from '../../ring/index.js';
+import { type Doorbell, Errno, type Syscalls } from '../../syscalls/index.js';
+import { invalidState } from '../../validate.js';
+import { AbortError } from '../errors.js';
+import { CancelRequest } from './cancel.js';
+import { InFlight, Mark } from './in-flight.js';
+import { Observer } from './observer.js';
+import { type CoreOptions, openRing } from './open-ring.js';
+import { Pacing } from './pacing.js';
+import type { Request } from './request.js';
+import { Submitter } from './submitter.js';
+import { Waker } from './waker.js';
+
+/** How often the kernel is entered at most for the end of what was cancelled: once is enough, unless it is short of memory. */
+const MOST_TRIES = 100;
+
+/** Adds its operation to the next submission. See {@link Core.beforeSubmit}. */
+export interface SubmitHook {
+  /** Commits the operation. Must not throw. */
+  commit(): void;
+}
+
+/** The context in which the library was loaded: not that of whoever comes first, whose AsyncLocalStorage would be kept. */
+const rootContext = new AsyncResource('URING');
+
+/** Engines with something in flight. All others can be collected when nobody refers to them. */
+const busy = new Set<Core>();
+
+/** An engine that was collected has a ring, which closes itself with a warning, and a doorbell. */
+const collected = new FinalizationRegistry<Doorbell>((doorbell) => doorbell.close());
+
+/** A ring with everything that is in flight on it, for one thread. */
+export class Core {
+  readonly ring: Ring;
+  /** System calls beside the ring: on sockets, descriptors, the machine. */
+  readonly syscalls: Syscalls;
+  readonly operations = new InFlight();
+  readonly observer = new Observer();
+  /** Nothing new may be started: neither by users nor to finish what is incomplete. */
+  closing = false;
+  /** Set when the ring has failed for good. */
+  broken: Error | undefined;
+  /** Called when the ring has failed for good. */
+  onBroken: ((error: Error) => void) | undefined;
+  readonly submitter: Submitter;
+  readonly pacing: Pacing;
+  readonly waker: Waker;
+  /** Whoever wants to add something before the kernel is entered. */
+  private hooks: SubmitHook[] = [];
+  /** Started, and the listeners do not know it yet. */
+  private readonly unannounced: number[] = [];
+  /** Completions of the flush under way. */
+  private reaped = 0;
+  private readonly idleWaiters: (() => void)[] = [];
+
+  constructor(options: CoreOptions) {
+    const { syscalls } = options;
+    this.syscalls = syscalls;
+    this.ring = openRing(options);
+    this.pacing = new Pacing(this.flush);
+    this.submitter = new Submitter(this.ring, this.operations, {
+      entered: () => this.observer.entered(),
+      stoppedEarly: () => this.pacing.retryLater(),
+      failed: (error) => this.fail(error),
+    });
+    try {
+      const wake = flushOf(new WeakRef(this));
+      const doorbell = rootContext.runInAsyncScope(() => syscalls.openDoorbell(wake, options.eventLoop));
+      this.waker = new Waker(this.ring, doorbell, this.operations);
+    } catch (error) {
+      this.ring.close();
+      throw error;
+    }
+    collected.register(this, this.waker.doorbell, this);
+  }
+
+  /** Operations that are started and not over. */
+  get inFlight(): number {
+    return this.operations.count;
+  }
+
+  /** Why operations end that were in flight when the engine was closed. */
+  closingError(): AbortError {
+    return new AbortError(this.broken ?? invalidState('the engine was closed'));
+  }
+
+  // Starting
+
+  /**
+   * The next SQE, for an encoder to fill; it counts from {@link commit} on. Never `null`: what finds no room in the ring waits
+   * outside of it.
+   */
+  begin(): Sqe {
+    return this.submitter.begin();
+  }
+
+  /**
+   * Makes sure that the next `count` SQEs go to the kernel together.
+   *
+   * @param arePrompt none of them waits in the kernel, so `enter` waits for all of them: a chain is over then, which takes an `enter` for each link
+   *   otherwise.
+   */
+  beginTogether(count: number, arePrompt = false): void {
+    this.submitter.beginTogether(count, arePrompt);
+  }
+
+  /**
+   * Puts the SQE that {@link begin} gave into the queue.
+   *
+   * @param usesUserMemory the kernel is given memory that the user could take away before it is shown the SQE.
+   * @returns its id.
+   */
+  commit(request: Request, usesUserMemory = false): number {
+    const { observer, submitter } = this;
+    const id = submitter.commit(request, usesUserMemory, observer.startTime());
+    observer.submittedCount++;
+    this.pacing.schedule();
+    if (observer.hasListeners) {
+      this.unannounced.push(id);
+      if (!submitter.isInChain) this.announce();
+    }
+    return id;
+  }
+
+  /** Has a hook called right before the kernel is entered: what comes until then can go with its operation. */
+  beforeSubmit(hook: SubmitHook): void {
+    this.hooks.push(hook);
+    if (!this.pacing.isScheduled) this.pacing.schedule();
+  }
+
+  /** Cancels an operation: before the kernel has seen it, for certain; afterwards, by asking. Its end comes as a completion. */
+  cancel(request: Request): void {
+    const { operations } = this;
+    const { id } = request;
+    if (!operations.has(request) || this.broken !== undefined || this.submitter.withdraw(id)) return;
+    new CancelRequest(this, request, id, operations.generation(id)).start();
+  }
+
+  // Entering the kernel
+
+  /**
+   * Shows the kernel now what was committed; what is complete by then is settled at the end of the turn, as ever. For what the caller's next
+   * statement could change the meaning of: a path, by renaming; a mode, by umask.
+   */
+  submitNow(): void {
+    if (!this.submitter.isDead) this.submitter.submit();
+  }
+
+  /** Enters the kernel until an operation that was cancelled is over. */
+  settleNow(request: Request): void {
+    for (let tries = 0; tries < MOST_TRIES && request.id >= 0 && !this.submitter.isDead; tries++) {
+      if (tries > 0) this.submitter.oweEvents();
+      this.submitter.submit();
+      this.reap();
+    }
+  }
+
+  /** Shows the kernel what was committed, and settles what is complete. */
+  readonly flush = (): void => {
+    const { submitter, pacing } = this;
+    pacing.begin(this.runHooks);
+    if (submitter.isDead) {
+      this.abandonAll(this.closingError());
+      return;
+    }
+    pacing.enterBurst();
+    submitter.endChain();
+    if (this.unannounced.length > 0) this.announce();
+    this.waker.disarm();
+    this.reaped = 0;
+    do {
+      submitter.submit();
+      this.reap();
+    } while (submitter.hasBacklog && submitter.unsubmitted === 0 && this.broken === undefined);
+    this.operations.stamp();
+    if (submitter.unsubmitted > 0 && !pacing.isScheduled && !pacing.isRetrying && this.broken === undefined) pacing.schedule();
+    this.settle();
+  };
+
+  private readonly runHooks = (): void => {
+    if (this.hooks.length === 0) return;
+    const hooks = this.hooks;
+    this.hooks = [];
+    for (const hook of hooks) hook.commit();
+  };
+
+  /** Tells of what was started. Not in the middle of a chain, as listeners may start operations themselves. */
+  private announce(): void {
+    const { operations, observer } = this;
+    for (const id of this.unannounced.splice(0)) observer.submitted(id, operations.opcode(id), operations.fd(id));
+  }
+
+  /** Calls every completion's request. */
+  private reap(): void {
+    const count = this.ring.cq.forEach(this.onCqe);
+    this.pacing.completed(count);
+    this.reaped += count;
+  }
+
+  private readonly onCqe = (cqe: Cqe): void => {
+    const id = cqe.tokenLow;
+    const request = this.operations.find(id, cqe.tokenHigh);
+    // Not one of ours: another ring's message, or a tag.
+    if (request === undefined) return;
+    this.complete(id, request, this.operations.isMarked(id, Mark.WITHDRAWN) ? -Errno.ECANCELED : cqe.res, cqe.flags);
+  };
+
+  private complete(id: number, request: Request, res: number, flags: number): void {
+    if ((flags & CqeFlag.MORE) === 0) {
+      const { operations } = this;
+      this.observer.completed(id, operations.opcode(id), operations.fd(id), res, operations.startTime(id));
+      operations.remove(id);
+    }
+    request.complete(res, flags);
+  }
+
+  /** Leaves the loop with a way to be woken, if anything is to come; else lets the process end. */
+  private settle(): void {
+    const { submitter, ring } = this;
+    for (;;) {
+      if (this.inFlight === 0) {
+        busy.delete(this);
+        this.waker.rest();
+        for (const done of this.idleWaiters.splice(0)) done();
+        return;
+      }
+      if (this.pacing.isScheduled || ring.closed) return;
+      busy.add(this);
+      // Where something has come, more may come at once. Only one such turn.
+      if (this.reaped > 0) {
+        this.pacing.linger();
+        return;
+      }
+      // First the eventfd, then the last look: what the kernel does in between is seen by one of the two.
+      this.waker.arm();
+      if (ring.cq.ready === 0 && !(ring.sq.flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW))) return;
+      // Here and now: promises get their turn only after all ticks, so ticks that follow each other for as long as a flag is set keep them
+      // waiting. What was run need not have posted anything, so what counts is whether the kernel asks again.
+      submitter.submit();
+      this.reap();
+      if (submitter.owesEvents || this.broken !== undefined) return;
+      if (this.reaped === 0 && !(ring.sq.flags & SqRingFlag.TASKRUN)) return;
+    }
+  }
+
+  /** Whether one request's operations keep the process alive: those it has now, and those to come. */
+  reference(request: Request, wanted: boolean): void {
+    if (request.keepsAlive === wanted) return;
+    request.keepsAlive = wanted;
+    if (!this.operations.has(request)) return;
+    this.operations.reference(request.id, wanted);
+    this.waker.update();
+  }
+
+  // The end
+
+  /** Resolves when nothing is in flight. */
+  idle(): Promise<void> {
+    if (this.inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => this.idleWaiters.push(resolve));
+  }
+
+  /** Cancels everything there is. */
+  cancelAll(): void {
+    const all: Request[] = [];
+    this.operations.visit((_id, request) => {
+      if (!(request instanceof CancelRequest)) all.push(request);
+    });
+    for (const request of all) this.cancel(request);
+  }
+
+  /** Closes the ring; what is still in flight is cancelled once more and waited for, in the way of `Ring.close`. */
+  close(patienceMs?: number): void {
+    if (this.ring.closed) return;
+    this.closing = true;
+    this.pacing.stop();
+    this.runHooks();
+    if (this.broken === undefined) {
+      this.cancelAll();
+      this.dropUnsubmitted();
+      this.ring.closeWith({ completed: (cqe) => this.onCqe(cqe), idle: () => this.inFlight === 0, patienceMs });
+    } else {
+      // The accounts are void since the failure: the ring proves itself that it is at rest, or its memory is kept.
+      this.ring.closeWith(undefined);
+    }
+    this.waker.close();
+    collected.unregister(this);
+    busy.delete(this);
+    if (this.inFlight > 0) this.abandonAll(invalidState('the engine was closed, and the operation would not end'));
+  }
+
+  /** What the kernel has not taken is over: it was withdrawn, so that it does no harm if the kernel takes it after all. */
+  private dropUnsubmitted(): void {
+    const unsubmitted: [id: number, request: Request][] = [];
+    this.operations.visit((id, request) => {
+      if (this.submitter.find(id) !== null) unsubmitted.push([id, request]);
+    });
+    this.submitter.dropBacklog();
+    for (const [id, request] of unsubmitted) this.complete(id, request, -Errno.ECANCELED, 0);
+  }
+
+  /** The ring is of no use any more: everybody is told, nothing is released. */
+  private fail(error: Error): void {
+    this.broken = error;
+    this.submitter.hasFailed = true;
+    this.abandonAll(error);
+    this.onBroken?.(error);
+  }
+
+  private abandonAll(error: Error): void {
+    this.submitter.dropBacklog();
+    this.operations.visit((id, request) => {
+      this.operations.remove(id);
+      // The kernel may still write to what it was given.
+      this.ring.holdUntilRest(request);
+      request.abandon(error);
+    });
+    this.settle();
+  }
+}
+
+/** Outside the constructor, where a closure would hold on to what the others there refer to. */
+function flushOf(core: WeakRef<Core>): () => void {
+  return () => core.deref()?.flush();
+}

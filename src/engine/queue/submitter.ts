@@ -1,0 +1,229 @@
+/**
+ * The way of SQEs to the kernel: into the ring or, when that is full, into the backlog; together where they belong together; and back out,
+ * as long as the kernel has not taken them.
+ *
+ * @module
+ */
+
+import assert from 'node:assert';
+import { prepCancel, prepNop } from '../../ops/index.js';
+import { EnterFlag, type Ring, type Sqe, SqeFlag, SqRingFlag, type SubmissionQueue } from '../../ring/index.js';
+import { Errno, UringError } from '../../syscalls/index.js';
+import { outOfRange } from '../../validate.js';
+import { Backlog } from './backlog.js';
+import { type InFlight, Mark } from './in-flight.js';
+import type { Request } from './request.js';
+
+/** No operation has this user data: ids end far below it. */
+const NO_OPERATION = 0xffff_ffff_ffff_ffffn;
+
+/** Told of what happens when the kernel is entered. */
+export interface EnterEvents {
+  entered(): void;
+  /** The kernel has taken less than it was shown, as it is short of memory: it is to be entered again. */
+  stoppedEarly(): void;
+  /** The ring has failed for good. */
+  failed(error: Error): void;
+}
+
+/** Submits to one ring. */
+export class Submitter {
+  /** The ring has failed: nothing gets to the kernel any more. */
+  hasFailed = false;
+  private readonly sq: SubmissionQueue;
+  private readonly backlog = new Backlog();
+  /** What {@link begin} gave, and {@link commit} takes. */
+  private current: Sqe | null = null;
+  private inBacklog = false;
+  /** Of a chain that is being started, how many SQEs are still to come. */
+  private together = 0;
+  /** A chain that finds no room is being started. */
+  private roomIsShort = false;
+  /** For how many of the SQEs that wait to be shown `enter` waits. */
+  private awaited = 0;
+  /** Operations that the kernel has not been shown, and that it was given memory of the caller's own for. */
+  private withUserMemory: number[] = [];
+  /** GETEVENTS, from when the kernel has asked for it until an `enter` with it has succeeded. */
+  private owedEvents = 0;
+
+  constructor(
+    private readonly ring: Ring,
+    private readonly inFlight: InFlight,
+    private readonly events: EnterEvents,
+  ) {
+    this.sq = ring.sq;
+  }
+
+  /** Nothing gets to the kernel any more. */
+  get isDead(): boolean {
+    return this.ring.closed || this.hasFailed;
+  }
+
+  /** A chain is being started: whoever is called in the middle of it must not start operations. */
+  get isInChain(): boolean {
+    return this.together > 0;
+  }
+
+  /** There is more than fits into the ring. */
+  get hasBacklog(): boolean {
+    return this.backlog.length > 0;
+  }
+
+  /** SQEs in the ring that the kernel has not taken. */
+  get unsubmitted(): number {
+    return this.sq.ready;
+  }
+
+  /** The kernel has asked to be entered, and has not been since. */
+  get owesEvents(): boolean {
+    return this.owedEvents !== 0;
+  }
+
+  /** The next SQE, for an encoder to fill. Never `null`: what finds no room in the ring waits in the backlog. */
+  begin(): Sqe {
+    if (this.backlog.length === 0 && !this.roomIsShort && !this.isDead) {
+      const sqe = this.sq.next() ?? this.makeRoom();
+      if (sqe !== null) {
+        this.inBacklog = false;
+        this.current = sqe;
+        return sqe;
+      }
+    }
+    this.inBacklog = true;
+    this.current = this.backlog.next();
+    return this.current;
+  }
+
+  /** Puts what {@link begin} gave into the queue. @returns the operation's id. */
+  commit(request: Request, usesUserMemory: boolean, startTime: number): number {
+    const { current } = this;
+    assert(current !== null, 'commit follows begin');
+    this.current = null;
+    const id = this.inFlight.add(request, current, usesUserMemory ? Mark.USER_MEMORY : 0, startTime);
+    if (usesUserMemory) this.withUserMemory.push(id);
+    if (this.inBacklog) this.backlog.commit();
+    else this.sq.commit();
+    if (this.together > 0) this.together--;
+    return id;
+  }
+
+  /** See `Core.beginTogether`. */
+  beginTogether(count: number, arePrompt: boolean): void {
+    if (count > this.sq.entries)
+      throw outOfRange('operations.length', `<= ${this.sq.entries}, the submission queue's size`, count);
+    this.together = count;
+    if (this.backlog.length > 0 || this.isDead) return;
+    if (this.sq.spaceLeft < count) this.submit();
+    // Without room even so, they wait in the backlog, from which a chain moves as a whole.
+    this.roomIsShort = this.sq.spaceLeft < count;
+    if (arePrompt && !this.roomIsShort) this.awaited += count;
+  }
+
+  /** The chain, if there was one, is complete. */
+  endChain(): void {
+    this.together = 0;
+  }
+
+  /** Shows the kernel as much as fits into the ring: one `enter`. */
+  submit(): void {
+    if (this.backlog.length > 0) this.backlog.moveTo(this.sq);
+    const { awaited } = this;
+    this.awaited = 0;
+    this.roomIsShort = false;
+    if (this.withUserMemory.length > 0) this.checkUserMemory();
+    const { sq, ring } = this;
+    for (;;) {
+      const pending = sq.publish();
+      if (sq.takeTaskrun() || sq.flags & SqRingFlag.CQ_OVERFLOW) this.oweEvents();
+      if (pending === 0 && this.owedEvents === 0) return;
+      const wait = Math.min(awaited, pending);
+      const result = ring.enter(pending, wait, wait > 0 ? EnterFlag.GETEVENTS : this.owedEvents);
+      this.events.entered();
+      if (result >= 0) {
+        this.owedEvents = 0;
+        if (result < pending) this.stoppedEarly();
+        else if (this.backlog.length === 0) this.withUserMemory.length = 0;
+        return;
+      }
+      if (result === -Errno.EINTR) continue;
+      if (result === -Errno.EAGAIN || result === -Errno.EBUSY || result === -Errno.ENOMEM) this.events.stoppedEarly();
+      else this.events.failed(new UringError(result, 'io_uring_enter'));
+      return;
+    }
+  }
+
+  /** The next {@link submit} enters the kernel in any case, and has it post what is complete. */
+  oweEvents(): void {
+    this.owedEvents = EnterFlag.GETEVENTS;
+  }
+
+  /** The SQE of an operation that the kernel has not taken, or `null`. */
+  find(id: number): Sqe | null {
+    const generation = this.inFlight.generation(id);
+    return this.sq.findUntaken(id, generation) ?? this.backlog.find(id, generation);
+  }
+
+  /**
+   * Takes an operation back, if the kernel has not taken it: it becomes one that does nothing, keeps its place in a chain, ends as cancelled,
+   * and breaks a soft chain.
+   *
+   * @returns whether it was taken back.
+   */
+  withdraw(id: number): boolean {
+    const sqe = this.find(id);
+    if (sqe !== null) this.neutralize(id, sqe);
+    return sqe !== null;
+  }
+
+  /** Takes back operations of a chain that could not be completed; the kernel has seen none of them. */
+  retract(ids: readonly number[]): void {
+    for (const id of ids) {
+      const sqe = this.find(id);
+      if (sqe === null) continue;
+      this.neutralize(id, sqe);
+      sqe.setFlags(0);
+    }
+  }
+
+  /** Forgets the backlog. */
+  dropBacklog(): void {
+    this.backlog.clear();
+  }
+
+  private makeRoom(): Sqe | null {
+    this.submit();
+    return this.hasFailed ? null : this.sq.next();
+  }
+
+  private neutralize(id: number, sqe: Sqe): void {
+    const links = sqe.flags & (SqeFlag.IO_LINK | SqeFlag.IO_HARDLINK);
+    // A cancellation that finds nothing fails, and so breaks the chain.
+    if (links & SqeFlag.IO_LINK) prepCancel(sqe, NO_OPERATION);
+    else prepNop(sqe);
+    sqe.setFlags(links);
+    sqe.setToken(id, this.inFlight.generation(id));
+    this.inFlight.withdraw(id);
+  }
+
+  /** What the kernel took ends a chain for it; what is left of that chain must not run on its own. */
+  private stoppedEarly(): void {
+    for (const sqe of this.sq.restOfCutChain()) {
+      const id = sqe.tokenLow;
+      if (this.inFlight.at(id) !== undefined) this.neutralize(id, sqe);
+    }
+    this.events.stoppedEarly();
+  }
+
+  /** Takes back what was committed with memory that is gone by now. Before every `enter`: the kernel may not have taken all of it. */
+  private checkUserMemory(): void {
+    const { inFlight } = this;
+    if (this.withUserMemory.every((id) => inFlight.at(id)?.memoryIsIntact() !== false)) return;
+    this.withUserMemory = this.withUserMemory.filter((id) => {
+      const request = inFlight.at(id);
+      if (!inFlight.isMarked(id, Mark.USER_MEMORY) || request === undefined) return false;
+      if (request.memoryIsIntact()) return this.find(id) !== null;
+      this.withdraw(id);
+      return false;
+    });
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * How the simulated kernel wakes the event loop: somebody looks at the eventfd whenever it is signalled.
+ *
+ * @module
+ */
+
+import type { Doorbell } from '../syscalls/index.js';
+import { timers } from '../timers.js';
+import type { EventFile } from './files/event-file.js';
+
+/** Calls `onRing` in a turn of the event loop of its own. @param close closes the eventfd. */
+export function doorbellOf(file: EventFile, fd: number, onRing: () => void, close: () => void): Doorbell {
+  let announced = false;
+  const look = () => {
+    if (file.count === 0) return;
+    file.count = 0;
+    if (announced) return;
+    announced = true;
+    timers.setImmediate(() => {
+      announced = false;
+      if (file.watchers.has(look)) onRing();
+    });
+  };
+  file.watchers.add(look);
+  return {
+    fd,
+    kind: 'poll',
+    watch: () => undefined,
+    rest: () => undefined,
+    close: () => {
+      if (file.watchers.delete(look)) close();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+/**
+ * The requests of a ring that are not over, and those among them that a user data names.
+ *
+ * @module
+ */
+
+import type { Request } from './request.js';
+
+/** Requests, in the order in which they came. */
+export class RequestTable {
+  /** Those that a worker is at, which do not hear of a cancellation. */
+  readonly running = new Set<Request>();
+  private readonly all = new Set<Request>();
+  private readonly byUserData = new Map<bigint, Set<Request>>();
+
+  get size(): number {
+    return this.all.size;
+  }
+
+  add(request: Request): void {
+    this.all.add(request);
+    const named = this.byUserData.get(request.userData);
+    if (named === undefined) this.byUserData.set(request.userData, new Set([request]));
+    else named.add(request);
+  }
+
+  delete(request: Request): void {
+    this.all.delete(request);
+    this.running.delete(request);
+    const named = this.byUserData.get(request.userData);
+    named?.delete(request);
+    if (named?.size === 0) this.byUserData.delete(request.userData);
+  }
+
+  /** Gives a request another user data. POLL_REMOVE. */
+  rename(request: Request, userData: bigint): void {
+    const isLive = this.all.has(request);
+    const isRunning = this.running.has(request);
+    if (isLive) this.delete(request);
+    request.userData = userData;
+    if (isLive) this.add(request);
+    if (isRunning) this.running.add(request);
+  }
+
+  [Symbol.iterator](): Iterator<Request> {
+    return this.all.values();
+  }
+
+  /** Those with this user data. */
+  named(userData: bigint): Iterable<Request> {
+    return this.byUserData.get(userData) ?? [];
+  }
+}

@@ -1,0 +1,273 @@
+/** What the engine's core consists of, each part alone: the table, the pacing, the waker, the submitter's assertions. */
+
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { InFlight, Mark } from '../../src/engine/queue/in-flight.js';
+import { Pacing } from '../../src/engine/queue/pacing.js';
+import { Request } from '../../src/engine/queue/request.js';
+import { Submitter } from '../../src/engine/queue/submitter.js';
+import { Waker } from '../../src/engine/queue/waker.js';
+import { prepNop, prepRead } from '../../src/ops/index.js';
+import { CqRingFlag, Ring } from '../../src/ring/index.js';
+import { Errno } from '../../src/syscalls/index.js';
+import { SimulatedKernel } from '../../src/testing/index.js';
+import { timers } from '../../src/timers.js';
+
+class Noted extends Request {
+  readonly results: number[] = [];
+
+  complete(res: number): void {
+    this.results.push(res);
+  }
+
+  abandon(): void {}
+}
+
+const own = { ...timers };
+const rings: Ring[] = [];
+afterEach(() => {
+  Object.assign(timers, own);
+  for (const ring of rings.splice(0)) ring.close();
+});
+
+function openRing(kernel = new SimulatedKernel()) {
+  const ring = Ring.open({ entries: 8, syscalls: kernel });
+  rings.push(ring);
+  return ring;
+}
+
+/** Replaces what the library schedules with; `run` calls what was scheduled in one way. */
+function takeTimers() {
+  const scheduled: [way: 'tick' | 'immediate' | 'timeout', callback: () => void][] = [];
+  let now = 1000;
+  const add = (way: 'tick' | 'immediate' | 'timeout') => (callback: () => void) => {
+    scheduled.push([way, callback]);
+    return { unref: () => undefined } as never;
+  };
+  Object.assign(timers, { nextTick: add('tick'), setImmediate: add('immediate'), setTimeout: add('timeout'), now: () => now });
+  return {
+    get ways() {
+      return scheduled.map(([way]) => way);
+    },
+    run() {
+      for (const [, callback] of scheduled.splice(0)) callback();
+    },
+    pass(milliseconds: number) {
+      now += milliseconds;
+    },
+  };
+}
+
+describe('the table of operations in flight', () => {
+  const setUp = () => {
+    const table = new InFlight();
+    const ring = openRing();
+    const add = (request = new Noted(), mark = 0) => {
+      const sqe = ring.getSqe();
+      if (sqe === null) throw new Error('no room');
+      prepRead(sqe, 7, 64, 1, 0);
+      return { request, id: table.add(request, sqe, mark, 0), sqe };
+    };
+    return { table, add };
+  };
+
+  test('finds an operation by its id and generation, until it is over', () => {
+    const { table, add } = setUp();
+    const { request, id, sqe } = add();
+    const generation = table.generation(id);
+    expect([request.id, sqe.isFor(id, generation), table.opcode(id), table.fd(id)]).toEqual([id, true, 22, 7]);
+    expect([table.find(id, generation), table.find(id, generation + 1), table.find(id + 1, generation)]).toEqual([
+      request,
+      undefined,
+      undefined,
+    ]);
+    table.remove(id);
+    expect([request.id, table.count, table.has(request), table.find(id, generation), table.find(id, generation + 1)]).toEqual([
+      -1,
+      0,
+      false,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test('counts what keeps the process alive', () => {
+    const { table, add } = setUp();
+    const idle = new Noted();
+    idle.keepsAlive = false;
+    const [one, other] = [add(), add(idle)];
+    expect([table.count, table.referencedCount]).toEqual([2, 1]);
+    table.reference(other.id, true);
+    table.reference(one.id, false);
+    table.withdraw(one.id);
+    expect([table.referencedCount, table.isMarked(one.id, Mark.WITHDRAWN), table.isMarked(one.id, Mark.UNREFERENCED)]).toEqual([
+      1,
+      true,
+      true,
+    ]);
+    table.remove(other.id);
+    expect([table.count, table.referencedCount]).toEqual([1, 0]);
+    table.remove(one.id);
+    expect([table.count, table.referencedCount]).toEqual([0, 0]);
+  });
+
+  test('stamps what is still there', () => {
+    const clock = takeTimers();
+    const { table, add } = setUp();
+    const [gone, first] = [add(), add()];
+    table.remove(gone.id);
+    table.stamp();
+    expect([table.startTime(gone.id), table.startTime(first.id)]).toEqual([0, 1000]);
+    clock.pass(5);
+    const second = add();
+    table.stamp();
+    expect([table.startTime(first.id), table.startTime(second.id)]).toEqual([1000, 1005]);
+  });
+
+  test('asserts that an operation is over once, and that a row is free', () => {
+    const { table, add } = setUp();
+    const { id, sqe } = add();
+    table.remove(id);
+    expect(() => table.remove(id)).toThrow('an operation is over once');
+    const { free } = table as unknown as { free: Int32Array; freeCount: number };
+    const taken = add().id;
+    (table as unknown as { freeCount: number }).freeCount++;
+    expect(free[(table as unknown as { freeCount: number }).freeCount - 1]).toBe(taken);
+    expect(() => table.add(new Noted(), sqe, 0, 0)).toThrow('a row has one operation at a time');
+  });
+});
+
+describe('the pacing', () => {
+  test('flushes once at the end of the turn, however much was started', () => {
+    const clock = takeTimers();
+    let flushes = 0;
+    const pacing = new Pacing(() => {
+      pacing.begin(() => undefined);
+      flushes++;
+    });
+    pacing.schedule();
+    pacing.schedule();
+    expect([clock.ways, pacing.isScheduled]).toEqual([['tick'], true]);
+    clock.run();
+    expect([flushes, pacing.isScheduled]).toEqual([1, false]);
+  });
+
+  test('lets the event loop turn in a long burst', () => {
+    const clock = takeTimers();
+    const pacing = new Pacing(() => pacing.begin(() => undefined));
+    pacing.enterBurst();
+    expect(clock.ways).toEqual(['immediate']);
+    pacing.completed(16);
+    clock.pass(3);
+    pacing.schedule();
+    expect(clock.ways).toEqual(['immediate', 'tick']);
+    pacing.begin(() => undefined);
+    pacing.completed(16);
+    clock.pass(2);
+    pacing.schedule();
+    expect(clock.ways).toEqual(['immediate', 'tick', 'immediate']);
+    const { turn } = pacing;
+    clock.run();
+    expect(pacing.turn).toBe(turn + 1);
+  });
+
+  test('waits a turn for what is deferred, but not for what is started beside it', () => {
+    const clock = takeTimers();
+    const pacing = new Pacing(() => undefined);
+    pacing.defer(() => pacing.schedule());
+    expect(clock.ways).toEqual(['immediate']);
+    pacing.schedule();
+    expect(clock.ways).toEqual(['immediate', 'tick']);
+  });
+
+  test('what the beginning of a flush starts goes with it', () => {
+    const clock = takeTimers();
+    const pacing = new Pacing(() => undefined);
+    pacing.begin(() => pacing.schedule());
+    expect([clock.ways, pacing.isScheduled]).toEqual([[], false]);
+  });
+
+  test('looks once more after completions, and retries once', () => {
+    const clock = takeTimers();
+    let flushes = 0;
+    const pacing = new Pacing(() => flushes++);
+    pacing.linger();
+    pacing.linger();
+    pacing.retryLater();
+    pacing.retryLater();
+    expect([clock.ways, pacing.isRetrying]).toEqual([['immediate', 'timeout'], true]);
+    clock.run();
+    expect([flushes, pacing.isRetrying]).toEqual([2, false]);
+  });
+});
+
+describe('the waker', () => {
+  const setUp = () => {
+    const kernel = new SimulatedKernel();
+    const ring = openRing(kernel);
+    const operations = new InFlight();
+    const calls: string[] = [];
+    const doorbell = {
+      fd: kernel.eventfd(0),
+      kind: 'poll' as const,
+      watch: (referenced: boolean) => calls.push(`watch ${referenced}`),
+      rest: () => calls.push('rest'),
+      close: () => calls.push('close'),
+    };
+    const add = (request: Noted) => {
+      const sqe = ring.getSqe();
+      if (sqe === null) throw new Error('no room');
+      prepNop(sqe);
+      return operations.add(request, sqe, 0, 0);
+    };
+    return { kernel, ring, operations, calls, doorbell, add };
+  };
+
+  test('enables the eventfd only while nobody looks, and polls it until there is nothing to wait for', () => {
+    const { ring, operations, calls, doorbell, add } = setUp();
+    const waker = new Waker(ring, doorbell, operations);
+    expect(ring.cq.flags).toBe(CqRingFlag.EVENTFD_DISABLED);
+    add(new Noted());
+    waker.arm();
+    waker.arm();
+    expect([ring.cq.flags, calls]).toEqual([0, ['watch true']]);
+    waker.disarm();
+    expect(ring.cq.flags).toBe(CqRingFlag.EVENTFD_DISABLED);
+    waker.rest();
+    waker.rest();
+    waker.close();
+    expect(calls).toEqual(['watch true', 'rest', 'close']);
+  });
+
+  test('keeps the process alive for what is worth it', () => {
+    const { ring, operations, calls, doorbell, add } = setUp();
+    const waker = new Waker(ring, doorbell, operations);
+    waker.keepAlive(true);
+    const id = add(new Noted());
+    waker.arm();
+    operations.reference(id, false);
+    waker.update();
+    operations.reference(id, true);
+    waker.update();
+    waker.keepAlive(false);
+    expect(calls).toEqual(['watch true', 'watch false', 'watch true', 'watch false']);
+  });
+
+  test('closes the doorbell when the eventfd cannot be registered', () => {
+    const { kernel, ring, operations, calls, doorbell } = setUp();
+    kernel.fail('register', Errno.ENOMEM);
+    expect(() => new Waker(ring, doorbell, operations)).toThrow(expect.objectContaining({ code: 'ENOMEM' }));
+    expect(calls).toEqual(['close']);
+  });
+});
+
+test('the submitter asserts that a commit follows a begin', () => {
+  const submitter = new Submitter(openRing(), new InFlight(), {
+    entered: () => undefined,
+    stoppedEarly: () => undefined,
+    failed: () => undefined,
+  });
+  expect(() => submitter.commit(new Noted(), false, 0)).toThrow('commit follows begin');
+  prepNop(submitter.begin());
+  submitter.commit(new Noted(), false, 0);
+  expect(() => submitter.commit(new Noted(), false, 0)).toThrow('commit follows begin');
+});
