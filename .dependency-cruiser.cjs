@@ -25,7 +25,7 @@ const only = (folder, ...allowed) => ({
   // What callers pass is checked in the same way everywhere.
   to: {
     path: '^src/',
-    pathNot: ['^src/(validate|timers|instances)\\.ts$', ...[folder, ...allowed].map((name) => `^src/${name}/`)],
+    pathNot: ['^src/(assert|validate|timers|instances)\\.ts$', ...[folder, ...allowed].map((name) => `^src/${name}/`)],
   },
 });
 

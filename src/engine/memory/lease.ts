@@ -13,8 +13,8 @@
  * @module
  */
 
-import assert from 'node:assert';
 import { isMainThread } from 'node:worker_threads';
+import { assert } from '../../assert.js';
 import { MIN_ARENA_SIZE } from '../../ring/index.js';
 import { invalidState } from '../../validate.js';
 import type { Block, Pool } from './pool.js';
@@ -25,10 +25,10 @@ export type Memory = ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
 /** Who uses the memory: the kernel reads `'input'`, and writes `'output'`. */
 export type Direction = 'input' | 'output';
 
-/** A part of a view as bytes. */
-export function bytesOf(memory: Memory, start = 0, length = memory.byteLength - start): Uint8Array {
-  if (ArrayBuffer.isView(memory)) return new Uint8Array(memory.buffer, memory.byteOffset + start, length);
-  return new Uint8Array(memory, start, length);
+/** Bytes as a view over all of them. */
+export function bytesOf(memory: Memory): Uint8Array {
+  if (ArrayBuffer.isView(memory)) return new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength);
+  return new Uint8Array(memory);
 }
 
 /** Whether a SharedArrayBuffer stays in place even when this thread is terminated (see `ring/arena.ts`). */
@@ -87,23 +87,27 @@ export class DirectLease extends Lease {
 
 /** A block of the pool in the place of the caller's memory. */
 export class CopyLease extends Lease {
+  private readonly bytes: Uint8Array;
+
   constructor(
     private readonly block: Block,
     private readonly pool: Pool,
-    private readonly view: ArrayBufferView,
+    view: ArrayBufferView,
   ) {
     super(block.address);
+    this.bytes = view instanceof Uint8Array ? view : bytesOf(view);
   }
 
   /** Copies a part of the view, which must be there, to the start of the block. */
   copyIn(count: number, start = 0): void {
-    if (count > 0) this.block.copyFrom(bytesOf(this.view, start, count));
+    const { bytes } = this;
+    this.block.copyFrom(count === bytes.length ? bytes : bytes.subarray(start, start + count));
   }
 
   copyBack(count: number, start = 0): void {
     if (count === 0) return;
-    if (start + count > this.view.byteLength) throw detachedError(`the ${count} bytes that were read are lost`);
-    this.block.copyTo(bytesOf(this.view, start, count), count);
+    if (start + count > this.bytes.length) throw detachedError(`the ${count} bytes that were read are lost`);
+    this.block.copyTo(this.bytes, count, start);
   }
 
   protected end(): void {

@@ -94,12 +94,12 @@ export class Block {
     return 1 << this.sizeClass;
   }
 
-  /** Copies the first bytes to an array. */
-  copyTo(target: Uint8Array, length: number): void {
+  /** Copies the first bytes to a place in an array. */
+  copyTo(target: Uint8Array, length: number, place = 0): void {
     const { bytes, start } = this.view;
     const from = this.offset - start;
     // Of the array, not of the Buffer: a Buffer's subarray takes several times as long to make.
-    target.set(bytes.subarray(from, from + length));
+    target.set(bytes.subarray(from, from + length), place);
   }
 
   /** Copies bytes to its start. */

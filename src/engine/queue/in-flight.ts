@@ -12,7 +12,7 @@
  * @module
  */
 
-import assert from 'node:assert';
+import { assert } from '../../assert.js';
 import type { Sqe } from '../../ring/index.js';
 import { timers } from '../../timers.js';
 import type { Request } from './request.js';

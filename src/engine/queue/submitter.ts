@@ -5,7 +5,7 @@
  * @module
  */
 
-import assert from 'node:assert';
+import { assert } from '../../assert.js';
 import { prepCancel, prepNop } from '../../ops/index.js';
 import { EnterFlag, type Ring, type Sqe, SqeFlag, SqRingFlag, type SubmissionQueue } from '../../ring/index.js';
 import { Errno, UringError } from '../../syscalls/index.js';
