@@ -6,6 +6,7 @@
  */
 
 import { inspect } from 'node:util';
+import { AT_FDCWD } from './linux.js';
 
 /** Most bytes of one read or write, as the kernel counts them in 32 bits. */
 const MAX_RW_LENGTH = 0x7fff_ffff;
@@ -70,9 +71,9 @@ export function checkFd(name: string, value: unknown): asserts value is number {
   checkInteger(name, value, 0, 0x7fff_ffff);
 }
 
-/** A directory fd for the `*at` operations: a descriptor, or AT_FDCWD (-100). */
+/** A directory fd for the `*at` operations: a descriptor, or AT_FDCWD. */
 export function checkDirectoryFd(name: string, value: unknown): asserts value is number {
-  if (value !== -100) checkFd(name, value);
+  if (value !== AT_FDCWD) checkFd(name, value);
 }
 
 /** A user-space address: a non-negative safe integer. */

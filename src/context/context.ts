@@ -8,8 +8,8 @@
  * @module
  */
 
+import { IOV_MAX, IOVEC_SIZE } from '../linux.js';
 import {
-  IOV_MAX,
   prepCancel,
   prepFallocate,
   prepFsync,
@@ -86,8 +86,6 @@ export interface URingStats {
 const HANDLE_SIGNATURE = 'uring:context:1';
 
 const OPTION_NAMES = ['restrictions', 'cqEntries', 'memory', 'arenaSize', 'syscalls'] as const;
-
-const IOVEC_SIZE = 16;
 
 const TWO_32 = 0x1_0000_0000;
 

@@ -14,7 +14,28 @@ export type { Message } from './memory/message.js';
 export type { BatchOptions } from './operations/batch.js';
 export type { LinkOptions, LinkResult, LinkResults } from './operations/link.js';
 export type { MultishotIterator } from './operations/multishot.js';
-export type * from './operations/op/index.js';
+export type {
+  Accepted,
+  AcceptOptions,
+  ChildState,
+  EpollEvent,
+  FsyncOptions,
+  GetXattrOptions,
+  MessageOptions,
+  Open2Options,
+  OpenOptions,
+  Path,
+  PathOptions,
+  ReceivedMessage,
+  SendOptions,
+  SetXattrOptions,
+  SocketAddress,
+  SocketOptions,
+  SpliceOptions,
+  StatOptions,
+  TransferOptions,
+  TwoPathOptions,
+} from './operations/op/index.js';
 export * as op from './operations/op/index.js';
 export { type DirectFile, type File, Operation, type RunOptions } from './operations/operation.js';
 export type { IntervalOptions, IteratorOptions, ReadManyOptions } from './operations/streams.js';

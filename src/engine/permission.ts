@@ -8,6 +8,7 @@
 
 import { constants, readlinkSync } from 'node:fs';
 import path from 'node:path';
+import { AT_FDCWD } from '../linux.js';
 
 type Scope = 'fs.read' | 'fs.write' | 'net';
 
@@ -23,8 +24,6 @@ const knowsNet = process.allowedNodeEnvironmentFlags.has('--allow-net');
 const namesFlag = Number.parseInt(process.versions.node, 10) >= 22;
 
 const NAMES = { 'fs.read': 'FileSystemRead', 'fs.write': 'FileSystemWrite', net: 'Net' } as const;
-
-const AT_FDCWD = -100;
 
 /** An access that the permission model does not allow, as Node's own error. */
 function accessDenied(scope: Scope, resource: string): Error {

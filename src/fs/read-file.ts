@@ -12,6 +12,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { isMainThread } from 'node:worker_threads';
 import { op, type Path, type Uring } from '../engine/index.js';
 import { type Block, CHAIN_SIZE, fileInSlot, type ReadSink } from '../engine/internal.js';
+import { O_CLOEXEC } from '../linux.js';
 import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
 import { ringForChains } from './backend.js';
@@ -21,9 +22,6 @@ import { inPlaceOf } from './in-place.js';
 import { node, nodePromises } from './node.js';
 import { type Positions, positionsOf } from './positions.js';
 import { finish, MAX_SIZE, tooLarge, UNKNOWN_PIECE } from './whole.js';
-
-/** A slot is no descriptor, and takes no such flag. */
-const O_CLOEXEC = 0o2000000;
 
 /** Flags with which a chain would wait where it must not, or read what the page cache does not have. */
 const NOT_FOR_CHAINS = constants.O_NONBLOCK | constants.O_DIRECT;

@@ -11,6 +11,7 @@ import { constants, type PathLike } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { Path, Uring } from '../engine/index.js';
 import type { FileChain } from '../engine/internal.js';
+import { O_CLOEXEC } from '../linux.js';
 import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
 import { ringForChains } from './backend.js';
@@ -19,9 +20,6 @@ import { isOpen } from './handle.js';
 import { inPlaceOf } from './in-place.js';
 import { nodePromises } from './node.js';
 import { isWholeData, wholeBytes } from './whole.js';
-
-/** A slot is no descriptor, and takes no such flag. */
-const O_CLOEXEC = 0o2000000;
 
 /** Flags with which a chain would wait where it must not, or write from memory that is not aligned. */
 const NOT_FOR_CHAINS = constants.O_NONBLOCK | constants.O_DIRECT;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { AT_FDCWD } from '../linux.js';
 import { CQE_BUFFER_SHIFT, CqeFlag, SQE_SIZE, SqeFlag } from '../ring/index.js';
 import { errnoName } from '../syscalls/index.js';
 import { invalidArgType } from '../validate.js';
@@ -35,7 +36,7 @@ export function describeSqe(sqe: { bytes(): Uint8Array } | Uint8Array): string {
   const add = (name: string, value: number | bigint, text: string = String(value)) => {
     if (value !== 0 && value !== 0n) parts.push(`${name}=${text}`);
   };
-  if (operation?.fd !== 'none') parts.push(`fd=${data.getInt32(4, true) === -100 ? 'AT_FDCWD' : data.getInt32(4, true)}`);
+  if (operation?.fd !== 'none') parts.push(`fd=${data.getInt32(4, true) === AT_FDCWD ? 'AT_FDCWD' : data.getInt32(4, true)}`);
   add('addr', u64(16), `0x${u64(16).toString(16)}`);
   add('len', u32(24));
   add('off', u64(8), String(BigInt.asIntN(64, u64(8))));

@@ -23,9 +23,6 @@ export {
   invalidArgValue,
 } from '../validate.js';
 
-/** AT_FDCWD: paths are relative to the working directory. */
-export const AT_FDCWD = -100;
-
 /** Offset of reads and writes: the file's current position, which moves on. Since 5.6 (`Feature.RW_CUR_POS`). */
 export const CURRENT_POSITION = -1;
 

@@ -4,11 +4,12 @@
  * @module
  */
 
+export { AT_FDCWD, IOV_MAX, OPEN_HOW_SIZE, STATX_SIZE } from '../linux.js';
 export * from './buffer.js';
 export { OPERATIONS, type OperationInfo, type OpFamily, operationOf } from './catalogue.js';
 export * from './control.js';
 export { type CqeLike, describeCqe, describeSqe } from './decode.js';
-export { AT_FDCWD, CURRENT_POSITION, type DirectSlot } from './encode.js';
+export { CURRENT_POSITION, type DirectSlot } from './encode.js';
 export * from './file.js';
 export * from './path.js';
 export * from './poll.js';

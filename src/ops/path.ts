@@ -5,6 +5,7 @@
  * @module
  */
 
+import { OPEN_HOW_SIZE, STATX_SIZE } from '../linux.js';
 import type { Sqe } from '../ring/index.js';
 import {
   checkAddress,
@@ -16,12 +17,6 @@ import {
   Opcode,
   writeSlot,
 } from './encode.js';
-
-/** Bytes of `struct open_how`: u64 flags, mode, resolve. */
-export const OPEN_HOW_SIZE = 24;
-
-/** Bytes of `struct statx`. */
-export const STATX_SIZE = 256;
 
 /**
  * openat(2). `io_uring_prep_openat`, `io_uring_prep_openat_direct`. Since 5.6; direct since 5.15.

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { IOV_MAX } from '../linux.js';
 import type { Sqe } from '../ring/index.js';
 import {
   checkAddress,
@@ -20,9 +21,6 @@ import {
   prepareWithOffset,
   selectBuffer,
 } from './encode.js';
-
-/** Most iovecs in one call: UIO_MAXIOV. */
-export const IOV_MAX = 1024;
 
 /**
  * read(2), pread(2). `io_uring_prep_read`. Since 5.6.

@@ -7,6 +7,7 @@
 import { isIP } from 'node:net';
 import { AbortError, type Message, type MultishotIterator, op, type ReadManyOptions, Uring } from '../engine/index.js';
 import { Chunk } from '../engine/internal.js';
+import { MSG_NOSIGNAL } from '../linux.js';
 import { UringError } from '../syscalls/index.js';
 import { checkFunction, checkInteger, checkOptions, invalidArgType, invalidArgValue, invalidState } from '../validate.js';
 import { checkWritable, type Writable } from './connection.js';
@@ -16,8 +17,6 @@ import { type Lookup, literal, resolve } from './resolve.js';
 import { addressError, addressOf, bindTo, closeBound, createSocket, type SocketAddress } from './socket.js';
 import { DATAGRAM_OPTIONS, type DatagramSettings } from './socket-options.js';
 import { checkHost, checkPath, checkUring } from './target.js';
-
-const MSG_NOSIGNAL = 0x4000;
 
 /** Where to receive datagrams, and how. */
 export interface BindOptions extends DatagramSettings {

@@ -4,14 +4,10 @@
  * @module
  */
 
+import { IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, SOL_SOCKET } from '../linux.js';
 import { type SocketCalls, UringError } from '../syscalls/index.js';
 import { checkInteger, checkName, checkOptions, invalidArgType } from '../validate.js';
 import type { SocketAddress } from './socket.js';
-
-const SOL_SOCKET = 1;
-const IPPROTO_IP = 0;
-const IPPROTO_TCP = 6;
-const IPPROTO_IPV6 = 41;
 
 const MOST = 0x7fff_ffff;
 

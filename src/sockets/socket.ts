@@ -5,14 +5,11 @@
  */
 
 import { op, type SocketAddress, type Uring } from '../engine/index.js';
-import { checkNetAccess, decodeAddress, encodeAddress, SOCKADDR_SIZE } from '../engine/internal.js';
+import { checkNetAccess, decodeAddress, encodeAddress } from '../engine/internal.js';
+import { FAMILIES, SO_LINGER, SOCK_CLOEXEC, SOCKADDR_SIZE, SOCKET_TYPES, SOL_SOCKET } from '../linux.js';
 import { type SocketCalls, UringError } from '../syscalls/index.js';
 
 export type { SocketAddress } from '../engine/index.js';
-
-const FAMILIES = { unix: 1, IPv4: 2, IPv6: 10 } as const;
-const TYPES = { stream: 1, datagram: 2 } as const;
-const SOCK_CLOEXEC = 0o2000000;
 
 /** An error of the kernel's about an address. */
 export type AddressError = UringError & { readonly address?: string; readonly port?: number };
@@ -37,9 +34,13 @@ export function textOf(address: SocketAddress): string {
  *
  * @throws UringError EMFILE, ENFILE, EAFNOSUPPORT.
  */
-export function createSocket(calls: SocketCalls, family: SocketAddress['family'], type: keyof typeof TYPES = 'stream'): number {
+export function createSocket(
+  calls: SocketCalls,
+  family: SocketAddress['family'],
+  type: keyof typeof SOCKET_TYPES = 'stream',
+): number {
   checkNetAccess();
-  const fd = calls.socket(FAMILIES[family], TYPES[type] | SOCK_CLOEXEC, 0);
+  const fd = calls.socket(FAMILIES[family], SOCKET_TYPES[type] | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new UringError(fd, 'socket');
   return fd;
 }
@@ -47,13 +48,10 @@ export function createSocket(calls: SocketCalls, family: SocketAddress['family']
 /** Two Unix stream sockets that are connected. */
 export function createPair(calls: SocketCalls): [number, number] {
   const ends = new Int32Array(2);
-  const result = calls.socketpair(FAMILIES.unix, TYPES.stream | SOCK_CLOEXEC, 0, ends);
+  const result = calls.socketpair(FAMILIES.unix, SOCKET_TYPES.stream | SOCK_CLOEXEC, 0, ends);
   if (result < 0) throw new UringError(result, 'socketpair');
   return [ends[0] as number, ends[1] as number];
 }
-
-const SOL_SOCKET = 1;
-const SO_LINGER = 13;
 
 /** The address that has the kernel choose a name for a Unix socket: nothing but its family. */
 const AUTOBIND = Uint8Array.of(FAMILIES.unix, 0);

@@ -5,6 +5,28 @@
  */
 
 import { constants } from 'node:fs';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_STATX_DONT_SYNC,
+  F_SETFL,
+  IOV_MAX,
+  IOVEC_SIZE,
+  O_CLOEXEC,
+  O_NONBLOCK,
+  O_PATH,
+  OPEN_HOW_SIZE,
+  POLLPRI,
+  RESOLVE_CACHED,
+  RWF_NOWAIT,
+  STATX_BLOCKS,
+  STATX_MNT_ID,
+  STATX_MODE,
+  STATX_NLINK,
+  STATX_SIZE,
+  STATX_TYPE,
+  Statx,
+} from '../linux.js';
 import type { Koffi, KoffiLibrary } from './koffi.js';
 
 /** What statx(2) says of a descriptor; the numbers are good until the next call of {@link CachedCalls.describe}. */
@@ -58,39 +80,15 @@ export interface CachedCalls {
 const SYS_OPENAT2 = 437;
 const SYS_FACCESSAT2 = 439;
 
-const AT_FDCWD = -100;
-const AT_EMPTY_PATH = 0x1000;
-const AT_STATX_DONT_SYNC = 0x4000;
-const STATX_TYPE = 0x001;
-const STATX_MODE = 0x002;
-const STATX_NLINK = 0x004;
-const STATX_BLOCKS = 0x400;
-const STATX_MNT_ID = 0x1000;
 const WANTED = STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_BLOCKS | STATX_MNT_ID;
 
-const O_PATH = 0o10000000;
-const O_CLOEXEC = 0o2000000;
-const RESOLVE_CACHED = 0x20n;
+/** A `struct iovec`, in words of 64 bits. */
+const IOVEC_WORDS = IOVEC_SIZE / 8;
 
-/** `struct open_how`. */
-const HOW_SIZE = 24;
+const { O_NOFOLLOW } = constants;
 
-/** `struct statx`, and its fields, in words. The mode is 16 bits. */
-const STATX_WORDS = 64;
-const Statx = { MASK: 0, NLINK: 4, MODE: 7, BLOCKS: 12, MNT_ID: 36 } as const;
+/** The mode has 16 bits, and padding behind it. */
 const MODE_BITS = 0xffff;
-
-/** In words: `struct iovec`, and how many of them. */
-const IOVEC_WORDS = 2;
-const IOV_MAX = 1024;
-
-const RWF_NOWAIT = 8;
-
-const F_SETFL = 4;
-
-const POLLPRI = 2;
-
-const { O_NOFOLLOW, O_NONBLOCK } = constants;
 
 const PATH_MAX = 4096;
 const ENAMETOOLONG = 36;
@@ -133,7 +131,9 @@ export function cachedCalls(
   const how = howTo(O_PATH | O_CLOEXEC);
   const howNotToFollow = howTo(O_PATH | O_CLOEXEC | O_NOFOLLOW);
   const howToOpen = howTo(0);
-  const statxResult = new Uint32Array(STATX_WORDS);
+  // In words: the fields wanted are of 32 bits or fewer, and this is quicker than a DataView.
+  const statxResult = new Uint32Array(STATX_SIZE / 4);
+  const field = (offset: number) => statxResult[offset / 4] as number;
   const vector = new BigUint64Array(IOVEC_WORDS * IOV_MAX);
   const description = { mode: 0, nlink: 0, blocks: 0, mount: -1 };
   const target = Buffer.alloc(PATH_MAX);
@@ -146,10 +146,10 @@ export function cachedCalls(
     return length === target.length ? -ENAMETOOLONG : target.toString('utf8', 0, length);
   };
   return {
-    locate: (path, follow) => openat2(SYS_OPENAT2, AT_FDCWD, path, follow ? how : howNotToFollow, HOW_SIZE),
+    locate: (path, follow) => openat2(SYS_OPENAT2, AT_FDCWD, path, follow ? how : howNotToFollow, OPEN_HOW_SIZE),
     open(path, flags) {
       howToOpen[0] = BigInt(flags | O_CLOEXEC | O_NONBLOCK);
-      const fd = openat2(SYS_OPENAT2, AT_FDCWD, path, howToOpen, HOW_SIZE);
+      const fd = openat2(SYS_OPENAT2, AT_FDCWD, path, howToOpen, OPEN_HOW_SIZE);
       if (fd >= 0 && !(flags & O_NONBLOCK)) fcntl(fd, F_SETFL, flags);
       return fd;
     },
@@ -158,11 +158,11 @@ export function cachedCalls(
     describe(fd) {
       const result = statx(fd, '', AT_EMPTY_PATH | AT_STATX_DONT_SYNC, WANTED, statxResult);
       if (result < 0) return result;
-      description.mode = (statxResult[Statx.MODE] as number) & MODE_BITS;
-      description.nlink = statxResult[Statx.NLINK] as number;
-      description.blocks = statxResult[Statx.BLOCKS] as number;
-      const knowsMount = ((statxResult[Statx.MASK] as number) & STATX_MNT_ID) !== 0;
-      description.mount = knowsMount ? (statxResult[Statx.MNT_ID] as number) : -1;
+      description.mode = field(Statx.MODE) & MODE_BITS;
+      description.nlink = field(Statx.NLINK);
+      description.blocks = field(Statx.BLOCKS);
+      const knowsMount = (field(Statx.MASK) & STATX_MNT_ID) !== 0;
+      description.mount = knowsMount ? field(Statx.MNT_ID) : -1;
       return 0;
     },
     access: (fd, mode) => faccessat2(SYS_FACCESSAT2, fd, '', mode, AT_EMPTY_PATH),

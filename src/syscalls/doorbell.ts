@@ -10,13 +10,11 @@
  */
 
 import { Socket } from 'node:net';
+import { O_CLOEXEC, O_NONBLOCK } from '../linux.js';
 import { timers } from '../timers.js';
 import { UringError } from './errors.js';
 import type { Koffi, KoffiLibrary } from './koffi.js';
 import type { Doorbell, DoorbellKind, Syscalls } from './types.js';
-
-const O_CLOEXEC = 0o2000000;
-const O_NONBLOCK = 0o4000;
 
 /** The timer's first and last interval. */
 const SOONEST_MS = 1;

@@ -8,6 +8,7 @@
  */
 
 import { isMainThread } from 'node:worker_threads';
+import { F_DUPFD_CLOEXEC, F_GETFL, MADV_DONTNEED, O_CLOEXEC, O_NONBLOCK } from '../linux.js';
 import { type CachedCalls, cachedCalls } from './cached.js';
 import { doorbells } from './doorbell.js';
 import { explainKoffi, explainPlatform, UringUnavailableError } from './errors.js';
@@ -16,18 +17,10 @@ import { type Koffi, type KoffiLibrary, loadKoffi } from './koffi.js';
 import { socketCalls } from './sockets.js';
 import type { Syscalls } from './types.js';
 
-const O_CLOEXEC = 0o2000000;
-const O_NONBLOCK = 0o4000;
-
 // The same numbers on x86-64, arm64, riscv64, loong64 and ppc64.
 const SYS_IO_URING_SETUP = 425;
 const SYS_IO_URING_ENTER = 426;
 const SYS_IO_URING_REGISTER = 427;
-
-const F_GETFL = 3;
-const F_DUPFD_CLOEXEC = 1030;
-
-const MADV_DONTNEED = 4;
 
 /** A little less than DEFAULT_MMAP_THRESHOLD_MAX of glibc, above which nothing is learned. */
 const LARGEST_MAPPING = 31 * 1024 * 1024;

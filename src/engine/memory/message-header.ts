@@ -4,6 +4,7 @@
  * @module
  */
 
+import { IOVEC_SIZE } from '../../linux.js';
 import type { Block } from './pool.js';
 
 /** Byte offsets of `struct msghdr`. sendmsg(2). */
@@ -11,8 +12,6 @@ export const Msghdr = { NAME: 0, NAMELEN: 8, IOV: 16, IOVLEN: 24, CONTROL: 32, C
 
 /** Byte offsets of `struct io_uring_recvmsg_out`, which stands in front of what a multishot RECVMSG has received. */
 export const RecvmsgOut = { NAMELEN: 0, CONTROLLEN: 4, PAYLOADLEN: 8, FLAGS: 12, SIZE: 16 } as const;
-
-export const IOVEC_SIZE = 16;
 
 /** A part of a message: an address, and how many bytes or pieces are there. */
 export interface Part {

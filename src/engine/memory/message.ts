@@ -9,13 +9,11 @@
  * @module
  */
 
+import { AF_INET, MSG_TRUNC, SOCKADDR_SIZE } from '../../linux.js';
 import { Chunk, type ChunkSource } from './chunk.js';
 import { RecvmsgOut } from './message-header.js';
 import type { Block } from './pool.js';
-import { decodeAddress, SOCKADDR_SIZE, type SocketAddress } from './socket-address.js';
-
-const MSG_TRUNC = 0x20;
-const AF_INET = 2;
+import { decodeAddress, type SocketAddress } from './socket-address.js';
 
 /** Room for the sender's address. */
 export const NAME_SIZE = SOCKADDR_SIZE;

@@ -5,6 +5,7 @@
  */
 
 import { isIP, isIPv4 } from 'node:net';
+import { AF_INET, AF_INET6, AF_UNIX } from '../../linux.js';
 import { checkInteger, invalidArgType, invalidArgValue, outOfRange } from '../../validate.js';
 
 /** An address of a socket. */
@@ -19,13 +20,6 @@ export type SocketAddress =
     }
   /** A path; one that starts with a null character is an abstract name; an empty one belongs to an unnamed socket. */
   | { readonly family: 'unix'; readonly path: string };
-
-const AF_UNIX = 1;
-const AF_INET = 2;
-const AF_INET6 = 10;
-
-/** Bytes of `struct sockaddr_storage`. */
-export const SOCKADDR_SIZE = 128;
 
 /** Bytes of `sun_path`. */
 const UNIX_PATH_SIZE = 108;

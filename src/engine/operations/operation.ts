@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ERESTARTSYS } from '../../linux.js';
 import { prepLinkTimeout } from '../../ops/index.js';
 import { type OpcodeName, type Sqe, SqeFlag } from '../../ring/index.js';
 import { Errno, UringError } from '../../syscalls/index.js';
@@ -280,9 +281,6 @@ export class OperationRequest<Result> extends Request implements Abortable {
     return operation.error(res);
   }
 }
-
-/** What the kernel's workers return for a system call that a signal interrupted. */
-const ERESTARTSYS = 512;
 
 class PromiseOutcome<Result> implements Outcome<Result> {
   constructor(private readonly settle: Settle<Result>) {}

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { IOVEC_SIZE } from '../../linux.js';
 import type { KernelMemory } from '../memory/kernel-memory.js';
 import type { Lease } from '../memory/lease.js';
-import { IOVEC_SIZE, writeIovec } from '../memory/message-header.js';
+import { writeIovec } from '../memory/message-header.js';
 import type { Block } from '../memory/pool.js';
 
 /** What one operation uses, until its last completion. */

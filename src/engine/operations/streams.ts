@@ -4,6 +4,7 @@
  * @module
  */
 
+import { SO_TYPE, SOCK_CLOEXEC, SOCK_DGRAM, SOL_SOCKET } from '../../linux.js';
 import {
   prepAccept,
   prepMultishotAccept,
@@ -24,8 +25,6 @@ import { Msghdr, writeMessageHeader } from '../memory/message-header.js';
 import { MultishotIterator } from './multishot.js';
 import { type Engine, type File, fdOf, type RunOptions } from './operation.js';
 import type { Scope } from './scope.js';
-
-const SOCK_CLOEXEC = 0o2000000;
 
 /** Most bytes of a buffer: 1 GiB. And most buffers of a group. */
 const MAX_BUFFER_SIZE = 0x4000_0000;
@@ -118,10 +117,6 @@ export function recvMany(engine: Engine, file: File, options: ReadManyOptions = 
     encode: (sqe, group, single) => prepRecvSelect(sqe, fdOf(file), group, 0, 0, single ? 0 : RecvSendFlag.RECV_MULTISHOT),
   });
 }
-
-const SOL_SOCKET = 1;
-const SO_TYPE = 3;
-const SOCK_DGRAM = 2;
 
 function isForDatagrams(engine: Engine, fd: number): boolean {
   const type = new Uint8Array(4);

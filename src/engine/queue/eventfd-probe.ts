@@ -7,13 +7,11 @@
  * @module
  */
 
+import { EFD_CLOEXEC, EFD_NONBLOCK, RWF_NOWAIT } from '../../linux.js';
 import { CURRENT_POSITION, prepPollAdd, prepRead, prepWrite } from '../../ops/index.js';
 import { type Cqe, CqeFlag, PollEvent, Ring, type RingOptions } from '../../ring/index.js';
 import { Errno, type Syscalls } from '../../syscalls/index.js';
 
-const EFD_NONBLOCK = 0o4000;
-const EFD_CLOEXEC = 0o2000000;
-const RWF_NOWAIT = 8;
 const COUNTER_SIZE = 8;
 
 const known = new WeakMap<Syscalls, boolean>();

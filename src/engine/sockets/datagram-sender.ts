@@ -15,20 +15,15 @@
  * @module
  */
 
+import { IOVEC_SIZE, IPPROTO_UDP, MSG_DONTWAIT, MSG_NOSIGNAL, UDP_SEGMENT } from '../../linux.js';
 import { prepSendmsg } from '../../ops/index.js';
 import { SqeFlag } from '../../ring/index.js';
 import { Errno } from '../../syscalls/index.js';
-import { IOVEC_SIZE, Msghdr, writeIovec, writeMessageHeader } from '../memory/message-header.js';
+import { Msghdr, writeIovec, writeMessageHeader } from '../memory/message-header.js';
 import type { Block, Pool } from '../memory/pool.js';
 import type { Engine } from '../operations/operation.js';
 import type { Core, SubmitHook } from '../queue/core.js';
 import { Request } from '../queue/request.js';
-
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
-
-const SOL_UDP = 17;
-const UDP_SEGMENT = 103;
 
 /** Bytes of data in a block: of a message with all its datagrams at most, as UDP counts them in 16 bits. */
 const DATA_SIZE = 64 * 1024 - 64;
@@ -352,7 +347,7 @@ function writeControlMessage(block: Block, start: number, segment: number): void
   const place = block.offset + start;
   data.setUint32(place, CONTROL_LENGTH, true);
   data.setUint32(place + 4, 0, true);
-  data.setInt32(place + 8, SOL_UDP, true);
+  data.setInt32(place + 8, IPPROTO_UDP, true);
   data.setInt32(place + 12, UDP_SEGMENT, true);
   data.setUint16(place + 16, segment, true);
 }

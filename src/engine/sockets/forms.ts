@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MSG_CMSG_CLOEXEC } from '../../linux.js';
 import { prepRecvmsg, prepRecvSelect } from '../../ops/index.js';
 import { RecvSendFlag, type Sqe } from '../../ring/index.js';
 import { explainMissing, UringUnavailableError } from '../../syscalls/index.js';
@@ -13,8 +14,6 @@ import { Msghdr, RecvmsgOut, writeMessageHeader } from '../memory/message-header
 import type { Block } from '../memory/pool.js';
 import type { Engine } from '../operations/operation.js';
 import { RIGHTS_SPACE, rightsIn } from './rights.js';
-
-const MSG_CMSG_CLOEXEC = 0x4000_0000;
 
 /** A way of receiving into buffers of the kernel's choice. */
 export interface ReceiveForm {

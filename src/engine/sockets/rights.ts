@@ -4,8 +4,7 @@
  * @module
  */
 
-const SOL_SOCKET = 1;
-const SCM_RIGHTS = 1;
+import { SCM_RIGHTS, SOL_SOCKET } from '../../linux.js';
 
 /** Byte offsets of `struct cmsghdr`; DATA is where its data begins. */
 const Cmsghdr = { LEN: 0, LEVEL: 8, TYPE: 12, DATA: 16 } as const;

@@ -7,21 +7,18 @@
  * @module
  */
 
+import { IOVEC_SIZE, MSG_NOSIGNAL, MSG_WAITALL } from '../../linux.js';
 import { prepSend, prepSendmsg } from '../../ops/index.js';
 import { Errno, UringError, withoutFrames } from '../../syscalls/index.js';
 import { isDetached } from '../../validate.js';
 import type { Chunk } from '../memory/chunk.js';
 import { detachedError, type Lease } from '../memory/lease.js';
-import { IOVEC_SIZE, Msghdr, type Part, writeIovec, writeMessageHeader } from '../memory/message-header.js';
+import { Msghdr, type Part, writeIovec, writeMessageHeader } from '../memory/message-header.js';
 import type { Block } from '../memory/pool.js';
 import type { Engine } from '../operations/operation.js';
 import type { SubmitHook } from '../queue/core.js';
 import { Request } from '../queue/request.js';
 import { rightsMessage } from './rights.js';
-
-/** `MSG_*`: no SIGPIPE, and a send that was short is continued by the kernel. */
-const MSG_WAITALL = 0x100;
-const MSG_NOSIGNAL = 0x4000;
 
 /** Most pieces of a vector, and most bytes that are copied for one send. */
 const MOST_PIECES = 128;

@@ -1,22 +1,5 @@
-/**
- * Whole small files, on a slot of the registered files instead of a descriptor.
- *
- * ```text
- *   reading   OPENAT -> READ at 0, then READ where that ended, then CLOSE
- *   writing   OPENAT -> WRITE -> FSYNC -> CLOSE
- *             ->  linked: cut off by a failure or a short result
- * ```
- *
- * Why a second read: a short one is the end of a regular file, but not of a fifo, a tty or a file of /proc; one more that finds nothing is the
- * end of any. Only then may the file be closed, as what was not read of a fifo cannot be read again. Both name their offsets, which the kernel
- * ignores where there are none: it does not move a file's own position when a read ends asynchronously.
- *
- * What opens a file is with the kernel before the call returns, so that no later statement of the caller (a rename, umask) changes its meaning.
- *
- * @module
- */
-
-import { AT_FDCWD, prepCloseDirect, prepFsync, prepOpenat, prepRead, prepWrite } from '../../ops/index.js';
+import { AT_FDCWD } from '../../linux.js';
+import { prepCloseDirect, prepFsync, prepOpenat, prepRead, prepWrite } from '../../ops/index.js';
 import { SqeFlag } from '../../ring/index.js';
 import { Errno } from '../../syscalls/index.js';
 import { pendingPromise, reject, type Settle, settleOfLast } from '../errors.js';

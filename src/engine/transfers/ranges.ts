@@ -12,6 +12,7 @@
  * @module
  */
 
+import { RWF_NOWAIT } from '../../linux.js';
 import { prepRead, prepReadFixed } from '../../ops/index.js';
 import { Errno } from '../../syscalls/index.js';
 import { AbortError } from '../errors.js';
@@ -20,7 +21,7 @@ import type { Lease } from '../memory/lease.js';
 import { type Abortable, listen, unlisten } from '../operations/signals.js';
 import type { Core } from '../queue/core.js';
 import { Request } from '../queue/request.js';
-import { RWF_NOWAIT, type TransferFile } from './transfer-file.js';
+import type { TransferFile } from './transfer-file.js';
 
 /** How many ranges are in flight at once, and how many bytes of cached ones, which this thread copies. */
 const AT_ONCE = 128;

@@ -6,9 +6,6 @@
 
 import { SqeFlag } from '../../ring/index.js';
 
-/** A read fails with EAGAIN rather than wait. */
-export const RWF_NOWAIT = 8;
-
 /** A file as the transfers know it. */
 export interface TransferFile {
   /** The descriptor, or the slot of a registered file. */

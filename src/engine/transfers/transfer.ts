@@ -20,6 +20,7 @@
  * @module
  */
 
+import { RWF_NOWAIT } from '../../linux.js';
 import { CURRENT_POSITION, prepRead, prepReadFixed, prepWrite } from '../../ops/index.js';
 import { SqeFlag } from '../../ring/index.js';
 import { Errno } from '../../syscalls/index.js';
@@ -30,7 +31,7 @@ import { type CopyLease, detachedError, type Lease } from '../memory/lease.js';
 import type { Core } from '../queue/core.js';
 import { Request } from '../queue/request.js';
 import { RangeReader, type Ranges } from './ranges.js';
-import { NO_FILE, RWF_NOWAIT, type TransferFile } from './transfer-file.js';
+import { NO_FILE, type TransferFile } from './transfer-file.js';
 
 /** Most bytes that the kernel moves in one call. */
 const MAX_RW_COUNT = 0x7fff_f000;

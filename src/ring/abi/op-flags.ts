@@ -4,6 +4,8 @@
  * @module
  */
 
+import { POLLPRI } from '../../linux.js';
+
 /** `IORING_NOP_*`. */
 export const NopFlag = {
   /** `len` is the result. Since 6.10. */
@@ -36,7 +38,7 @@ export const TimeoutFlag = {
 /** `POLL*` of poll(2). */
 export const PollEvent = {
   IN: 0x001,
-  PRI: 0x002,
+  PRI: POLLPRI,
   OUT: 0x004,
   ERR: 0x008,
   HUP: 0x010,

@@ -8,14 +8,10 @@ import type { DirectSlot } from '../../../ops/index.js';
 import { checkCString, invalidArgType, invalidArgValue, isDetached } from '../../../validate.js';
 import { bytesOf, type Memory } from '../../memory/lease.js';
 
-export { AT_FDCWD } from '../../../ops/index.js';
 export { checkFd, checkInteger, checkOffset, checkUint32, checkUint64 } from '../../../validate.js';
 export { bytesOf, type Memory } from '../../memory/lease.js';
 export { checkRunOptions, type DirectFile, type File, fdOf, isDirect, Operation, type RunOptions } from '../operation.js';
 export type { Scope } from '../scope.js';
-
-/** O_CLOEXEC, which every descriptor is opened with. */
-export const O_CLOEXEC = 0o2000000;
 
 /** A path: text or bytes, without null bytes. Relative to `directory`, or to the working directory. */
 export type Path = string | Uint8Array;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { O_CLOEXEC } from '../../../linux.js';
 import {
   CURRENT_POSITION,
   prepClose,
@@ -32,7 +33,6 @@ import {
   fdOf,
   isDirect,
   type Memory,
-  O_CLOEXEC,
   Operation,
   type RunOptions,
 } from './common.js';

@@ -6,7 +6,16 @@
 
 import type { BigIntStats, Stats } from 'node:fs';
 import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
   OPEN_HOW_SIZE,
+  STATX_ALL,
+  STATX_SIZE,
+} from '../../../linux.js';
+import {
   prepLinkat,
   prepMkdirat,
   prepOpenat,
@@ -15,27 +24,20 @@ import {
   prepStatx,
   prepSymlinkat,
   prepUnlinkat,
-  STATX_SIZE,
 } from '../../../ops/index.js';
 import { checkLinkAccess, checkOpenAccess, checkPathAccess } from '../../permission.js';
 import {
-  AT_FDCWD,
   checkFd,
   checkPath,
   checkRunOptions,
   checkUint32,
   checkUint64,
   type DirectSlot,
-  O_CLOEXEC,
   Operation,
   type Path,
   type RunOptions,
 } from './common.js';
-import { bigStatsOf, STATX_ALL, statsOf } from './stats.js';
-
-const AT_REMOVEDIR = 0x200;
-const AT_SYMLINK_NOFOLLOW = 0x100;
-const AT_EMPTY_PATH = 0x1000;
+import { bigStatsOf, statsOf } from './stats.js';
 
 /** What operations on paths can be given. */
 export interface PathOptions extends RunOptions {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { FAMILIES, SOCK_CLOEXEC, SOCKADDR_SIZE, SOCKET_TYPES } from '../../../linux.js';
 import {
   prepAccept,
   prepBind,
@@ -22,7 +23,7 @@ import {
 import { SocketCommand } from '../../../ring/index.js';
 import { invalidArgValue } from '../../../validate.js';
 import { Msghdr, writeMessageHeader } from '../../memory/message-header.js';
-import { decodeAddress, encodeAddress, SOCKADDR_SIZE, type SocketAddress } from '../../memory/socket-address.js';
+import { decodeAddress, encodeAddress, type SocketAddress } from '../../memory/socket-address.js';
 import { checkNetAccess } from '../../permission.js';
 import {
   checkMemories,
@@ -37,16 +38,10 @@ import {
   type Scope,
 } from './common.js';
 
-const FAMILIES = { IPv4: 2, IPv6: 10, unix: 1 } as const;
-
-const TYPES = { stream: 1, datagram: 2, seqpacket: 5 } as const;
-
-const SOCK_CLOEXEC = 0o2000000;
-
 /** Options of {@link socket}. */
 export interface SocketOptions extends RunOptions {
   /** Default `'stream'`. */
-  readonly type?: keyof typeof TYPES | undefined;
+  readonly type?: keyof typeof SOCKET_TYPES | undefined;
   readonly protocol?: number | undefined;
   /** Opens into a slot of the registered files instead. */
   readonly slot?: DirectSlot | undefined;
@@ -93,8 +88,9 @@ export function socket(family: keyof typeof FAMILIES, options: SocketOptions = {
   checkRunOptions(options, 'type', 'protocol', 'slot');
   const { type = 'stream', protocol = 0, slot } = options;
   if (!Object.hasOwn(FAMILIES, family)) throw invalidArgValue('family', family, `must be 'IPv4', 'IPv6' or 'unix'`);
-  if (!Object.hasOwn(TYPES, type)) throw invalidArgValue('options.type', type, `must be 'stream', 'datagram' or 'seqpacket'`);
-  const kind = TYPES[type] | (slot === undefined ? SOCK_CLOEXEC : 0);
+  if (!Object.hasOwn(SOCKET_TYPES, type))
+    throw invalidArgValue('options.type', type, `must be 'stream', 'datagram' or 'seqpacket'`);
+  const kind = SOCKET_TYPES[type] | (slot === undefined ? SOCK_CLOEXEC : 0);
   return new Operation('SOCKET', options, {
     encode: (sqe) => prepSocket(sqe, FAMILIES[family], kind, protocol, 0, slot),
     decode: (res) => res,

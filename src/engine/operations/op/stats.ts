@@ -8,28 +8,8 @@
  */
 
 import { type BigIntStats, fstatSync, type Stats } from 'node:fs';
+import { Statx } from '../../../linux.js';
 import type { Block } from '../../memory/pool.js';
-
-/** Byte offsets in `struct statx`. */
-const Statx = {
-  BLKSIZE: 4,
-  NLINK: 16,
-  UID: 20,
-  GID: 24,
-  MODE: 28,
-  INO: 32,
-  SIZE: 40,
-  BLOCKS: 48,
-  ATIME: 64,
-  BTIME: 80,
-  CTIME: 96,
-  MTIME: 112,
-  RDEV_MAJOR: 128,
-  DEV_MAJOR: 136,
-} as const;
-
-/** `STATX_BASIC_STATS | STATX_BTIME`. */
-export const STATX_ALL = 0xfff;
 
 const TIMES = ['atime', 'mtime', 'ctime', 'birthtime'] as const;
 

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { AT_FDCWD } from '../../../linux.js';
 import { prepFgetxattr, prepFsetxattr, prepGetxattr, prepSetxattr } from '../../../ops/index.js';
 import { checkInteger } from '../../../validate.js';
 import { checkPathAccess } from '../../permission.js';
 import {
-  AT_FDCWD,
   bytesOf,
   checkMemory,
   checkPath,
