@@ -56,7 +56,7 @@ export interface URingContextOptions {
    * WRITE, READV, WRITEV, NOP, FSYNC, FALLOCATE, POLL_ADD, POLL_REMOVE and ASYNC_CANCEL. Since 5.10.
    */
   readonly restrictions?: readonly OpcodeName[];
-  /** Slots of the completion queue. Default: twice the entries. */
+  /** Entries of the completion queue. Default: twice the entries. */
   readonly cqEntries?: number;
   /** As for `Ring.open`. */
   readonly memory?: 'auto' | 'shared' | 'mapped';
@@ -326,13 +326,13 @@ export class URingContext {
     const { ring, operations } = this;
     if (this.shared) this.cancelOwn();
     // What the kernel has not taken is dropped with the queue.
-    const untaken = ring.exclusive(() => ring.sq.ready);
+    const unsubmitted = ring.exclusive(() => ring.sq.ready);
     ring.closeWith({
       completed: (cqe) => {
         const id = cqe.tokenLow;
         if (!cqe.more && operations.has(id, cqe.tokenHigh)) operations.free(id);
       },
-      idle: () => operations.inUse <= untaken,
+      idle: () => operations.inUse <= unsubmitted,
     });
   }
 

@@ -6,8 +6,8 @@
  * goes up when it is freed; whoever holds an older one knows that the operation is over.
  *
  * ```text
- *   header: | free | used | in use | sequence | stats ... | chunk 0 | chunk 1 | ...      (offsets of chunks in the arena)
- *   chunk:  256 records of 8 words
+ *   header: | free | used | in use | sequence | stats ... | segment 0 | segment 1 | ...      (offsets of segments in the arena)
+ *   segment:  256 records of 8 words
  *   record: | generation | next free | user data lo, hi | iovecs' offset, size | opcode | sequence |
  * ```
  *
@@ -19,7 +19,7 @@
 import type { Arena } from '../ring/arena.js';
 import { NoSpaceError } from './errors.js';
 
-const Header = { FREE: 0, USED: 1, IN_USE: 2, SEQUENCE: 3, STATS: 4, CHUNKS: 16 } as const;
+const Header = { FREE: 0, USED: 1, IN_USE: 2, SEQUENCE: 3, STATS: 4, SEGMENTS: 16 } as const;
 
 const Record = {
   GENERATION: 0,
@@ -32,10 +32,10 @@ const Record = {
   WORDS: 8,
 } as const;
 
-const CHUNK_ROWS = 256;
-const MAX_CHUNKS = 1024;
-const HEADER_SIZE = (Header.CHUNKS + MAX_CHUNKS) * 4;
-const CHUNK_SIZE = CHUNK_ROWS * Record.WORDS * 4;
+const SEGMENT_ROWS = 256;
+const MAX_SEGMENTS = 1024;
+const HEADER_SIZE = (Header.SEGMENTS + MAX_SEGMENTS) * 4;
+const SEGMENT_SIZE = SEGMENT_ROWS * Record.WORDS * 4;
 
 /** Marks a record that no operation uses, in the place of its opcode. */
 const UNUSED = -1;
@@ -78,8 +78,8 @@ export class OperationTable {
       words[base + Header.FREE] = words[this.record(id) + Record.NEXT_FREE];
     } else {
       id = words[base + Header.USED];
-      if (id >= CHUNK_ROWS * MAX_CHUNKS) throw new NoSpaceError();
-      if (id % CHUNK_ROWS === 0) words[base + Header.CHUNKS + id / CHUNK_ROWS] = this.arena.allocate(CHUNK_SIZE);
+      if (id >= SEGMENT_ROWS * MAX_SEGMENTS) throw new NoSpaceError();
+      if (id % SEGMENT_ROWS === 0) words[base + Header.SEGMENTS + id / SEGMENT_ROWS] = this.arena.allocate(SEGMENT_SIZE);
       words[base + Header.USED] = id + 1;
       // Not 0: small numbers, as others post them to this ring (MSG_RING), are nobody's token.
       words[this.record(id) + Record.GENERATION] = 1;
@@ -193,7 +193,7 @@ export class OperationTable {
   }
 
   private record(id: number): number {
-    const chunk = this.words[this.base + Header.CHUNKS + Math.floor(id / CHUNK_ROWS)];
-    return (chunk >> 2) + (id % CHUNK_ROWS) * Record.WORDS;
+    const segment = this.words[this.base + Header.SEGMENTS + Math.floor(id / SEGMENT_ROWS)];
+    return (segment >> 2) + (id % SEGMENT_ROWS) * Record.WORDS;
   }
 }

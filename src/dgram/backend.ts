@@ -30,6 +30,6 @@ export function backend(): 'io_uring' | 'node' {
  *
  * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
  */
-export function ring(given: Uring | undefined): Uring | undefined {
-  return given ?? choice.ring();
+export function uringFor(given: Uring | undefined): Uring | undefined {
+  return given ?? choice.uring();
 }

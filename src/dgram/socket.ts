@@ -8,7 +8,7 @@ import dgram from 'node:dgram';
 import { Uring } from '../engine/index.js';
 import { takesInstancesOf } from '../instances.js';
 import { invalidArgType } from '../validate.js';
-import { ring } from './backend.js';
+import { uringFor } from './backend.js';
 import { overRing } from './handles.js';
 import { handleOf } from './natives.js';
 
@@ -43,7 +43,7 @@ export const Socket = function Socket(
 ): void {
   const { uring: given } = (typeof type === 'object' && type !== null ? type : {}) as SocketOptions;
   if (given !== undefined && !(given instanceof Uring)) throw invalidArgType('options.uring', 'an instance of Uring', given);
-  const uring = ring(given);
+  const uring = uringFor(given);
   (dgram.Socket as unknown as (this: dgram.Socket, type: unknown, listener: unknown) => void).call(this, type, listener);
   const handle = handleOf(this);
   if (uring !== undefined && handle !== null) overRing(uring, handle);

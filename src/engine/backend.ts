@@ -53,7 +53,7 @@ export class Backend {
    *
    * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted; what preparing throws.
    */
-  ring(): Uring | undefined {
+  uring(): Uring | undefined {
     if (this.current !== undefined && !this.current.closed) return this.current;
     // Node checks each path and address itself: where the permission model is on, every call is Node's.
     if (this.reason !== undefined || permissionModelIsOn) return undefined;
@@ -71,8 +71,8 @@ export class Backend {
     }
   }
 
-  /** What the module works through. @throws as {@link ring}. */
+  /** What the module works through. @throws as {@link uring}. */
   get name(): 'io_uring' | 'node' {
-    return this.ring() === undefined ? 'node' : 'io_uring';
+    return this.uring() === undefined ? 'node' : 'io_uring';
   }
 }

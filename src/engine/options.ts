@@ -5,18 +5,18 @@
  */
 
 import { MAX_CQ_ENTRIES, MAX_ENTRIES } from '../ring/index.js';
-import { type DoorbellKind, linuxSyscalls, type Syscalls } from '../syscalls/index.js';
+import { type EventLoopKind, linuxSyscalls, type Syscalls } from '../syscalls/index.js';
 import { checkInteger, checkName, checkOptions, invalidArgType } from '../validate.js';
 import type { CoreOptions } from './queue/open-ring.js';
 
 /** How to open an engine. */
 export interface UringOptions {
   /**
-   * Slots of the submission queue, 1 to 32,768 (and at least 4, which a chain takes): what one turn of the program sends in one call.
+   * Entries of the submission queue, 1 to 32,768 (and at least 4, which a chain takes): what one turn of the program sends in one call.
    * More are sent in several. Default 256.
    */
   readonly entries?: number | undefined;
-  /** Slots of the completion queue; what does not fit is kept by the kernel. Default 4,096. */
+  /** Entries of the completion queue; what does not fit is kept by the kernel. Default 4,096. */
   readonly cqEntries?: number | undefined;
   /** Records where each operation was started, for `inspect()`. Costs about 17 us each. Default false. */
   readonly callSites?: boolean | undefined;
@@ -24,7 +24,7 @@ export interface UringOptions {
    * How completions wake Node's event loop: `'poll'` by its own polling, `'timer'` by looking every few milliseconds, for where the loop
    * cannot be hooked. Default: the first that works.
    */
-  readonly eventLoop?: DoorbellKind | undefined;
+  readonly eventLoop?: EventLoopKind | undefined;
   /** The system calls; default: Linux, through koffi. `uring/testing` has others. */
   readonly syscalls?: Syscalls | undefined;
 }
@@ -45,14 +45,14 @@ export function checkUringOptions(options: UringOptions): CoreOptions & { readon
   checkOptions(options, OPTION_NAMES);
   const { entries = 256, callSites = false, eventLoop } = options;
   checkInteger('options.entries', entries, 1, MAX_ENTRIES);
-  const slots = Math.max(LEAST_ENTRIES, entries);
+  const rounded = Math.max(LEAST_ENTRIES, entries);
   const { cqEntries = Math.min(MAX_CQ_ENTRIES, Math.max(4096, 2 * entries)) } = options;
   checkInteger('options.cqEntries', cqEntries, 1, MAX_CQ_ENTRIES);
   if (typeof callSites !== 'boolean') throw invalidArgType('options.callSites', 'of type boolean', callSites);
   if (eventLoop !== undefined) checkName('options.eventLoop', eventLoop, ['poll', 'timer'], 'a way to wake the event loop');
   return {
-    entries: slots,
-    cqEntries: Math.max(slots, cqEntries),
+    entries: rounded,
+    cqEntries: Math.max(rounded, cqEntries),
     callSites,
     eventLoop,
     syscalls: options.syscalls ?? linuxSyscalls(),

@@ -7,7 +7,7 @@
 import type { BigIntStats, Stats } from 'node:fs';
 import type { RecordableHistogram } from 'node:perf_hooks';
 import { Opcode, type OpcodeName, type OpcodeProbe } from '../ring/index.js';
-import type { DoorbellKind } from '../syscalls/index.js';
+import type { EventLoopKind } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { invalidArgType, invalidState } from '../validate.js';
 import { AbortError } from './errors.js';
@@ -160,8 +160,8 @@ export class Uring {
   }
 
   /** How completions wake the event loop. */
-  get eventLoop(): DoorbellKind {
-    return this.engine.core.waker.doorbell.kind;
+  get eventLoop(): EventLoopKind {
+    return this.engine.core.signal.waker.kind;
   }
 
   /**
@@ -283,13 +283,13 @@ export class Uring {
 
   /** Whether pending operations keep the process alive: they do, until {@link unref}. */
   ref(): this {
-    this.engine.core.waker.keepAlive(true);
+    this.engine.core.signal.keepAlive(true);
     return this;
   }
 
   /** Lets the process end although operations are pending. */
   unref(): this {
-    this.engine.core.waker.keepAlive(false);
+    this.engine.core.signal.keepAlive(false);
     return this;
   }
 

@@ -30,14 +30,14 @@ export function backend(): 'io_uring' | 'node' {
  *
  * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
  */
-export function ring(): Uring | undefined {
-  return choice.ring();
+export function currentUring(): Uring | undefined {
+  return choice.uring();
 }
 
 /** The engine; none, where it cannot be had: then a call that can say so tells why. */
-export function ringOrNone(): Uring | undefined {
+export function uringOrNone(): Uring | undefined {
   try {
-    return ring();
+    return currentUring();
   } catch {
     return undefined;
   }
@@ -49,10 +49,10 @@ let knowsChains: boolean | undefined;
 /**
  * The engine, if the kernel has what whole files need; else Node is to be used.
  *
- * @throws as {@link ring}.
+ * @throws as {@link currentUring}.
  */
-export function ringForChains(): Uring | undefined {
-  const uring = ring();
+export function uringForChains(): Uring | undefined {
+  const uring = currentUring();
   if (uring === undefined) return undefined;
   knowsChains ??= CHAIN_OPERATIONS.every((name) => uring.supports(name));
   return knowsChains ? uring : undefined;

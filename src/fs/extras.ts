@@ -11,7 +11,7 @@ import { type Memory, type Operation, op, type Path, type Uring } from '../engin
 import { Errno } from '../syscalls/index.js';
 import { invalidArgType, invalidState } from '../validate.js';
 import { pathText } from './arguments.js';
-import { ring } from './backend.js';
+import { currentUring } from './backend.js';
 import { systemError } from './errors.js';
 import { fileOf } from './handle.js';
 
@@ -80,7 +80,7 @@ async function onTarget<T>(
   syscall: string,
   body: (uring: Uring, where: Path | number, path: Path | undefined) => Promise<T>,
 ): Promise<T> {
-  const uring = ring();
+  const uring = currentUring();
   if (uring === undefined) throw invalidState(`${syscall} needs io_uring`);
   if (typeof target === 'string' || target instanceof Uint8Array) return body(uring, target, target);
   if (target instanceof URL) return body(uring, fileURLToPath(target), fileURLToPath(target));

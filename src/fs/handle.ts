@@ -18,7 +18,7 @@ import type { Ranges } from '../engine/internal.js';
 import { Errno, linuxSyscalls } from '../syscalls/index.js';
 import { checkInteger } from '../validate.js';
 import { plainFileOptions } from './arguments.js';
-import { ringOrNone } from './backend.js';
+import { uringOrNone } from './backend.js';
 import { cached, hasTime } from './cached.js';
 import { isSlowToClose } from './closing.js';
 import { systemError } from './errors.js';
@@ -126,7 +126,7 @@ function classesOver(
       const { fd } = this;
       if (isSlowToClose(fd)) return super.close();
       const ours = this.isCached ? cached() : null;
-      const uring = ours === null ? ringOrNone() : undefined;
+      const uring = ours === null ? uringOrNone() : undefined;
       if (ours !== null) {
         this.releaseFD();
         const res = ours.calls.close(fd);
@@ -169,7 +169,7 @@ function classesOver(
       const bytes = numberOr(count, view.byteLength - start);
       const where = plainPosition(at);
       const file = fileFor(this, view, start, bytes, where);
-      const uring = file?.isReadByRing(where as number) ? ringOrNone() : undefined;
+      const uring = file?.isReadByRing(where as number) ? uringOrNone() : undefined;
       if (uring === undefined) {
         const wrong = ABORTS_ON_LENGTH ? wrongLength(count) : undefined;
         return wrong === undefined ? super.read(buffer, offset, length, position) : Promise.reject(wrong);
@@ -194,7 +194,7 @@ function classesOver(
       const where = plainPosition(at);
       const file = fileFor(this, view, start, bytes, where);
       const isForRing = file?.isWrittenByRing(where as number, bytes, view.buffer instanceof SharedArrayBuffer);
-      const uring = isForRing ? ringOrNone() : undefined;
+      const uring = isForRing ? uringOrNone() : undefined;
       if (file === undefined || uring === undefined) return super.write(data, second, third, fourth);
       file.ref();
       // A string is answered with the string.
@@ -219,7 +219,7 @@ function classesOver(
       const file = this.fd < 0 ? undefined : fileOf(this);
       if (file === undefined) throw systemError(-Errno.EBADF, 'read');
       if (file.positions === 'none') throw systemError(-Errno.ESPIPE, 'read');
-      const uring = file.hasOffsets ? ringOrNone() : undefined;
+      const uring = file.hasOffsets ? uringOrNone() : undefined;
       const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
       if (uring !== undefined) file.ref();
       const reading = uring?.transfers.readRanges(file, bytes, ranges, signal) ?? readByTurns(this, bytes, ranges, signal);
@@ -232,7 +232,7 @@ function classesOver(
       const where = typeof position === 'number' ? plainPosition(position) : -1;
       const file = where === undefined || this.fd < 0 || !areViews(buffers) ? undefined : fileOf(this);
       const length = file === undefined ? 0 : lengthOf(buffers as ArrayBufferView[]);
-      const uring = file?.isWrittenByRing(where as number, length) ? ringOrNone() : undefined;
+      const uring = file?.isWrittenByRing(where as number, length) ? uringOrNone() : undefined;
       if (file === undefined || uring === undefined) return super.writev(buffers, position);
       file.ref();
       // As the ring works on a copy anyway, on one of them all.
@@ -244,7 +244,7 @@ function classesOver(
     override async readFile(options?: unknown): Promise<unknown> {
       const plain = plainFileOptions(options, 'r');
       const file = this.fd < 0 || plain === undefined || plain.signal !== undefined ? undefined : fileOf(this);
-      const uring = file?.isReadByRing(-1) ? ringOrNone() : undefined;
+      const uring = file?.isReadByRing(-1) ? uringOrNone() : undefined;
       if (uring === undefined) return super.readFile(options);
       return readWhole(uring, file as OpenFile, () => FileHandle.prototype.stat.call(this), plain?.encoding);
     }
@@ -254,7 +254,7 @@ function classesOver(
       const isPlain = plain !== undefined && plain.signal === undefined && !plain.flush && isWholeData(data);
       const file = this.fd < 0 || !isPlain ? undefined : fileOf(this);
       const bytes = file && wholeBytes(data as WholeData, plain?.encoding);
-      const uring = bytes && file?.isWrittenByRing(-1, bytes.length) ? ringOrNone() : undefined;
+      const uring = bytes && file?.isWrittenByRing(-1, bytes.length) ? uringOrNone() : undefined;
       if (uring === undefined) return super.writeFile(data, options);
       return writeWhole(uring, file as OpenFile, bytes as Uint8Array);
     }

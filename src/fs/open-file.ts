@@ -9,7 +9,7 @@
 
 import { promisify } from 'node:util';
 import type { TransferFile } from '../engine/internal.js';
-import { ring } from './backend.js';
+import { currentUring } from './backend.js';
 import { cached, describe, hasAttributesInMemory } from './cached.js';
 import { systemError } from './errors.js';
 import { node } from './node.js';
@@ -184,5 +184,5 @@ export function concatenated(views: readonly ArrayBufferView[], length: number):
 }
 
 function seek(fd: number, offset: number, whence: number): number {
-  return ring()?.seek(fd, offset, whence) ?? -1;
+  return currentUring()?.seek(fd, offset, whence) ?? -1;
 }

@@ -8,7 +8,7 @@ import { constants, type Mode, type OpenMode, type PathLike } from 'node:fs';
 import { op, type Path, type Uring } from '../engine/index.js';
 import { type CachedCalls, Errno } from '../syscalls/index.js';
 import { pathText, plainFlags, plainMode, plainPath } from './arguments.js';
-import { ring } from './backend.js';
+import { currentUring } from './backend.js';
 import { cached, hasTime, whenThereIsTime } from './cached.js';
 import { systemError } from './errors.js';
 import { adopt, handleFor } from './handle.js';
@@ -18,7 +18,7 @@ import type { FileHandle } from './read-many.js';
 
 /** open(2), as a `FileHandle`. See `fsPromises.open`. */
 export const open = inPlaceOf<Open>(nodePromises.open as Open, async (path: PathLike, flags?: string | number, mode?: Mode) => {
-  const uring = ring();
+  const uring = currentUring();
   const plain = uring === undefined ? undefined : plainOpening(path, flags, mode);
   const make = handleFor();
   if (uring !== undefined && plain !== undefined && make !== undefined) {

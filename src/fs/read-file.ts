@@ -15,7 +15,7 @@ import { type Block, CHAIN_SIZE, fileInSlot, type ReadSink } from '../engine/int
 import { O_CLOEXEC } from '../linux.js';
 import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
-import { ringForChains } from './backend.js';
+import { uringForChains } from './backend.js';
 import { systemError } from './errors.js';
 import { isOpen } from './handle.js';
 import { inPlaceOf } from './in-place.js';
@@ -53,7 +53,7 @@ export const readFile = inPlaceOf(nodePromises.readFile, (path: PathLike | FileH
  * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
  */
 export function readByRing(path: PathLike, options: unknown, isPatient: boolean): Promise<Buffer | string> | undefined {
-  const uring = ringForChains();
+  const uring = uringForChains();
   const name = plainPath(path);
   const plain = options === undefined ? DEFAULTS : plainFileOptions(options, 'r');
   if (uring === undefined || name === undefined || !isForChains(plain)) return undefined;

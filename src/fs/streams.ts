@@ -13,7 +13,7 @@ import { op, type Uring } from '../engine/index.js';
 import { deliver } from '../engine/internal.js';
 import { linuxSyscalls } from '../syscalls/index.js';
 import { timers } from '../timers.js';
-import { ring, ringOrNone } from './backend.js';
+import { currentUring, uringOrNone } from './backend.js';
 import { type Cached, cached, hasTime } from './cached.js';
 import * as callbacks from './callbacks.js';
 import { isSlowToClose } from './closing.js';
@@ -88,7 +88,7 @@ function plainOptions(given: unknown, ...calls: ('read' | 'write' | 'writev')[])
   else if (given !== undefined) return undefined;
   const { fd } = options;
   const isPlain = fd === undefined || fd === null || (typeof fd === 'number' && (fd | 0) === fd && fd >= 0);
-  return isPlain && options.fs === undefined && ring() !== undefined ? options : undefined;
+  return isPlain && options.fs === undefined && currentUring() !== undefined ? options : undefined;
 }
 
 /**
@@ -125,7 +125,7 @@ class StreamFile {
     if (--this.users > 0) return;
     const { fd } = this.file as OpenFile;
     const done = this.onClosed as Callback<[]>;
-    const uring = ringOrNone();
+    const uring = uringOrNone();
     if (!this.opened || this.isNodes || uring === undefined || isReplaced('close')) {
       live.close(fd, done);
       return;
@@ -152,7 +152,7 @@ class StreamFile {
     const bytes = this.readAtOnce(buffer, position);
     if (bytes >= 0) return bytes;
     this.ref();
-    return (ring() as Uring).transfers.read(file, buffer, 0, buffer.length, position, counted);
+    return (currentUring() as Uring).transfers.read(file, buffer, 0, buffer.length, position, counted);
   }
 
   /** Reads what is in the page cache. @returns bytes, fewer than there is room for at the end of the file only; or negative. */
@@ -174,7 +174,7 @@ class StreamFile {
 
   readonly calls = {
     open: (path: PathLike, flags: OpenMode, mode: number, done: Callback<[fd: number]>) => {
-      const uring = ringOrNone();
+      const uring = uringOrNone();
       const plain = uring === undefined ? undefined : plainOpening(path, flags, mode);
       const openByNode = () =>
         node.open(path, flags, mode, (error, fd) => {
@@ -225,7 +225,7 @@ class StreamFile {
         deliver(() => done(null, cachedBytes, buffer));
         return;
       }
-      const uring = length > 0 && file.isReadByRing(at) ? ringOrNone() : undefined;
+      const uring = length > 0 && file.isReadByRing(at) ? uringOrNone() : undefined;
       if (uring === undefined) {
         node.read(fd, buffer, offset, length, position ?? null, done);
         return;
@@ -248,7 +248,7 @@ class StreamFile {
     ) => {
       const at = positionOf(position);
       const file = this.file as OpenFile;
-      const uring = file.isWrittenByRing(at, length) ? ringOrNone() : undefined;
+      const uring = file.isWrittenByRing(at, length) ? uringOrNone() : undefined;
       if (uring === undefined) {
         node.write(fd, buffer, offset, length, position, done);
         return;
@@ -270,7 +270,7 @@ class StreamFile {
       const at = positionOf(position);
       const file = this.file as OpenFile;
       const length = lengthOf(buffers);
-      const uring = file.isWrittenByRing(at, length) ? ringOrNone() : undefined;
+      const uring = file.isWrittenByRing(at, length) ? uringOrNone() : undefined;
       if (uring === undefined) {
         node.writev(fd, buffers, position as number, done as never);
         return;

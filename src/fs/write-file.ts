@@ -14,7 +14,7 @@ import type { FileChain } from '../engine/internal.js';
 import { O_CLOEXEC } from '../linux.js';
 import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
-import { ringForChains } from './backend.js';
+import { uringForChains } from './backend.js';
 import { systemError } from './errors.js';
 import { isOpen } from './handle.js';
 import { inPlaceOf } from './in-place.js';
@@ -42,7 +42,7 @@ async function writeWith(
   otherwise: (path: PathLike | FileHandle, data: unknown, options: unknown) => Promise<void>,
 ): Promise<void> {
   if (isOpen(path)) return path.writeFile(data as never, options as never);
-  const uring = ringForChains();
+  const uring = uringForChains();
   const name = plainPath(path as PathLike);
   const plain = plainFileOptions(options, flag);
   if (uring !== undefined && name !== undefined && plain !== undefined && isWholeData(data)) {

@@ -30,7 +30,7 @@ export function backend(): 'io_uring' | 'node' {
  *
  * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
  */
-export function ring(given: Uring | undefined): Uring | undefined {
+export function uringFor(given: Uring | undefined): Uring | undefined {
   given?.sockets.prepare();
-  return given ?? choice.ring();
+  return given ?? choice.uring();
 }

@@ -15,14 +15,14 @@
 
 import type { Uring } from '../engine/index.js';
 import { isSocketClass, type NativeClass, type NativeHandle } from './natives.js';
-import { Reader } from './reader.js';
+import { SocketReader } from './reader.js';
 
 /** Where a handle has its Reader. */
 const READER = Symbol('reader');
 
 /** A handle that reads by the ring, or has done so. */
 export interface RingHandle extends NativeHandle {
-  [READER]: Reader;
+  [READER]: SocketReader;
 }
 
 /** The methods in front of those of a class of Node's. */
@@ -83,7 +83,7 @@ function readingByRing(Native: NativeClass): NativeHandle {
   return ringClass.prototype as NativeHandle;
 }
 
-function readerOf(handle: NativeHandle): Reader {
+function readerOf(handle: NativeHandle): SocketReader {
   return (handle as RingHandle)[READER];
 }
 
@@ -95,7 +95,7 @@ const ringMethods = new Map<NativeHandle, NativeHandle>();
  *
  * @returns its Reader; `undefined` for what is neither of TCP nor of a Unix socket, and where there is no room for buffers.
  */
-export function readByRing(uring: Uring, handle: NativeHandle): Reader | undefined {
+export function readByRing(uring: Uring, handle: NativeHandle): SocketReader | undefined {
   const native = Object.getPrototypeOf(handle) as NativeHandle;
   let methods = ringMethods.get(native);
   if (methods === undefined) {
@@ -103,9 +103,9 @@ export function readByRing(uring: Uring, handle: NativeHandle): Reader | undefin
     methods = readingByRing(native.constructor as NativeClass);
     ringMethods.set(native, methods);
   }
-  let reader: Reader;
+  let reader: SocketReader;
   try {
-    reader = new Reader(uring, handle, native);
+    reader = new SocketReader(uring, handle, native);
   } catch {
     // The engine closes, or has no memory for buffers.
     return undefined;
@@ -117,6 +117,6 @@ export function readByRing(uring: Uring, handle: NativeHandle): Reader | undefin
 }
 
 /** The Reader of a handle that reads by the ring, or has done so. */
-export function readerOfHandle(handle: NativeHandle): Reader | undefined {
+export function readerOfHandle(handle: NativeHandle): SocketReader | undefined {
   return (handle as Partial<RingHandle>)[READER];
 }

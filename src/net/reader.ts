@@ -36,7 +36,7 @@ const NOT_FOR_SOCKETS = new Set([-Errno.ENOTSOCK, -Errno.EOPNOTSUPP]);
 type Owner = net.Socket & { _unrefTimer(): void; _readableState: { sync: boolean } };
 
 /** The reading of one handle. */
-export class Reader implements ReceiveSink, Endpoint {
+export class SocketReader implements ReceiveSink, Endpoint {
   /** Bytes that the ring has read. */
   bytesRead = 0;
   /** Who reads. */

@@ -20,7 +20,7 @@ import { literal } from '../sockets/resolve.js';
 import { addressOf, bindTo, createSocket, type SocketAddress } from '../sockets/socket.js';
 import { STREAM_OPTIONS } from '../sockets/socket-options.js';
 import type { UringError } from '../syscalls/index.js';
-import { ring } from './backend.js';
+import { uringFor } from './backend.js';
 import { errnoException } from './errors.js';
 import { connectionHandle, createServerHandle, type NativeHandle, ownerOf } from './natives.js';
 import { type Internal, readOn } from './who-reads.js';
@@ -208,7 +208,7 @@ export function overRing<Server extends net.Server>(server: Server, uring?: Urin
   let engine: Uring | undefined;
   const methods = {
     listen(...args: unknown[]) {
-      engine = ring(uring);
+      engine = uringFor(uring);
       reusePort = Boolean((args[0] as MoreListenOptions | null | undefined)?.reusePort);
       return listen.apply(own, args);
     },

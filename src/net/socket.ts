@@ -9,7 +9,7 @@ import { Uring } from '../engine/index.js';
 import { takesInstancesOf } from '../instances.js';
 import { timers } from '../timers.js';
 import { invalidArgType } from '../validate.js';
-import { ring } from './backend.js';
+import { uringFor } from './backend.js';
 import { type Internal, readOn } from './who-reads.js';
 
 /** What `new Socket` takes: as `node:net`, and the engine. */
@@ -66,7 +66,7 @@ takesInstancesOf(Socket, net.Socket);
 function connect(this: Own, ...args: unknown[]): net.Socket {
   const result = (net.Socket.prototype.connect as (...args: unknown[]) => net.Socket).apply(this, args);
   try {
-    ring(this[GIVEN]);
+    uringFor(this[GIVEN]);
   } catch (error) {
     timers.nextTick(() => this.destroy(error as Error));
   }
@@ -80,7 +80,7 @@ function read(this: Own, size: number): void {
 /** What was connected stays so, whatever becomes of the ring. */
 function engineOf(socket: Own): Uring | undefined {
   try {
-    return ring(socket[GIVEN]);
+    return uringFor(socket[GIVEN]);
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 /**
  * What the encoders share. An encoder checks all its arguments, then writes all fields of the SQE: nothing is left from the
- * slot's last use, and bad input leaves the slot as it was (the ring does not see it before the next submission).
+ * entry's last use, and bad input leaves the entry as it was (the ring does not see it before the next submission).
  *
  * Addresses are numbers: `ring.pin(view)` or `block.address`. What they point to must stay alive until the last CQE of
  * the operation.

@@ -9,10 +9,10 @@
  *   --------+--------+--------+--------+--------+--------+----
  * ```
  *
- * Free-running u32 counters, as in the submission queue. The kernel owns `tail`, the program owns `head`. A slot is the
+ * Free-running u32 counters, as in the submission queue. The kernel owns `tail`, the program owns `head`. An entry is the
  * program's from the moment it has seen the tail behind it until it has stored the head behind it.
  *
- * In a ring of mixed sizes (CQE_MIXED) a CQE of 32 bytes takes two slots, and where only the last slot of the ring is left for
+ * In a ring of mixed sizes (CQE_MIXED) a CQE of 32 bytes takes two entries, and where only the last entry of the ring is left for
  * one, the kernel puts a filler there (`CqeFlag.SKIP`), which nobody but this file sees.
  *
  * @module
@@ -27,7 +27,7 @@ import type { RingMemory } from './memory.js';
 
 /** The completion queue of a ring: `ring.cq`. `Ring` has the same functions with a look at the kernel where one is needed. */
 export class CompletionQueue {
-  /** Slots. */
+  /** Entries. */
   readonly entries: number;
   private readonly mask: number;
   private readonly ring: Int32Array;
@@ -36,7 +36,7 @@ export class CompletionQueue {
   private readonly flagsIndex: number;
   private readonly overflowIndex: number;
   private readonly cqesIndex: number;
-  private readonly slotShift: number;
+  private readonly entryShift: number;
   private readonly mixed: boolean;
   /** Only this thread's own system calls touch the queue (DEFER_TASKRUN): then nothing has to be ordered. */
   private readonly local: boolean;
@@ -58,7 +58,7 @@ export class CompletionQueue {
     this.cqesIndex = word(layout.cqCqes);
     this.entries = layout.cqEntries;
     this.mask = this.ring[word(layout.cqMask)];
-    this.slotShift = Math.log2(layout.cqeSize >> 2);
+    this.entryShift = Math.log2(layout.cqeSize >> 2);
     this.local = (layout.setupFlags & SetupFlag.DEFER_TASKRUN) !== 0;
     this.mixed = (layout.setupFlags & SetupFlag.CQE_MIXED) !== 0;
     this.always32 = (layout.setupFlags & SetupFlag.CQE32) !== 0;
@@ -76,7 +76,7 @@ export class CompletionQueue {
     return this.iterating;
   }
 
-  /** Slots that hold completions not yet given back. (In a mixed ring, a completion can take two.) `io_uring_cq_ready`. */
+  /** Entries that hold completions not yet given back. (In a mixed ring, a completion can take two.) `io_uring_cq_ready`. */
   get ready(): number {
     return this.isShut ? 0 : (this.tail() - this.ring[this.headIndex]) >>> 0;
   }
@@ -115,7 +115,7 @@ export class CompletionQueue {
       if (cqe?.isOf(this.ring)) cqe.base = base;
       else target[count] = new Cqe(this.ring, base, this.always32);
       count++;
-      head = (head + this.slotsOf(head)) | 0;
+      head = (head + this.entriesOf(head)) | 0;
     }
     return count;
   }
@@ -138,7 +138,7 @@ export class CompletionQueue {
           head = (head + 1) | 0;
           continue;
         }
-        head = (head + this.slotsOf(head)) | 0;
+        head = (head + this.entriesOf(head)) | 0;
         left--;
       }
     }
@@ -159,9 +159,9 @@ export class CompletionQueue {
     return this.mixed ? this.forEachMixed(callback, max ?? this.entries) : this.forEachPlain(callback, max);
   }
 
-  /** Slots of one size: the end is known beforehand, so the loop counts nothing. */
+  /** Entries of one size: the end is known beforehand, so the loop counts nothing. */
   private forEachPlain(callback: (cqe: Cqe) => void, max: number | undefined): number {
-    const { ring, visited, cqesIndex, mask, slotShift } = this;
+    const { ring, visited, cqesIndex, mask, entryShift } = this;
     const first = ring[this.headIndex];
     let end = this.tail();
     if (first === end) return 0;
@@ -170,7 +170,7 @@ export class CompletionQueue {
     this.iterating = true;
     try {
       while (head !== end) {
-        visited.base = cqesIndex + ((head & mask) << slotShift);
+        visited.base = cqesIndex + ((head & mask) << entryShift);
         head = (head + 1) | 0;
         callback(visited);
       }
@@ -190,7 +190,7 @@ export class CompletionQueue {
       while (head !== tail && count < max) {
         const filler = this.isFiller(head);
         this.visited.base = this.wordOf(head);
-        head = (head + this.slotsOf(head)) | 0;
+        head = (head + this.entriesOf(head)) | 0;
         if (filler) continue;
         count++;
         callback(this.visited);
@@ -223,7 +223,7 @@ export class CompletionQueue {
   }
 
   private storeHead(head: number): void {
-    // Release: the kernel reuses the slots when it sees the head, so all reading of them must be over.
+    // Release: the kernel reuses the entries when it sees the head, so all reading of them must be over.
     if (this.local) this.ring[this.headIndex] = head;
     else Atomics.store(this.ring, this.headIndex, head);
   }
@@ -233,14 +233,14 @@ export class CompletionQueue {
   }
 
   private wordOf(head: number): number {
-    return this.cqesIndex + ((head & this.mask) << this.slotShift);
+    return this.cqesIndex + ((head & this.mask) << this.entryShift);
   }
 
   private isFiller(head: number): boolean {
     return (this.flagsOf(head) & CqeFlag.SKIP) !== 0;
   }
 
-  private slotsOf(head: number): number {
+  private entriesOf(head: number): number {
     return this.mixed && this.flagsOf(head) & CqeFlag.BIG ? 2 : 1;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * A slot of the completion queue, to be read. What its words mean is drawn in `abi/cqe.ts`.
+ * An entry of the completion queue, to be read. What its words mean is drawn in `abi/cqe.ts`.
  *
- * As with the SQE, the object moves from slot to slot, so that nothing is allocated per completion.
+ * As with the SQE, the object moves from entry to entry, so that nothing is allocated per completion.
  *
  * @module
  */

@@ -28,7 +28,7 @@ export interface RingLayout {
   readonly cqFlags: number;
   /** Bytes of one SQE. */
   readonly sqeSize: number;
-  /** Bytes of one CQE slot. */
+  /** Bytes of one CQE. */
   readonly cqeSize: number;
 }
 
@@ -74,7 +74,7 @@ export function sqeSize(setupFlags: number): number {
   return setupFlags & SetupFlag.SQE128 ? 2 * SQE_SIZE : SQE_SIZE;
 }
 
-/** Bytes of a CQE slot with these setup flags. (A mixed ring has slots of 16 bytes, and CQEs of one or two.) */
+/** Bytes of a CQE with these setup flags. (A mixed ring has entries of 16 bytes, and CQEs of one or two.) */
 export function cqeSize(setupFlags: number): number {
   return setupFlags & SetupFlag.CQE32 ? 2 * CQE_SIZE : CQE_SIZE;
 }

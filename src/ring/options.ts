@@ -12,9 +12,9 @@ import { powerOfTwo } from './layout.js';
 
 /** How to open a ring. */
 export interface RingOptions {
-  /** Slots of the submission queue, 1 to 32,768; the kernel rounds up to a power of two. */
+  /** Entries of the submission queue, 1 to 32,768; the kernel rounds up to a power of two. */
   readonly entries: number;
-  /** Slots of the completion queue, `entries` to 65,536, rounded up likewise. Default: twice `entries`. (CQSIZE, since 5.5.) */
+  /** Entries of the completion queue, `entries` to 65,536, rounded up likewise. Default: twice `entries`. (CQSIZE, since 5.5.) */
   readonly cqEntries?: number;
   /** Setup flags that the ring must have. One that the kernel refuses is an error that names it. */
   readonly flags?: readonly SetupFlagName[];

@@ -38,7 +38,6 @@ import { Feature, type FeatureName, SetupFlag, type SetupFlagName } from './abi/
 import { SQE_SIZE, SQE_WORDS, SqeWord } from './abi/sqe.js';
 import { Arena, ArenaWord } from './arena.js';
 import type { CompletionQueue } from './completion-queue.js';
-import { RingCore } from './core.js';
 import type { Cqe } from './cqe.js';
 import type { RingLayout } from './layout.js';
 import { SharedLock } from './lock.js';
@@ -55,6 +54,7 @@ import { ZeroCopy } from './register/zero-copy.js';
 import { openRing } from './setup.js';
 import type { Accounting } from './shutdown.js';
 import { Sqe } from './sqe.js';
+import { RingState } from './state.js';
 import type { SubmissionQueue } from './submission-queue.js';
 import { ThreadTable } from './threads.js';
 
@@ -85,9 +85,9 @@ const HANDLE_SIGNATURE = 'uring:ring:1';
 
 const SLICE_MS = 250;
 
-const collected = new FinalizationRegistry<RingCore>((core) => {
+const collected = new FinalizationRegistry<RingState>((state) => {
   process.emitWarning('A ring was collected without having been closed; it is closed now.', { code: 'URING_NOT_CLOSED' });
-  core.close();
+  state.close();
 });
 
 /**
@@ -122,7 +122,7 @@ export class Ring {
   readonly zeroCopy: ZeroCopy;
   /** Optional setup flags that the kernel refused. */
   readonly droppedFlags: readonly SetupFlagName[];
-  private readonly core: RingCore;
+  private readonly state: RingState;
   private readonly sqpoll: boolean;
   /** Waiting is not one plain `enter`: SQPOLL, or a worker thread. */
   private readonly general: boolean;
@@ -134,22 +134,22 @@ export class Ring {
   /** The last wait with a time limit came to its end. */
   private waitExpired = false;
 
-  private constructor(core: RingCore, dropped: number, room: Pick<QueueRoom, 'rings' | 'sqes'>) {
-    this.core = core;
+  private constructor(state: RingState, dropped: number, room: Pick<QueueRoom, 'rings' | 'sqes'>) {
+    this.state = state;
     this.room = room;
     this.droppedFlags = setupFlagNames(dropped);
-    this.sqpoll = (core.layout.setupFlags & SetupFlag.SQPOLL) !== 0;
-    this.iopoll = (core.layout.setupFlags & SetupFlag.IOPOLL) !== 0 && !this.sqpoll;
-    this.sliced = !isMainThread && (core.layout.features & Feature.EXT_ARG) !== 0;
+    this.sqpoll = (state.layout.setupFlags & SetupFlag.SQPOLL) !== 0;
+    this.iopoll = (state.layout.setupFlags & SetupFlag.IOPOLL) !== 0 && !this.sqpoll;
+    this.sliced = !isMainThread && (state.layout.features & Feature.EXT_ARG) !== 0;
     this.general = this.sqpoll || this.sliced;
-    this.queueLock = new SharedLock(core.arena.words, core.arena.control + ArenaWord.QUEUE_LOCK, core.syscalls);
-    this.files = new FileTable(core);
-    this.buffers = new BufferTable(core);
-    this.bufferRings = new BufferRings(core);
-    this.workers = new Workers(core);
-    this.settings = new Settings(core);
-    this.zeroCopy = new ZeroCopy(core);
-    collected.register(this, core, core);
+    this.queueLock = new SharedLock(state.arena.words, state.arena.control + ArenaWord.QUEUE_LOCK, state.syscalls);
+    this.files = new FileTable(state);
+    this.buffers = new BufferTable(state);
+    this.bufferRings = new BufferRings(state);
+    this.workers = new Workers(state);
+    this.settings = new Settings(state);
+    this.zeroCopy = new ZeroCopy(state);
+    collected.register(this, state, state);
   }
 
   /**
@@ -163,10 +163,10 @@ export class Ring {
     const request = checkRingOptions(options);
     const syscalls = options.syscalls ?? linuxSyscalls();
     const opened = openRing(request, syscalls);
-    const core = new RingCore(syscalls, opened.arena, opened.fd, opened.layout, opened.memory);
-    core.sq.initialize(opened.memory, opened.layout);
+    const state = new RingState(syscalls, opened.arena, opened.fd, opened.layout, opened.memory);
+    state.sq.initialize(opened.memory, opened.layout);
     const { memory } = opened;
-    return new Ring(core, opened.dropped, { rings: memory.sqBase << 2, sqes: memory.sqesBase << 2 });
+    return new Ring(state, opened.dropped, { rings: memory.sqBase << 2, sqes: memory.sqesBase << 2 });
   }
 
   /**
@@ -194,8 +194,8 @@ export class Ring {
       const memory = isShared(layout)
         ? sharedMemory(arena, { ...handle, ringsSize: 0, sqesSize: 0 })
         : mapMemory(syscalls, fd, layout);
-      const core = new RingCore(syscalls, arena, fd, layout, memory).joined(threads);
-      return new Ring(core, 0, handle);
+      const state = new RingState(syscalls, arena, fd, layout, memory).joined(threads);
+      return new Ring(state, 0, handle);
     } catch (error) {
       threads.leave(fd);
       syscalls.close(fd);
@@ -205,32 +205,32 @@ export class Ring {
 
   /** The ring's fd: readable for poll(2) and epoll(7) when there are completions. -1 with REGISTERED_FD_ONLY. */
   get fd(): number {
-    return this.core.layout.setupFlags & SetupFlag.REGISTERED_FD_ONLY ? -1 : this.core.fd;
+    return this.state.layout.setupFlags & SetupFlag.REGISTERED_FD_ONLY ? -1 : this.state.fd;
   }
 
   /** The submission queue. */
   get sq(): SubmissionQueue {
-    return this.core.sq;
+    return this.state.sq;
   }
 
   /** The completion queue. */
   get cq(): CompletionQueue {
-    return this.core.cq;
+    return this.state.cq;
   }
 
   /** Memory for what the kernel is given: it stays in place until the ring is at rest, whatever happens to this thread. */
   get arena(): Arena {
-    return this.core.arena;
+    return this.state.arena;
   }
 
   /** `Feature` bits that the kernel reported. */
   get features(): number {
-    return this.core.layout.features;
+    return this.state.layout.features;
   }
 
   /** `SetupFlag` bits that the ring has. */
   get setupFlags(): number {
-    return this.core.layout.setupFlags;
+    return this.state.layout.setupFlags;
   }
 
   /** Whether the kernel reported a feature. */
@@ -245,21 +245,21 @@ export class Ring {
 
   /** Whether the ring is closed, on this thread. */
   get closed(): boolean {
-    return this.core.closed;
+    return this.state.closed;
   }
 
   // Submission
 
   /**
-   * The next free slot of the submission queue, to be filled by one of the `prep` functions and sent by {@link submit}.
+   * The next free entry of the submission queue, to be filled by one of the `prep` functions and sent by {@link submit}.
    * `io_uring_get_sqe`. It is always the same object: fill one SQE before taking the next.
    *
    * @returns `null` when the queue is full: submit, and try again.
    */
   getSqe(): Sqe | null {
-    const sqe = this.core.sq.reserve();
+    const sqe = this.state.sq.reserve();
     // A closed ring gives none; asking here saves the look at every other one.
-    if (sqe === null && this.core.closed) throw closedError();
+    if (sqe === null && this.state.closed) throw closedError();
     return sqe;
   }
 
@@ -274,13 +274,13 @@ export class Ring {
    *   EBADFD (the ring is not enabled), EEXIST (another thread's, with SINGLE_ISSUER), EINTR, ENXIO, EOWNERDEAD.
    */
   submit(): number {
-    const { core } = this;
-    if (core.closed) throw closedError();
+    const { state } = this;
+    if (state.closed) throw closedError();
     if (this.sqpoll) return this.submitToThread(0, 0, undefined);
-    const toSubmit = core.sq.publish();
-    const flags = core.pendingFlags() | (this.iopoll ? EnterFlag.GETEVENTS : 0);
+    const toSubmit = state.sq.publish();
+    const flags = state.pendingFlags() | (this.iopoll ? EnterFlag.GETEVENTS : 0);
     if (toSubmit === 0 && flags === 0) return 0;
-    const result = core.syscalls.enter(core.enterFd, toSubmit, 0, flags | core.enterFlags, 0, 0);
+    const result = state.syscalls.enter(state.enterFd, toSubmit, 0, flags | state.enterFlags, 0, 0);
     if (result < 0) throw new UringError(result, 'io_uring_enter');
     return result;
   }
@@ -294,20 +294,20 @@ export class Ring {
    * The kernel may come back with fewer: an error while submitting comes first, and any TIMEOUT operation that fires wakes all
    * waiters.
    *
-   * @param count completions to wait for; more than the queue has slots is an error, as it would never end.
+   * @param count completions to wait for; more than the queue has entries is an error, as it would never end.
    * @param timeoutMs milliseconds, fractions allowed. Since 5.11.
    * @returns as {@link submit}.
    */
   submitAndWait(count: number, timeoutMs?: number): number {
-    const { core } = this;
-    if (core.closed) throw closedError();
+    const { state } = this;
+    if (state.closed) throw closedError();
     // One test for the common case; `checkWait` finds out what is wrong with the others.
-    if (!(count >>> 0 === count && count <= core.cq.entries) || timeoutMs !== undefined || this.general) {
+    if (!(count >>> 0 === count && count <= state.cq.entries) || timeoutMs !== undefined || this.general) {
       this.checkWait(count, timeoutMs);
       return this.submitAndWaitSlow(count, timeoutMs);
     }
-    const toSubmit = core.sq.publish();
-    const result = core.syscalls.enter(core.enterFd, toSubmit, count, EnterFlag.GETEVENTS | core.enterFlags, 0, 0);
+    const toSubmit = state.sq.publish();
+    const result = state.syscalls.enter(state.enterFd, toSubmit, count, EnterFlag.GETEVENTS | state.enterFlags, 0, 0);
     if (result >= 0) return result;
     if (result === -Errno.EINTR) return this.submitAndWaitSlow(count, timeoutMs);
     throw new UringError(result, 'io_uring_enter');
@@ -320,15 +320,15 @@ export class Ring {
    * @throws UringError ETIME when the time was over before anything was submitted or completed.
    */
   submitAndWaitRegistered(count: number, index: number): number {
-    const { core } = this;
-    if (core.closed) throw closedError();
+    const { state } = this;
+    if (state.closed) throw closedError();
     this.checkWait(count, undefined);
     if (!this.settings.waitRegion) throw invalidState('there is no wait region');
     // The kernel's region is a whole page: beyond what was set there are waits without an end.
     checkInteger('index', index, 0, this.settings.waitArguments - 1);
-    const flags = EnterFlag.GETEVENTS | EnterFlag.EXT_ARG | EnterFlag.EXT_ARG_REG | core.enterFlags | core.pendingFlags();
-    const toSubmit = core.sq.publish();
-    const result = core.syscalls.enter(core.enterFd, toSubmit, count, flags, index * RegWait.SIZE, RegWait.SIZE);
+    const flags = EnterFlag.GETEVENTS | EnterFlag.EXT_ARG | EnterFlag.EXT_ARG_REG | state.enterFlags | state.pendingFlags();
+    const toSubmit = state.sq.publish();
+    const result = state.syscalls.enter(state.enterFd, toSubmit, count, flags, index * RegWait.SIZE, RegWait.SIZE);
     if (result < 0) throw new UringError(result, 'io_uring_enter');
     return result;
   }
@@ -337,12 +337,12 @@ export class Ring {
    * Waits until the SQPOLL thread has made room in the submission queue. `io_uring_sqring_wait`. Since 5.10.
    */
   waitForSqSpace(): void {
-    const { core } = this;
-    if (core.closed) throw closedError();
+    const { state } = this;
+    if (state.closed) throw closedError();
     if (!this.sqpoll) throw invalidState('only a ring with SQPOLL can wait for room in the submission queue');
     // Deferred work ends the kernel's wait as a signal does, without an error and without room.
-    while (core.sq.spaceLeft === 0) {
-      const result = core.enter(0, 0, EnterFlag.SQ_WAIT | core.pendingFlags());
+    while (state.sq.spaceLeft === 0) {
+      const result = state.enter(0, 0, EnterFlag.SQ_WAIT | state.pendingFlags());
       if (result < 0 && result !== -Errno.EINTR) throw new UringError(result, 'io_uring_enter');
     }
   }
@@ -355,16 +355,16 @@ export class Ring {
 
   /** With SQPOLL, publishing is submitting; `enter` is for waking the thread up, and for waiting. */
   private submitToThread(count: number, wanted: number, timeoutMs: number | undefined): number {
-    const { core } = this;
-    const shown = core.sq.unpublished;
-    core.sq.publish();
-    if ((wanted | core.pendingFlags()) !== 0) this.enterUntil(count, timeoutMs, () => wanted | core.pendingFlags());
+    const { state } = this;
+    const shown = state.sq.unpublished;
+    state.sq.publish();
+    if ((wanted | state.pendingFlags()) !== 0) this.enterUntil(count, timeoutMs, () => wanted | state.pendingFlags());
     return shown;
   }
 
   /** One `enter`; again after EINTR, and after each slice of a wait that is sliced, with the time that is left. */
   private enterUntil(count: number, timeoutMs: number | undefined, flags: () => number): number {
-    const { core } = this;
+    const { state } = this;
     const deadline = timers.now() + (timeoutMs ?? Number.POSITIVE_INFINITY);
     const sliced = this.sliced && count > 0;
     let submitted = 0;
@@ -373,21 +373,22 @@ export class Ring {
       const left = Math.max(0, deadline - timers.now());
       const limit = sliced ? Math.min(left, SLICE_MS) : left;
       const before = timers.now();
-      const result = core.enter(core.sq.publish(), count, flags(), limit === Number.POSITIVE_INFINITY ? undefined : limit);
+      const result = state.enter(state.sq.publish(), count, flags(), limit === Number.POSITIVE_INFINITY ? undefined : limit);
       if (result > 0) submitted += result;
       // What was submitted hides that the slice is over; so does a timeout that fires, but sooner.
-      const sliceOver = sliced && limit < left && timers.now() - before >= limit && core.cq.ready < count;
+      const sliceOver = sliced && limit < left && timers.now() - before >= limit && state.cq.ready < count;
       if (result >= 0 && !sliceOver) return submitted;
       this.waitExpired = result === -Errno.ETIME && !sliceOver;
       if (this.waitExpired) return submitted;
       if (result < 0 && result !== -Errno.EINTR && result !== -Errno.ETIME) throw new UringError(result, 'io_uring_enter');
-      if (core.cq.ready >= count) return submitted;
+      if (state.cq.ready >= count) return submitted;
     }
   }
 
   private checkWait(count: number, timeoutMs: number | undefined): void {
     checkUint32('count', count);
-    if (count > this.core.cq.entries) throw outOfRange('count', `<= ${this.core.cq.entries}, the completion queue's size`, count);
+    if (count > this.state.cq.entries)
+      throw outOfRange('count', `<= ${this.state.cq.entries}, the completion queue's size`, count);
     if (timeoutMs === undefined) return;
     checkTimeout(timeoutMs);
     if (!this.hasFeature('EXT_ARG')) {
@@ -402,10 +403,10 @@ export class Ring {
    * its flags tell that something waits there (an overflow, deferred work). `io_uring_peek_cqe`.
    */
   peekCqe(): Cqe | null {
-    if (this.core.closed) throw closedError();
-    const cqe = this.core.cq.peek();
+    if (this.state.closed) throw closedError();
+    const cqe = this.state.cq.peek();
     if (cqe !== null || !this.flush()) return cqe;
-    return this.core.cq.peek();
+    return this.state.cq.peek();
   }
 
   /**
@@ -416,13 +417,13 @@ export class Ring {
   waitCqe(timeoutMs?: number): Cqe | null {
     checkTimeout(timeoutMs);
     const deadline = timeoutMs === undefined ? 0 : timers.now() + timeoutMs;
-    for (let cqe = this.peekCqe(); ; cqe = this.core.cq.peek()) {
+    for (let cqe = this.peekCqe(); ; cqe = this.state.cq.peek()) {
       if (cqe !== null) return cqe;
       const left = timeoutMs === undefined ? undefined : Math.max(0, deadline - timers.now());
       // A wait can come back empty-handed although its time is not over, or be over without saying so, when it has submitted
       // something: so it is asked again.
       this.submitAndWait(1, left);
-      if (timeoutMs !== undefined && this.waitExpired) return this.core.cq.peek();
+      if (timeoutMs !== undefined && this.waitExpired) return this.state.cq.peek();
     }
   }
 
@@ -433,11 +434,11 @@ export class Ring {
    * @returns how many.
    */
   peekBatch(target: Cqe[], max: number = target.length): number {
-    if (this.core.closed) throw closedError();
+    if (this.state.closed) throw closedError();
     checkUint32('max', max);
-    const count = this.core.cq.peekBatch(target, max);
+    const count = this.state.cq.peekBatch(target, max);
     if (count > 0 || !this.flush()) return count;
-    return this.core.cq.peekBatch(target, max);
+    return this.state.cq.peekBatch(target, max);
   }
 
   /**
@@ -449,18 +450,18 @@ export class Ring {
    * @returns how many.
    */
   forEachCqe(callback: (cqe: Cqe) => void, max?: number): number {
-    if (this.core.closed) throw closedError();
+    if (this.state.closed) throw closedError();
     checkFunction('callback', callback);
-    const count = this.core.cq.forEach(callback, max);
+    const count = this.state.cq.forEach(callback, max);
     if (count > 0 || !this.flush()) return count;
-    return this.core.cq.forEach(callback, max);
+    return this.state.cq.forEach(callback, max);
   }
 
   /** Gives the oldest `count` completions back to the kernel, which may overwrite them at once. `io_uring_cq_advance`. */
   advance(count: number): void {
-    if (this.core.closed) throw closedError();
+    if (this.state.closed) throw closedError();
     checkUint32('count', count);
-    this.core.cq.advance(count);
+    this.state.cq.advance(count);
   }
 
   /**
@@ -468,17 +469,17 @@ export class Ring {
    * `io_uring_get_events`.
    */
   getEvents(): void {
-    const { core } = this;
-    if (core.closed) throw closedError();
-    const result = core.enter(0, 0, EnterFlag.GETEVENTS);
+    const { state } = this;
+    if (state.closed) throw closedError();
+    const result = state.enter(0, 0, EnterFlag.GETEVENTS);
     if (result < 0) throw new UringError(result, 'io_uring_enter');
   }
 
   /** @returns whether the kernel was asked. */
   private flush(): boolean {
-    const { core } = this;
-    if (!this.iopoll && (core.pendingFlags() & EnterFlag.GETEVENTS) === 0) return false;
-    const result = core.enter(0, 0, EnterFlag.GETEVENTS);
+    const { state } = this;
+    if (!this.iopoll && (state.pendingFlags() & EnterFlag.GETEVENTS) === 0) return false;
+    const result = state.enter(0, 0, EnterFlag.GETEVENTS);
     // EBUSY: an old kernel (before NODROP) that wants room first. There is none to be had here but by consuming.
     if (result < 0 && result !== -Errno.EBUSY && result !== -Errno.EINTR) throw new UringError(result, 'io_uring_enter');
     return true;
@@ -492,43 +493,43 @@ export class Ring {
    * @param view not empty; its memory must not be detached or transferred while it is pinned.
    */
   pin(view: ArrayBufferView): number {
-    if (this.core.closed) throw closedError();
+    if (this.state.closed) throw closedError();
     checkBuffer('view', view);
-    this.core.holds.add(view);
-    return this.core.syscalls.addressOf(view);
+    this.state.holds.add(view);
+    return this.state.syscalls.addressOf(view);
   }
 
   /** The address of a view that the caller keeps alive. @internal */
   addressOf(view: ArrayBufferView): number {
-    return this.core.syscalls.addressOf(view);
+    return this.state.syscalls.addressOf(view);
   }
 
   /** Keeps an object alive until the kernel is done with the ring, however it ends. @internal */
   holdUntilRest(object: object): void {
-    this.core.holds.add(object);
+    this.state.holds.add(object);
   }
 
   /** io_uring_enter(2) as it is: what is published, the kernel's own answer. @internal */
   enter(toSubmit: number, minComplete: number, flags: number, timeoutMs?: number): number {
-    if (this.core.closed) throw closedError();
-    return this.core.enter(toSubmit, minComplete, flags, timeoutMs);
+    if (this.state.closed) throw closedError();
+    return this.state.enter(toSubmit, minComplete, flags, timeoutMs);
   }
 
   /** Lets go of a view; not before the last CQE of the last operation that uses it. */
   unpin(view: ArrayBufferView): void {
-    this.core.holds.delete(view);
+    this.state.holds.delete(view);
   }
 
   /** Which operations the kernel supports. `io_uring_get_probe_ring`. Since 5.6. */
   probe(): OpcodeProbe {
-    if (this.core.closed) throw closedError();
-    return probeOpcodes(this.core.syscalls, this.core.arena, this.core.registerFd, this.core.registerFlag);
+    if (this.state.closed) throw closedError();
+    return probeOpcodes(this.state.syscalls, this.state.arena, this.state.registerFd, this.state.registerFlag);
   }
 
   /** What the kernel says of itself. Since 6.18; `undefined` before. */
   query(): KernelQuery | undefined {
-    if (this.core.closed) throw closedError();
-    return queryKernel(this.core.syscalls, this.core.arena);
+    if (this.state.closed) throw closedError();
+    return queryKernel(this.state.syscalls, this.state.arena);
   }
 
   /**
@@ -550,7 +551,7 @@ export class Ring {
     if (target.fd !== undefined) flags |= CancelFlag.FD;
     if (target.opcode !== undefined) flags |= CancelFlag.OP;
     if (target.userData !== undefined && flags & (CancelFlag.FD | CancelFlag.OP)) flags |= CancelFlag.USERDATA;
-    return registerStruct(this.core, 'SYNC_CANCEL', SyncCancel.SIZE, 1, (data, at) => {
+    return registerStruct(this.state, 'SYNC_CANCEL', SyncCancel.SIZE, 1, (data, at) => {
       data.setBigUint64(at + SyncCancel.ADDR, BigInt(userData), true);
       data.setInt32(at + SyncCancel.FD, fd, true);
       data.setUint32(at + SyncCancel.FLAGS, flags, true);
@@ -571,12 +572,12 @@ export class Ring {
    * @param flags `MsgRingFlag`s.
    */
   sendMessage(target: number, userData: number | bigint, result = 0, flags = 0): void {
-    if (this.core.closed) throw closedError();
+    if (this.state.closed) throw closedError();
     checkInteger('target', target, 0, 0x7fff_ffff);
     checkUint64('userData', userData);
     checkUint32('result', result);
     checkUint32('flags', flags);
-    const { arena, syscalls } = this.core;
+    const { arena, syscalls } = this.state;
     arena.scratch(SQE_SIZE, (offset, address) => {
       const sqe = new Sqe(arena.words, arena.doubles, offset >> 2, SQE_WORDS);
       sqe.prepare(Opcode.MSG_RING, target, MsgRingCommand.DATA, result, 0, flags);
@@ -593,13 +594,13 @@ export class Ring {
    * @throws Error ERR_INVALID_STATE for a ring that only one thread can use (SINGLE_ISSUER, REGISTERED_FD_ONLY).
    */
   share(): RingHandle {
-    if (this.core.closed) throw closedError();
+    if (this.state.closed) throw closedError();
     for (const name of ['SINGLE_ISSUER', 'REGISTERED_FD_ONLY'] as const) {
       if (this.hasFlag(name)) throw invalidState(`a ring with ${name} belongs to one thread`);
     }
-    this.core.share();
-    const { memory } = this.core.arena;
-    return { signature: HANDLE_SIGNATURE, memory, layout: this.core.layout, ...this.room };
+    this.state.share();
+    const { memory } = this.state.arena;
+    return { signature: HANDLE_SIGNATURE, memory, layout: this.state.layout, ...this.room };
   }
 
   /** Runs `body` under the lock that all threads sharing the ring agree on. Not recursive; `body` must not wait. */
@@ -625,8 +626,8 @@ export class Ring {
 
   /** For owners that know what is in flight. @internal */
   closeWith(accounting: Accounting | undefined): void {
-    this.core.close(accounting);
-    collected.unregister(this.core);
+    this.state.close(accounting);
+    collected.unregister(this.state);
   }
 
   [Symbol.dispose](): void {

@@ -81,25 +81,25 @@ const MARKER = 0xffff_ffff_dead_0fffn;
 export type DrainResult = 'rest' | 'quiet' | 'busy';
 
 /** Cancels and waits. Blocks for 5 s at most, or as long as the accounts' owner has patience. */
-export function drain(core: DrainTarget, accounting?: Accounting): DrainResult {
-  const marker = accounting ? undefined : new DrainMarker(core);
+export function drain(state: DrainTarget, accounting?: Accounting): DrainResult {
+  const marker = accounting ? undefined : new DrainMarker(state);
   const proof = accounting ?? (marker as DrainMarker);
   const deadline = timers.now() + (accounting?.patienceMs ?? DRAIN_LIMIT_MS);
-  const timed = (core.layout.features & Feature.EXT_ARG) !== 0;
+  const timed = (state.layout.features & Feature.EXT_ARG) !== 0;
   for (let quietRounds = 1; ; ) {
     if (proof.idle()) return 'rest';
     // Not while things move: the marker itself can be caught on its way.
-    if (quietRounds > 0) cancelAll(core);
-    const flags = EnterFlag.GETEVENTS | core.pendingFlags();
+    if (quietRounds > 0) cancelAll(state);
+    const flags = EnterFlag.GETEVENTS | state.pendingFlags();
     // The marker has to be submitted. Who keeps accounts counts what the kernel has taken, and it is to take no more.
-    const toSubmit = marker === undefined ? 0 : core.sq.publish();
-    const result = core.enter(toSubmit, timed ? 1 : 0, flags, timed ? ROUND_MS : undefined);
-    const completions = core.cq.forEach((cqe) => {
+    const toSubmit = marker === undefined ? 0 : state.sq.publish();
+    const result = state.enter(toSubmit, timed ? 1 : 0, flags, timed ? ROUND_MS : undefined);
+    const completions = state.cq.forEach((cqe) => {
       proof.completed(cqe);
     });
     if (HOPELESS.has(-result)) return 'busy';
     // Not enabled yet: it has never taken anything.
-    if (result === -Errno.EBADFD) return core.layout.setupFlags & SetupFlag.R_DISABLED ? 'rest' : 'busy';
+    if (result === -Errno.EBADFD) return state.layout.setupFlags & SetupFlag.R_DISABLED ? 'rest' : 'busy';
     quietRounds = completions > 0 ? 0 : quietRounds + 1;
     if (marker?.refused && quietRounds >= QUIET_ROUNDS) return 'quiet';
     if (timers.now() > deadline) return 'busy';
@@ -115,7 +115,7 @@ class DrainMarker implements Accounting {
   private alone = false;
   private seen = false;
 
-  constructor(private readonly core: DrainTarget) {}
+  constructor(private readonly state: DrainTarget) {}
 
   completed(cqe: Cqe): void {
     if (cqe.userData64 !== MARKER) return;
@@ -131,7 +131,7 @@ class DrainMarker implements Accounting {
   }
 
   private place(): boolean {
-    const { sq } = this.core;
+    const { sq } = this.state;
     const alone = sq.ready === 0;
     const sqe = sq.reserve();
     if (sqe === null) return false;
@@ -147,11 +147,11 @@ class DrainMarker implements Accounting {
  * IORING_REGISTER_SYNC_CANCEL of everything (6.0). Its answer says little: 0 can mean that an operation is running and cannot
  * be interrupted. Older kernels are left to complete by themselves.
  */
-function cancelAll(core: DrainTarget): void {
-  const { arena, syscalls, cancelArgument: at } = core;
+function cancelAll(state: DrainTarget): void {
+  const { arena, syscalls, cancelArgument: at } = state;
   arena.bytes.fill(0, at, at + SyncCancel.SIZE);
   arena.data.setInt32(at + SyncCancel.FD, -1, true);
   arena.data.setUint32(at + SyncCancel.FLAGS, CancelFlag.ANY | CancelFlag.ALL, true);
   arena.data.setBigInt64(at + SyncCancel.TIMEOUT + 8, BigInt(ROUND_MS * 1e6), true);
-  syscalls.register(core.registerFd, (RegisterOp.SYNC_CANCEL | core.registerFlag) >>> 0, arena.address(at), 1);
+  syscalls.register(state.registerFd, (RegisterOp.SYNC_CANCEL | state.registerFlag) >>> 0, arena.address(at), 1);
 }

@@ -1,8 +1,8 @@
 /**
- * A slot of the submission queue, to be filled. What its words mean is drawn in `abi/sqe.ts`.
+ * An entry of the submission queue, to be filled. What its words mean is drawn in `abi/sqe.ts`.
  *
- * There is one object for the whole queue, which moves from slot to slot: nothing is allocated per operation, and the compiler
- * knows its arrays as constants, which makes filling an SQE nearly twice as fast as with an object for each slot (measured).
+ * There is one object for the whole queue, which moves from entry to entry: nothing is allocated per operation, and the compiler
+ * knows its arrays as constants, which makes filling an SQE nearly twice as fast as with an object for each entry (measured).
  *
  * @module
  */
@@ -27,7 +27,7 @@ function highWord(value: number): number {
  *
  * An encoder of `src/ops` (`prepRead(sqe, ...)`) comes first: it writes every field. Then the fields that all operations
  * have: {@link Sqe.setUserData}, {@link Sqe.setFlags}, {@link Sqe.setPersonality}. The object is valid until the next
- * `ring.getSqe()`, which returns the same one for the next slot: fill one SQE before taking another.
+ * `ring.getSqe()`, which returns the same one for the next entry: fill one SQE before taking another.
  */
 export class Sqe {
   /**
@@ -46,7 +46,7 @@ export class Sqe {
 
   /**
    * Writes every field: these as given, all others (flags, user data, buffer index, personality, file index, addr3, padding)
-   * zero. The slot may hold anything from its last use, and a field left over is a bug that shows up much later.
+   * zero. The entry may hold anything from its last use, and a field left over is a bug that shows up much later.
    *
    * The first step of every encoder; `io_uring_prep_rw` of liburing. The values are not checked here.
    *

@@ -11,7 +11,7 @@
  *              has yet to take      filled since
  * ```
  *
- * All three are free-running u32 counters that wrap; the slot of a counter is `counter & mask`. The program owns `tail` and
+ * All three are free-running u32 counters that wrap; the entry of a counter is `counter & mask`. The program owns `tail` and
  * `reserved`, the kernel owns `head`. The queue is full when `reserved - head` equals the entries, in wrapping arithmetic, and
  * what is to submit is `tail - head`: never a counter of our own, which would drift as soon as the kernel takes fewer than told.
  *
@@ -30,7 +30,7 @@ import { Sqe } from './sqe.js';
 
 /** The submission queue of a ring: `ring.sq`. */
 export class SubmissionQueue {
-  /** Slots. */
+  /** Entries. */
   readonly entries: number;
   private readonly mask: number;
   private readonly ring: Int32Array;
@@ -40,7 +40,7 @@ export class SubmissionQueue {
   private readonly droppedIndex: number;
   private readonly cursor: Sqe;
   private readonly sqesBase: number;
-  private readonly slotShift: number;
+  private readonly entryShift: number;
   /** As long as this thread is alone: the reserved counter, and where the queue, for all that is known, is full. */
   private reserved = 0;
   private limit = 0;
@@ -68,12 +68,12 @@ export class SubmissionQueue {
     this.mask = this.ring[word(layout.sqMask)];
     this.concurrent = (layout.setupFlags & SetupFlag.SQPOLL) !== 0;
     this.sqesBase = memory.sqesBase;
-    this.slotShift = Math.log2(layout.sqeSize >> 2);
+    this.entryShift = Math.log2(layout.sqeSize >> 2);
     const doubles = new Float64Array(memory.sqes.buffer, memory.sqes.byteOffset, memory.sqes.length >> 1);
     this.cursor = new Sqe(memory.sqes, doubles, memory.sqesBase, layout.sqeSize >> 2);
   }
 
-  /** Fills the indirection array, once for a new ring: slot i is SQE i, for ever. @internal */
+  /** Fills the indirection array, once for a new ring: entry i is SQE i, for ever. @internal */
   initialize(memory: RingMemory, layout: RingLayout): void {
     this.reserved = this.ring[this.tailIndex];
     this.limit = this.reserved;
@@ -108,7 +108,7 @@ export class SubmissionQueue {
     const { reserved } = this;
     if (reserved === this.limit && !this.extend()) return null;
     this.reserved = (reserved + 1) | 0;
-    return this.slot(reserved);
+    return this.entry(reserved);
   }
 
   /**
@@ -120,14 +120,14 @@ export class SubmissionQueue {
     const links = SqeFlag.IO_LINK | SqeFlag.IO_HARDLINK;
     const head = this.ring[this.headIndex];
     for (let counter = head; counter !== this.reserved; counter = (counter + 1) | 0) {
-      if ((this.slot((counter - 1) | 0).flags & links) === 0) return;
-      yield this.slot(counter);
+      if ((this.entry((counter - 1) | 0).flags & links) === 0) return;
+      yield this.entry(counter);
     }
   }
 
-  private slot(counter: number): Sqe {
+  private entry(counter: number): Sqe {
     const { cursor } = this;
-    cursor.base = this.sqesBase + ((counter & this.mask) << this.slotShift);
+    cursor.base = this.sqesBase + ((counter & this.mask) << this.entryShift);
     return cursor;
   }
 
@@ -143,10 +143,10 @@ export class SubmissionQueue {
    * @internal
    */
   next(): Sqe | null {
-    if (!this.concurrent) return this.reserved === this.limit && !this.extend() ? null : this.slot(this.reserved);
+    if (!this.concurrent) return this.reserved === this.limit && !this.extend() ? null : this.entry(this.reserved);
     const reserved = this.reservedNow;
     if (this.isShut || (reserved - this.head()) >>> 0 >= this.entries) return null;
-    return this.slot(reserved);
+    return this.entry(reserved);
   }
 
   /**
@@ -154,9 +154,9 @@ export class SubmissionQueue {
    *
    * @internal
    */
-  findUntaken(userDataLow: number, userDataHigh: number): Sqe | null {
+  findUnsubmitted(userDataLow: number, userDataHigh: number): Sqe | null {
     for (let counter = this.ring[this.headIndex]; counter !== this.reserved; counter = (counter + 1) | 0) {
-      const sqe = this.slot(counter);
+      const sqe = this.entry(counter);
       if (sqe.isFor(userDataLow, userDataHigh)) return sqe;
     }
     return null;
@@ -220,7 +220,7 @@ export class SubmissionQueue {
     return (this.reservedNow - this.ring[this.tailIndex]) >>> 0;
   }
 
-  /** Free slots. `io_uring_sq_space_left`. */
+  /** Free entries. `io_uring_sq_space_left`. */
   get spaceLeft(): number {
     return this.entries - this.ready;
   }

@@ -69,19 +69,19 @@ export class ThreadTable {
    * @returns whether it was the last one, and then the ring counts as closed and nobody can attach any more; and whether a
    *   thread has ended without leaving, who may have left accounts in disorder.
    */
-  leave(fd: number): { readonly last: boolean; readonly casualties: boolean } {
+  leave(fd: number): { readonly last: boolean; readonly threadsDied: boolean } {
     return this.arena.exclusive(() => {
       let last = true;
-      let casualties = false;
+      let threadsDied = false;
       for (const row of this.rows()) {
         const mine = this.word(row + 1) === fd;
         const gone = !mine && !this.syscalls.isThreadAlive(this.word(row));
-        if (gone) casualties = true;
+        if (gone) threadsDied = true;
         if (mine || gone) this.words[this.control + row] = 0;
         else last = false;
       }
       if (last) Atomics.store(this.words, this.control + ArenaWord.STATE, ArenaState.CLOSED);
-      return { last, casualties };
+      return { last, threadsDied };
     });
   }
 

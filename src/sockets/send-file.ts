@@ -53,7 +53,7 @@ export function checkFile(uring: Uring, file: OpenedFile, range: FileRange): { s
  */
 export async function sendFile(uring: Uring, sender: Sender, file: OpenedFile, start: number, end: number): Promise<number> {
   let failure: Error | undefined;
-  const hole = sender.reserve((error) => {
+  const reservation = sender.reserve((error) => {
     failure = error;
   });
   const size = Math.min(BLOCK_SIZE, end - start + 1);
@@ -67,14 +67,14 @@ export async function sendFile(uring: Uring, sender: Sender, file: OpenedFile, s
       const view = block.memory(end - position + 1);
       const count = await uring.read(descriptorOf(file), view, { offset: position });
       if (count === 0) break;
-      block.send((done) => hole.write(view.subarray(0, count), done));
+      block.send((done) => reservation.write(view.subarray(0, count), done));
       position += count;
     }
     for (const { sent } of blocks) await sent;
     if (failure !== undefined) throw failure;
     return position - start;
   } finally {
-    hole.close();
+    reservation.close();
     for (const block of blocks) block.release();
   }
 }

@@ -20,4 +20,4 @@ export {
 export { readHostFacts } from './host.js';
 export { loadKoffi } from './koffi.js';
 export { linuxCachedCalls, linuxSyscalls } from './linux.js';
-export type { Doorbell, DoorbellKind, HostFacts, SocketCalls, Syscalls } from './types.js';
+export type { EventLoopKind, EventLoopWaker, HostFacts, SocketCalls, Syscalls } from './types.js';

@@ -10,8 +10,8 @@
 import { isMainThread } from 'node:worker_threads';
 import { F_DUPFD_CLOEXEC, F_GETFL, MADV_DONTNEED, O_CLOEXEC, O_NONBLOCK } from '../linux.js';
 import { type CachedCalls, cachedCalls } from './cached.js';
-import { doorbells } from './doorbell.js';
 import { explainKoffi, explainPlatform, UringUnavailableError } from './errors.js';
+import { eventLoopWakers } from './event-loop-waker.js';
 import { readHostFacts } from './host.js';
 import { type Koffi, type KoffiLibrary, loadKoffi } from './koffi.js';
 import { socketCalls } from './sockets.js';
@@ -96,7 +96,7 @@ function createLinuxSyscalls(): Syscalls {
     return Number(koffi.address(view));
   };
   cached = cachedCalls(koffi, libc, addressOf);
-  const openDoorbell = doorbells(koffi, libc, addHook, { eventfd, pipe2, close });
+  const openWaker = eventLoopWakers(koffi, libc, addHook, { eventfd, pipe2, close });
 
   return {
     name: 'linux',
@@ -151,7 +151,7 @@ function createLinuxSyscalls(): Syscalls {
 
     sockets: socketCalls(koffi, libc),
 
-    openDoorbell,
+    openWaker: openWaker,
 
     seek(fd, offset, whence) {
       const result = lseek(fd, offset, whence);

@@ -24,17 +24,17 @@ export interface HostFacts {
   readonly memlock: { readonly soft: number; readonly hard: number } | undefined;
 }
 
-/** How a doorbell reaches Node's event loop: `'poll'`, by the loop's own polling; `'timer'`, by looking now and then. */
-export type DoorbellKind = 'poll' | 'timer';
+/** How a waker reaches Node's event loop: `'poll'`, by the loop's own polling; `'timer'`, by looking now and then. */
+export type EventLoopKind = 'poll' | 'timer';
 
 /** An eventfd that wakes Node's event loop. */
-export interface Doorbell {
+export interface EventLoopWaker {
   /** The eventfd: whoever writes to it rings. */
   readonly fd: number;
-  readonly kind: DoorbellKind;
+  readonly kind: EventLoopKind;
   /** Something is awaited. @param keepAlive keeps the process alive meanwhile. */
   watch(keepAlive: boolean): void;
-  /** Nothing is awaited: the process may end. A new doorbell is at rest. */
+  /** Nothing is awaited: the process may end. A new waker is at rest. */
   rest(): void;
   /** Rings no more, and closes the eventfd. Idempotent. */
   close(): void;
@@ -110,7 +110,7 @@ export interface Syscalls {
    * @param kind how; `undefined` for the best there is.
    * @throws UringError EMFILE, ENFILE, ENOMEM.
    */
-  openDoorbell(onRing: () => void, kind?: DoorbellKind): Doorbell;
+  openWaker(onRing: () => void, kind?: EventLoopKind): EventLoopWaker;
 
   /** lseek(2). @returns the position, or `-errno`. */
   seek(fd: number, offset: number, whence: number): number;

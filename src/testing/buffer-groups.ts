@@ -7,7 +7,7 @@
 import { BufRingEntry } from '../ring/abi/index.js';
 import type { AddressSpace } from './address-space.js';
 import type { Ownership } from './ownership.js';
-import type { Request } from './request.js';
+import type { KernelRequest } from './request.js';
 
 /** A buffer that was taken. */
 export interface SelectedBuffer {
@@ -116,7 +116,7 @@ export class BufferListGroup implements BufferGroup {
 /** Takes a buffer for an operation, which has it until its CQE. */
 export function selectFor(
   group: BufferGroup | undefined,
-  request: Request,
+  request: KernelRequest,
   length: number,
   ownership: Ownership,
 ): SelectedBuffer | undefined {

@@ -8,7 +8,7 @@
 import { Opcode } from '../ring/abi/index.js';
 import { Errno } from '../syscalls/index.js';
 import { Random } from './random.js';
-import type { Request } from './request.js';
+import type { KernelRequest } from './request.js';
 
 /** How often, as probabilities from 0 to 1. */
 export interface ChaosOptions {
@@ -81,14 +81,14 @@ export class Chaos {
   }
 
   /** What an operation fails with out of the blue; `undefined` for not at all. */
-  failureOf(request: Request): number | undefined {
+  failureOf(request: KernelRequest): number | undefined {
     // Closing has no such failures, and what cannot be cancelled for lack of memory could never end.
     if (request.opcode === Opcode.CLOSE || request.opcode === Opcode.ASYNC_CANCEL) return undefined;
     return this.random.chance(this.options.fail) ? -this.random.pick(this.options.errnos) : undefined;
   }
 
   /** Whether a worker does it. */
-  defers(request: Request): boolean {
+  defers(request: KernelRequest): boolean {
     return !NEVER_DEFERRED.has(request.opcode) && this.random.chance(this.options.defer);
   }
 

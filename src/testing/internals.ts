@@ -18,7 +18,7 @@ import type { Futexes } from './futexes.js';
 import type { SimulatedKernelOptions } from './options.js';
 import type { Ownership } from './ownership.js';
 import type { RegisteredFiles } from './registered-files.js';
-import type { Request } from './request.js';
+import type { KernelRequest } from './request.js';
 import type { RequestTable } from './request-table.js';
 
 /** A kernel, as its rings see it. */
@@ -52,7 +52,7 @@ export interface KernelInternals {
   /** UNREGISTER_RING_FDS. */
   unregisterRing(index: number): number;
   /** A result that a test has decided. */
-  injectResult(request: Request): number | undefined;
+  injectResult(request: KernelRequest): number | undefined;
   /** How many SQEs one `enter` takes. */
   submitLimit(wanted: number): number;
   /** A timeout has fired: whoever waits returns. */
@@ -93,13 +93,13 @@ export interface RingInternals {
   /** Requests taken and not yet completed. */
   readonly live: RequestTable;
   /** A request's last CQE, at once or later. */
-  complete(request: Request, res: number, cqeFlags?: number, extra?: readonly [bigint, bigint]): void;
+  complete(request: KernelRequest, res: number, cqeFlags?: number, extra?: readonly [bigint, bigint]): void;
   /** A CQE of a request that goes on. */
-  progress(request: Request, res: number, flags?: number): void;
+  progress(request: KernelRequest, res: number, flags?: number): void;
   /** Completes a request without going on with its chain. */
-  finishOnly(request: Request, res: number, silent?: boolean): void;
+  finishOnly(request: KernelRequest, res: number, silent?: boolean): void;
   /** Ends a request that waits. */
-  cancelNow(request: Request): void;
+  cancelNow(request: KernelRequest): void;
   /** A CQE of no request of this ring: a message, a tag. */
   notify(userData: bigint, res: number, flags?: number): void;
   /** Calls back when so many more CQEs have been posted. @returns takes that back. */

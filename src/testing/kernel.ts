@@ -20,7 +20,7 @@
  */
 
 import { EnterFlag, MmapOffset, RegisterOp, SetupFlag, USE_REGISTERED_RING } from '../ring/abi/index.js';
-import { type Doorbell, Errno, type HostFacts, type SocketCalls, type Syscalls, UringError } from '../syscalls/index.js';
+import { Errno, type EventLoopWaker, type HostFacts, type SocketCalls, type Syscalls, UringError } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { AddressSpace } from './address-space.js';
 import { BufferRingGroup } from './buffer-groups.js';
@@ -28,8 +28,8 @@ import { Chaos } from './chaos.js';
 import { Children } from './children.js';
 import { VirtualClock } from './clock.js';
 import { Descriptors } from './descriptors.js';
-import { doorbellOf } from './doorbell.js';
 import { type EnterContext, enter } from './enter.js';
+import { wakerOf } from './event-loop-waker.js';
 import { EpollFile } from './files/epoll.js';
 import { EventFile } from './files/event-file.js';
 import type { SimulatedFile } from './files/file.js';
@@ -43,7 +43,7 @@ import { Futexes } from './futexes.js';
 import { DEFAULTS, type FallibleCall, HOST, type SimulatedKernelOptions, type SubmittedOperation } from './options.js';
 import { Ownership, POISON } from './ownership.js';
 import { registerWith, registerWithout } from './registrations.js';
-import type { Request } from './request.js';
+import type { KernelRequest } from './request.js';
 import { createRing } from './setup.js';
 import { SimulatedRing } from './simulated-ring.js';
 import { socketCalls } from './socket-calls.js';
@@ -358,10 +358,10 @@ export class SimulatedKernel implements Syscalls, EnterContext {
     return 0;
   }
 
-  openDoorbell(onRing: () => void): Doorbell {
+  openWaker(onRing: () => void): EventLoopWaker {
     const fd = this.eventfd(0);
     if (fd < 0) throw new UringError(fd, 'eventfd');
-    return doorbellOf(this.file(fd) as EventFile, fd, onRing, () => this.close(fd));
+    return wakerOf(this.file(fd) as EventFile, fd, onRing, () => this.close(fd));
   }
 
   seek(fd: number, offset: number, whence: number): number {
@@ -440,7 +440,7 @@ export class SimulatedKernel implements Syscalls, EnterContext {
   }
 
   /** A result that a test has decided. @internal */
-  injectResult(request: Request): number | undefined {
+  injectResult(request: KernelRequest): number | undefined {
     return this.interceptor?.(request);
   }
 

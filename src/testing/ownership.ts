@@ -8,13 +8,13 @@
  */
 
 import type { AddressSpace } from './address-space.js';
-import type { Request } from './request.js';
+import type { KernelRequest } from './request.js';
 
 /** What the kernel fills memory with that it owns. */
 export const POISON = 0xa5;
 
 interface Loan {
-  readonly request: Request;
+  readonly request: KernelRequest;
   readonly start: number;
   readonly end: number;
   /** What was there, where the kernel reads. */
@@ -32,14 +32,14 @@ function* stretchesOf(start: number, end: number): Generator<number> {
 export class Ownership {
   /** What the program did wrong, as sentences. */
   readonly violations: string[] = [];
-  private readonly loans = new Map<Request, Loan[]>();
+  private readonly loans = new Map<KernelRequest, Loan[]>();
   /** The same by where they lie: thousands can be out at once. */
   private readonly byStretch = new Map<number, Set<Loan>>();
 
   constructor(private readonly memory: AddressSpace) {}
 
   /** An operation has been given memory, and is not over. */
-  lend(request: Request, address: number, length: number, way: 'kernel reads' | 'kernel writes'): void {
+  lend(request: KernelRequest, address: number, length: number, way: 'kernel reads' | 'kernel writes'): void {
     if (length === 0) return;
     const start = address;
     const end = address + length;
@@ -71,7 +71,7 @@ export class Ownership {
   }
 
   /** An operation is over, or its memory was looked at for the last time: was it left alone? */
-  giveBack(request: Request): void {
+  giveBack(request: KernelRequest): void {
     const loans = this.loans.get(request);
     if (loans === undefined) return;
     this.loans.delete(request);

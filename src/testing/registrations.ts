@@ -27,7 +27,7 @@ import type { EventFile } from './files/event-file.js';
 import type { KernelInternals, RingInternals } from './internals.js';
 import { cancel } from './operations/cancel.js';
 import { canExecute } from './operations/index.js';
-import { Request } from './request.js';
+import { KernelRequest } from './request.js';
 
 type Registration = (ring: RingInternals, address: number, count: number, kernel: KernelInternals) => number;
 
@@ -262,7 +262,7 @@ export function registerWithout(kernel: KernelInternals, opcode: number, address
   if (opcode === RegisterOp.SEND_MSG_RING) {
     const bytes = kernel.memory.bytes(address, SQE_SIZE);
     if (!bytes) return -Errno.EFAULT;
-    const message = new Request(bytes);
+    const message = new KernelRequest(bytes);
     if (message.opcode !== Opcode.MSG_RING || message.addr !== 0) return -Errno.EINVAL;
     const target = kernel.ring(message.fd);
     if (!target) return -Errno.EBADFD;

@@ -4,27 +4,27 @@
  * @module
  */
 
-import type { Request } from './request.js';
+import type { KernelRequest } from './request.js';
 
 /** Requests, in the order in which they came. */
 export class RequestTable {
   /** Those that a worker is at, which do not hear of a cancellation. */
-  readonly running = new Set<Request>();
-  private readonly all = new Set<Request>();
-  private readonly byUserData = new Map<bigint, Set<Request>>();
+  readonly running = new Set<KernelRequest>();
+  private readonly all = new Set<KernelRequest>();
+  private readonly byUserData = new Map<bigint, Set<KernelRequest>>();
 
   get size(): number {
     return this.all.size;
   }
 
-  add(request: Request): void {
+  add(request: KernelRequest): void {
     this.all.add(request);
     const named = this.byUserData.get(request.userData);
     if (named === undefined) this.byUserData.set(request.userData, new Set([request]));
     else named.add(request);
   }
 
-  delete(request: Request): void {
+  delete(request: KernelRequest): void {
     this.all.delete(request);
     this.running.delete(request);
     const named = this.byUserData.get(request.userData);
@@ -33,7 +33,7 @@ export class RequestTable {
   }
 
   /** Gives a request another user data. POLL_REMOVE. */
-  rename(request: Request, userData: bigint): void {
+  rename(request: KernelRequest, userData: bigint): void {
     const isLive = this.all.has(request);
     const isRunning = this.running.has(request);
     if (isLive) this.delete(request);
@@ -42,12 +42,12 @@ export class RequestTable {
     if (isRunning) this.running.add(request);
   }
 
-  [Symbol.iterator](): Iterator<Request> {
+  [Symbol.iterator](): Iterator<KernelRequest> {
     return this.all.values();
   }
 
   /** Those with this user data. */
-  named(userData: bigint): Iterable<Request> {
+  named(userData: bigint): Iterable<KernelRequest> {
     return this.byUserData.get(userData) ?? [];
   }
 }

@@ -11,7 +11,7 @@ import type { SimulatedFile } from './files/file.js';
 export const PENDING = Symbol('pending');
 
 /** An SQE in the hands of the simulated kernel. */
-export class Request {
+export class KernelRequest {
   readonly opcode: number;
   readonly flags: number;
   readonly ioprio: number;
@@ -28,13 +28,13 @@ export class Request {
   readonly fileIndex: number;
   readonly addr3: bigint;
   /** The next request of the chain. */
-  next: Request | undefined;
+  next: KernelRequest | undefined;
   /** The file, kept from when the request was started. */
   file: SimulatedFile | undefined;
   /** How to stop it while it waits; `undefined` when it cannot be stopped. */
   cancel: (() => void) | undefined;
   /** A timeout linked to it that is running. */
-  linkTimeout: Request | undefined;
+  linkTimeout: KernelRequest | undefined;
   /** Set for those that more CQEs will come of. */
   multishot = false;
   /** Bytes asked for, of reads and writes: fewer break a link. */

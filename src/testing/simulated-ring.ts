@@ -17,7 +17,7 @@ import { execute } from './operations/index.js';
 import { armLinkTimeout } from './operations/timeout.js';
 import type { QueueMemory } from './queue-memory.js';
 import { RegisteredFiles } from './registered-files.js';
-import { PENDING, Request } from './request.js';
+import { KernelRequest, PENDING } from './request.js';
 import { RequestTable } from './request-table.js';
 import { TaskWork } from './task-work.js';
 
@@ -44,15 +44,15 @@ export class SimulatedRing implements RingInternals {
   readonly completions: Completions;
   readonly taskWork: TaskWork;
   /** Heads of chains that wait for a drain. */
-  private readonly deferred = new Fifo<Request>();
+  private readonly deferred = new Fifo<KernelRequest>();
   /** Zero-copy sends that are over, and whose memory is not free yet. */
-  private readonly unreleased = new Set<Request>();
+  private readonly unreleased = new Set<KernelRequest>();
   /** Bad ones, until their chain is complete. */
-  private readonly failures = new Map<Request, number>();
+  private readonly failures = new Map<KernelRequest, number>();
   private skipUsed = false;
   private inSubmission = false;
   private closed = false;
-  private chain: { head: Request; last: Request; failed: boolean } | undefined;
+  private chain: { head: KernelRequest; last: KernelRequest; failed: boolean } | undefined;
   /** With SQPOLL: when the thread last found something. */
   private lastActive = 0;
 
@@ -93,7 +93,7 @@ export class SimulatedRing implements RingInternals {
         break;
       }
       taken++;
-      const accepted = this.take(new Request(bytes));
+      const accepted = this.take(new KernelRequest(bytes));
       if (!accepted && !this.hasFlag(SetupFlag.SUBMIT_ALL)) break;
     }
     // A chain ends with the submission, whatever its last flag says.
@@ -110,7 +110,7 @@ export class SimulatedRing implements RingInternals {
   }
 
   /** @returns whether the submission goes on. */
-  private take(request: Request): boolean {
+  private take(request: KernelRequest): boolean {
     this.kernel.trace?.('sqe', request);
     this.live.add(request);
     const error = this.check(request);
@@ -132,7 +132,7 @@ export class SimulatedRing implements RingInternals {
     return error === 0 || request.linked;
   }
 
-  private check(request: Request): number {
+  private check(request: KernelRequest): number {
     const restrictions = this.restrictions;
     if (request.opcode > this.kernel.lastOpcode) return -Errno.EINVAL;
     if (request.flags & ~ALL_SQE_FLAGS) return -Errno.EINVAL;
@@ -152,7 +152,7 @@ export class SimulatedRing implements RingInternals {
     if (!chain) return;
     this.chain = undefined;
     if (chain.failed) {
-      for (let request: Request | undefined = chain.head; request; request = request.next) {
+      for (let request: KernelRequest | undefined = chain.head; request; request = request.next) {
         this.finishOnly(request, this.failures.get(request) ?? -Errno.ECANCELED);
         this.failures.delete(request);
       }
@@ -161,7 +161,7 @@ export class SimulatedRing implements RingInternals {
     }
     const drains = this.chainHas(chain.head, SqeFlag.IO_DRAIN);
     if (drains || this.deferred.length > 0) {
-      for (let request: Request | undefined = chain.head; request; request = request.next) this.live.delete(request);
+      for (let request: KernelRequest | undefined = chain.head; request; request = request.next) this.live.delete(request);
       this.deferred.push(chain.head);
       this.startDeferred();
     } else {
@@ -169,8 +169,8 @@ export class SimulatedRing implements RingInternals {
     }
   }
 
-  private chainHas(head: Request, flag: number): boolean {
-    for (let request: Request | undefined = head; request; request = request.next) if (request.has(flag)) return true;
+  private chainHas(head: KernelRequest, flag: number): boolean {
+    for (let request: KernelRequest | undefined = head; request; request = request.next) if (request.has(flag)) return true;
     return false;
   }
 
@@ -178,12 +178,12 @@ export class SimulatedRing implements RingInternals {
     for (let head = this.deferred.first; head !== undefined; head = this.deferred.first) {
       if (this.chainHas(head, SqeFlag.IO_DRAIN) && this.live.size > 0) return;
       this.deferred.shift();
-      for (let request: Request | undefined = head; request; request = request.next) this.live.add(request);
+      for (let request: KernelRequest | undefined = head; request; request = request.next) this.live.add(request);
       this.start(head);
     }
   }
 
-  private start(request: Request): void {
+  private start(request: KernelRequest): void {
     request.started = true;
     const timeout = request.next;
     if (timeout?.opcode === Opcode.LINK_TIMEOUT && request.linked) {
@@ -201,18 +201,18 @@ export class SimulatedRing implements RingInternals {
     if (request.linkTimeout && !request.done && !request.linkTimeout.done) armLinkTimeout(this, request, request.linkTimeout);
   }
 
-  private run(request: Request): void {
+  private run(request: KernelRequest): void {
     const result = execute(this, request);
     if (result !== PENDING) this.complete(request, result);
   }
 
   /** A transfer that must not wait is done within `enter`, or not at all. */
-  private mustBeInline(request: Request): boolean {
+  private mustBeInline(request: KernelRequest): boolean {
     return TRANSFERS.has(request.opcode) && (request.opFlags & RWF_NOWAIT) !== 0;
   }
 
   /** Leaves a request to a worker: first it can be cancelled, then it cannot. */
-  private defer(request: Request): void {
+  private defer(request: KernelRequest): void {
     const { chaos } = this.kernel;
     const work = {
       step: (): boolean => {
@@ -237,7 +237,7 @@ export class SimulatedRing implements RingInternals {
   // Completion
 
   /** A request's last CQE. Called by the operations, at once or later. */
-  complete(request: Request, res: number, cqeFlags = 0, extra?: readonly [bigint, bigint]): void {
+  complete(request: KernelRequest, res: number, cqeFlags = 0, extra?: readonly [bigint, bigint]): void {
     if (request.answered) return;
     request.answered = true;
     let flags = cqeFlags;
@@ -252,18 +252,18 @@ export class SimulatedRing implements RingInternals {
   }
 
   /** A CQE of a request that goes on. */
-  progress(request: Request, res: number, flags = 0): void {
+  progress(request: KernelRequest, res: number, flags = 0): void {
     if (request.answered) return;
     const inline = this.isInline(request);
     this.taskWork.add(() => this.post(request.userData, res, flags | CqeFlag.MORE, !inline), inline);
   }
 
   /** Within a submission completions are posted at once, unless others of the same request still wait to be. */
-  private isInline(request: Request): boolean {
+  private isInline(request: KernelRequest): boolean {
     return this.inSubmission && !(request.multishot && this.taskWork.isPending);
   }
 
-  private notifyOfRelease(request: Request, usage: number): void {
+  private notifyOfRelease(request: KernelRequest, usage: number): void {
     const { chaos, ownership } = this.kernel;
     this.unreleased.add(request);
     const release = () => {
@@ -289,7 +289,13 @@ export class SimulatedRing implements RingInternals {
     this.taskWork.add(() => this.post(userData, res, flags, true), false);
   }
 
-  private finish(request: Request, res: number, flags: number, asynchronous: boolean, extra?: readonly [bigint, bigint]): void {
+  private finish(
+    request: KernelRequest,
+    res: number,
+    flags: number,
+    asynchronous: boolean,
+    extra?: readonly [bigint, bigint],
+  ): void {
     if (request.done) return;
     this.settle(request);
     const negative = res < 0 && res !== request.success;
@@ -300,7 +306,7 @@ export class SimulatedRing implements RingInternals {
     this.startDeferred();
   }
 
-  private continueChain(request: Request, failed: boolean): void {
+  private continueChain(request: KernelRequest, failed: boolean): void {
     let next = request.next;
     if (!next || !request.linked) return;
     if (request.linkTimeout) {
@@ -319,20 +325,20 @@ export class SimulatedRing implements RingInternals {
   }
 
   /** What follows a failure: silent when the one that failed was to be silent. */
-  private cancelChain(first: Request, silent: boolean): void {
-    for (let request: Request | undefined = first; request; request = request.linked ? request.next : undefined) {
+  private cancelChain(first: KernelRequest, silent: boolean): void {
+    for (let request: KernelRequest | undefined = first; request; request = request.linked ? request.next : undefined) {
       this.finishOnly(request, -Errno.ECANCELED, silent);
     }
   }
 
   /** Completes a request without going on with its chain. */
-  finishOnly(request: Request, res: number, silent = false): void {
+  finishOnly(request: KernelRequest, res: number, silent = false): void {
     if (request.done) return;
     this.settle(request);
     if (!silent) this.post(request.userData, res, 0, !this.inSubmission);
   }
 
-  private settle(request: Request): void {
+  private settle(request: KernelRequest): void {
     request.done = request.answered = true;
     request.cancel = undefined;
     this.live.delete(request);
@@ -386,7 +392,7 @@ export class SimulatedRing implements RingInternals {
   // The rest
 
   /** Ends a request that waits. */
-  cancelNow(request: Request): void {
+  cancelNow(request: KernelRequest): void {
     request.cancel?.();
     this.complete(request, -Errno.ECANCELED);
   }
@@ -404,7 +410,7 @@ export class SimulatedRing implements RingInternals {
       this.settle(request);
     }
     for (const head of this.deferred.takeAll()) {
-      for (let request: Request | undefined = head; request; request = request.next) this.settle(request);
+      for (let request: KernelRequest | undefined = head; request; request = request.next) this.settle(request);
     }
     for (const request of this.unreleased) this.kernel.ownership.giveBack(request);
     this.unreleased.clear();

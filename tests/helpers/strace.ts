@@ -5,7 +5,7 @@ import { EnterFlag, GeteventsArg } from '../../src/ring/abi/enter.js';
 import { Params } from '../../src/ring/abi/setup.js';
 import { RegisterOp, type RegisterOpName } from '../../src/ring/index.js';
 import { type RingLayout, readLayout } from '../../src/ring/layout.js';
-import type { Doorbell, Syscalls } from '../../src/syscalls/index.js';
+import type { EventLoopWaker, Syscalls } from '../../src/syscalls/index.js';
 import type { SimulatedKernel } from '../../src/testing/index.js';
 
 const NAMES = Object.fromEntries(Object.entries(RegisterOp).map(([name, code]) => [code, name])) as Record<
@@ -60,7 +60,7 @@ export class Strace {
 
   /**
    * @param answers what some register operations answer in the kernel's place.
-   * @param withSqes notes what is submitted, and the doorbell.
+   * @param withSqes notes what is submitted, and the waker.
    */
   constructor(
     private readonly kernel: SimulatedKernel,
@@ -71,7 +71,7 @@ export class Strace {
       get: (target, key: keyof Syscalls & keyof Strace) => {
         const value = target[key] as unknown;
         if (typeof value !== 'function') return value;
-        if (key === 'openDoorbell' && this.withSqes) return (onRing: () => void) => this.doorbell(target, onRing);
+        if (key === 'openWaker' && this.withSqes) return (onRing: () => void) => this.waker(target, onRing);
         const describe = this[key] as unknown;
         if (typeof describe !== 'function') return value.bind(target);
         return (...args: unknown[]) => {
@@ -158,23 +158,23 @@ export class Strace {
     return lines;
   }
 
-  private doorbell(target: Syscalls, onRing: () => void): Doorbell {
-    const doorbell = target.openDoorbell(() => {
-      this.note('the doorbell rings');
+  private waker(target: Syscalls, onRing: () => void): EventLoopWaker {
+    const waker = target.openWaker(() => {
+      this.note('the event loop is woken');
       onRing();
     });
     const noting = <Args extends unknown[]>(name: string, body: (...args: Args) => void) => {
       return (...args: Args) => {
-        this.note(`doorbell.${name}(${args.join()})`);
+        this.note(`waker.${name}(${args.join()})`);
         body(...args);
       };
     };
     return {
-      fd: doorbell.fd,
-      kind: doorbell.kind,
-      watch: noting('watch', doorbell.watch),
-      rest: noting('rest', doorbell.rest),
-      close: noting('close', doorbell.close),
+      fd: waker.fd,
+      kind: waker.kind,
+      watch: noting('watch', waker.watch),
+      rest: noting('rest', waker.rest),
+      close: noting('close', waker.close),
     };
   }
 

@@ -1,5 +1,5 @@
 /**
- * What the engine asks the kernel, and when: each `enter` with what it submits, the doorbell, and what is settled, in their order, in
+ * What the engine asks the kernel, and when: each `enter` with what it submits, the waker, and what is settled, in their order, in
  * `tests/golden/engine-calls.txt`. An SQE's token is its slot and the slot's generation.
  */
 

@@ -252,7 +252,7 @@ describe('order', () => {
     core.beginTogether(3);
     const flags: (number | undefined)[] = [];
     const chain = [SqeFlag.IO_LINK, SqeFlag.IO_LINK, 0].map((flag) => nop(flag));
-    for (const { id } of chain) flags.push(core.ring.sq.findUntaken(id, 1)?.flags);
+    for (const { id } of chain) flags.push(core.ring.sq.findUnsubmitted(id, 1)?.flags);
     // All of it waits outside.
     expect([flags, core.ring.sq.ready]).toEqual([[undefined, undefined, undefined], 2]);
     await turns();
@@ -556,7 +556,7 @@ describe('the end', () => {
     core.close();
     expect(stubborn.results).toEqual([]);
     expect(stubborn.abandoned?.message).toBe('Invalid state: the engine was closed, and the operation would not end');
-    expect([core.inFlight, warnings]).toEqual([0, [[expect.any(String), { code: 'URING_PARKED' }]]]);
+    expect([core.inFlight, warnings]).toEqual([0, [[expect.any(String), { code: 'URING_LEAKED' }]]]);
   });
 
   test('when the ring has failed', async () => {
@@ -593,7 +593,7 @@ describe('the end', () => {
 describe('the way to the kernel', () => {
   test('the event loop is woken by polling', () => {
     const { core } = setUp();
-    expect(core.waker.doorbell.kind).toBe('poll');
+    expect(core.signal.waker.kind).toBe('poll');
   });
 
   test('regions of the pool are kept until the ring is at rest', () => {

@@ -1,11 +1,11 @@
-/** What the engine's core consists of, each part alone: the table, the pacing, the waker, the submitter's assertions. */
+/** What the engine's core consists of, each part alone: the table, the pacing, the signal, the submitter's assertions. */
 
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { CompletionSignal } from '../../src/engine/queue/completion-signal.js';
 import { InFlight, Mark } from '../../src/engine/queue/in-flight.js';
 import { Pacing } from '../../src/engine/queue/pacing.js';
 import { Request } from '../../src/engine/queue/request.js';
 import { Submitter } from '../../src/engine/queue/submitter.js';
-import { Waker } from '../../src/engine/queue/waker.js';
 import { prepNop, prepRead } from '../../src/ops/index.js';
 import { CqRingFlag, Ring } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
@@ -200,13 +200,13 @@ describe('the pacing', () => {
   });
 });
 
-describe('the waker', () => {
+describe('the completion signal', () => {
   const setUp = () => {
     const kernel = new SimulatedKernel();
     const ring = openRing(kernel);
     const operations = new InFlight();
     const calls: string[] = [];
-    const doorbell = {
+    const waker = {
       fd: kernel.eventfd(0),
       kind: 'poll' as const,
       watch: (referenced: boolean) => calls.push(`watch ${referenced}`),
@@ -219,43 +219,43 @@ describe('the waker', () => {
       prepNop(sqe);
       return operations.add(request, sqe, 0, 0);
     };
-    return { kernel, ring, operations, calls, doorbell, add };
+    return { kernel, ring, operations, calls, waker, add };
   };
 
   test('enables the eventfd only while nobody looks, and polls it until there is nothing to wait for', () => {
-    const { ring, operations, calls, doorbell, add } = setUp();
-    const waker = new Waker(ring, doorbell, operations);
+    const { ring, operations, calls, waker, add } = setUp();
+    const signal = new CompletionSignal(ring, waker, operations);
     expect(ring.cq.flags).toBe(CqRingFlag.EVENTFD_DISABLED);
     add(new Noted());
-    waker.arm();
-    waker.arm();
+    signal.arm();
+    signal.arm();
     expect([ring.cq.flags, calls]).toEqual([0, ['watch true']]);
-    waker.disarm();
+    signal.disarm();
     expect(ring.cq.flags).toBe(CqRingFlag.EVENTFD_DISABLED);
-    waker.rest();
-    waker.rest();
-    waker.close();
+    signal.rest();
+    signal.rest();
+    signal.close();
     expect(calls).toEqual(['watch true', 'rest', 'close']);
   });
 
   test('keeps the process alive for what is worth it', () => {
-    const { ring, operations, calls, doorbell, add } = setUp();
-    const waker = new Waker(ring, doorbell, operations);
-    waker.keepAlive(true);
+    const { ring, operations, calls, waker, add } = setUp();
+    const signal = new CompletionSignal(ring, waker, operations);
+    signal.keepAlive(true);
     const id = add(new Noted());
-    waker.arm();
+    signal.arm();
     operations.reference(id, false);
-    waker.update();
+    signal.update();
     operations.reference(id, true);
-    waker.update();
-    waker.keepAlive(false);
+    signal.update();
+    signal.keepAlive(false);
     expect(calls).toEqual(['watch true', 'watch false', 'watch true', 'watch false']);
   });
 
-  test('closes the doorbell when the eventfd cannot be registered', () => {
-    const { kernel, ring, operations, calls, doorbell } = setUp();
+  test('closes the waker when the eventfd cannot be registered', () => {
+    const { kernel, ring, operations, calls, waker } = setUp();
     kernel.fail('register', Errno.ENOMEM);
-    expect(() => new Waker(ring, doorbell, operations)).toThrow(expect.objectContaining({ code: 'ENOMEM' }));
+    expect(() => new CompletionSignal(ring, waker, operations)).toThrow(expect.objectContaining({ code: 'ENOMEM' }));
     expect(calls).toEqual(['close']);
   });
 });

@@ -181,7 +181,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     ['SINGLE_ISSUER', 'DEFER_TASKRUN', 'CQE32'],
   ];
   for (const flags of KINDS) {
-    testWithFlags(name, flags, `a ring with ${flags.join(', ')} works, with more rounds than slots`, () => {
+    testWithFlags(name, flags, `a ring with ${flags.join(', ')} works, with more rounds than entries`, () => {
       const ring = kernel().open({ entries: 8, flags });
       for (let i = 0; i < 50; i++) {
         nops(ring, i);
@@ -234,13 +234,13 @@ describeOnBothKernels('the queues', (kernel, name) => {
 
   testWithFlags(name, ['CQE_MIXED'], 'a filler of an earlier round is none: an empty mixed ring stays empty', () => {
     const ring = kernel().open({ entries: 2, flags: ['CQE_MIXED'] });
-    const { cq } = (ring as unknown as { core: { cq: object } }).core as { cq: Record<'ring' | 'cqesIndex' | 'mask', never> };
+    const { cq } = (ring as unknown as { state: { cq: object } }).state as { cq: Record<'ring' | 'cqesIndex' | 'mask', never> };
     const words = cq.ring as Int32Array;
-    for (let slot = 0; slot <= (cq.mask as number); slot++) words[(cq.cqesIndex as number) + 4 * slot + 3] = CqeFlag.SKIP;
+    for (let entry = 0; entry <= (cq.mask as number); entry++) words[(cq.cqesIndex as number) + 4 * entry + 3] = CqeFlag.SKIP;
     expect([ring.peekCqe(), ring.peekBatch([], 4), ring.forEachCqe(() => undefined), ring.cq.ready]).toEqual([null, 0, 0, 0]);
   });
 
-  testWithFlags(name, ['CQE_MIXED'], 'a mixed ring counts completions, not slots', () => {
+  testWithFlags(name, ['CQE_MIXED'], 'a mixed ring counts completions, not entries', () => {
     const ring = kernel().open({ entries: 8, flags: ['CQE_MIXED'] });
     const put = (...userData: number[]) => {
       for (const value of userData) {
@@ -266,7 +266,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
       ring.advance(1);
       expect(ring.peekCqe()?.userData).toBe(5);
       ring.advance(1);
-      // One more slot each time: the queue comes to be empty at every place, also where a filler was.
+      // One more entry each time: the queue comes to be empty at every place, also where a filler was.
       nops(ring, 6);
       ring.submitAndWait(1);
       expect(ring.peekCqe()?.userData).toBe(6);
@@ -321,7 +321,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect([first?.userData, second?.userData]).toEqual([3, 4]);
   });
 
-  test('small user data leaves that of the slot before alone', () => {
+  test('small user data leaves that of the entry before alone', () => {
     const ring = kernel().open({ entries: 4 });
     nops(ring, 2 ** 40, 1);
     ring.submitAndWait(2);
@@ -424,7 +424,7 @@ describe('what the kernel has not taken', () => {
     cleanUp.push(() => ring.close());
     flags.forEach((flag, index) => {
       nops(ring, index);
-      const sqe = ring.sq.findUntaken(index, 0) as Sqe;
+      const sqe = ring.sq.findUnsubmitted(index, 0) as Sqe;
       sqe.setFlags(flag);
       sqe.setToken(index, 5);
     });
@@ -450,9 +450,9 @@ describe('what the kernel has not taken', () => {
   ])('%s', (_, flags, taken, expected) => {
     const { ring, rest } = setUp(flags, taken);
     expect(rest).toEqual(expected);
-    const found = flags.map((_flag, index) => ring.sq.findUntaken(index, 5)?.tokenLow);
+    const found = flags.map((_flag, index) => ring.sq.findUnsubmitted(index, 5)?.tokenLow);
     expect(found).toEqual(flags.map((_flag, index) => (index < taken ? undefined : index)));
-    expect([ring.sq.findUntaken(flags.length - 1, 4), ring.sq.findUntaken(77, 5)]).toEqual([null, null]);
+    expect([ring.sq.findUnsubmitted(flags.length - 1, 4), ring.sq.findUnsubmitted(77, 5)]).toEqual([null, null]);
   });
 
   test('and will not take: a closed queue gives and shows nothing', () => {

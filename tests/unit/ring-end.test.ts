@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { URingContext } from '../../src/index.js';
 import { prepNop } from '../../src/ops/index.js';
 import { ArenaState, ArenaWord } from '../../src/ring/arena.js';
-import type { RingCore } from '../../src/ring/core.js';
 import { Ring, type RingOptions } from '../../src/ring/index.js';
+import type { RingState } from '../../src/ring/state.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { timers } from '../../src/timers.js';
@@ -28,7 +28,7 @@ afterEach(() => {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-const coreOf = (ring: Ring) => (ring as unknown as { core: RingCore }).core;
+const coreOf = (ring: Ring) => (ring as unknown as { state: RingState }).state;
 
 function open(options: Partial<RingOptions> = {}) {
   const ring = Ring.open({ entries: 4, syscalls: kernel, ...options });
@@ -100,7 +100,7 @@ describe('closing', () => {
     kernel.enter = enter;
     expect((kernel.clock.now - before) / 1e9).toBeCloseTo(5, 0);
     expect(warnings).toEqual([
-      ['A ring was closed with operations that would not end; their memory is kept.', { code: 'URING_PARKED' }],
+      ['A ring was closed with operations that would not end; their memory is kept.', { code: 'URING_LEAKED' }],
     ]);
     kernel.advance(600_000);
     expect(isHeld()).toBe(true);
@@ -120,8 +120,8 @@ describe('closing', () => {
 
   test('a marker that was cancelled behind something else is placed again', () => {
     const { ring, isHeld } = open();
-    const untaken = ring.getSqe();
-    if (untaken !== null) prepNop(untaken);
+    const unsubmitted = ring.getSqe();
+    if (unsubmitted !== null) prepNop(unsubmitted);
     let caught = 0;
     kernel.interceptOperations(({ userData }) => {
       if (userData !== 0xffff_ffff_dead_0fffn || caught === 1) return undefined;

@@ -2,8 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { prepPollAdd } from '../../src/ops/index.js';
-import type { RingCore } from '../../src/ring/core.js';
 import { type Cqe, PollEvent, Ring, type RingOptions } from '../../src/ring/index.js';
+import type { RingState } from '../../src/ring/state.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { nops, sqeOf, takeAll } from '../helpers/ring.js';
@@ -84,15 +84,15 @@ describe('in slices', () => {
 
 test('what a wait and a cancellation give to the kernel lies in the block made for it', () => {
   const ring = open();
-  const { core } = ring as unknown as { core: RingCore };
-  const { argumentsAt } = core as unknown as { argumentsAt: number };
+  const { state } = ring as unknown as { state: RingState };
+  const { argumentsAt } = state as unknown as { argumentsAt: number };
   // Behind the argument of a wait and its timespec.
-  expect(core.cancelArgument - argumentsAt).toBe(64);
+  expect(state.cancelArgument - argumentsAt).toBe(64);
   const { enter } = kernel;
   const blocks: [number, number][] = [];
   kernel.enter = (fd, toSubmit, minComplete, flags, argument, size) => {
-    const timespec = core.arena.data.getBigUint64(argumentsAt + 16, true);
-    blocks.push([argument - core.arena.address(argumentsAt), Number(timespec) - argument]);
+    const timespec = state.arena.data.getBigUint64(argumentsAt + 16, true);
+    blocks.push([argument - state.arena.address(argumentsAt), Number(timespec) - argument]);
     return enter.call(kernel, fd, toSubmit, minComplete, flags, argument, size);
   };
   ring.submitAndWait(1, 1);

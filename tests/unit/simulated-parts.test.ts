@@ -8,7 +8,7 @@ import type { SimulatedFile } from '../../src/testing/files/file.js';
 import { Heap } from '../../src/testing/heap.js';
 import { Random } from '../../src/testing/index.js';
 import { RegisteredFiles } from '../../src/testing/registered-files.js';
-import { Request } from '../../src/testing/request.js';
+import { KernelRequest } from '../../src/testing/request.js';
 import { RequestTable } from '../../src/testing/request-table.js';
 
 describe('a heap', () => {
@@ -66,7 +66,7 @@ describe('the table of requests', () => {
     const sqe = new Uint8Array(64);
     sqe[0] = Opcode.NOP;
     new DataView(sqe.buffer).setBigUint64(32, userData, true);
-    return new Request(sqe);
+    return new KernelRequest(sqe);
   };
 
   test('finds requests by their user data, the oldest first', () => {

@@ -9,7 +9,7 @@
  * ```text
  *   region  | slab of 1 MiB | slab | ...              | untouched |       slabs can be registered with the kernel, one by one
  *   slab    | block of 4 KiB | block of 64 KiB | ...
- *   chunk   64 KiB of a slab, cut into blocks of one small size
+ *   span    64 KiB of a slab, cut into blocks of one small size
  * ```
  *
  * Blocks are powers of two from 64 bytes, aligned to their size up to a page. What is given back is kept for the next of its size.
@@ -31,7 +31,7 @@ const REGION_SIZE = 64 * 1024 * 1024;
 export const SLAB_SIZE = 1024 * 1024;
 
 /** What small blocks are cut from. */
-const CHUNK_SIZE = 64 * 1024;
+const SPAN_SIZE = 64 * 1024;
 
 /** Bytes of large blocks that stay resident while nobody uses them. */
 const KEPT_IDLE = 16 * 1024 * 1024;
@@ -132,8 +132,8 @@ export class Block {
 export class Pool {
   readonly regions: Region[] = [];
   private readonly free: (Block | undefined)[] = [];
-  /** The chunk that blocks of each small class are cut from: place of the next, and how many are left. */
-  private readonly chunks: ({ region: Region; next: number; end: number } | undefined)[] = [];
+  /** The span that blocks of each small class are cut from: place of the next, and how many are left. */
+  private readonly spans: ({ region: Region; next: number; end: number } | undefined)[] = [];
   /** Slabs that are registered with the kernel, which has pinned their pages. */
   readonly pinned = new Set<number>();
   private slabs = 0;
@@ -202,21 +202,21 @@ export class Pool {
 
   private carve(sizeClass: number): Block {
     const size = 1 << sizeClass;
-    if (size >= CHUNK_SIZE) {
+    if (size >= SPAN_SIZE) {
       const region = this.room(size, Math.min(size, SLAB_SIZE));
       const offset = region.next;
       region.next += size;
       return new Block(region, offset, sizeClass);
     }
-    let chunk = this.chunks[sizeClass];
-    if (chunk === undefined || chunk.next === chunk.end) {
-      const region = this.room(CHUNK_SIZE, CHUNK_SIZE);
-      chunk = { region, next: region.next, end: region.next + CHUNK_SIZE };
-      region.next = chunk.end;
-      this.chunks[sizeClass] = chunk;
+    let span = this.spans[sizeClass];
+    if (span === undefined || span.next === span.end) {
+      const region = this.room(SPAN_SIZE, SPAN_SIZE);
+      span = { region, next: region.next, end: region.next + SPAN_SIZE };
+      region.next = span.end;
+      this.spans[sizeClass] = span;
     }
-    const block = new Block(chunk.region, chunk.next, sizeClass);
-    chunk.next += size;
+    const block = new Block(span.region, span.next, sizeClass);
+    span.next += size;
     return block;
   }
 

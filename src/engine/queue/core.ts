@@ -18,17 +18,17 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import { type Cqe, CqeFlag, type Ring, type Sqe, SqRingFlag } from '../../ring/index.js';
-import { type Doorbell, Errno, type Syscalls } from '../../syscalls/index.js';
+import { Errno, type EventLoopWaker, type Syscalls } from '../../syscalls/index.js';
 import { invalidState } from '../../validate.js';
 import { AbortError } from '../errors.js';
 import { CancelRequest } from './cancel.js';
+import { CompletionSignal } from './completion-signal.js';
 import { InFlight, Mark } from './in-flight.js';
 import { Observer } from './observer.js';
 import { type CoreOptions, openRing } from './open-ring.js';
 import { Pacing } from './pacing.js';
 import type { Request } from './request.js';
 import { Submitter } from './submitter.js';
-import { Waker } from './waker.js';
 
 /** How often the kernel is entered at most for the end of what was cancelled: once is enough, unless it is short of memory. */
 const MOST_TRIES = 100;
@@ -45,8 +45,8 @@ const rootContext = new AsyncResource('URING');
 /** Engines with something in flight. All others can be collected when nobody refers to them. */
 const busy = new Set<Core>();
 
-/** An engine that was collected has a ring, which closes itself with a warning, and a doorbell. */
-const collected = new FinalizationRegistry<Doorbell>((doorbell) => doorbell.close());
+/** An engine that was collected has a ring, which closes itself with a warning, and a waker. */
+const collected = new FinalizationRegistry<EventLoopWaker>((waker) => waker.close());
 
 /** A ring with everything that is in flight on it, for one thread. */
 export class Core {
@@ -63,7 +63,7 @@ export class Core {
   onBroken: ((error: Error) => void) | undefined;
   readonly submitter: Submitter;
   readonly pacing: Pacing;
-  readonly waker: Waker;
+  readonly signal: CompletionSignal;
   /** Whoever wants to add something before the kernel is entered. */
   private hooks: SubmitHook[] = [];
   /** Started, and the listeners do not know it yet. */
@@ -84,13 +84,13 @@ export class Core {
     });
     try {
       const wake = flushOf(new WeakRef(this));
-      const doorbell = rootContext.runInAsyncScope(() => syscalls.openDoorbell(wake, options.eventLoop));
-      this.waker = new Waker(this.ring, doorbell, this.operations);
+      const waker = rootContext.runInAsyncScope(() => syscalls.openWaker(wake, options.eventLoop));
+      this.signal = new CompletionSignal(this.ring, waker, this.operations);
     } catch (error) {
       this.ring.close();
       throw error;
     }
-    collected.register(this, this.waker.doorbell, this);
+    collected.register(this, this.signal.waker, this);
   }
 
   /** Operations that are started and not over. */
@@ -185,7 +185,7 @@ export class Core {
     pacing.enterBurst();
     submitter.endChain();
     if (this.unannounced.length > 0) this.announce();
-    this.waker.disarm();
+    this.signal.disarm();
     this.reaped = 0;
     do {
       submitter.submit();
@@ -239,7 +239,7 @@ export class Core {
     for (;;) {
       if (this.inFlight === 0) {
         busy.delete(this);
-        this.waker.rest();
+        this.signal.rest();
         for (const done of this.idleWaiters.splice(0)) done();
         return;
       }
@@ -251,7 +251,7 @@ export class Core {
         return;
       }
       // First the eventfd, then the last look: what the kernel does in between is seen by one of the two.
-      this.waker.arm();
+      this.signal.arm();
       if (ring.cq.ready === 0 && !(ring.sq.flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW))) return;
       // Here and now: promises get their turn only after all ticks, so ticks that follow each other for as long as a flag is set keep them
       // waiting. What was run need not have posted anything, so what counts is whether the kernel asks again.
@@ -268,7 +268,7 @@ export class Core {
     request.keepsAlive = wanted;
     if (!this.operations.has(request)) return;
     this.operations.reference(request.id, wanted);
-    this.waker.update();
+    this.signal.update();
   }
 
   // The end
@@ -302,7 +302,7 @@ export class Core {
       // The accounts are void since the failure: the ring proves itself that it is at rest, or its memory is kept.
       this.ring.closeWith(undefined);
     }
-    this.waker.close();
+    this.signal.close();
     collected.unregister(this);
     busy.delete(this);
     if (this.inFlight > 0) this.abandonAll(invalidState('the engine was closed, and the operation would not end'));

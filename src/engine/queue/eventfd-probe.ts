@@ -1,5 +1,5 @@
 /**
- * Whether the doorbell can be trusted on a ring with DEFER_TASKRUN.
+ * Whether the waker can be trusted on a ring with DEFER_TASKRUN.
  *
  * Some stable kernels (6.12 from .114 on) signal a ring's eventfd for such a ring from an RCU callback, milliseconds later, and after the
  * first time not at all: a completion that came out of a wake-up is then never heard of. It is tried, once for each thread.

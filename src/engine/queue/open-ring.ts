@@ -5,7 +5,7 @@
  */
 
 import { Ring, type SetupFlagName } from '../../ring/index.js';
-import type { DoorbellKind, Syscalls } from '../../syscalls/index.js';
+import type { EventLoopKind, Syscalls } from '../../syscalls/index.js';
 import { signalsEventfd } from './eventfd-probe.js';
 
 /** Checked options of an engine. */
@@ -13,7 +13,7 @@ export interface CoreOptions {
   readonly entries: number;
   readonly cqEntries: number;
   readonly syscalls: Syscalls;
-  readonly eventLoop: DoorbellKind | undefined;
+  readonly eventLoop: EventLoopKind | undefined;
 }
 
 const OPTIONAL_FLAGS = ['SINGLE_ISSUER', 'COOP_TASKRUN', 'TASKRUN_FLAG', 'SUBMIT_ALL', 'NO_SQARRAY'] as const;

@@ -160,7 +160,7 @@ export class Submitter {
   /** The SQE of an operation that the kernel has not taken, or `null`. */
   find(id: number): Sqe | null {
     const generation = this.inFlight.generation(id);
-    return this.sq.findUntaken(id, generation) ?? this.backlog.find(id, generation);
+    return this.sq.findUnsubmitted(id, generation) ?? this.backlog.find(id, generation);
   }
 
   /**

@@ -37,7 +37,7 @@ type Done = (error: Error | undefined) => void;
 
 class Piece {
   constructor(
-    /** Nothing in a hole: what comes after it waits until it is closed. */
+    /** Nothing in a reservation: what comes after it waits until it is closed. */
     readonly data: Sendable | undefined,
     readonly length: number,
     readonly done: Done | undefined,
@@ -49,7 +49,7 @@ class Piece {
 }
 
 /** A place in the order of what is sent, for data that is still to come. */
-export interface Hole {
+export interface Reservation {
   /** Sends data in this place, after what was written there before. As {@link Sender.write}. */
   write(data: Sendable, done?: Done): void;
   /** Nothing more comes here. Idempotent. */
@@ -108,20 +108,20 @@ export class Sender extends Request implements SubmitHook {
    *
    * @param failed called when nothing is sent any more.
    */
-  reserve(failed: (error: Error) => void): Hole {
-    const hole = new Piece(undefined, 0, (error) => {
+  reserve(failed: (error: Error) => void): Reservation {
+    const reservation = new Piece(undefined, 0, (error) => {
       if (error !== undefined) failed(error);
     });
-    this.queue.push(hole);
+    this.queue.push(reservation);
     if (this.error !== undefined && !this.busy) this.fail();
     return {
-      write: (data, done) => this.insert(data, done, hole),
-      close: () => this.closeHole(hole),
+      write: (data, done) => this.insert(data, done, reservation),
+      close: () => this.closeReservation(reservation),
     };
   }
 
-  private closeHole(hole: Piece): void {
-    const place = this.queue.indexOf(hole);
+  private closeReservation(reservation: Piece): void {
+    const place = this.queue.indexOf(reservation);
     if (place < 0) return;
     this.queue.splice(place, 1);
     if (this.busy) return;
@@ -129,7 +129,7 @@ export class Sender extends Request implements SubmitHook {
     else if (this.queue.length === 0) this.tellDrained();
   }
 
-  private insert(data: Sendable, done: Done | undefined, hole?: Piece, descriptors?: readonly number[]): void {
+  private insert(data: Sendable, done: Done | undefined, reservation?: Piece, descriptors?: readonly number[]): void {
     if (this.error !== undefined) {
       done?.(this.error);
       return;
@@ -148,8 +148,8 @@ export class Sender extends Request implements SubmitHook {
       return;
     }
     const piece = new Piece(data, length, done, descriptors, lease);
-    if (hole === undefined) this.queue.push(piece);
-    else this.queue.splice(this.queue.indexOf(hole), 0, piece);
+    if (reservation === undefined) this.queue.push(piece);
+    else this.queue.splice(this.queue.indexOf(reservation), 0, piece);
     this.pending += length;
     if (!this.busy && this.isReady()) this.sendLater();
   }

@@ -40,7 +40,7 @@ export interface ReadSink<T> {
 
 /** Runs chains; `uring.chains`. */
 export class FileChains {
-  private readonly idle: Reader[] = [];
+  private readonly idle: ReadChain[] = [];
 
   constructor(
     private readonly engine: Engine,
@@ -56,7 +56,7 @@ export class FileChains {
   read<T>(slot: number, path: Path, flags: number, sink: ReadSink<T>, isPatient = false): Promise<T> {
     const promise = pendingPromise<T>();
     const settle = settleOfLast<unknown>();
-    const reader = this.idle.pop() ?? new Reader(this.engine, this.slots, this.idle);
+    const reader = this.idle.pop() ?? new ReadChain(this.engine, this.slots, this.idle);
     const start = () => reader.start(slot, path, flags, sink, settle);
     if (isPatient) this.engine.core.pacing.defer(start);
     else start();
@@ -68,7 +68,7 @@ export class FileChains {
   async write(slot: number, path: Path, flags: number, mode: number, bytes: Uint8Array, sync: boolean): Promise<FileChain> {
     const { engine } = this;
     const chain = await new Promise<number[]>((resolve, reject) => {
-      new Writer(engine, resolve, reject).start(slot, path, flags, mode, bytes, sync);
+      new WriteChain(engine, resolve, reject).start(slot, path, flags, mode, bytes, sync);
     });
     const [open = 0, transfer = 0, synced = 0, close = 0] = chain;
     try {
@@ -112,7 +112,7 @@ export class FileChains {
 }
 
 /** One operation of a chain. */
-class Step extends Request {
+class ChainOperation extends Request {
   constructor(
     private readonly owner: { stepDone(index: number, res: number): void; stepAbandoned(error: Error): void },
     private readonly index: number,
@@ -135,13 +135,13 @@ const SECOND = 2;
 const CLOSE = 3;
 
 /** A chain that reads; used again and again. */
-class Reader {
+class ReadChain {
   private readonly core: Core;
   private readonly memory: KernelMemory;
-  private readonly openStep = new Step(this, OPEN);
-  private readonly firstStep = new Step(this, FIRST);
-  private readonly secondStep = new Step(this, SECOND);
-  private readonly closeStep = new Step(this, CLOSE);
+  private readonly openStep = new ChainOperation(this, OPEN);
+  private readonly firstStep = new ChainOperation(this, FIRST);
+  private readonly secondStep = new ChainOperation(this, SECOND);
+  private readonly closeStep = new ChainOperation(this, CLOSE);
   private readonly block: Block;
   private path: Block | undefined;
   private slot = -1;
@@ -159,7 +159,7 @@ class Reader {
   constructor(
     { core, memory }: Engine,
     private readonly slots: FileSlots,
-    private readonly idle: Reader[],
+    private readonly idle: ReadChain[],
   ) {
     this.core = core;
     this.memory = memory;
@@ -282,7 +282,7 @@ class Reader {
 }
 
 /** A chain that writes. */
-class Writer {
+class WriteChain {
   private readonly results: number[] = [0, 0, 0, 0];
   private readonly blocks: Block[] = [];
   private left = 0;
@@ -305,7 +305,7 @@ class Writer {
     const open = core.begin();
     prepOpenat(open, AT_FDCWD, name.address, flags, mode, slot);
     open.setFlags(SqeFlag.IO_LINK);
-    core.commit(new Step(this, 0));
+    core.commit(new ChainOperation(this, 0));
     if (block !== undefined) {
       this.blocks.push(block);
       block.copyFrom(bytes);
@@ -313,16 +313,16 @@ class Writer {
       // From the start; where there is no start, or O_APPEND, the kernel ignores it.
       prepWrite(sqe, slot, block.address, bytes.length, 0);
       sqe.setFlags(SqeFlag.FIXED_FILE | SqeFlag.IO_LINK);
-      core.commit(new Step(this, 1));
+      core.commit(new ChainOperation(this, 1));
     }
     if (sync) {
       const sqe = core.begin();
       prepFsync(sqe, slot);
       sqe.setFlags(SqeFlag.FIXED_FILE | SqeFlag.IO_LINK);
-      core.commit(new Step(this, 2));
+      core.commit(new ChainOperation(this, 2));
     }
     prepCloseDirect(core.begin(), slot);
-    core.commit(new Step(this, 3));
+    core.commit(new ChainOperation(this, 3));
     core.submitNow();
   }
 

@@ -52,7 +52,7 @@ const TURN_BYTES = 8 * 1024 * 1024;
 export type Shape<Result> = (count: number, view: ArrayBufferView) => Result;
 
 /** Steps of a read. */
-const Step = { TRY: 0, DIRECT: 1, PIECE: 2 } as const;
+const ReadStep = { TRY: 0, DIRECT: 1, PIECE: 2 } as const;
 
 /** Bounds what is moved in one turn of the event loop. */
 class Turn {
@@ -289,7 +289,7 @@ export class Transfers {
 }
 
 class ReadTransfer extends Transfer {
-  private step: number = Step.TRY;
+  private step: number = ReadStep.TRY;
   /** Bytes asked for by the call in flight. */
   private asked = 0;
 
@@ -300,28 +300,28 @@ class ReadTransfer extends Transfer {
   protected begin(): void {
     const { file } = this;
     this.direct = this.memory.leaseInPlace(this.view);
-    if (this.direct !== undefined) this.step = Step.DIRECT;
-    else this.step = file.hasOffsets && file.canTry ? Step.TRY : Step.PIECE;
+    if (this.direct !== undefined) this.step = ReadStep.DIRECT;
+    else this.step = file.hasOffsets && file.canTry ? ReadStep.TRY : ReadStep.PIECE;
     this.again(0);
   }
 
   /** One call for what is left. What has to be waited for comes by way of the pool. */
   protected again(sqeFlags: number): void {
     const { core, step, file } = this;
-    const isPiece = step === Step.PIECE;
+    const isPiece = step === ReadStep.PIECE;
     const most = file.hasOffsets ? (isPiece ? PIECE : CALL_BYTES) : isPiece ? WHOLE_PIECE : MAX_RW_COUNT;
     const length = Math.min(most, this.length - this.done);
     if (!this.turn.admits(this, length)) return;
     const address = isPiece ? this.copyOf(length).address : this.base() + this.offset + this.done;
-    const flags = step === Step.TRY ? RWF_NOWAIT : 0;
-    const index = step === Step.DIRECT ? this.memory.buffers.registeredIndex(this.view) : -1;
+    const flags = step === ReadStep.TRY ? RWF_NOWAIT : 0;
+    const index = step === ReadStep.DIRECT ? this.memory.buffers.registeredIndex(this.view) : -1;
     const sqe = core.begin();
     if (index < 0) prepRead(sqe, file.fd, address, length, this.here, flags);
     else prepReadFixed(sqe, file.fd, address, length, this.here, index, flags);
     const all = sqeFlags | file.sqeFlags;
     if (all !== 0) sqe.setFlags(all);
     this.asked = length;
-    core.commit(this, step === Step.TRY);
+    core.commit(this, step === ReadStep.TRY);
   }
 
   /** The address of the view. */
@@ -339,12 +339,12 @@ class ReadTransfer extends Transfer {
   }
 
   private received(res: number): void {
-    if (this.step === Step.PIECE) this.copy?.copyBack(res, this.offset + this.done);
+    if (this.step === ReadStep.PIECE) this.copy?.copyBack(res, this.offset + this.done);
     this.done += res;
     // All of it; or the end; or as much as a pipe had.
     if (res === 0 || this.done === this.length || !this.file.hasOffsets) this.finish();
     // The kernel itself goes on to the end, unless it must not wait.
-    else if ((this.step !== Step.TRY && res < this.asked) || this.core.closing) this.finish();
+    else if ((this.step !== ReadStep.TRY && res < this.asked) || this.core.closing) this.finish();
     else this.again(0);
   }
 
@@ -354,12 +354,12 @@ class ReadTransfer extends Transfer {
       this.finish(core.closingError());
     } else if (res === -Errno.EINTR) {
       this.again(0);
-    } else if (step === Step.TRY && (res === -Errno.EAGAIN || res === -Errno.EOPNOTSUPP)) {
+    } else if (step === ReadStep.TRY && (res === -Errno.EAGAIN || res === -Errno.EOPNOTSUPP)) {
       // EOPNOTSUPP: this file system cannot tell.
       if (res === -Errno.EOPNOTSUPP) file.canTry = false;
-      this.step = Step.PIECE;
+      this.step = ReadStep.PIECE;
       this.again(0);
-    } else if (step === Step.TRY && res === -Errno.ECANCELED && !this.memoryIsIntact()) {
+    } else if (step === ReadStep.TRY && res === -Errno.ECANCELED && !this.memoryIsIntact()) {
       this.finish(detachedError('nothing was read'));
     } else if (res === -Errno.EAGAIN && !this.retried) {
       // A file that cannot be waited for in the usual way: a worker of the kernel's does.

@@ -15,8 +15,8 @@ import { checkBuffer, checkInteger, checkName, checkOptions, invalidState, outOf
 import { BufReg, BufRingEntry, BufStatus } from '../abi/register.js';
 import { MmapOffset, SetupFlag } from '../abi/setup.js';
 import type { ArenaBlock } from '../arena.js';
-import type { RingCore } from '../core.js';
 import { mapPart } from '../memory.js';
+import type { RingState } from '../state.js';
 import { register, registerStruct, writeAddress } from './call.js';
 
 /** How to set up a buffer ring. */
@@ -36,7 +36,7 @@ export interface BufferRingOptions {
 /** Groups of buffers that the kernel selects from: `ring.bufferRings`. */
 export class BufferRings {
   /** @internal */
-  constructor(private readonly core: RingCore) {}
+  constructor(private readonly state: RingState) {}
 
   /**
    * Registers a buffer ring. `io_uring_setup_buf_ring`. Since 5.19.
@@ -51,13 +51,13 @@ export class BufferRings {
     if (2 ** Math.round(Math.log2(entries)) !== entries) throw outOfRange('options.entries', 'a power of two', entries);
     if (bufferSize !== undefined) checkInteger('options.bufferSize', bufferSize, 1, 0x4000_0000);
     checkName('options.memory', memory, ['arena', 'mapped'], 'a kind of memory');
-    if (memory === 'mapped' && this.core.layout.setupFlags & SetupFlag.REGISTERED_FD_ONLY) {
+    if (memory === 'mapped' && this.state.layout.setupFlags & SetupFlag.REGISTERED_FD_ONLY) {
       throw invalidState('a ring without a descriptor has nothing to map from');
     }
     const size = entries * BufRingEntry.SIZE;
-    const block = memory === 'arena' ? this.core.arena.block(Math.max(size, 4096)) : undefined;
+    const block = memory === 'arena' ? this.state.arena.block(Math.max(size, 4096)) : undefined;
     try {
-      registerStruct(this.core, 'PBUF_RING', BufReg.SIZE, 1, (data, at) => {
+      registerStruct(this.state, 'PBUF_RING', BufReg.SIZE, 1, (data, at) => {
         if (block) writeAddress(data, at + BufReg.RING_ADDR, block.address);
         data.setUint32(at + BufReg.RING_ENTRIES, entries, true);
         data.setUint16(at + BufReg.BGID, group, true);
@@ -68,7 +68,7 @@ export class BufferRings {
       block?.free();
       throw error;
     }
-    const ring = new BufferRing(this.core, group, entries, block ?? this.map(group, size));
+    const ring = new BufferRing(this.state, group, entries, block ?? this.map(group, size));
     try {
       if (bufferSize !== undefined) ring.fill(bufferSize);
       return ring;
@@ -79,13 +79,13 @@ export class BufferRings {
   }
 
   private map(group: number, size: number): MappedBlock {
-    const { syscalls, fd } = this.core;
+    const { syscalls, fd } = this.state;
     const offset = MmapOffset.PBUF_RING + group * 2 ** MmapOffset.PBUF_SHIFT;
     try {
       const mapping = mapPart(syscalls, fd, offset, size);
       return { bytes: new Uint8Array(mapping.buffer), free: () => mapping.release() };
     } catch (error) {
-      unregisterGroup(this.core, group);
+      unregisterGroup(this.state, group);
       throw error;
     }
   }
@@ -113,7 +113,7 @@ export class BufferRing {
 
   /** @internal */
   constructor(
-    private readonly core: RingCore,
+    private readonly state: RingState,
     /** The group's id. */
     readonly group: number,
     /** Slots. */
@@ -123,7 +123,7 @@ export class BufferRing {
     const { bytes } = memory;
     this.data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.tails = new Uint16Array(bytes.buffer, bytes.byteOffset + BufRingEntry.TAIL, 1);
-    core.cleanups.add(this.cleanup);
+    state.cleanups.add(this.cleanup);
   }
 
   /**
@@ -141,7 +141,7 @@ export class BufferRing {
     if (this.released) throw invalidState('the buffer ring was released');
     this.views.set(id, view);
     const at = ((this.tail + position) & (this.entries - 1)) * BufRingEntry.SIZE;
-    writeAddress(this.data, at + BufRingEntry.ADDR, this.core.syscalls.addressOf(view));
+    writeAddress(this.data, at + BufRingEntry.ADDR, this.state.syscalls.addressOf(view));
     this.data.setUint32(at + BufRingEntry.LEN, view.byteLength, true);
     this.data.setUint16(at + BufRingEntry.BID, id, true);
   }
@@ -177,7 +177,7 @@ export class BufferRing {
   get head(): number {
     let head = 0;
     registerStruct(
-      this.core,
+      this.state,
       'PBUF_STATUS',
       BufStatus.SIZE,
       1,
@@ -199,15 +199,15 @@ export class BufferRing {
    */
   release(): void {
     if (this.released) return;
-    unregisterGroup(this.core, this.group);
-    this.core.cleanups.delete(this.cleanup);
+    unregisterGroup(this.state, this.group);
+    this.state.cleanups.delete(this.cleanup);
     this.cleanup();
     for (const block of this.blocks) block.free();
   }
 
   /** Makes and provides `entries` buffers. @internal */
   fill(size: number): void {
-    for (let id = 0; id < this.entries; id++) this.blocks.push(this.core.arena.block(size));
+    for (let id = 0; id < this.entries; id++) this.blocks.push(this.state.arena.block(size));
     this.blocks.forEach((block, id) => {
       this.add(block.bytes, id, id);
     });
@@ -215,9 +215,9 @@ export class BufferRing {
   }
 }
 
-function unregisterGroup(core: RingCore, group: number): void {
-  core.arena.scratch(BufReg.SIZE, (offset, address) => {
-    core.arena.data.setUint16(offset + BufReg.BGID, group, true);
-    return register(core, 'UNREGISTER_PBUF_RING', address, 1);
+function unregisterGroup(state: RingState, group: number): void {
+  state.arena.scratch(BufReg.SIZE, (offset, address) => {
+    state.arena.data.setUint16(offset + BufReg.BGID, group, true);
+    return register(state, 'UNREGISTER_PBUF_RING', address, 1);
   });
 }

@@ -7,7 +7,7 @@
 
 import { checkBuffer, checkInteger, checkOptions, checkUint32, invalidArgType, outOfRange } from '../../validate.js';
 import { CloneBuffers, Iovec, RsrcRegister } from '../abi/register.js';
-import type { RingCore } from '../core.js';
+import type { RingState } from '../state.js';
 import { register, registerStruct, writeAddress } from './call.js';
 import { checkTags, registerResources, updateResources } from './files.js';
 
@@ -28,8 +28,8 @@ export class BufferTable {
   private readonly held: (ArrayBufferView | undefined)[] = [];
 
   /** @internal */
-  constructor(private readonly core: RingCore) {
-    core.holds.add(this.held);
+  constructor(private readonly state: RingState) {
+    state.holds.add(this.held);
   }
 
   /**
@@ -41,7 +41,7 @@ export class BufferTable {
   register(views: readonly ArrayBufferView[]): void {
     checkViews(views);
     const write = this.writer(views);
-    registerStruct(this.core, 'BUFFERS', Iovec.SIZE * views.length, views.length, write);
+    registerStruct(this.state, 'BUFFERS', Iovec.SIZE * views.length, views.length, write);
     this.hold(0, views);
   }
 
@@ -52,7 +52,7 @@ export class BufferTable {
   registerTagged(views: readonly ArrayBufferView[], tags: readonly (number | bigint)[]): void {
     checkViews(views);
     checkTags(tags, views.length);
-    registerResources(this.core, 'BUFFERS2', views.length, Iovec.SIZE, 0, tags, this.writer(views));
+    registerResources(this.state, 'BUFFERS2', views.length, Iovec.SIZE, 0, tags, this.writer(views));
     this.hold(0, views);
   }
 
@@ -63,7 +63,7 @@ export class BufferTable {
    */
   registerSparse(slots: number): void {
     checkInteger('slots', slots, 1, MAX_BUFFERS);
-    registerResources(this.core, 'BUFFERS2', slots, 0, RsrcRegister.FLAG_SPARSE, [], () => undefined);
+    registerResources(this.state, 'BUFFERS2', slots, 0, RsrcRegister.FLAG_SPARSE, [], () => undefined);
   }
 
   /**
@@ -78,7 +78,7 @@ export class BufferTable {
     checkUint32('offset', offset);
     checkViews(views);
     if (tags.length > 0) checkTags(tags, views.length);
-    const updated = updateResources(this.core, 'BUFFERS_UPDATE', offset, views.length, Iovec.SIZE, tags, this.writer(views));
+    const updated = updateResources(this.state, 'BUFFERS_UPDATE', offset, views.length, Iovec.SIZE, tags, this.writer(views));
     this.hold(offset, views.slice(0, updated));
     return updated;
   }
@@ -100,7 +100,7 @@ export class BufferTable {
     checkUint32('options.sourceOffset', sourceOffset);
     checkUint32('options.offset', offset);
     checkUint32('options.count', count);
-    registerStruct(this.core, 'CLONE_BUFFERS', CloneBuffers.SIZE, 1, (data, at) => {
+    registerStruct(this.state, 'CLONE_BUFFERS', CloneBuffers.SIZE, 1, (data, at) => {
       data.setUint32(at + CloneBuffers.SRC_FD, source.fd, true);
       data.setUint32(at + CloneBuffers.FLAGS, replace ? CloneBuffers.FLAG_DST_REPLACE : 0, true);
       data.setUint32(at + CloneBuffers.SRC_OFF, sourceOffset, true);
@@ -121,7 +121,7 @@ export class BufferTable {
    * @throws UringError ENXIO when there is none.
    */
   unregister(): void {
-    register(this.core, 'UNREGISTER_BUFFERS', 0, 0);
+    register(this.state, 'UNREGISTER_BUFFERS', 0, 0);
     this.held.length = 0;
   }
 
@@ -136,7 +136,7 @@ export class BufferTable {
       views.forEach((view, index) => {
         if (view === null) return;
         const at = offset + index * Iovec.SIZE;
-        writeAddress(data, at + Iovec.BASE, this.core.syscalls.addressOf(view));
+        writeAddress(data, at + Iovec.BASE, this.state.syscalls.addressOf(view));
         writeAddress(data, at + Iovec.LEN, view.byteLength);
       });
     };

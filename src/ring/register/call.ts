@@ -7,7 +7,7 @@
 import { UringError } from '../../syscalls/index.js';
 import { invalidState } from '../../validate.js';
 import { RegisterOp, type RegisterOpName } from '../abi/register.js';
-import type { RingCore } from '../core.js';
+import type { RingState } from '../state.js';
 
 /** The error of everything that is done with a closed ring. */
 export function closedError(): Error {
@@ -21,28 +21,28 @@ export function closedError(): Error {
  * @returns the operation's result.
  * @throws UringError with the operation's name; Error ERR_INVALID_STATE when the ring is closed.
  */
-export function register(core: RingCore, operation: RegisterOpName, arg: number, count: number): number {
-  if (core.closed) throw closedError();
-  const opcode = (RegisterOp[operation] | core.registerFlag) >>> 0;
-  const result = core.syscalls.register(core.registerFd, opcode, arg, count);
+export function register(state: RingState, operation: RegisterOpName, arg: number, count: number): number {
+  if (state.closed) throw closedError();
+  const opcode = (RegisterOp[operation] | state.registerFlag) >>> 0;
+  const result = state.syscalls.register(state.registerFd, opcode, arg, count);
   if (result < 0) throw new UringError(result, 'io_uring_register', operation);
   return result;
 }
 
 /** Registers with a struct of `size` bytes that `fill` writes, and lets `read` take the answer out of it. */
 export function registerStruct(
-  core: RingCore,
+  state: RingState,
   operation: RegisterOpName,
   size: number,
   count: number,
   fill: (data: DataView, offset: number) => void,
   read?: (data: DataView, offset: number, result: number) => void,
 ): number {
-  if (core.closed) throw closedError();
-  return core.arena.scratch(size, (offset, address) => {
-    fill(core.arena.data, offset);
-    const result = register(core, operation, address, count);
-    read?.(core.arena.data, offset, result);
+  if (state.closed) throw closedError();
+  return state.arena.scratch(size, (offset, address) => {
+    fill(state.arena.data, offset);
+    const result = register(state, operation, address, count);
+    read?.(state.arena.data, offset, result);
     return result;
   });
 }

@@ -6,7 +6,7 @@
 
 import { checkInteger, checkUint32, checkUint64, invalidArgType, outOfRange } from '../../validate.js';
 import { FILES_SKIP, FileIndexRange, RsrcRegister, RsrcUpdate, RsrcUpdate2 } from '../abi/register.js';
-import type { RingCore } from '../core.js';
+import type { RingState } from '../state.js';
 import { register, registerStruct, writeAddress, writeInts, writeTags } from './call.js';
 
 const MAX_FILES = 0x8000_0000;
@@ -17,7 +17,7 @@ const EMPTY = -1;
 /** The table of registered files: `ring.files`. */
 export class FileTable {
   /** @internal */
-  constructor(private readonly core: RingCore) {}
+  constructor(private readonly state: RingState) {}
 
   /**
    * Registers files; slot i gets `fds[i]`, or stays empty for -1. `io_uring_register_files`. Since 5.1 (-1: 5.5).
@@ -26,7 +26,7 @@ export class FileTable {
    */
   register(fds: readonly number[]): void {
     checkFds('fds', fds, EMPTY);
-    registerStruct(this.core, 'FILES', 4 * fds.length, fds.length, (data, offset) => writeInts(data, offset, fds));
+    registerStruct(this.state, 'FILES', 4 * fds.length, fds.length, (data, offset) => writeInts(data, offset, fds));
   }
 
   /**
@@ -37,7 +37,7 @@ export class FileTable {
   registerTagged(fds: readonly number[], tags: readonly (number | bigint)[]): void {
     checkFds('fds', fds, EMPTY);
     checkTags(tags, fds.length);
-    registerResources(this.core, 'FILES2', fds.length, 4, 0, tags, (data, offset) => writeInts(data, offset, fds));
+    registerResources(this.state, 'FILES2', fds.length, 4, 0, tags, (data, offset) => writeInts(data, offset, fds));
   }
 
   /**
@@ -47,7 +47,7 @@ export class FileTable {
    */
   registerSparse(slots: number): void {
     checkInteger('slots', slots, 1, MAX_FILES);
-    registerResources(this.core, 'FILES2', slots, 0, RsrcRegister.FLAG_SPARSE, [], () => undefined);
+    registerResources(this.state, 'FILES2', slots, 0, RsrcRegister.FLAG_SPARSE, [], () => undefined);
   }
 
   /**
@@ -60,12 +60,12 @@ export class FileTable {
     checkUint32('offset', offset);
     checkFds('fds', fds, FILES_SKIP);
     const size = RsrcUpdate.SIZE + 4 * fds.length;
-    return this.core.arena.scratch(size, (at, address) => {
-      const { data } = this.core.arena;
+    return this.state.arena.scratch(size, (at, address) => {
+      const { data } = this.state.arena;
       data.setUint32(at + RsrcUpdate.OFFSET, offset, true);
       writeAddress(data, at + RsrcUpdate.DATA, address + RsrcUpdate.SIZE);
       writeInts(data, at + RsrcUpdate.SIZE, fds);
-      return register(this.core, 'FILES_UPDATE', address, fds.length);
+      return register(this.state, 'FILES_UPDATE', address, fds.length);
     });
   }
 
@@ -74,7 +74,7 @@ export class FileTable {
     checkUint32('offset', offset);
     checkFds('fds', fds, FILES_SKIP);
     checkTags(tags, fds.length);
-    return updateResources(this.core, 'FILES_UPDATE2', offset, fds.length, 4, tags, (data, at) => writeInts(data, at, fds));
+    return updateResources(this.state, 'FILES_UPDATE2', offset, fds.length, 4, tags, (data, at) => writeInts(data, at, fds));
   }
 
   /**
@@ -83,7 +83,7 @@ export class FileTable {
   setAllocRange(offset: number, length: number): void {
     checkUint32('offset', offset);
     checkUint32('length', length);
-    registerStruct(this.core, 'FILE_ALLOC_RANGE', FileIndexRange.SIZE, 0, (data, at) => {
+    registerStruct(this.state, 'FILE_ALLOC_RANGE', FileIndexRange.SIZE, 0, (data, at) => {
       data.setUint32(at + FileIndexRange.OFF, offset, true);
       data.setUint32(at + FileIndexRange.LEN, length, true);
     });
@@ -95,13 +95,13 @@ export class FileTable {
    * @throws UringError ENXIO when there is none.
    */
   unregister(): void {
-    register(this.core, 'UNREGISTER_FILES', 0, 0);
+    register(this.state, 'UNREGISTER_FILES', 0, 0);
   }
 }
 
 /** `*_REGISTER` with a `struct io_uring_rsrc_register`: shared by files and buffers. @internal */
 export function registerResources(
-  core: RingCore,
+  state: RingState,
   operation: 'FILES2' | 'BUFFERS2',
   count: number,
   itemSize: number,
@@ -111,21 +111,21 @@ export function registerResources(
 ): void {
   const itemsAt = RsrcRegister.SIZE;
   const tagsAt = itemsAt + Math.ceil((count * itemSize) / 8) * 8;
-  core.arena.scratch(tagsAt + 8 * tags.length, (offset, address) => {
-    const { data } = core.arena;
+  state.arena.scratch(tagsAt + 8 * tags.length, (offset, address) => {
+    const { data } = state.arena;
     data.setUint32(offset + RsrcRegister.NR, count, true);
     data.setUint32(offset + RsrcRegister.FLAGS, flags, true);
     if (itemSize > 0) writeAddress(data, offset + RsrcRegister.DATA, address + itemsAt);
     if (tags.length > 0) writeAddress(data, offset + RsrcRegister.TAGS, address + tagsAt);
     writeItems(data, offset + itemsAt);
     writeTags(data, offset + tagsAt, tags);
-    return register(core, operation, address, RsrcRegister.SIZE);
+    return register(state, operation, address, RsrcRegister.SIZE);
   });
 }
 
 /** `*_UPDATE` with a `struct io_uring_rsrc_update2`: shared by files and buffers. @internal */
 export function updateResources(
-  core: RingCore,
+  state: RingState,
   operation: 'FILES_UPDATE2' | 'BUFFERS_UPDATE',
   first: number,
   count: number,
@@ -135,15 +135,15 @@ export function updateResources(
 ): number {
   const itemsAt = RsrcUpdate2.SIZE;
   const tagsAt = itemsAt + Math.ceil((count * itemSize) / 8) * 8;
-  return core.arena.scratch(tagsAt + 8 * tags.length, (offset, address) => {
-    const { data } = core.arena;
+  return state.arena.scratch(tagsAt + 8 * tags.length, (offset, address) => {
+    const { data } = state.arena;
     data.setUint32(offset + RsrcUpdate2.OFFSET, first, true);
     data.setUint32(offset + RsrcUpdate2.NR, count, true);
     writeAddress(data, offset + RsrcUpdate2.DATA, address + itemsAt);
     if (tags.length > 0) writeAddress(data, offset + RsrcUpdate2.TAGS, address + tagsAt);
     writeItems(data, offset + itemsAt);
     writeTags(data, offset + tagsAt, tags);
-    return register(core, operation, address, RsrcUpdate2.SIZE);
+    return register(state, operation, address, RsrcUpdate2.SIZE);
   });
 }
 

@@ -22,9 +22,9 @@ import {
 } from '../abi/register.js';
 import { MAX_CQ_ENTRIES, MAX_ENTRIES, Params, SetupFlag } from '../abi/setup.js';
 import { type ArenaBlock, PAGE_SIZE } from '../arena.js';
-import type { RingCore } from '../core.js';
 import { powerOfTwo, type RingLayout, readLayout } from '../layout.js';
 import { allocateQueues, freeQueues, isShared, mapMemory, sharedMemory } from '../memory.js';
+import type { RingState } from '../state.js';
 import { closedError, register, registerStruct, writeAddress, writeInts } from './call.js';
 
 /** What a restricted ring still allows. */
@@ -59,7 +59,7 @@ export class Settings {
   waitArguments = 0;
 
   /** @internal */
-  constructor(private readonly core: RingCore) {}
+  constructor(private readonly state: RingState) {}
 
   /**
    * Signals an eventfd for each completion. `io_uring_register_eventfd`. Since 5.2.
@@ -68,18 +68,18 @@ export class Settings {
    */
   registerEventfd(fd: number): void {
     checkFd('fd', fd);
-    registerStruct(this.core, 'EVENTFD', 4, 1, (data, offset) => writeInts(data, offset, [fd]));
+    registerStruct(this.state, 'EVENTFD', 4, 1, (data, offset) => writeInts(data, offset, [fd]));
   }
 
   /** Signals an eventfd for completions that did not happen inline only. `io_uring_register_eventfd_async`. Since 5.6. */
   registerEventfdAsync(fd: number): void {
     checkFd('fd', fd);
-    registerStruct(this.core, 'EVENTFD_ASYNC', 4, 1, (data, offset) => writeInts(data, offset, [fd]));
+    registerStruct(this.state, 'EVENTFD_ASYNC', 4, 1, (data, offset) => writeInts(data, offset, [fd]));
   }
 
   /** Takes the eventfd back. `io_uring_unregister_eventfd`. @throws UringError ENXIO when there is none. */
   unregisterEventfd(): void {
-    register(this.core, 'UNREGISTER_EVENTFD', 0, 0);
+    register(this.state, 'UNREGISTER_EVENTFD', 0, 0);
   }
 
   /**
@@ -88,13 +88,13 @@ export class Settings {
    * @returns their id.
    */
   registerPersonality(): number {
-    return register(this.core, 'PERSONALITY', 0, 0);
+    return register(this.state, 'PERSONALITY', 0, 0);
   }
 
   /** Takes credentials back. `io_uring_unregister_personality`. @throws UringError EINVAL for an unknown id. */
   unregisterPersonality(id: number): void {
     checkInteger('id', id, 0, 0xffff);
-    register(this.core, 'UNREGISTER_PERSONALITY', 0, id);
+    register(this.state, 'UNREGISTER_PERSONALITY', 0, id);
   }
 
   /**
@@ -125,7 +125,7 @@ export class Settings {
       checkInteger('restrictions.requiredSqeFlags', requiredSqeFlags, 0, 0xff);
       entries.push([Restriction.SQE_FLAGS_REQUIRED, requiredSqeFlags]);
     }
-    registerStruct(this.core, 'RESTRICTIONS', entries.length * Restriction.SIZE, entries.length, (data, offset) => {
+    registerStruct(this.state, 'RESTRICTIONS', entries.length * Restriction.SIZE, entries.length, (data, offset) => {
       entries.forEach(([type, value], index) => {
         data.setUint16(offset + index * Restriction.SIZE + Restriction.TYPE, type, true);
         data.setUint8(offset + index * Restriction.SIZE + Restriction.VALUE, value);
@@ -135,7 +135,7 @@ export class Settings {
 
   /** Enables a ring opened with R_DISABLED. `io_uring_enable_rings`. Since 5.10. @throws UringError EBADFD when it is enabled. */
   enable(): void {
-    register(this.core, 'ENABLE_RINGS', 0, 0);
+    register(this.state, 'ENABLE_RINGS', 0, 0);
   }
 
   /**
@@ -145,29 +145,29 @@ export class Settings {
    * @returns the index.
    */
   registerRingFd(): number {
-    const { core } = this;
-    if (core.registeredIndex >= 0 || core.registerFlag !== 0) throw invalidState('the ring fd is registered already');
+    const { state } = this;
+    if (state.registeredIndex >= 0 || state.registerFlag !== 0) throw invalidState('the ring fd is registered already');
     registerStruct(
-      core,
+      state,
       'RING_FDS',
       RsrcUpdate.SIZE,
       1,
       (data, offset) => {
         // All ones: any free index.
         data.setUint32(offset + RsrcUpdate.OFFSET, 0xffff_ffff, true);
-        data.setBigUint64(offset + RsrcUpdate.DATA, BigInt(core.fd), true);
+        data.setBigUint64(offset + RsrcUpdate.DATA, BigInt(state.fd), true);
       },
-      (data, offset) => core.useRegisteredIndex(data.getUint32(offset + RsrcUpdate.OFFSET, true)),
+      (data, offset) => state.useRegisteredIndex(data.getUint32(offset + RsrcUpdate.OFFSET, true)),
     );
-    return core.registeredIndex;
+    return state.registeredIndex;
   }
 
   /** Goes back to the plain fd. `io_uring_unregister_ring_fd`. Since 5.18. */
   unregisterRingFd(): void {
-    const { core } = this;
-    if (core.registeredIndex < 0) throw invalidState('the ring fd is not registered');
-    if (core.closed) throw closedError();
-    const result = core.dropRegisteredIndex();
+    const { state } = this;
+    if (state.registeredIndex < 0) throw invalidState('the ring fd is not registered');
+    if (state.closed) throw closedError();
+    const result = state.dropRegisteredIndex();
     if (result < 0) throw new UringError(result, 'io_uring_register', 'UNREGISTER_RING_FDS');
   }
 
@@ -190,7 +190,7 @@ export class Settings {
   private napi(operation: 'NAPI' | 'UNREGISTER_NAPI', settings: NapiSettings): NapiSettings {
     let before: NapiSettings = settings;
     registerStruct(
-      this.core,
+      this.state,
       operation,
       Napi.SIZE,
       1,
@@ -211,7 +211,7 @@ export class Settings {
   /** The clock that wait timeouts are measured by: one of {@link Clock}. `io_uring_register_clock`. Since 6.12. */
   setClock(clockId: number): void {
     checkUint32('clockId', clockId);
-    registerStruct(this.core, 'CLOCK', ClockRegister.SIZE, 0, (data, offset) => {
+    registerStruct(this.state, 'CLOCK', ClockRegister.SIZE, 0, (data, offset) => {
       data.setUint32(offset + ClockRegister.CLOCKID, clockId, true);
     });
   }
@@ -225,37 +225,37 @@ export class Settings {
    * @throws UringError EINVAL, EOVERFLOW when what is in the queues does not fit.
    */
   resize(entries: number, cqEntries?: number): void {
-    const { core } = this;
+    const { state } = this;
     checkInteger('entries', entries, 1, MAX_ENTRIES);
     if (cqEntries !== undefined) checkInteger('cqEntries', cqEntries, 1, MAX_CQ_ENTRIES);
-    if (core.shared) throw invalidState('a ring that threads share cannot be resized');
-    core.sq.publish();
-    const noMmap = isShared(core.layout);
-    const { setupFlags } = core.layout;
+    if (state.shared) throw invalidState('a ring that threads share cannot be resized');
+    state.sq.publish();
+    const noMmap = isShared(state.layout);
+    const { setupFlags } = state.layout;
     const sq = powerOfTwo(entries);
     const cq = powerOfTwo(cqEntries ?? 2 * sq);
-    const room = noMmap ? allocateQueues(core.arena, sq, cq, setupFlags) : undefined;
-    core.arena.scratch(Params.SIZE, (offset, address) => {
-      const { data } = core.arena;
+    const room = noMmap ? allocateQueues(state.arena, sq, cq, setupFlags) : undefined;
+    state.arena.scratch(Params.SIZE, (offset, address) => {
+      const { data } = state.arena;
       data.setUint32(offset + Params.SQ_ENTRIES, entries, true);
       data.setUint32(offset + Params.CQ_ENTRIES, cqEntries ?? 0, true);
       data.setUint32(offset + Params.FLAGS, cqEntries === undefined ? 0 : SetupFlag.CQSIZE, true);
       if (room) {
-        writeAddress(data, offset + Params.SQ_OFF_USER_ADDR, core.arena.address(room.sqes));
-        writeAddress(data, offset + Params.CQ_OFF_USER_ADDR, core.arena.address(room.rings));
+        writeAddress(data, offset + Params.SQ_OFF_USER_ADDR, state.arena.address(room.sqes));
+        writeAddress(data, offset + Params.CQ_OFF_USER_ADDR, state.arena.address(room.rings));
       }
       try {
-        register(core, 'RESIZE_RINGS', address, 1);
+        register(state, 'RESIZE_RINGS', address, 1);
       } catch (error) {
-        if (room) freeQueues(core.arena, room);
+        if (room) freeQueues(state.arena, room);
         throw error;
       }
-      const params = new DataView(core.arena.bytes.slice(offset, offset + Params.SIZE).buffer);
+      const params = new DataView(state.arena.bytes.slice(offset, offset + Params.SIZE).buffer);
       // The kernel answers with the flags of the call; those of the ring stay what they were.
-      const { features, sqeSize, cqeSize } = core.layout;
+      const { features, sqeSize, cqeSize } = state.layout;
       const answer = { ...readLayout(params), setupFlags, features, sqeSize, cqeSize };
       const resized = { ...answer, sqArray: resizedSqArray(answer) };
-      core.rebuild(resized, room ? sharedMemory(core.arena, room) : mapMemory(core.syscalls, core.fd, resized));
+      state.rebuild(resized, room ? sharedMemory(state.arena, room) : mapMemory(state.syscalls, state.fd, resized));
     });
   }
 
@@ -269,19 +269,19 @@ export class Settings {
   registerWaitRegion(count: number): void {
     checkInteger('count', count, 1, PAGE_SIZE / RegWait.SIZE);
     if (this.waitRegion) throw invalidState('there is a wait region already');
-    const { core } = this;
-    const region = core.arena.block(PAGE_SIZE);
+    const { state } = this;
+    const region = state.arena.block(PAGE_SIZE);
     const size = RegionDesc.SIZE + MemRegionReg.SIZE;
     try {
-      core.arena.scratch(size, (offset, address) => {
-        const { data } = core.arena;
+      state.arena.scratch(size, (offset, address) => {
+        const { data } = state.arena;
         writeAddress(data, offset + RegionDesc.USER_ADDR, region.address);
         writeAddress(data, offset + RegionDesc.REGION_SIZE, PAGE_SIZE);
         data.setUint32(offset + RegionDesc.FLAGS, RegionDesc.FLAG_USER, true);
         const registration = offset + RegionDesc.SIZE;
         writeAddress(data, registration + MemRegionReg.REGION, address);
         writeAddress(data, registration + MemRegionReg.FLAGS, MemRegionReg.FLAG_WAIT_ARG);
-        return register(core, 'MEM_REGION', address + RegionDesc.SIZE, 1);
+        return register(state, 'MEM_REGION', address + RegionDesc.SIZE, 1);
       });
     } catch (error) {
       region.free();
@@ -297,7 +297,7 @@ export class Settings {
     checkInteger('index', index, 0, this.waitArguments - 1);
     checkUint32('minWaitMicroseconds', minWaitMicroseconds);
     checkTimeout(timeoutMs);
-    const { data } = this.core.arena;
+    const { data } = this.state.arena;
     const at = this.waitRegion.offset + index * RegWait.SIZE;
     const milliseconds = timeoutMs ?? 0;
     writeAddress(data, at + RegWait.TS, Math.floor(milliseconds / 1000));

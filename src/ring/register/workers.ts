@@ -5,7 +5,7 @@
  */
 
 import { checkInteger, checkOptions, invalidArgType, outOfRange } from '../../validate.js';
-import type { RingCore } from '../core.js';
+import type { RingState } from '../state.js';
 import { register, registerStruct } from './call.js';
 
 /** Limits of the two kinds of workers. */
@@ -21,7 +21,7 @@ const MAX_CPU = 8191;
 /** The kernel's worker threads: `ring.workers`. */
 export class Workers {
   /** @internal */
-  constructor(private readonly core: RingCore) {}
+  constructor(private readonly state: RingState) {}
 
   /**
    * Lets workers run on these CPUs only. `io_uring_register_iowq_aff`. Since 5.14.
@@ -35,14 +35,14 @@ export class Workers {
       checkInteger(`cpus[${index}]`, cpu, 0, MAX_CPU);
     });
     const bytes = (Math.floor(Math.max(...cpus) / 64) + 1) * 8;
-    registerStruct(this.core, 'IOWQ_AFF', bytes, bytes, (data, offset) => {
+    registerStruct(this.state, 'IOWQ_AFF', bytes, bytes, (data, offset) => {
       for (const cpu of cpus) data.setUint8(offset + (cpu >> 3), data.getUint8(offset + (cpu >> 3)) | (1 << (cpu & 7)));
     });
   }
 
   /** Lets workers run on all CPUs again. `io_uring_unregister_iowq_aff`. Since 5.14. */
   clearAffinity(): void {
-    register(this.core, 'UNREGISTER_IOWQ_AFF', 0, 0);
+    register(this.state, 'UNREGISTER_IOWQ_AFF', 0, 0);
   }
 
   /**
@@ -58,7 +58,7 @@ export class Workers {
     checkInteger('limits.unbounded', unbounded, 0, 0x7fff_ffff);
     let before: WorkerLimits = { bounded: 0, unbounded: 0 };
     registerStruct(
-      this.core,
+      this.state,
       'IOWQ_MAX_WORKERS',
       8,
       2,

@@ -8,7 +8,7 @@
 import { checkBuffer, checkInteger, checkOptions, checkUint32 } from '../../validate.js';
 import { RegionDesc, ZcrxAreaReg, ZcrxCtrl, ZcrxIfqReg } from '../abi/register.js';
 import { type ArenaBlock, PAGE_SIZE } from '../arena.js';
-import type { RingCore } from '../core.js';
+import type { RingState } from '../state.js';
 import { register, registerStruct, writeAddress } from './call.js';
 
 /** How to set up a zero-copy receive queue. */
@@ -43,7 +43,7 @@ const REFILL_ENTRY = 16;
 /** Zero-copy receive: `ring.zeroCopy`. */
 export class ZeroCopy {
   /** @internal */
-  constructor(private readonly core: RingCore) {}
+  constructor(private readonly state: RingState) {}
 
   /**
    * Registers a queue. `io_uring_register_ifq`. Since 6.15; the ring must have DEFER_TASKRUN, and CQE32 or CQE_MIXED.
@@ -57,8 +57,8 @@ export class ZeroCopy {
     checkUint32('options.receiveQueue', receiveQueue);
     checkInteger('options.entries', entries, 1, 32768);
     checkBuffer('options.area', area);
-    const { core } = this;
-    const { arena } = core;
+    const { state } = this;
+    const { arena } = state;
     const regionSize = Math.ceil((PAGE_SIZE + entries * REFILL_ENTRY) / PAGE_SIZE) * PAGE_SIZE;
     const refillRing = arena.block(regionSize);
     try {
@@ -71,13 +71,13 @@ export class ZeroCopy {
         data.setUint32(at + ZcrxIfqReg.RQ_ENTRIES, entries, true);
         writeAddress(data, at + ZcrxIfqReg.AREA_PTR, address + ZcrxIfqReg.SIZE);
         writeAddress(data, at + ZcrxIfqReg.REGION_PTR, address + ZcrxIfqReg.SIZE + ZcrxAreaReg.SIZE);
-        writeAddress(data, areaAt + ZcrxAreaReg.ADDR, core.syscalls.addressOf(area));
+        writeAddress(data, areaAt + ZcrxAreaReg.ADDR, state.syscalls.addressOf(area));
         writeAddress(data, areaAt + ZcrxAreaReg.LEN, area.byteLength);
         writeAddress(data, regionAt + RegionDesc.USER_ADDR, refillRing.address);
         writeAddress(data, regionAt + RegionDesc.REGION_SIZE, regionSize);
         data.setUint32(regionAt + RegionDesc.FLAGS, RegionDesc.FLAG_USER, true);
-        register(core, 'ZCRX_IFQ', address, 1);
-        core.holds.add(area);
+        register(state, 'ZCRX_IFQ', address, 1);
+        state.holds.add(area);
         return {
           id: data.getUint32(at + ZcrxIfqReg.ZCRX_ID, true),
           areaToken: data.getBigUint64(areaAt + ZcrxAreaReg.TOKEN, true),
@@ -100,7 +100,7 @@ export class ZeroCopy {
    */
   flush(id: number): void {
     checkUint32('id', id);
-    registerStruct(this.core, 'ZCRX_CTRL', ZcrxCtrl.SIZE, 0, (data, at) => {
+    registerStruct(this.state, 'ZCRX_CTRL', ZcrxCtrl.SIZE, 0, (data, at) => {
       data.setUint32(at + ZcrxCtrl.ZCRX_ID, id, true);
       data.setUint32(at + ZcrxCtrl.OP, ZcrxCtrl.FLUSH_RQ, true);
     });

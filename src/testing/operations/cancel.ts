@@ -7,7 +7,7 @@
 import { CancelFlag, Opcode } from '../../ring/abi/index.js';
 import { Errno } from '../../syscalls/index.js';
 import type { RingInternals } from '../internals.js';
-import type { Request } from '../request.js';
+import type { KernelRequest } from '../request.js';
 import { fileAt, type OperationTable } from './common.js';
 
 /** The opcodes of this family. */
@@ -29,7 +29,7 @@ export interface CancelCriteria {
   readonly fd: number;
   readonly flags: number;
   readonly opcode: number;
-  readonly except?: Request;
+  readonly except?: KernelRequest;
 }
 
 /** Cancels what matches. @returns the answer: how many with ALL or ANY, else 0; ENOENT for none, EALREADY for one that is running. */
@@ -62,6 +62,6 @@ export function cancel(ring: RingInternals, criteria: CancelCriteria): number {
 }
 
 /** Whether a cancellation finds it, although it may come too late. */
-function isCancellable({ started, answered, cancel, running }: Request): boolean {
+function isCancellable({ started, answered, cancel, running }: KernelRequest): boolean {
   return started && !answered && (cancel !== undefined || running);
 }

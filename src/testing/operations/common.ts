@@ -9,13 +9,13 @@ import { Errno } from '../../syscalls/index.js';
 import type { SelectedBuffer } from '../buffer-groups.js';
 import type { SimulatedFile } from '../files/file.js';
 import type { RingInternals } from '../internals.js';
-import { PENDING, type Request } from '../request.js';
+import { type KernelRequest, PENDING } from '../request.js';
 
 /** Bytes or 0, `-errno`, or {@link PENDING}. */
 export type Result = number | typeof PENDING;
 
 /** What an opcode does. */
-export type Operation = (ring: RingInternals, request: Request) => Result;
+export type Operation = (ring: RingInternals, request: KernelRequest) => Result;
 
 /** Operations by opcode. */
 export type OperationTable = { readonly [opcode: number]: Operation };
@@ -27,7 +27,7 @@ export interface Piece {
 }
 
 /** Finds the file that an SQE names, and keeps it open until the operation is over. */
-export function withFile(ring: RingInternals, request: Request, body: (file: SimulatedFile) => Result): Result {
+export function withFile(ring: RingInternals, request: KernelRequest, body: (file: SimulatedFile) => Result): Result {
   const file = request.file ?? fileAt(ring, request.fd, request.has(SqeFlag.FIXED_FILE));
   if (!file) return -Errno.EBADF;
   if (request.file === undefined) {
@@ -45,7 +45,7 @@ export function fileAt(ring: RingInternals, fd: number, fixed: boolean): Simulat
 /** Runs `attempt` now, or whenever one of the files may be ready, until it answers other than EAGAIN. */
 export function waitFor(
   ring: RingInternals,
-  request: Request,
+  request: KernelRequest,
   files: readonly SimulatedFile[],
   attempt: () => number,
   mayWait = true,
@@ -87,7 +87,7 @@ export function waitFor(
 /** Goes on for as long as there is something: `attempt` posts, and answers whether there may be more. */
 export function waitAgain(
   ring: RingInternals,
-  request: Request,
+  request: KernelRequest,
   file: SimulatedFile,
   attempt: () => 'more' | 'wait' | { readonly last: number; readonly flags?: number },
 ): Result {
@@ -113,12 +113,12 @@ export function waitAgain(
 }
 
 /** The one piece that `addr` and `len` name. */
-export function single(request: Request): Piece[] {
+export function single(request: KernelRequest): Piece[] {
   return [{ address: request.addr, length: request.len }];
 }
 
 /** The pieces of an array of `struct iovec`. @returns them, or `-errno`. */
-export function vector(ring: RingInternals, request: Request, address: number, count: number): Piece[] | number {
+export function vector(ring: RingInternals, request: KernelRequest, address: number, count: number): Piece[] | number {
   if (count > 1024) return -Errno.EINVAL;
   const data = ring.kernel.memory.data(address, 16 * count);
   if (!data) return count === 0 ? [] : -Errno.EFAULT;
@@ -130,7 +130,7 @@ export function vector(ring: RingInternals, request: Request, address: number, c
 }
 
 /** The pieces, if they lie in a registered buffer. */
-export function insideRegistered(ring: RingInternals, request: Request, pieces: Piece[] | number): Piece[] | number {
+export function insideRegistered(ring: RingInternals, request: KernelRequest, pieces: Piece[] | number): Piece[] | number {
   if (typeof pieces === 'number') return pieces;
   const buffer = ring.buffers?.[request.bufIndex];
   const inside = ({ address, length }: Piece) =>
@@ -146,7 +146,7 @@ export function total(pieces: readonly Piece[]): number {
 /** From now on until its end, an operation has this memory. */
 export function lend(
   ring: RingInternals,
-  request: Request,
+  request: KernelRequest,
   pieces: readonly Piece[],
   way: 'kernel reads' | 'kernel writes',
 ): void {
@@ -160,7 +160,7 @@ export function bufferFlags(buffer: SelectedBuffer | undefined): number {
 }
 
 /** Gives a file that was opened a descriptor, or the slot that the SQE asks for. */
-export function installFile(ring: RingInternals, request: Request, file: SimulatedFile): number {
+export function installFile(ring: RingInternals, request: KernelRequest, file: SimulatedFile): number {
   if (request.fileIndex === 0) return ring.kernel.install(file);
   const automatic = request.fileIndex === FILE_INDEX_ALLOC;
   const slot = automatic ? ring.files.free() : request.fileIndex - 1;
@@ -174,7 +174,7 @@ export function installFile(ring: RingInternals, request: Request, file: Simulat
 }
 
 /** A C string that the SQE points to. */
-export function stringAt(ring: RingInternals, request: Request, address: number): string | undefined {
+export function stringAt(ring: RingInternals, request: KernelRequest, address: number): string | undefined {
   const text = ring.kernel.memory.string(address);
   if (text !== undefined) ring.kernel.ownership.lend(request, address, Buffer.byteLength(text) + 1, 'kernel reads');
   return text;

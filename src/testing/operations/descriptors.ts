@@ -10,7 +10,7 @@ import { BufferListGroup } from '../buffer-groups.js';
 import { createPipe } from '../files/pipe.js';
 import { RegularFile } from '../files/regular.js';
 import type { RingInternals } from '../internals.js';
-import { PENDING, type Request } from '../request.js';
+import { type KernelRequest, PENDING } from '../request.js';
 import { installFile, type OperationTable, type Result, withFile } from './common.js';
 
 const O_CLOEXEC = 0o2000000;
@@ -66,7 +66,7 @@ export const DESCRIPTORS: OperationTable = {
 /** NOP_FILE, NOP_FIXED_FILE, NOP_FIXED_BUFFER, NOP_TW: NOPs that pretend to use things. */
 const NOP_FILE_AND_BUFFER = 0x1e;
 
-function close(ring: RingInternals, request: Request): Result {
+function close(ring: RingInternals, request: KernelRequest): Result {
   if (request.fileIndex === 0) return ring.kernel.ring(request.fd) ? -Errno.EBADF : ring.kernel.close(request.fd);
   const slot = request.fileIndex - 1;
   if (!ring.files.exists) return -Errno.ENXIO;
@@ -76,7 +76,7 @@ function close(ring: RingInternals, request: Request): Result {
   return 0;
 }
 
-function pipe(ring: RingInternals, request: Request): Result {
+function pipe(ring: RingInternals, request: KernelRequest): Result {
   // O_DIRECT: packets, which these pipes do not have; taken all the same.
   if (request.opFlags & ~(O_CLOEXEC | O_NONBLOCK | 0o40000)) return -Errno.EINVAL;
   const ends = ring.kernel.memory.data(request.addr, 8);
@@ -104,7 +104,7 @@ function pipe(ring: RingInternals, request: Request): Result {
   return 0;
 }
 
-function filesUpdate(ring: RingInternals, request: Request): Result {
+function filesUpdate(ring: RingInternals, request: KernelRequest): Result {
   if (!ring.files.exists) return -Errno.ENXIO;
   const data = ring.kernel.memory.data(request.addr, 4 * request.len);
   if (!data) return -Errno.EFAULT;
@@ -122,7 +122,7 @@ function filesUpdate(ring: RingInternals, request: Request): Result {
   return request.len;
 }
 
-function messageRing(ring: RingInternals, request: Request): Result {
+function messageRing(ring: RingInternals, request: KernelRequest): Result {
   const target = ring.kernel.ring(request.fd);
   if (!target) return ring.kernel.file(request.fd) ? -Errno.EBADFD : -Errno.EBADF;
   if (target.disabled) return -Errno.EBADFD;
@@ -144,7 +144,7 @@ function messageRing(ring: RingInternals, request: Request): Result {
   return 0;
 }
 
-function provideBuffers(ring: RingInternals, request: Request): Result {
+function provideBuffers(ring: RingInternals, request: KernelRequest): Result {
   const count = request.fd;
   const first = Number(request.off);
   if (count <= 0 || count > 65536 || first + count > 65536) return count <= 0 || count > 65536 ? -Errno.E2BIG : -Errno.EINVAL;
@@ -159,7 +159,7 @@ function provideBuffers(ring: RingInternals, request: Request): Result {
   return 0;
 }
 
-function removeBuffers(ring: RingInternals, request: Request): Result {
+function removeBuffers(ring: RingInternals, request: KernelRequest): Result {
   const count = request.fd;
   if (count <= 0 || count > 65536) return -Errno.EINVAL;
   const group = ring.bufferGroups.get(request.bufIndex);

@@ -9,7 +9,7 @@
 
 import { Errno } from '../../syscalls/index.js';
 import type { RingInternals } from '../internals.js';
-import type { Request } from '../request.js';
+import type { KernelRequest } from '../request.js';
 import { CANCELS } from './cancel.js';
 import type { OperationTable, Result } from './common.js';
 import { DESCRIPTORS } from './descriptors.js';
@@ -32,7 +32,7 @@ const OPERATIONS: OperationTable = {
 };
 
 /** Runs a request. */
-export function execute(ring: RingInternals, request: Request): Result {
+export function execute(ring: RingInternals, request: KernelRequest): Result {
   const operation = OPERATIONS[request.opcode];
   return operation ? operation(ring, request) : -Errno.EOPNOTSUPP;
 }

@@ -11,7 +11,7 @@ import { FileType } from '../files/inode.js';
 import { AT_FDCWD, AtFlag, OpenFlag, ResolveFlag } from '../files/open-flags.js';
 import { NamedFile } from '../files/regular.js';
 import type { RingInternals } from '../internals.js';
-import type { Request } from '../request.js';
+import type { KernelRequest } from '../request.js';
 import { installFile, type OperationTable, type Result, stringAt, withFile } from './common.js';
 
 const OPEN_HOW_SIZE = 24;
@@ -82,7 +82,7 @@ export const PATHS: OperationTable = {
 /** Reads a path, and finds out where it starts. */
 function withPath(
   ring: RingInternals,
-  request: Request,
+  request: KernelRequest,
   address: number,
   directory: number,
   body: (path: string, start: DirectoryInode) => Result,
@@ -98,7 +98,7 @@ function withPath(
   return start === undefined ? -Errno.ENOTDIR : body(path, start);
 }
 
-function withInode(ring: RingInternals, request: Request, body: (inode: Inode) => Result): Result {
+function withInode(ring: RingInternals, request: KernelRequest, body: (inode: Inode) => Result): Result {
   return withPath(ring, request, Number(request.addr3), AT_FDCWD, (path, start) => {
     const inode = ring.kernel.files.find(start, path, true);
     return typeof inode === 'number' ? inode : body(inode);
@@ -107,7 +107,7 @@ function withInode(ring: RingInternals, request: Request, body: (inode: Inode) =
 
 function open(
   ring: RingInternals,
-  request: Request,
+  request: KernelRequest,
   start: DirectoryInode,
   path: string,
   flags: number,
@@ -120,7 +120,7 @@ function open(
   return typeof file === 'number' ? file : installFile(ring, request, file);
 }
 
-function openWithHow(ring: RingInternals, request: Request): Result {
+function openWithHow(ring: RingInternals, request: KernelRequest): Result {
   if (request.len < OPEN_HOW_SIZE) return -Errno.EINVAL;
   const how = ring.kernel.memory.data(Number(request.off), OPEN_HOW_SIZE);
   if (!how) return -Errno.EFAULT;
@@ -137,7 +137,7 @@ function openWithHow(ring: RingInternals, request: Request): Result {
   return withPath(ring, request, request.addr, request.fd, opened, rootIsDirectory);
 }
 
-function statx(ring: RingInternals, request: Request): Result {
+function statx(ring: RingInternals, request: KernelRequest): Result {
   const { kernel } = ring;
   const path = stringAt(ring, request, request.addr);
   if (path === undefined) return -Errno.EFAULT;
@@ -151,7 +151,7 @@ function statx(ring: RingInternals, request: Request): Result {
   });
 }
 
-function writeStatx(ring: RingInternals, request: Request, inode: Inode): Result {
+function writeStatx(ring: RingInternals, request: KernelRequest, inode: Inode): Result {
   const address = Number(request.off);
   const data = ring.kernel.memory.data(address, Statx.SIZE);
   if (!data) return -Errno.EFAULT;
@@ -179,7 +179,7 @@ function writeStatx(ring: RingInternals, request: Request, inode: Inode): Result
 const XATTR_CREATE = 1;
 const XATTR_REPLACE = 2;
 
-function attributeName(ring: RingInternals, request: Request, inode: Inode): string | number {
+function attributeName(ring: RingInternals, request: KernelRequest, inode: Inode): string | number {
   const name = stringAt(ring, request, request.addr);
   if (name === undefined) return -Errno.EFAULT;
   if (name === '' || Buffer.byteLength(name) > 255) return -Errno.ERANGE;
@@ -188,7 +188,7 @@ function attributeName(ring: RingInternals, request: Request, inode: Inode): str
   return carries || name.startsWith('trusted.') ? name : -Errno.EPERM;
 }
 
-function setAttribute(ring: RingInternals, request: Request, inode: Inode): Result {
+function setAttribute(ring: RingInternals, request: KernelRequest, inode: Inode): Result {
   if (request.opFlags & ~(XATTR_CREATE | XATTR_REPLACE)) return -Errno.EINVAL;
   const name = attributeName(ring, request, inode);
   if (typeof name === 'number') return name;
@@ -205,7 +205,7 @@ function setAttribute(ring: RingInternals, request: Request, inode: Inode): Resu
   return 0;
 }
 
-function getAttribute(ring: RingInternals, request: Request, inode: Inode): Result {
+function getAttribute(ring: RingInternals, request: KernelRequest, inode: Inode): Result {
   const name = attributeName(ring, request, inode);
   if (typeof name === 'number') return name === -Errno.EPERM ? -Errno.ENODATA : name;
   const value = inode.attributes.get(name);

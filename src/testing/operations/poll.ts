@@ -8,7 +8,7 @@ import { Opcode, PollEvent, PollFlag } from '../../ring/abi/index.js';
 import { Errno } from '../../syscalls/index.js';
 import { EpollFile } from '../files/epoll.js';
 import type { RingInternals } from '../internals.js';
-import { PENDING, type Request } from '../request.js';
+import { type KernelRequest, PENDING } from '../request.js';
 import { type OperationTable, type Result, waitFor, withFile } from './common.js';
 
 /** `struct epoll_event` is packed on x86-64 only. */
@@ -27,9 +27,9 @@ interface PollState {
   readonly multishot: boolean;
 }
 
-const polls = new WeakMap<Request, PollState>();
+const polls = new WeakMap<KernelRequest, PollState>();
 
-function pollAdd(ring: RingInternals, request: Request): Result {
+function pollAdd(ring: RingInternals, request: KernelRequest): Result {
   return withFile(ring, request, (file) => {
     const state: PollState = { events: request.opFlags, multishot: (request.len & PollFlag.ADD_MULTI) !== 0 };
     polls.set(request, state);
@@ -55,7 +55,7 @@ function pollAdd(ring: RingInternals, request: Request): Result {
   });
 }
 
-function pollRemove(ring: RingInternals, request: Request): Result {
+function pollRemove(ring: RingInternals, request: KernelRequest): Result {
   const target = [...ring.live.named(request.addr64)].find((other) => isWaiting(other) && polls.has(other));
   const updates = PollFlag.UPDATE_EVENTS | PollFlag.UPDATE_USER_DATA;
   if (request.len & ~(updates | PollFlag.ADD_MULTI) || request.len === PollFlag.ADD_MULTI) return -Errno.EINVAL;
@@ -75,11 +75,11 @@ function pollRemove(ring: RingInternals, request: Request): Result {
   return 0;
 }
 
-function isWaiting({ started, answered, cancel }: Request): boolean {
+function isWaiting({ started, answered, cancel }: KernelRequest): boolean {
   return started && !answered && cancel !== undefined;
 }
 
-function epollControl(ring: RingInternals, request: Request): Result {
+function epollControl(ring: RingInternals, request: KernelRequest): Result {
   const epoll = ring.kernel.file(request.fd);
   const file = ring.kernel.file(Number(request.off));
   if (!epoll || !file) return -Errno.EBADF;
@@ -90,7 +90,7 @@ function epollControl(ring: RingInternals, request: Request): Result {
   return epoll.control(request.len, Number(request.off), file, event?.getUint32(0, true) ?? 0, data);
 }
 
-function epollWait(ring: RingInternals, request: Request): Result {
+function epollWait(ring: RingInternals, request: KernelRequest): Result {
   return withFile(ring, request, (file) => {
     if (!(file instanceof EpollFile) || request.len === 0) return -Errno.EINVAL;
     const memory = ring.kernel.memory.data(request.addr, request.len * EPOLL_EVENT.SIZE);

@@ -9,7 +9,7 @@ import { Errno } from '../../syscalls/index.js';
 import { type SelectedBuffer, selectFor } from '../buffer-groups.js';
 import { MessageFlag, type Received, SimulatedSocket } from '../files/sockets.js';
 import type { RingInternals } from '../internals.js';
-import type { Request } from '../request.js';
+import type { KernelRequest } from '../request.js';
 import {
   bufferFlags,
   insideRegistered,
@@ -71,13 +71,13 @@ export const SOCKETS: OperationTable = {
   [Opcode.URING_CMD]: socketCommand,
 };
 
-function withSocket(ring: RingInternals, request: Request, body: (socket: SimulatedSocket) => Result): Result {
+function withSocket(ring: RingInternals, request: KernelRequest, body: (socket: SimulatedSocket) => Result): Result {
   return withFile(ring, request, (file) => (file instanceof SimulatedSocket ? body(file) : -Errno.ENOTSOCK));
 }
 
 function withAddress(
   ring: RingInternals,
-  request: Request,
+  request: KernelRequest,
   pointer: number,
   length: number,
   body: (socket: SimulatedSocket, address: Uint8Array) => Result,
@@ -95,7 +95,7 @@ function withAddress(
 
 const SOCK_FLAGS = 0o2000000 | 0o4000;
 
-function accept(ring: RingInternals, request: Request): Result {
+function accept(ring: RingInternals, request: KernelRequest): Result {
   const { ioprio } = request;
   const multishot = (ioprio & AcceptFlag.MULTISHOT) !== 0;
   if (ioprio & ~(AcceptFlag.MULTISHOT | AcceptFlag.DONTWAIT | AcceptFlag.POLL_FIRST)) return -Errno.EINVAL;
@@ -142,7 +142,7 @@ function writeAddress(ring: RingInternals, pointer: number, sizePointer: number,
 
 // Sending
 
-function send(ring: RingInternals, request: Request, zeroCopy: boolean): Result {
+function send(ring: RingInternals, request: KernelRequest, zeroCopy: boolean): Result {
   if (request.ioprio & ~SEND_FLAGS) return -Errno.EINVAL;
   const length = request.fileIndex & 0xffff;
   const pieces =
@@ -151,7 +151,7 @@ function send(ring: RingInternals, request: Request, zeroCopy: boolean): Result 
   return sendPieces(ring, request, zeroCopy, pieces, target);
 }
 
-function sendMessage(ring: RingInternals, request: Request, zeroCopy: boolean): Result {
+function sendMessage(ring: RingInternals, request: KernelRequest, zeroCopy: boolean): Result {
   if (request.ioprio & ~SEND_FLAGS) return -Errno.EINVAL;
   return withFile(ring, request, () => {
     const header = ring.kernel.memory.data(request.addr, Msghdr.SIZE);
@@ -185,7 +185,7 @@ function segmentOf(ring: RingInternals, header: DataView): number {
 
 function sendPieces(
   ring: RingInternals,
-  request: Request,
+  request: KernelRequest,
   zeroCopy: boolean,
   pieces: Piece[] | number,
   target: Piece | undefined,
@@ -241,7 +241,7 @@ function gather(ring: RingInternals, pieces: readonly Piece[]): Uint8Array | und
 
 // Receiving
 
-function recv(ring: RingInternals, request: Request): Result {
+function recv(ring: RingInternals, request: KernelRequest): Result {
   if (request.ioprio & ~(RecvSendFlag.POLL_FIRST | RecvSendFlag.RECV_MULTISHOT)) return -Errno.EINVAL;
   return withSocket(ring, request, (socket) => {
     const selected = request.has(SqeFlag.BUFFER_SELECT);
@@ -263,7 +263,12 @@ function recv(ring: RingInternals, request: Request): Result {
 }
 
 /** Runs `body` with a buffer of the group, and posts its CQE with it. @returns the result, or -ENOBUFS. */
-function withBuffer(ring: RingInternals, request: Request, length: number, body: (buffer: SelectedBuffer) => number): number {
+function withBuffer(
+  ring: RingInternals,
+  request: KernelRequest,
+  length: number,
+  body: (buffer: SelectedBuffer) => number,
+): number {
   const group = ring.bufferGroups.get(request.bufIndex);
   const buffer = selectFor(group, request, length, ring.kernel.ownership);
   if (!buffer) return -Errno.ENOBUFS;
@@ -277,7 +282,7 @@ function withBuffer(ring: RingInternals, request: Request, length: number, body:
 
 function receivePieces(
   ring: RingInternals,
-  request: Request,
+  request: KernelRequest,
   socket: SimulatedSocket,
   pieces: Piece[],
   received?: (message: Received) => void,
@@ -318,7 +323,7 @@ function scatter(ring: RingInternals, pieces: readonly Piece[], start: number, b
 /** RECV and RECVMSG, again and again. With a name's or a control message's size, each buffer starts with a header. */
 function receiveAgain(
   ring: RingInternals,
-  request: Request,
+  request: KernelRequest,
   socket: SimulatedSocket,
   { length, nameSize, controlSize }: { readonly length: number; readonly nameSize: number; readonly controlSize: number },
 ): Result {
@@ -362,7 +367,7 @@ function writeHeader(memory: Uint8Array, nameSize: number, message: Received): v
   memory.set(from.subarray(0, nameSize), RecvmsgOut.SIZE);
 }
 
-function recvMessage(ring: RingInternals, request: Request): Result {
+function recvMessage(ring: RingInternals, request: KernelRequest): Result {
   return withSocket(ring, request, (socket) => {
     const header = ring.kernel.memory.data(request.addr, Msghdr.SIZE);
     if (!header) return -Errno.EFAULT;
@@ -399,7 +404,7 @@ function recvMessage(ring: RingInternals, request: Request): Result {
 
 // Options
 
-function socketCommand(ring: RingInternals, request: Request): Result {
+function socketCommand(ring: RingInternals, request: KernelRequest): Result {
   return withFile(ring, request, (file) => {
     if (!(file instanceof SimulatedSocket)) return -Errno.EOPNOTSUPP;
     const level = Number(request.addr64 & 0xffff_ffffn);

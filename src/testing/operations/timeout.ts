@@ -7,7 +7,7 @@
 import { Opcode, TimeoutFlag } from '../../ring/abi/index.js';
 import { Errno } from '../../syscalls/index.js';
 import type { RingInternals } from '../internals.js';
-import { PENDING, type Request } from '../request.js';
+import { type KernelRequest, PENDING } from '../request.js';
 import type { OperationTable, Result } from './common.js';
 
 /** The opcodes of this family. */
@@ -22,10 +22,10 @@ interface TimeoutState {
   arm(nanoseconds: number, flags: number): void;
 }
 
-const timeouts = new WeakMap<Request, TimeoutState>();
-const linkTimeouts = new WeakMap<Request, TimeoutState>();
+const timeouts = new WeakMap<KernelRequest, TimeoutState>();
+const linkTimeouts = new WeakMap<KernelRequest, TimeoutState>();
 
-function readTimespec(ring: RingInternals, request: Request, address: number): number {
+function readTimespec(ring: RingInternals, request: KernelRequest, address: number): number {
   const data = ring.kernel.memory.data(address, 16);
   if (data === undefined) return -Errno.EFAULT;
   ring.kernel.ownership.lend(request, address, 16, 'kernel reads');
@@ -36,7 +36,7 @@ function readTimespec(ring: RingInternals, request: Request, address: number): n
 
 const CLOCKS = TimeoutFlag.BOOTTIME | TimeoutFlag.REALTIME;
 
-function timeout(ring: RingInternals, request: Request): Result {
+function timeout(ring: RingInternals, request: KernelRequest): Result {
   const { opFlags } = request;
   const known = TimeoutFlag.ABS | CLOCKS | TimeoutFlag.ETIME_SUCCESS | TimeoutFlag.MULTISHOT;
   if (request.len !== 1 || opFlags & ~known || (opFlags & CLOCKS) === CLOCKS) return -Errno.EINVAL;
@@ -79,7 +79,7 @@ function timeout(ring: RingInternals, request: Request): Result {
   return PENDING;
 }
 
-function timeoutRemove(ring: RingInternals, request: Request): Result {
+function timeoutRemove(ring: RingInternals, request: KernelRequest): Result {
   const linked = (request.opFlags & TimeoutFlag.LINK_UPDATE) !== 0;
   const updates = (request.opFlags & (TimeoutFlag.UPDATE | TimeoutFlag.LINK_UPDATE)) !== 0;
   if (!updates && request.opFlags !== 0) return -Errno.EINVAL;
@@ -99,7 +99,7 @@ function timeoutRemove(ring: RingInternals, request: Request): Result {
 }
 
 /** Starts a linked timeout for the request before it. */
-export function armLinkTimeout(ring: RingInternals, target: Request, request: Request): void {
+export function armLinkTimeout(ring: RingInternals, target: KernelRequest, request: KernelRequest): void {
   const time = readTimespec(ring, request, request.addr);
   const { clock } = ring.kernel;
   if (time < 0) {

@@ -10,7 +10,7 @@ import { selectFor } from '../buffer-groups.js';
 import type { SimulatedFile } from '../files/file.js';
 import { PipeEnd } from '../files/pipe.js';
 import type { RingInternals } from '../internals.js';
-import type { Request } from '../request.js';
+import type { KernelRequest } from '../request.js';
 import {
   bufferFlags,
   fileAt,
@@ -36,7 +36,7 @@ const MAX_TRANSFER = 0x7fff_f000;
 
 type Way = 'read' | 'write';
 
-const iovecs = (ring: RingInternals, request: Request) => vector(ring, request, request.addr, request.len);
+const iovecs = (ring: RingInternals, request: KernelRequest) => vector(ring, request, request.addr, request.len);
 
 /** The opcodes of this family. */
 export const TRANSFERS: OperationTable = {
@@ -55,7 +55,7 @@ export const TRANSFERS: OperationTable = {
   [Opcode.TEE]: (ring, request) => splice(ring, request, true),
 };
 
-function transfer(ring: RingInternals, request: Request, way: Way, pieces: Piece[] | number): Result {
+function transfer(ring: RingInternals, request: KernelRequest, way: Way, pieces: Piece[] | number): Result {
   return withFile(ring, request, (file) => {
     if (typeof pieces === 'number') return pieces;
     if (request.opFlags & ~(RWF.HIPRI | RWF.DSYNC | RWF.SYNC | RWF.NOWAIT | RWF.APPEND | RWF.NOAPPEND)) return -Errno.EOPNOTSUPP;
@@ -83,7 +83,7 @@ function transfer(ring: RingInternals, request: Request, way: Way, pieces: Piece
   });
 }
 
-function moveBytes(ring: RingInternals, request: Request, file: SimulatedFile, way: Way, pieces: readonly Piece[]): number {
+function moveBytes(ring: RingInternals, request: KernelRequest, file: SimulatedFile, way: Way, pieces: readonly Piece[]): number {
   const { kernel } = ring;
   const atCurrent = request.off === CURRENT;
   const start = file.seekable ? (atCurrent ? file.position : Number(request.off)) : undefined;
@@ -119,7 +119,7 @@ function positionAfter(file: SimulatedFile, way: Way, start: number, done: numbe
   return appended && done > 0 ? file.inode.size : start + done;
 }
 
-function readMultishot(ring: RingInternals, request: Request): Result {
+function readMultishot(ring: RingInternals, request: KernelRequest): Result {
   return withFile(ring, request, (file) => {
     if (!request.has(SqeFlag.BUFFER_SELECT)) return -Errno.EINVAL;
     if (file.seekable || file.kind === 'directory') return -Errno.EBADFD;
@@ -140,7 +140,7 @@ function readMultishot(ring: RingInternals, request: Request): Result {
 }
 
 /** splice(2) and tee(2): the source is in `splice_fd_in`. */
-function splice(ring: RingInternals, request: Request, copy: boolean): Result {
+function splice(ring: RingInternals, request: KernelRequest, copy: boolean): Result {
   const flags = request.opFlags;
   if (flags & ~(SpliceFlag.MOVE | SpliceFlag.NONBLOCK | SpliceFlag.MORE | SpliceFlag.FD_IN_FIXED)) return -Errno.EINVAL;
   const source = fileAt(ring, request.fileIndex | 0, (flags & SpliceFlag.FD_IN_FIXED) !== 0);
@@ -160,12 +160,12 @@ function splice(ring: RingInternals, request: Request, copy: boolean): Result {
 }
 
 /** A pipe has no positions. */
-function hasOffset(request: Request, pipeIn: PipeEnd | undefined, pipeOut: PipeEnd | undefined): boolean {
+function hasOffset(request: KernelRequest, pipeIn: PipeEnd | undefined, pipeOut: PipeEnd | undefined): boolean {
   return (pipeIn !== undefined && request.addr64 !== CURRENT) || (pipeOut !== undefined && request.off !== CURRENT);
 }
 
 function spliceBytes(
-  request: Request,
+  request: KernelRequest,
   source: SimulatedFile,
   target: SimulatedFile,
   pipeIn: PipeEnd | undefined,

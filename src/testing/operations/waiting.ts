@@ -7,7 +7,7 @@
 import { Opcode } from '../../ring/abi/index.js';
 import { Errno } from '../../syscalls/index.js';
 import type { RingInternals } from '../internals.js';
-import { PENDING, type Request } from '../request.js';
+import { type KernelRequest, PENDING } from '../request.js';
 import type { OperationTable, Result } from './common.js';
 
 /** `struct futex_waitv`. */
@@ -46,7 +46,7 @@ function compare(ring: RingInternals, address: number, value: bigint): number {
   return BigInt(word.getUint32(0, true)) === (value & 0xffff_ffffn) ? 0 : -Errno.EAGAIN;
 }
 
-function futexWait(ring: RingInternals, request: Request): Result {
+function futexWait(ring: RingInternals, request: KernelRequest): Result {
   if (request.addr3 === 0n) return -Errno.EINVAL;
   const error = compare(ring, request.addr, request.off);
   if (error !== 0) return error;
@@ -58,7 +58,7 @@ function futexWait(ring: RingInternals, request: Request): Result {
   return PENDING;
 }
 
-function futexWaitv(ring: RingInternals, request: Request): Result {
+function futexWaitv(ring: RingInternals, request: KernelRequest): Result {
   const { kernel } = ring;
   if (request.len === 0 || request.len > MOST_FUTEXES) return -Errno.EINVAL;
   const data = kernel.memory.data(request.addr, request.len * FutexWaitv.SIZE);
@@ -87,7 +87,7 @@ function futexWaitv(ring: RingInternals, request: Request): Result {
   return PENDING;
 }
 
-function waitid(ring: RingInternals, request: Request): Result {
+function waitid(ring: RingInternals, request: KernelRequest): Result {
   const { children, memory, ownership } = ring.kernel;
   const options = request.fileIndex;
   if (request.len !== P_ALL && request.len !== P_PID) return -Errno.EINVAL;

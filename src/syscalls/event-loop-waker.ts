@@ -14,13 +14,13 @@ import { O_CLOEXEC, O_NONBLOCK } from '../linux.js';
 import { timers } from '../timers.js';
 import { UringError } from './errors.js';
 import type { Koffi, KoffiLibrary } from './koffi.js';
-import type { Doorbell, DoorbellKind, Syscalls } from './types.js';
+import type { EventLoopKind, EventLoopWaker, Syscalls } from './types.js';
 
 /** The timer's first and last interval. */
 const SOONEST_MS = 1;
 const LATEST_MS = 16;
 
-/** What doorbells need of libc. Results that are negative are `-errno`. */
+/** What event loop wakers need of libc. Results that are negative are `-errno`. */
 interface Calls {
   eventfd(): number;
   pipe(ends: Int32Array): number;
@@ -32,17 +32,17 @@ interface Calls {
 }
 
 /**
- * Makes doorbells for this thread.
+ * Makes event loop wakers for this thread.
  *
  * @param closeAtThreadEnd has a descriptor closed even when the thread is terminated.
  * @param declared what the shim has declared already, which takes time.
  */
-export function doorbells(
+export function eventLoopWakers(
   koffi: Koffi,
   libc: KoffiLibrary,
   closeAtThreadEnd: Syscalls['closeAtThreadEnd'],
   declared: Readonly<Record<'eventfd' | 'pipe2' | 'close', (...args: unknown[]) => number>>,
-): Syscalls['openDoorbell'] {
+): Syscalls['openWaker'] {
   const answer = (result: number) => (result < 0 ? -koffi.errno() : result);
   const call = (name: string, result: string, parameters: string[]) => {
     const fn = libc.func(name, result, parameters) as (...args: unknown[]) => number;
@@ -61,16 +61,16 @@ export function doorbells(
     close: (fd) => void close(fd),
     closeAtThreadEnd,
   };
-  return (onRing, kind) => (kind === 'timer' ? new TimedDoorbell(calls, onRing) : openPolled(calls, onRing, kind));
+  return (onRing, kind) => (kind === 'timer' ? new TimedWaker(calls, onRing) : openPolled(calls, onRing, kind));
 }
 
-function openPolled(calls: Calls, onRing: () => void, kind: DoorbellKind | undefined): Doorbell {
+function openPolled(calls: Calls, onRing: () => void, kind: EventLoopKind | undefined): EventLoopWaker {
   try {
-    return new PolledDoorbell(calls, onRing);
+    return new PolledWaker(calls, onRing);
   } catch (error) {
     // Too many descriptors are so for either kind.
     if (kind === 'poll' || error instanceof UringError) throw error;
-    return new TimedDoorbell(calls, onRing);
+    return new TimedWaker(calls, onRing);
   }
 }
 
@@ -81,8 +81,8 @@ function openEventfd(calls: Calls): number {
 }
 
 /** Watched by the loop itself. */
-class PolledDoorbell implements Doorbell {
-  readonly kind: DoorbellKind = 'poll';
+class PolledWaker implements EventLoopWaker {
+  readonly kind: EventLoopKind = 'poll';
   readonly fd: number;
   private readonly socket: Socket;
 
@@ -139,8 +139,8 @@ class PolledDoorbell implements Doorbell {
 }
 
 /** Where the loop cannot be hooked: looks every millisecond while something is awaited, then less and less often. */
-class TimedDoorbell implements Doorbell {
-  readonly kind: DoorbellKind = 'timer';
+class TimedWaker implements EventLoopWaker {
+  readonly kind: EventLoopKind = 'timer';
   readonly fd: number;
   private readonly counter = new Uint8Array(8);
   private readonly cancelThreadEnd: () => void;

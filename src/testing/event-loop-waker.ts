@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Doorbell } from '../syscalls/index.js';
+import type { EventLoopWaker } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import type { EventFile } from './files/event-file.js';
 
 /** Calls `onRing` in a turn of the event loop of its own. @param close closes the eventfd. */
-export function doorbellOf(file: EventFile, fd: number, onRing: () => void, close: () => void): Doorbell {
+export function wakerOf(file: EventFile, fd: number, onRing: () => void, close: () => void): EventLoopWaker {
   let announced = false;
   const look = () => {
     if (file.count === 0) return;

@@ -31,16 +31,16 @@ const Arguments = {
 } as const;
 
 /** Closed rings whose kernel side has not come to rest, for all we know. */
-const parked = new Set<RingCore>();
+const leaked = new Set<RingState>();
 
 /** How long a ring that is quiet, but cannot be proved to be at rest, keeps its memory after it was closed. */
-const PARK_MS = 60_000;
+const LEAK_MS = 60_000;
 
 /** How often a thread that has left a shared ring looks whether the others have, too. */
 const LINGER_MS = 1000;
 
 /** One thread's side of a ring. */
-export class RingCore implements DrainTarget {
+export class RingState implements DrainTarget {
   /** For enter: the fd, or the registered index. */
   enterFd: number;
   /** For enter: REGISTERED_RING, if `enterFd` is an index. */
@@ -175,13 +175,13 @@ export class RingCore implements DrainTarget {
     if (this.closed) return;
     if (this.cq.busy) throw invalidState('completions are being iterated; the callback must not close the ring');
     this.closed = true;
-    const { last, casualties } = this.threads?.leave(this.fd) ?? { last: true, casualties: false };
+    const { last, threadsDied } = this.threads?.leave(this.fd) ?? { last: true, threadsDied: false };
     let state: DrainResult = 'busy';
     try {
       if (last) {
         this.sq.discard();
         // A thread that was terminated may have left the accounts wrong; the marker needs none.
-        state = drain(this, casualties ? undefined : accounting);
+        state = drain(this, threadsDied ? undefined : accounting);
       }
     } finally {
       this.sq.shut();
@@ -191,7 +191,7 @@ export class RingCore implements DrainTarget {
       this.cancelThreadEnd();
       closeRing(this.syscalls, this.arena, this.fd, this.layout.setupFlags);
       if (!last) this.linger();
-      else if (state === 'busy') this.park();
+      else if (state === 'busy') this.leak();
       else this.release(state);
     }
   }
@@ -211,13 +211,13 @@ export class RingCore implements DrainTarget {
       // The other threads that have left may let go of their buffers, too.
       Atomics.store(this.arena.words, this.arena.control + ArenaWord.STATE, ArenaState.AT_REST);
     } else {
-      parked.add(this);
-      timers.setTimeout(() => this.letGo(), PARK_MS).unref();
+      leaked.add(this);
+      timers.setTimeout(() => this.letGo(), LEAK_MS).unref();
     }
   }
 
   private letGo(): void {
-    parked.delete(this);
+    leaked.delete(this);
     this.holds.clear();
   }
 
@@ -227,7 +227,7 @@ export class RingCore implements DrainTarget {
    */
   private linger(): void {
     this.arena.free(this.argumentsAt, Arguments.SIZE);
-    parked.add(this);
+    leaked.add(this);
     const timer = timers
       .setInterval(() => {
         if (Atomics.load(this.arena.words, this.arena.control + ArenaWord.STATE) !== ArenaState.AT_REST) return;
@@ -239,10 +239,10 @@ export class RingCore implements DrainTarget {
   }
 
   /** Keeps all memory although the ring is closed: the kernel will still write. Leaking is safe, releasing is not. */
-  private park(): void {
-    parked.add(this);
+  private leak(): void {
+    leaked.add(this);
     process.emitWarning('A ring was closed with operations that would not end; their memory is kept.', {
-      code: 'URING_PARKED',
+      code: 'URING_LEAKED',
     });
   }
 }

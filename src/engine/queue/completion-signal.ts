@@ -8,11 +8,11 @@
  */
 
 import { type CompletionQueue, CqRingFlag, type Ring } from '../../ring/index.js';
-import type { Doorbell } from '../../syscalls/index.js';
+import type { EventLoopWaker } from '../../syscalls/index.js';
 import type { InFlight } from './in-flight.js';
 
 /** Wakes one engine. */
-export class Waker {
+export class CompletionSignal {
   /** The kernel signals. */
   private armed = false;
   /** The event loop polls. */
@@ -23,18 +23,18 @@ export class Waker {
 
   private readonly cq: CompletionQueue;
 
-  /** @throws UringError when the eventfd cannot be registered; the doorbell is closed then. */
+  /** @throws UringError when the eventfd cannot be registered; the waker is closed then. */
   constructor(
     ring: Ring,
-    readonly doorbell: Doorbell,
+    readonly waker: EventLoopWaker,
     private readonly inFlight: InFlight,
   ) {
     this.cq = ring.cq;
     this.cq.flags = CqRingFlag.EVENTFD_DISABLED;
     try {
-      ring.settings.registerEventfd(doorbell.fd);
+      ring.settings.registerEventfd(waker.fd);
     } catch (error) {
-      doorbell.close();
+      waker.close();
       throw error;
     }
   }
@@ -55,7 +55,7 @@ export class Waker {
 
   /** Nothing is in flight: the process can end. */
   rest(): void {
-    if (this.watching) this.doorbell.rest();
+    if (this.watching) this.waker.rest();
     this.watching = false;
   }
 
@@ -72,7 +72,7 @@ export class Waker {
 
   /** The ring is closed. */
   close(): void {
-    this.doorbell.close();
+    this.waker.close();
   }
 
   private watch(): void {
@@ -80,6 +80,6 @@ export class Waker {
     if (this.watching && referenced === this.referenced) return;
     this.watching = true;
     this.referenced = referenced;
-    this.doorbell.watch(referenced);
+    this.waker.watch(referenced);
   }
 }
