@@ -21,11 +21,44 @@ interface Loan {
   readonly before: Uint8Array | undefined;
 }
 
-/** Memory is looked up in stretches of this size. */
-const STRETCH = 4096;
+/** How many loans are looked at for one that can be poisoned. */
+const TRIES = 8;
 
-function* stretchesOf(start: number, end: number): Generator<number> {
-  for (let stretch = Math.floor(start / STRETCH); stretch * STRETCH < end; stretch++) yield stretch;
+/** Loans by where they lie: thousands can be out at once. */
+class Intervals {
+  /** Memory is looked up in stretches of this size. */
+  private static readonly STRETCH = 4096;
+  private readonly byStretch = new Map<number, Set<Loan>>();
+
+  add(loan: Loan): void {
+    for (const stretch of this.stretchesOf(loan.start, loan.end)) {
+      const here = this.byStretch.get(stretch);
+      if (here === undefined) this.byStretch.set(stretch, new Set([loan]));
+      else here.add(loan);
+    }
+  }
+
+  delete(loan: Loan): void {
+    for (const stretch of this.stretchesOf(loan.start, loan.end)) {
+      const here = this.byStretch.get(stretch);
+      here?.delete(loan);
+      if (here?.size === 0) this.byStretch.delete(stretch);
+    }
+  }
+
+  /** Those that have any of these bytes. */
+  overlapping(start: number, end: number): Set<Loan> {
+    const found = new Set<Loan>();
+    for (const stretch of this.stretchesOf(start, end)) {
+      for (const loan of this.byStretch.get(stretch) ?? []) if (loan.start < end && start < loan.end) found.add(loan);
+    }
+    return found;
+  }
+
+  private *stretchesOf(start: number, end: number): Generator<number> {
+    const size = Intervals.STRETCH;
+    for (let stretch = Math.floor(start / size); stretch * size < end; stretch++) yield stretch;
+  }
 }
 
 /** The memory that operations in flight have been given. */
@@ -33,8 +66,12 @@ export class Ownership {
   /** What the program did wrong, as sentences. */
   readonly violations: string[] = [];
   private readonly loans = new Map<KernelRequest, Loan[]>();
-  /** The same by where they lie: thousands can be out at once. */
-  private readonly byStretch = new Map<number, Set<Loan>>();
+  /** Apart: any number of operations may read the same memory. */
+  private readonly read = new Intervals();
+  private readonly written = new Intervals();
+  /** Those that the kernel writes, in any order, and where each is. */
+  private readonly writable: Loan[] = [];
+  private readonly places = new Map<Loan, number>();
 
   constructor(private readonly memory: AddressSpace) {}
 
@@ -43,8 +80,9 @@ export class Ownership {
     if (length === 0) return;
     const start = address;
     const end = address + length;
-    for (const other of this.overlapping(start, end)) {
-      if (other.request === request || (way === 'kernel reads' && other.before !== undefined)) continue;
+    const others = way === 'kernel reads' ? [this.written] : [this.written, this.read];
+    for (const other of others.flatMap((intervals) => [...intervals.overlapping(start, end)])) {
+      if (other.request === request) continue;
       this.violations.push(`${request} was given memory at 0x${start.toString(16)} that ${other.request} still has`);
     }
     const before = way === 'kernel reads' ? this.memory.bytes(address, length)?.slice() : undefined;
@@ -54,20 +92,12 @@ export class Ownership {
     const loan = { request, start, end, before };
     loans.push(loan);
     this.loans.set(request, loans);
-    for (const stretch of stretchesOf(start, end)) {
-      const here = this.byStretch.get(stretch);
-      if (here === undefined) this.byStretch.set(stretch, new Set([loan]));
-      else here.add(loan);
+    if (before === undefined) {
+      this.written.add(loan);
+      this.places.set(loan, this.writable.push(loan) - 1);
+    } else {
+      this.read.add(loan);
     }
-  }
-
-  /** The loans that have any of these bytes. */
-  private overlapping(start: number, end: number): Set<Loan> {
-    const found = new Set<Loan>();
-    for (const stretch of stretchesOf(start, end)) {
-      for (const loan of this.byStretch.get(stretch) ?? []) if (loan.start < end && start < loan.end) found.add(loan);
-    }
-    return found;
   }
 
   /** An operation is over, or its memory was looked at for the last time: was it left alone? */
@@ -77,11 +107,8 @@ export class Ownership {
     this.loans.delete(request);
     for (const loan of loans) {
       const { start, end, before } = loan;
-      for (const stretch of stretchesOf(start, end)) {
-        const here = this.byStretch.get(stretch);
-        here?.delete(loan);
-        if (here?.size === 0) this.byStretch.delete(stretch);
-      }
+      if (before === undefined) this.deleteWritten(loan);
+      else this.read.delete(loan);
       const now = this.memory.bytes(start, end - start);
       const where = `at 0x${start.toString(16)}, ${end - start} bytes, of ${request}`;
       if (now === undefined) this.violations.push(`memory ${where} was released while the kernel had it`);
@@ -92,20 +119,30 @@ export class Ownership {
 
   /** Whether the kernel has any of these bytes. */
   holds(address: number, length: number): boolean {
-    return this.overlapping(address, address + length).size > 0;
+    const end = address + length;
+    return [this.written, this.read].some((intervals) => intervals.overlapping(address, end).size > 0);
   }
 
   /** Writes what is not to be read, where the kernel may write. @param pick which of so many. */
   poison(pick: (count: number) => number): void {
-    const writable: Loan[] = [];
-    for (const [request, loans] of this.loans) {
+    const { writable } = this;
+    for (let tries = 0; tries < TRIES && writable.length > 0; tries++) {
+      const { request, start, end } = writable[pick(writable.length)] as Loan;
       // What was answered is written, and the program may look at it any moment.
       if (request.answered) continue;
-      for (const loan of loans) if (loan.before === undefined) writable.push(loan);
+      this.memory.bytes(start, end - start)?.fill(POISON);
+      return;
     }
-    if (writable.length === 0) return;
-    const { start, end } = writable[pick(writable.length)] as Loan;
-    this.memory.bytes(start, end - start)?.fill(POISON);
+  }
+
+  private deleteWritten(loan: Loan): void {
+    this.written.delete(loan);
+    const place = this.places.get(loan) as number;
+    const last = this.writable.pop() as Loan;
+    this.places.delete(loan);
+    if (last === loan) return;
+    this.writable[place] = last;
+    this.places.set(last, place);
   }
 
   /** How many operations have memory. */

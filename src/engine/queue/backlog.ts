@@ -17,6 +17,8 @@ export class Backlog {
   /** Index of the oldest, and how many there are. */
   private first = 0;
   private count = 0;
+  /** How many have left: the place of the oldest. */
+  private left = 0;
   private cursor = cursorOver(FIRST_CAPACITY);
 
   get length(): number {
@@ -29,8 +31,9 @@ export class Backlog {
     return this.at(this.count);
   }
 
-  commit(): void {
-    this.count++;
+  /** @returns its place, for {@link find}. */
+  commit(): number {
+    return this.left + this.count++;
   }
 
   /** Moves as many as there is room for into the ring. */
@@ -42,23 +45,22 @@ export class Backlog {
         (sq.next() as Sqe).copyFrom(this.at(0));
         sq.commit();
         this.first++;
+        this.left++;
         this.count--;
       }
     }
     this.first = 0;
   }
 
-  /** The SQE with this user data, or `null`. */
-  find(userDataLow: number, userDataHigh: number): Sqe | null {
-    for (let index = 0; index < this.count; index++) {
-      const sqe = this.at(index);
-      if (sqe.isFor(userDataLow, userDataHigh)) return sqe;
-    }
-    return null;
+  /** The SQE in a place, or `null` when it has moved into the ring. */
+  find(place: number): Sqe | null {
+    const index = place - this.left;
+    return index >= 0 && index < this.count ? this.at(index) : null;
   }
 
   /** Forgets everything. */
   clear(): void {
+    this.left += this.count;
     this.first = 0;
     this.count = 0;
   }

@@ -27,6 +27,8 @@ export const Mark = {
   USER_MEMORY: 2,
   /** The process may end without it. */
   UNREFERENCED: 4,
+  /** It has waited in the backlog, and perhaps still does. */
+  BACKLOG: 8,
 } as const;
 
 /** Called with each row of the table. */
@@ -43,6 +45,7 @@ export class InFlight {
   private fds = new Int32Array(FIRST_ROWS);
   private startTimes = new Float64Array(FIRST_ROWS);
   private marks = new Uint8Array(FIRST_ROWS);
+  private places = new Float64Array(FIRST_ROWS);
   private unreferenced = 0;
   /** Rows that no operation has, used as a stack. */
   private free = new Int32Array(FIRST_ROWS);
@@ -123,6 +126,17 @@ export class InFlight {
     return this.fds[id];
   }
 
+  /** It waits in the backlog. */
+  putInBacklog(id: number, place: number): void {
+    this.marks[id] |= Mark.BACKLOG;
+    this.places[id] = place;
+  }
+
+  /** Where in the backlog it waits, or has waited; -1 for nowhere. */
+  backlogPlace(id: number): number {
+    return this.marks[id] & Mark.BACKLOG ? this.places[id] : -1;
+  }
+
   startTime(id: number): number {
     return this.startTimes[id];
   }
@@ -133,7 +147,7 @@ export class InFlight {
 
   /** It was taken back; whether the process stays alive for it stays as it is. */
   withdraw(id: number): void {
-    this.marks[id] = (this.marks[id] & Mark.UNREFERENCED) | Mark.WITHDRAWN;
+    this.marks[id] = (this.marks[id] & ~Mark.USER_MEMORY) | Mark.WITHDRAWN;
   }
 
   /** Has the process stay alive for a row's operation, or not. */
@@ -185,6 +199,7 @@ export class InFlight {
     this.fds = grown(this.fds);
     this.startTimes = grown(this.startTimes);
     this.marks = grown(this.marks);
+    this.places = grown(this.places);
     this.free = grown(this.free);
     this.generations.fill(1, size);
     for (let id = size; id < 2 * size; id++) this.requests.push(undefined);

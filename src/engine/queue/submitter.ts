@@ -101,7 +101,7 @@ export class Submitter {
     this.current = null;
     const id = this.inFlight.add(request, current, usesUserMemory ? Mark.USER_MEMORY : 0, startTime);
     if (usesUserMemory) this.withUserMemory.push(id);
-    if (this.inBacklog) this.backlog.commit();
+    if (this.inBacklog) this.inFlight.putInBacklog(id, this.backlog.commit());
     else this.sq.commit();
     if (this.together > 0) this.together--;
     return id;
@@ -159,8 +159,8 @@ export class Submitter {
 
   /** The SQE of an operation that the kernel has not taken, or `null`. */
   find(id: number): Sqe | null {
-    const generation = this.inFlight.generation(id);
-    return this.sq.findUnsubmitted(id, generation) ?? this.backlog.find(id, generation);
+    const place = this.inFlight.backlogPlace(id);
+    return (place < 0 ? null : this.backlog.find(place)) ?? this.sq.findUnsubmitted(id, this.inFlight.generation(id));
   }
 
   /**
