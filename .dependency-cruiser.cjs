@@ -25,7 +25,10 @@ const only = (folder, ...allowed) => ({
   // What callers pass is checked in the same way everywhere.
   to: {
     path: '^src/',
-    pathNot: ['^src/(assert|linux|validate|timers|instances)\\.ts$', ...[folder, ...allowed].map((name) => `^src/${name}/`)],
+    pathNot: [
+      '^src/(assert|linux|own-folder|validate|timers|instances)\\.ts$',
+      ...[folder, ...allowed].map((name) => `^src/${name}/`),
+    ],
   },
 });
 

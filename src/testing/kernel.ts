@@ -28,7 +28,7 @@ import { Chaos } from './chaos.js';
 import { Children } from './children.js';
 import { VirtualClock } from './clock.js';
 import { Descriptors } from './descriptors.js';
-import { type EnterContext, enter } from './enter.js';
+import { enter } from './enter.js';
 import { wakerOf } from './event-loop-waker.js';
 import { EpollFile } from './files/epoll.js';
 import { EventFile } from './files/event-file.js';
@@ -74,7 +74,7 @@ const SOCKET_CALLS: Record<keyof SocketCalls, number> = {
  * context.submit(); // throws EAGAIN, and the NOP is still there
  * ```
  */
-export class SimulatedKernel implements Syscalls, EnterContext {
+export class SimulatedKernel implements Syscalls {
   readonly name = 'simulated';
   readonly clock = new VirtualClock();
   readonly memory = new AddressSpace();

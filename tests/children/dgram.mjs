@@ -4,7 +4,7 @@ import nodes from 'node:dgram';
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import dgram, { backend } from 'uring/dgram';
-import { policy } from '../../dist/dgram/policy.js';
+import { dgramPolicy as policy } from '../../dist/internals.js';
 
 for (const part of [policy.sending, policy.receiving]) Object.assign(part, { looks: 0, many: 0, few: 0, apart: 1 });
 

@@ -13,7 +13,7 @@ const modules = Object.fromEntries(
   await Promise.all(names.map(async (name) => [name, (await import(`${dist}${name}/index.js`)).default])),
 );
 if (process.env.URING_READS === 'ring') {
-  const { policy } = await import(`${dist}net/who-reads.js`);
+  const { readPolicy: policy } = await import(`${dist}internals.js`);
   Object.assign(policy, { reads: 0, many: 0, few: 0, large: Infinity });
   const { Uring } = await import(`${dist}index.js`);
   process.on('exit', (code) => {

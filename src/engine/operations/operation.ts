@@ -6,6 +6,7 @@
 
 import { ERESTARTSYS } from '../../linux.js';
 import { prepLinkTimeout } from '../../ops/index.js';
+import { OWN_FOLDER } from '../../own-folder.js';
 import { type OpcodeName, type Sqe, SqeFlag } from '../../ring/index.js';
 import { Errno, UringError } from '../../syscalls/index.js';
 import { timers } from '../../timers.js';
@@ -310,11 +311,9 @@ export function runOperation<Result>(engine: Engine, operation: Operation<Result
 
 function callSite(): string | undefined {
   const lines = new Error().stack?.split('\n').slice(1) ?? [];
-  // The first line that is not the engine's own.
+  // The first line that is not the library's own.
   return lines
-    .find((line) => !line.includes(ENGINE_FOLDER))
+    .find((line) => !line.includes(OWN_FOLDER))
     ?.trim()
     .replace(/^at /, '');
 }
-
-const ENGINE_FOLDER = new URL('..', import.meta.url).pathname;
