@@ -2,7 +2,7 @@
  * The layers: imports point downwards only, and koffi is known in one folder.
  *
  *   cli
- *   http, https
+ *   http, https, register
  *   net
  *   dgram, fs, sockets
  *   engine, context     testing
@@ -54,6 +54,7 @@ module.exports = {
     only('fs', 'engine', 'syscalls'),
     only('sockets', 'engine', 'syscalls'),
     only('net', 'sockets', 'engine', 'syscalls'),
+    only('register', 'dgram', 'fs', 'net', 'engine'),
     only('http', 'net'),
     only('https', 'net'),
     only('testing', 'ring', 'syscalls'),

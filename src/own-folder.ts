@@ -1,7 +1,10 @@
 /**
- * The folder that the library's own code lies in, as it stands in stacks: of the sources, or of what is built from them.
+ * The folder that the library's own code lies in: of the sources, or of what is built from them.
  *
  * @module
  */
 
-export const OWN_FOLDER = new URL('.', import.meta.url).pathname;
+export const OWN_URL = new URL('.', import.meta.url);
+
+/** As it stands in stacks. */
+export const OWN_FOLDER = OWN_URL.pathname;

@@ -30,6 +30,9 @@ export interface SocketConstructor {
   readonly prototype: dgram.Socket;
 }
 
+/** Node's own: a program may put ours in its place. */
+const nodesSocket = dgram.Socket as unknown as (this: dgram.Socket, type: unknown, listener: unknown) => void;
+
 /**
  * A socket for datagrams: `dgram.Socket` of Node's, over the ring. See Node's documentation.
  *
@@ -44,7 +47,7 @@ export const Socket = function Socket(
   const { uring: given } = (typeof type === 'object' && type !== null ? type : {}) as SocketOptions;
   if (given !== undefined && !(given instanceof Uring)) throw invalidArgType('options.uring', 'an instance of Uring', given);
   const uring = uringFor(given);
-  (dgram.Socket as unknown as (this: dgram.Socket, type: unknown, listener: unknown) => void).call(this, type, listener);
+  nodesSocket.call(this, type, listener);
   const handle = handleOf(this);
   if (uring !== undefined && handle !== null) overRing(uring, handle);
 } as unknown as SocketConstructor;

@@ -201,25 +201,43 @@ interface MoreListenOptions {
  * ```
  */
 export function overRing<Server extends net.Server>(server: Server, uring?: Uring): Server {
-  const own = server as unknown as net.Server & Internals;
-  const listen = own.listen as (...args: unknown[]) => typeof own;
-  let reusePort = false;
-  /** Of the next `listen`; `undefined` for Node's own way. */
-  let engine: Uring | undefined;
-  const methods = {
-    listen(...args: unknown[]) {
-      engine = uringFor(uring);
-      reusePort = Boolean((args[0] as MoreListenOptions | null | undefined)?.reusePort);
-      return listen.apply(own, args);
+  return Object.assign(server, listenOverRing(server as unknown as Own, uring));
+}
+
+/** How a server listens. */
+interface Listening {
+  /** `undefined` for Node's own way. */
+  readonly engine: Uring | undefined;
+  readonly reusePort: boolean;
+}
+
+type Own = net.Server & Internals;
+
+/**
+ * Methods that listen over the ring, in front of those of a server, or of a prototype of servers.
+ *
+ * @param wanted whether a server is to; default: all of them.
+ */
+export function listenOverRing(
+  owner: Own,
+  uring?: Uring,
+  wanted: (server: net.Server) => boolean = () => true,
+): Pick<Own, 'listen' | '_listen2'> {
+  const { listen, _listen2: listen2 } = owner;
+  const listening = new WeakMap<net.Server, Listening>();
+  return {
+    listen(this: Own, ...args: unknown[]) {
+      const reusePort = Boolean((args[0] as MoreListenOptions | null | undefined)?.reusePort);
+      listening.set(this, { engine: wanted(this) ? uringFor(uring) : undefined, reusePort });
+      return (listen as (...args: unknown[]) => Own).apply(this, args);
     },
-    _listen2(...args: ListenArguments) {
-      const handle = own._handle === null && engine !== undefined ? bind(engine, args, reusePort) : undefined;
-      if (handle !== undefined) new Acceptor(engine as Uring, own, handle);
-      listen2.apply(own, args);
+    _listen2(this: Own, ...args: ListenArguments) {
+      const { engine, reusePort = false } = listening.get(this) ?? {};
+      const handle = this._handle === null && engine !== undefined ? bind(engine, args, reusePort) : undefined;
+      if (handle !== undefined) new Acceptor(engine as Uring, this, handle);
+      listen2.apply(this, args);
     },
   };
-  const { _listen2: listen2 } = own;
-  return Object.assign(server, methods);
 }
 
 /** The handle that Node would make; `undefined` when it cannot be made, which Node is to find out and tell. */

@@ -57,7 +57,7 @@ Object.setPrototypeOf(Socket.prototype, net.Socket.prototype);
 Object.defineProperties(Socket.prototype, {
   constructor: { value: Socket, configurable: true, writable: true },
   connect: { value: connect, configurable: true, writable: true },
-  _read: { value: read, configurable: true, writable: true },
+  _read: { value: readOverRing, configurable: true, writable: true },
 });
 // Node's servers make sockets of Node's class.
 takesInstancesOf(Socket, net.Socket);
@@ -73,7 +73,8 @@ function connect(this: Own, ...args: unknown[]): net.Socket {
   return result;
 }
 
-function read(this: Own, size: number): void {
+/** As `net.Socket.prototype._read`: by whoever reads faster. */
+export function readOverRing(this: Own, size: number): void {
   readOn(this, size, () => engineOf(this));
 }
 

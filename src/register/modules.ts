@@ -1,0 +1,74 @@
+/**
+ * What is replaced in each of Node's modules.
+ *
+ * @module
+ */
+
+import dgram from 'node:dgram';
+import fs from 'node:fs';
+import fsPromises from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import * as dgramBackend from '../dgram/backend.js';
+import uringDgram from '../dgram/index.js';
+import * as fsBackend from '../fs/backend.js';
+import uringFs from '../fs/index.js';
+import uringPromises from '../fs/promises.js';
+import * as netBackend from '../net/backend.js';
+import { listenOverRing } from '../net/server.js';
+import { readOverRing } from '../net/socket.js';
+import type { Patch } from './patch.js';
+
+/** The modules that can be replaced. */
+export const MODULE_NAMES = ['fs', 'net', 'http', 'dgram'] as const;
+
+/** `fs` with `fs/promises`; `net` with all that is built on it; `http` with `https` and HTTP/2, servers only; `dgram`. */
+export type ModuleName = (typeof MODULE_NAMES)[number];
+
+interface Replaceable {
+  /** Replaces functions. */
+  patch(patch: Patch): void;
+  /** What the module works through. */
+  backend(): 'io_uring' | 'node';
+  /** Has the module work through Node's own where there is no io_uring. */
+  configure(configuration: { readonly fallback: boolean }): void;
+}
+
+/** By name. */
+export const MODULES: Readonly<Record<ModuleName, Replaceable>> = {
+  fs: {
+    ...fsBackend,
+    patch(patch) {
+      for (const [nodes, ours] of [
+        [fs, uringFs],
+        [fsPromises, uringPromises],
+      ] as const) {
+        for (const [name, value] of Object.entries(ours)) if (typeof value === 'function') patch.replace(nodes, name, value);
+      }
+    },
+  },
+  net: {
+    ...netBackend,
+    patch(patch) {
+      const methods = listenOverRing(net.Server.prototype as never);
+      for (const [name, value] of Object.entries(methods)) patch.replace(net.Server.prototype, name, value);
+      patch.replace(net.Socket.prototype, '_read', readOverRing);
+    },
+  },
+  http: {
+    ...netBackend,
+    patch(patch) {
+      const isHttp = (server: net.Server) => server instanceof http.Server || server instanceof https.Server;
+      const methods = listenOverRing(net.Server.prototype as never, undefined, isHttp);
+      for (const [name, value] of Object.entries(methods)) patch.replace(net.Server.prototype, name, value);
+    },
+  },
+  dgram: {
+    ...dgramBackend,
+    patch(patch) {
+      patch.replace(dgram, 'createSocket', uringDgram.createSocket);
+      patch.replace(dgram, 'Socket', uringDgram.Socket);
+    },
+  },
+};
