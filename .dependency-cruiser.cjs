@@ -1,5 +1,5 @@
 /**
- * The layers: imports point downwards only, and koffi is known in one folder.
+ * The layers: imports only point downward, and only one folder imports koffi.
  *
  *   cli
  *   http, https, register
@@ -10,7 +10,7 @@
  *   ring  <-------------+ (abi, layout)
  *   syscalls
  *
- * and within the engine, which is entered by index.ts and internal.ts only:
+ * Within the engine, which other layers import only through index.ts and internal.ts:
  *
  *   uring, options, backend
  *   sockets   transfers
@@ -22,7 +22,7 @@ const only = (folder, ...allowed) => ({
   name: `${folder}-imports-downwards`,
   severity: 'error',
   from: { path: `^src/${folder}/` },
-  // What callers pass is checked in the same way everywhere.
+  // Shared by all layers.
   to: {
     path: '^src/',
     pathNot: [
@@ -32,7 +32,7 @@ const only = (folder, ...allowed) => ({
   },
 });
 
-/** A room of the engine, and those below it. */
+/** A room of the engine, and the rooms below it that it may import. */
 const room = (folder, ...allowed) => ({
   name: `engine-${folder}-imports-downwards`,
   severity: 'error',

@@ -1,11 +1,15 @@
 /*
- * The load of the benchmark of datagrams.
+ * The load for the datagram benchmark.
  *
- *   datagram-load flood PORT BYTES SECONDS       sends as many as it can, 64 with a system call
- *   datagram-load echo PORT BYTES SECONDS COUNT  has so many on their way, and sends one for each that comes back
- *   datagram-load sinks COUNT                    sockets that nobody reads from; prints their ports, and waits for the end of its input
+ *   datagram-load flood PORT BYTES SECONDS
+ *       sends as many datagrams as it can, 64 in a system call
+ *   datagram-load echo PORT BYTES SECONDS COUNT
+ *       keeps COUNT datagrams in flight, and sends one for each that returns
+ *   datagram-load sinks COUNT
+ *       opens sockets that are never read; prints their ports, and waits for the end of its input
  *
- * `echo` prints how many came back per second; those that are lost are sent again after 10 ms without any.
+ * `echo` prints how many datagrams returned per second. Lost datagrams are sent again after 10 ms
+ * without any.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

@@ -1,10 +1,12 @@
 /**
- * What the benchmark of datagrams measures: `node bench/datagram-worker.mjs SIDE`, where SIDE is a module. Prints the port of a socket that sends back what it
- * gets; and for each line of its input, a line of JSON:
+ * The process that the datagram benchmark measures: `node bench/datagram-worker.mjs SIDE`, where
+ * SIDE is a module. Prints the port of a socket that sends back what it receives. For each line of
+ * its input, it prints a line of JSON:
  *
- *   state                              how many datagrams it has received, and microseconds of CPU
- *   echo on|off                        whether it sends back
- *   send MS TURN PORT...               sends for so long, so many in each turn of the event loop, to these ports in turns; how many it has sent
+ *   state                  the number of datagrams received, and microseconds of CPU
+ *   echo on|off            turns sending back on or off
+ *   send MS TURN PORT...   sends for MS milliseconds, TURN datagrams in each turn of the event
+ *                          loop, to these ports in turn; reports how many it has sent
  */
 
 import { createInterface } from 'node:readline';

@@ -1,6 +1,6 @@
 /**
- * Datagrams of 64 bytes over loopback: `uring/dgram` and `node:dgram`, each in a process with a core of its own; the other side is in C, on the other core.
- * Rounds alternate, and medians count.
+ * Datagrams of 64 bytes over loopback: `uring/dgram` and `node:dgram`, each in a process on its own
+ * core. The other side is in C, on the other core. Rounds alternate; the results are medians.
  */
 
 import { execFile, execFileSync, spawn } from 'node:child_process';
@@ -13,7 +13,7 @@ import { median, pinned } from './measure.mjs';
 const BYTES = 64;
 const SIDES = ['uring/dgram', 'node:dgram'];
 
-/** What is measured: datagrams per second, and CPU for each in microseconds. */
+/** The measurements: datagrams per second, and microseconds of CPU for each. */
 const WORKS = [
   ...[1, 32, 128].map((count) => ({
     id: `echo${count}`,
@@ -68,7 +68,7 @@ function send(perTurn, receivers) {
   };
 }
 
-/** A program with a line of output for each line of input. */
+/** Starts a program that prints a line of output for each line of input. */
 async function start(command) {
   const [program, ...args] = command;
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -85,7 +85,7 @@ async function start(command) {
   return { first, ask, stop };
 }
 
-/** Measures. @param only the work whose id starts so. */
+/** Runs the benchmark. @param only the works whose id starts with this. */
 export async function dgram({ short, only = '' }) {
   mkdirSync('build', { recursive: true });
   execFileSync('gcc', ['-O2', '-o', 'build/datagram-load', 'bench/datagram-load.c']);
@@ -103,7 +103,7 @@ export async function dgram({ short, only = '' }) {
     for (let round = -1; round < rounds; round++) {
       for (const side of round % 2 ? SIDES : [...SIDES].reverse()) {
         const sample = await run(workers[side], seconds);
-        // The first is for warming up.
+        // The first round is for warming up.
         if (round >= 0) samples[side].push(sample);
       }
     }

@@ -1,6 +1,7 @@
 /*
- * The baseline of the socket benchmarks: an echo server on liburing, with multishot accept, multishot receive over a ring of provided
- * buffers, and DEFER_TASKRUN. Prints its port, and serves until it is killed.
+ * The baseline of the socket benchmarks: an echo server on liburing, with multishot accept,
+ * multishot receive over a ring of provided buffers, and DEFER_TASKRUN. Prints its port, and serves
+ * until it is killed.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,6 @@
 /**
- * `uring bench files`, and beside it what is no part of the command: fio for the O_DIRECT reads, and memory.
+ * `uring bench files`, with two additions that are not part of the command: fio for the O_DIRECT
+ * reads, and memory.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -30,7 +31,7 @@ export function files({ short }) {
   return { node, rounds, outcomes, direct: directBesideFio(bench, short ? 2 : 5), memory };
 }
 
-/** The ring and fio by turns, at the same depth, with the same engine. */
+/** Runs the ring and fio in turn, at the same depth, with the same I/O engine. */
 function directBesideFio(bench, pairs) {
   const samples = [];
   for (let pair = 0; pair < pairs; pair++) {

@@ -1,9 +1,10 @@
 /**
- * Every function of `uring/fs/promises`, every method of its `FileHandle`, and the functions of `uring/fs` with callbacks, against Node's, call by call, in turns, one at a time and with many
+ * Every function of `uring/fs/promises`, every method of its `FileHandle`, and the callback
+ * functions of `uring/fs`, compared with Node's, call by call, in turn, one at a time and with many
  * at once.
  *
- * Each call works on files of its own for each of those at once, and leaves them as it found them; what changes a directory is measured together with what
- * changes it back.
+ * Each of the concurrent calls works on its own files, and leaves them as it found them. Calls that
+ * change a directory are measured together with calls that undo the change.
  */
 
 import fs from 'node:fs';
@@ -18,7 +19,10 @@ const PIECE = 4096;
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const ignore = () => undefined;
 
-/** What is measured: `run` is called with a module, the place of one of those at once, and that one's handle. */
+/**
+ * The measured calls: `run` is called with a module, and with the files and the handle of one of
+ * the concurrent calls.
+ */
 const CALLS = {
   access: (module, { file }) => module.access(file),
   'access, for reading': (module, { file }) => module.access(file, fs.constants.R_OK),
@@ -92,7 +96,7 @@ const CALLS = {
   'handle.writev': (_module, { handle, buffer }) => handle.writev([buffer.subarray(0, 2048), buffer.subarray(2048)], 0),
 };
 
-/** The same for functions with callbacks, each of which calls `next` at its end. */
+/** The same for callback functions, each of which calls `next` at its end. */
 const CALLBACKS = {
   'fs.access': (module, { file }, next) => module.access(file, next),
   'fs.exists': (module, { file }, next) => module.exists(file, next),
@@ -116,7 +120,7 @@ const CALLBACKS = {
   'fs.writeFile': (module, { written, buffer }, next) => module.writeFile(written, buffer, next),
 };
 
-/** The files of one of those at once. */
+/** Creates the files of one of the concurrent calls. */
 async function placeFor(module, root) {
   const directory = path.join(root, 'directory');
   await nodes.mkdir(directory, { recursive: true });
@@ -132,7 +136,11 @@ async function placeFor(module, root) {
   return place;
 }
 
-/** Calls for so long, so many at once. @returns calls per second, and microseconds of CPU for each. */
+/**
+ * Repeats a call for a given time, with one concurrent loop for each place.
+ *
+ * @returns calls per second, and microseconds of CPU for each.
+ */
 async function rateOf(name, module, places, milliseconds) {
   const cpu = process.cpuUsage();
   const start = performance.now();
@@ -156,7 +164,7 @@ async function rateOf(name, module, places, milliseconds) {
   return { perSecond: (calls * 1000) / (performance.now() - start), cpu: (user + system) / calls };
 }
 
-/** @param {{ short: boolean, only?: string }} options only calls whose name begins so. */
+/** @param {{ short: boolean, only?: string }} options only calls whose name begins with `only`. */
 export async function fsCalls({ short, only = '' }) {
   const all = Object.keys({ ...CALLS, ...CALLBACKS });
   const names = all.filter((name) => name.startsWith(only));
@@ -180,7 +188,7 @@ export async function fsCalls({ short, only = '' }) {
           const sample = {};
           for (const side of round % 2 ? ['nodes', 'ours'] : ['ours', 'nodes'])
             sample[side] = await rateOf(name, sides[side], places[side].slice(0, depth), milliseconds);
-          // The first warms up.
+          // The first round is for warming up.
           if (round >= 0) samples.push(sample);
           for (const { appended, handle } of [...places.ours, ...places.nodes]) {
             fs.truncateSync(appended, 0);

@@ -1,4 +1,4 @@
-/* What the loads of the benchmarks share. */
+/* The code shared by the loads of the benchmarks. */
 #ifndef LOAD_H
 #define LOAD_H
 

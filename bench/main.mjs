@@ -1,6 +1,4 @@
-/**
- * `npm run bench -- nop | files | fs-calls | net | dgram [--json] [--short] [--only ID]`.
- */
+/** `npm run bench -- nop | files | fs-calls | net | dgram [--json] [--short] [--only ID]`. */
 
 import os from 'node:os';
 import { parseArgs } from 'node:util';

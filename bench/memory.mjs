@@ -1,5 +1,6 @@
 /**
- * What operations in flight cost in memory, and whether many of them leave any: `node --expose-gc bench/memory.mjs [COUNT]`. Prints JSON.
+ * Measures the memory used by operations in flight, and whether many operations leave any behind:
+ * `node --expose-gc bench/memory.mjs [COUNT]`. Prints JSON.
  */
 
 import fs from 'node:fs';
@@ -21,7 +22,7 @@ const heap = () => {
   return process.memoryUsage().heapUsed;
 };
 
-/** Heap of an operation in flight, the buffer not counted, but its promise. */
+/** Returns the heap used by an operation in flight: not its buffer, but its promise. */
 async function perOperation() {
   const buffer = Buffer.alloc(BLOCK);
   const promises = new Array(DEPTH).fill(undefined);

@@ -1,18 +1,26 @@
 /*
  * The load of the socket benchmarks: round trips over many connections, from one thread on epoll.
  *
- *   net-load echo PORT CONNECTIONS BYTES SECONDS     each connection sends, waits for all of it to come back, and sends again
- *   net-load connect PORT CONNECTIONS BYTES SECONDS  each connects, does one round trip, closes, and connects again
- *   net-load http PORT CONNECTIONS BYTES SECONDS     as echo, with GET requests: of /, or of /BYTES
- *   net-load post PORT CONNECTIONS BYTES SECONDS     as echo, with POST requests that bring so many bytes
- *   net-load send PORT CONNECTIONS BYTES SECONDS     sends BYTES in all, over one connection, and waits for one byte as the answer
- *   net-load idle PORT CONNECTIONS BYTES SECONDS     each does one round trip; then it prints a line, and waits for the end of its input
+ *   net-load echo PORT CONNECTIONS BYTES SECONDS
+ *       each connection sends, waits until all of it has returned, and sends again
+ *   net-load connect PORT CONNECTIONS BYTES SECONDS
+ *       each connects, makes one round trip, closes, and connects again
+ *   net-load http PORT CONNECTIONS BYTES SECONDS
+ *       as echo, with GET requests: for /, or for /BYTES
+ *   net-load post PORT CONNECTIONS BYTES SECONDS
+ *       as echo, with POST requests that carry this many bytes
+ *   net-load send PORT CONNECTIONS BYTES SECONDS
+ *       sends BYTES in total, over one connection, and waits for a response of one byte
+ *   net-load idle PORT CONNECTIONS BYTES SECONDS
+ *       each makes one round trip; then it prints a line, and waits for the end of its input
  *
- * Two more arguments may follow: how many requests each connection sends at once (default 1; a round trip is all of them), and how many round trips
- * there are to be per second, whether the answers have come or not (an open loop: what the server is late for counts as time of the next; default 0, as
- * many as there can be).
+ * Two more arguments may follow. The first is the number of requests that each connection sends at
+ * once (default 1; a round trip is all of them). The second is the number of round trips per
+ * second, to be started whether or not the responses have arrived (an open loop: if the server is
+ * late, the delay counts as time of the next round trip). Its default is 0: as many as possible.
  *
- * Prints the number of requests (or bytes) per second, and the 50th and 99th percentile of the times of round trips in microseconds.
+ * Prints the number of requests (or bytes) per second, and the 50th and 99th percentile of the
+ * round-trip times in microseconds.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -32,7 +40,7 @@ struct connection {
   int fd;
   size_t received;
   double start;
-  /* When the next is due, in an open loop, and whether one is under way. */
+  /* In an open loop: when the next round trip is due, and whether one is in progress. */
   double due;
   int busy;
 };
@@ -44,7 +52,10 @@ static struct sockaddr_in target;
 static unsigned histogram[BUCKETS];
 static unsigned long long trips;
 
-/* Blocks where the server does not take it: as long as the answer does not come before the whole request is there. */
+/*
+ * Blocks while the server does not read. This is safe as long as no response arrives before the
+ * whole request has been sent.
+ */
 static void say(struct connection *c, double start) {
   c->received = 0;
   c->start = start;
@@ -98,7 +109,10 @@ static int stream(void) {
   return 0;
 }
 
-/* Makes a request, and asks once, to learn how long an answer is: the same each time. */
+/*
+ * Builds a request, and sends it once to find out the length of a response, which is always the
+ * same.
+ */
 static void ask(int post) {
   static char buffer[65536], path[32] = "";
   struct connection c;
@@ -122,7 +136,7 @@ static void ask(int post) {
   close(c.fd);
 }
 
-/* As many of them, one behind another. */
+/* Repeats the request DEPTH times, back to back. */
 static void repeat(int depth) {
   char *all = malloc(size * depth);
   for (int i = 0; i < depth; i++) memcpy(all + i * size, payload, size);
@@ -196,7 +210,7 @@ int main(int argc, char **argv) {
       c->busy = 0;
       if (rate) continue;
       if (reconnect) {
-        /* Reset: ports that wait for late packets would soon be all there are. */
+        /* Reset the connection: otherwise sockets in TIME_WAIT would soon use up all ports. */
         struct linger none = {1, 0};
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
         close(c->fd);

@@ -1,9 +1,10 @@
 /**
- * A server for the benchmark of sockets: `node --expose-gc bench/net-server.mjs WORK SIDE`. Prints its port; and for each line of input, how many bytes of
- * memory it has.
+ * A server for the socket benchmark: `node --expose-gc bench/net-server.mjs WORK SIDE`. Prints its
+ * port, and for each line of input the bytes of memory that it uses.
  *
- * WORK: `echo`; `idle`, the same; `http` (hello world, or as many bytes as the path says; takes what is posted); `static` (files of a folder of its own, by
- * the package `send`); `sink:BYTES` (answers with a byte when it has them all).
+ * WORK: `echo`; `idle`, the same; `http` (sends hello world, or as many bytes as the path says;
+ * accepts what is posted); `static` (serves the files of its own folder, with the package `send`);
+ * `sink:BYTES` (responds with a byte when it has received them all).
  */
 
 import fs from 'node:fs';
@@ -37,7 +38,7 @@ const NODE = {
 
 const bodies = new Map();
 
-/** A body of so many bytes. */
+/** Returns a body of a given length. */
 function bodyOf(length) {
   if (!bodies.has(length)) bodies.set(length, Buffer.alloc(length, 'uring'));
   return bodies.get(length);
@@ -52,7 +53,7 @@ function answer(request, response) {
   }
 }
 
-/** Files of a folder of its own, named by their lengths. */
+/** Creates a folder with files that are named by their lengths, and serves them. */
 async function staticFiles() {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'uring-bench-'));
   for (const length of [1 << 10, 1 << 16, 1 << 20])
@@ -61,7 +62,7 @@ async function staticFiles() {
     fs.rmSync(root, { recursive: true });
     process.exit();
   });
-  // The package knows of Node's modules alone.
+  // The package imports only Node's modules.
   if (side === 'uring/http') await import('../tests/programs/files-over-ring.mjs');
   const send = createRequire(path.resolve('tests/programs/package.json'))('send');
   return (request, response) => send(request, request.url, { root }).pipe(response);

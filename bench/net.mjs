@@ -1,6 +1,7 @@
 /**
- * Servers under the load of a C program: ours in both forms, Node's, and a C program on liburing. The load has a core of its own, the servers another; rounds
- * alternate, and medians count.
+ * Servers under the load of a C program: on `uring/sockets`, on the drop-ins, on Node, and in C on
+ * liburing. The load runs on one core, the servers on another. Rounds alternate; the results are
+ * medians.
  */
 
 import { execFileSync, spawn } from 'node:child_process';
@@ -12,7 +13,8 @@ import { median, pinned } from './measure.mjs';
 const GIBIBYTE = 1 << 30;
 const MESSAGE = 64;
 
-// The young generation grows with a burst of anything, which is not what a connection costs.
+// The young generation grows with any burst of allocations. That must not count as the cost of a
+// connection.
 const script = (work, side) => [
   process.execPath,
   '--expose-gc',
@@ -23,7 +25,10 @@ const script = (work, side) => [
 ];
 const sides = (work, ...names) => Object.fromEntries(names.map((name) => [name, script(work, name)]));
 
-/** What is promised: a side, against which, and at least (or at most) how many times as much. */
+/**
+ * The works and targets for echo. A target is a side, the side that it is compared with, and the
+ * minimum (or maximum) ratio.
+ */
 const ECHO = {
   sides: { ...sides('echo', 'uring/sockets', 'uring/net', 'node:net'), liburing: ['build/echo'] },
   targets: [
@@ -33,7 +38,9 @@ const ECHO = {
   ],
 };
 
-/** Requests of a server of `http`, and the least that ours is to have of Node's. */
+/**
+ * Returns a work with requests to an `http` server, and the minimum ratio of `uring/http` to Node.
+ */
 const http = (id, title, load, least, work = 'http') => ({
   id,
   title,
@@ -110,17 +117,20 @@ function build() {
   execFileSync('gcc', ['-O2', '-o', 'build/echo', 'bench/echo.c', '-luring']);
 }
 
-/** A load, as it is started. */
+/** Returns the command line of a load. */
 const loadOf = (port, [mode, connections, bytes, ...more], seconds) =>
   pinned(1, ['build/net-load', mode, port, connections, bytes, seconds, ...more].map(String));
 
-/** Seconds of CPU that a process has used; in hundredths. */
+/** Returns the CPU time used by a process, in seconds with a resolution of a hundredth. */
 function cpuOf(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** What the load says: requests (or bytes) per second, percentiles of their times, and what the server has used of its CPU for each; in microseconds. */
+/**
+ * Runs the load. Returns the requests (or bytes) per second, and, in microseconds, the percentiles
+ * of their times and the server's CPU time for each.
+ */
 function speed({ port, pid }, load, seconds) {
   const [program, ...args] = loadOf(port, load, seconds);
   const before = cpuOf(pid);
@@ -130,7 +140,10 @@ function speed({ port, pid }, load, seconds) {
   return { perSecond, p50, p99, cpu: ((cpuOf(pid) - before) / (perSecond * passed)) * 1e6 };
 }
 
-/** What each idle connection costs the server, in bytes: the growth from a few of them to many. */
+/**
+ * Returns the memory that each idle connection costs the server, in bytes: the growth from a few
+ * connections to many.
+ */
 async function memory({ stdin, lines, port }, [mode, connections, bytes]) {
   const grownBy = async (count) => {
     const [program, ...args] = loadOf(port, [mode, count, bytes], 0);
@@ -147,7 +160,7 @@ async function memory({ stdin, lines, port }, [mode, connections, bytes]) {
   return { perSecond: (many - few) / (connections - 50), p50: 0, p99: 0, cpu: 0 };
 }
 
-/** A server of one side. */
+/** Starts the server of one side. */
 async function start(command) {
   const [program, ...args] = pinned(0, command);
   const server = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -160,7 +173,10 @@ async function start(command) {
   return { port, pid: server.pid, stdin: server.stdin, lines, stop };
 }
 
-/** Rounds in turns, against servers that have warmed up: what counts is how they run, not how they start. */
+/**
+ * Runs rounds in turn, against servers that have warmed up: the benchmark measures how they run,
+ * not how they start.
+ */
 async function speeds({ sides, load, percent }, rounds, seconds) {
   const servers = {};
   const samples = {};
@@ -170,7 +186,7 @@ async function speeds({ sides, load, percent }, rounds, seconds) {
       samples[name] = [];
       speed(servers[name], load, seconds);
     }
-    // What Node can do is the measure of an open loop.
+    // The rate of an open loop is relative to what Node can do.
     const most = percent === undefined ? 0 : speed(servers['node:http'], load, seconds).perSecond;
     const asked = percent === undefined ? load : [...load, Math.round((most * percent) / 100)];
     for (let index = 0; index < rounds; index++) {
@@ -183,7 +199,9 @@ async function speeds({ sides, load, percent }, rounds, seconds) {
   return samples;
 }
 
-/** Rounds of the memory, each with a server that has served nobody yet. */
+/**
+ * Runs rounds of the memory benchmark, each with a server that has not served any connections yet.
+ */
 async function memories(sides, load, rounds) {
   const samples = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));
   for (let index = 0; index < rounds; index++) {
@@ -199,10 +217,13 @@ async function memories(sides, load, rounds) {
   return samples;
 }
 
-/** Of the programs of other people, which are tested with ours: `npm run test:programs` installs it. */
+/**
+ * One of the third-party programs that are tested with the library: `npm run test:programs`
+ * installs it.
+ */
 const SEND = 'tests/programs/node_modules/send';
 
-/** Measures. @param only the work whose id starts so. */
+/** Runs the benchmark. @param only the works whose id starts with this. */
 export async function net({ short, only = '' }) {
   const works = WORKS.filter(({ id }) => id.startsWith(only) && (!id.startsWith('static') || existsSync(SEND)));
   if (works.length === 0) throw new Error(`no work begins with '${only}': there are ${WORKS.map(({ id }) => id).join(', ')}`);

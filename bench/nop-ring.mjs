@@ -1,8 +1,10 @@
 /**
- * The TypeScript side of `npm run bench -- nop`: the counterpart of nop.c, line by line. A process for each batch size, so that the
- * compiler sees what it would see in a program that works with that size.
+ * The TypeScript side of `npm run bench -- nop`: the counterpart of nop.c, line by line. One
+ * process for each batch size, so that the compiler sees what it would see in a program that uses
+ * that size.
  *
- * Reads lines "BATCH MILLISECONDS" and answers each with operations per second and the heap's growth in bytes per operation.
+ * Reads lines "BATCH MILLISECONDS" and responds to each with the operations per second and the
+ * growth of the heap in bytes per operation.
  */
 
 import { readSync, writeSync } from 'node:fs';

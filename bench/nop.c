@@ -1,8 +1,9 @@
 /*
- * The baseline of `npm run bench -- nop`: NOPs through liburing, with the work that the TypeScript side does, too: user data for each
- * submission, a check of every completion's result and user data.
+ * The baseline of `npm run bench -- nop`: NOPs through liburing, with the same work as the
+ * TypeScript side: user data for each submission, and a check of every completion's result and user
+ * data.
  *
- * Reads lines "BATCH MILLISECONDS" and answers each with operations per second.
+ * Reads lines "BATCH MILLISECONDS" and responds to each with the operations per second.
  */
 #include <liburing.h>
 #include <stdio.h>

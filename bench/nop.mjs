@@ -1,6 +1,7 @@
 /**
- * NOPs through the ring, beside the same in C with liburing: the same setup flags, the same work (user data for each submission, a
- * check of each completion), in slices that alternate between the two, so that a noisy machine is noisy for both.
+ * NOPs through the ring, compared with C and liburing: the same setup flags, the same work (user
+ * data for each submission, a check of each completion), in slices that alternate between the two,
+ * so that noise on the machine affects both.
  */
 
 import { execFileSync, spawn } from 'node:child_process';
@@ -23,7 +24,8 @@ const best = (samples, side) => Math.max(...samples.map((sample) => sample[side]
 
 /** @param {{ short: boolean }} options */
 export async function nop({ short }) {
-  // Short slices and many pairs: a neighbour on the machine then disturbs both sides of a pair, or neither.
+  // Short slices and many pairs: another load on the machine then disturbs both sides of a pair, or
+  // neither.
   const pairs = short ? 7 : 101;
   const milliseconds = 25;
   const mask = FLAGS.reduce((flags, name) => flags | SetupFlag[name], 0);
@@ -32,7 +34,7 @@ export async function nop({ short }) {
   const growths = [];
   for (const batch of BATCHES) {
     const ring = startSide(process.execPath, [pathOf('nop-ring.mjs'), JSON.stringify(FLAGS)]);
-    // Both warm up: the one for its compiler, the other for its caches.
+    // Both warm up: one for its compiler, the other for its caches.
     for (let i = 0; i < 3; i++) await ring.run(batch, 100);
     await baseline.run(batch, 100);
     const samples = [];
@@ -49,7 +51,7 @@ export async function nop({ short }) {
       uring: Math.round(median(samples.map((sample) => sample.uring))),
       liburing: Math.round(median(samples.map((sample) => sample.liburing))),
       ratio: Number(median(samples.map((sample) => sample.uring / sample.liburing)).toFixed(3)),
-      // Each side's fastest slice: what a neighbour on the machine has disturbed least.
+      // Each side's fastest slice, which other loads on the machine have disturbed least.
       ratioOfBest: Number((best(samples, 'uring') / best(samples, 'liburing')).toFixed(3)),
     };
   }
@@ -70,7 +72,7 @@ function compileBaseline() {
   return `${directory}nop`;
 }
 
-/** A process that runs a slice when it is told to, and answers with numbers. */
+/** Starts a process that runs a slice on request, and responds with numbers. */
 function startSide(command, args) {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

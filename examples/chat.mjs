@@ -1,5 +1,5 @@
 /**
- * A chat over a Unix socket: what one says, all others hear.
+ * A chat over a Unix socket: each line that a member sends goes to all others.
  *
  *     node examples/chat.mjs serve /tmp/chat.sock
  *     node examples/chat.mjs join /tmp/chat.sock NAME     (in other terminals)
@@ -10,7 +10,7 @@ import { connect, listen } from 'uring/sockets';
 
 const [, , mode, path, name] = process.argv;
 
-/** Lines of a connection, which come in pieces. */
+/** Yields the lines of a connection, which arrive in pieces. */
 async function* linesOf(connection) {
   let rest = '';
   const decoder = new TextDecoder();
@@ -24,7 +24,7 @@ async function* linesOf(connection) {
 async function serve() {
   const members = new Set();
   const tell = (line, except) => {
-    // One who does not listen is not waited for: his connection queues it, up to a limit.
+    // Does not wait for members that do not read: their connections queue lines, up to a limit.
     for (const member of members) {
       if (member === except) continue;
       if (member.bytesQueued > 1_000_000) member.reset();
@@ -49,7 +49,7 @@ async function serve() {
       for await (const line of lines) tell(`${who}: ${line}`, connection);
       tell(`* ${who} has gone`, connection);
     } catch {
-      // Gone without a word.
+      // The connection was lost.
     } finally {
       members.delete(connection);
       await connection.close();

@@ -1,4 +1,4 @@
-/** Copies a file, with its progress: `node examples/copy-with-progress.mjs SOURCE TARGET`. */
+/** Copies a file and shows the progress: `node examples/copy-with-progress.mjs SOURCE TARGET`. */
 
 import { pipeline } from 'node:stream/promises';
 import { createReadStream, createWriteStream } from 'uring/fs';

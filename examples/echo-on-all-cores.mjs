@@ -1,9 +1,10 @@
 /**
- * An echo server on all cores: a worker for each, with a ring and a listener of its own. SO_REUSEPORT has the kernel spread connections over them.
+ * An echo server on all cores: one worker per core, each with its own ring and listener. With
+ * SO_REUSEPORT, the kernel distributes connections among them.
  *
  *     node examples/echo-on-all-cores.mjs [PORT]
  *
- * Ends on Ctrl-C, and says how many connections each worker has had.
+ * Ends on Ctrl-C, and prints how many connections each worker has handled.
  */
 
 import { availableParallelism } from 'node:os';
@@ -14,13 +15,14 @@ async function echo(connection) {
   try {
     for await (const chunk of connection) await connection.write(chunk);
   } catch {
-    // A peer that has gone away is no reason to end.
+    // A peer that disconnects is no reason to end.
   }
   await connection.close();
 }
 
 if (isMainThread) {
-  // The first listener finds a free port, if none was given; it takes no connections, but keeps the port until the others have it.
+  // The first listener finds a free port if none was given. It accepts no connections, but holds
+  // the port until the workers listen on it.
   const first = await listen({ host: '127.0.0.1', port: Number(process.argv[2] ?? 0), reusePort: true });
   const { port } = first.address;
   const workers = Array.from(

@@ -1,5 +1,6 @@
 /**
- * A TCP proxy: what comes on one side goes out on the other, in the buffers that it has come into.
+ * A TCP proxy: data that arrives on one side is sent to the other from the buffers in which it
+ * arrived.
  *
  *     node examples/proxy.mjs PORT TARGET_HOST TARGET_PORT
  */
@@ -8,7 +9,10 @@ import { connect, listen } from 'uring/sockets';
 
 const [, , port, host, targetPort] = process.argv;
 
-/** One direction, to its end, which is handed on. The writes are waited for: a slow receiver slows down its sender. */
+/**
+ * Forwards one direction, including its end. Waits for each write, so a slow receiver slows down
+ * its sender.
+ */
 async function pipe(from, to) {
   for await (const chunk of from) await to.write(chunk);
   await to.shutdown();
@@ -20,7 +24,7 @@ async function join(client) {
     upstream = await connect({ host, port: Number(targetPort), noDelay: true });
     await Promise.all([pipe(client, upstream), pipe(upstream, client)]);
   } catch {
-    // What goes wrong on one side, the other one hears as a reset.
+    // An error on one side becomes a reset on the other.
     void client.reset();
     void upstream?.reset();
   }

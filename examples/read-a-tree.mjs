@@ -1,4 +1,7 @@
-/** Reads every file of a tree, 64 at a time, and counts lines: `node examples/read-a-tree.mjs [DIRECTORY]`. */
+/**
+ * Reads all files of a directory tree, 64 at a time, and counts lines:
+ * `node examples/read-a-tree.mjs [DIRECTORY]`.
+ */
 
 import { readdir, readFile } from 'uring/fs/promises';
 

@@ -1,4 +1,7 @@
-/** Replaces a file so that either the old or the new content is there, whatever happens: write, fsync, rename in one chain. */
+/**
+ * Replaces a file so that either the old or the new content exists at any time: write, fsync and
+ * rename in one chain.
+ */
 
 import { op, Uring } from 'uring';
 

@@ -1,5 +1,6 @@
 /**
- * A server of static files, with `sendFile` and ranges: HTTP/1.1 by hand, as much of it as GET and HEAD need.
+ * A server for static files, with `sendFile` and ranges. It implements the part of HTTP/1.1 that
+ * GET and HEAD need.
  *
  *     node examples/static-files.mjs DIRECTORY [PORT]
  */
@@ -12,7 +13,7 @@ const [, , directory, port = 0] = process.argv;
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.png': 'image/png' };
 const MOST_HEADERS = 16_384;
 
-/** Heads of requests, one after another. None of them has a body here. */
+/** Yields the heads of requests, one after another. Requests are assumed to have no body. */
 async function* requestsOf(connection) {
   let text = '';
   for await (const chunk of connection) {
@@ -30,7 +31,7 @@ async function* requestsOf(connection) {
   }
 }
 
-/** `bytes=START-END` of a file of `size` bytes. */
+/** Parses `bytes=START-END` for a file of `size` bytes. */
 function rangeOf(field, size) {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(field ?? '') ?? [];
   if (!first && !last) return undefined;
@@ -46,7 +47,7 @@ async function answer(connection, { method, target, fields }) {
       .join('')}\r\n`;
   const refuse = (status) => connection.write(head(status, { 'content-length': 0 }));
   if (method !== 'GET' && method !== 'HEAD') return refuse('405 Method Not Allowed');
-  // Never above the directory: a path that starts at the root cannot lead above it.
+  // A normalized path that starts at the root cannot lead above the directory.
   const asked = normalize(decodeURIComponent(new URL(target, 'http://localhost').pathname));
   const path = asked.endsWith('/') ? `${asked}index.html` : asked;
   let file;
@@ -83,7 +84,7 @@ async function serve(connection) {
   try {
     for await (const request of requestsOf(connection)) await answer(connection, request);
   } catch {
-    // The peer has gone away, or talks nonsense.
+    // The peer has disconnected, or sent an invalid request.
   }
   await connection.close();
 }

@@ -1,4 +1,4 @@
-/** Follows a file as it grows, until it has seen a line that says "end": `node examples/tail.mjs FILE`. */
+/** Follows a file as it grows, until a line reads "end": `node examples/tail.mjs FILE`. */
 
 import { watch } from 'node:fs/promises';
 import { open } from 'uring/fs/promises';
@@ -8,7 +8,7 @@ const controller = new AbortController();
 const buffer = Buffer.alloc(65_536);
 let rest = '';
 
-/** Reads on from where the last read stopped. */
+/** Continues reading where the last read stopped. */
 async function readOn() {
   for (;;) {
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
@@ -24,7 +24,7 @@ async function readOn() {
 
 const changes = watch(process.argv[2], { signal: controller.signal })[Symbol.asyncIterator]();
 try {
-  // Watched before it is read, so that no change falls between the two.
+  // Watches before it reads, so that no change in between is missed.
   for (let change = changes.next(); ; change = changes.next()) {
     await readOn();
     await change;

@@ -1,8 +1,9 @@
 /**
- * Tests code of one's own on the simulated kernel, on any machine: `node examples/test-with-chaos.mjs`.
+ * Tests a program's own code on the simulated kernel, on any machine:
+ * `node examples/test-with-chaos.mjs`.
  *
- * Two ways to send a message into a pipe. The first forgets that a write may be short; on a real machine that shows once in a blue moon, here with
- * the first seeds.
+ * Sends a message into a pipe in two ways. The first ignores that a write may be short. On a real
+ * machine, that rarely shows; here, it shows within the first seeds.
  */
 
 import { Uring } from 'uring';
@@ -19,7 +20,7 @@ const ways = {
   },
 };
 
-/** What arrives, on a kernel whose moods come from a seed. */
+/** Returns the data that arrives, on a kernel whose chaos is drawn from a seed. */
 async function arrives(send, seed) {
   const kernel = new SimulatedKernel({ chaos: { seed, short: 0.2 } });
   const [reader, writer] = kernel.createPipe();

@@ -1,5 +1,5 @@
 /**
- * A time server over UDP, and somebody who asks it.
+ * A time server over UDP, and its client.
  *
  *     node examples/udp.mjs serve [PORT]
  *     node examples/udp.mjs ask PORT
@@ -15,7 +15,7 @@ async function serve() {
   process.once('SIGINT', () => void socket.close());
   for await (const message of socket) {
     const { sender } = message;
-    // Nobody waits for one who cannot be reached.
+    // Does not wait for clients that cannot be reached.
     if (message.toString() === 'time') socket.send(new Date().toISOString(), sender).catch(() => undefined);
   }
 }
@@ -23,7 +23,7 @@ async function serve() {
 async function ask() {
   const socket = await bind({ host: '127.0.0.1' });
   await socket.connect({ host: '127.0.0.1', port: Number(port) });
-  // A question can be lost, and so can an answer.
+  // Both the request and the response can be lost.
   const answers = socket.receive({ signal: AbortSignal.timeout(5000) });
   const again = setInterval(() => socket.send('time').catch(() => undefined), 1000);
   await socket.send('time');

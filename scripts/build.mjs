@@ -1,8 +1,10 @@
 /**
- * Builds the package: a few files in the place of 200 modules, as Node spends half a millisecond on each.
+ * Builds the package: a few files in the place of 200 modules, as Node spends half a millisecond on
+ * each.
  *
- * Every entry point is a file of its own, and what they share is in chunks beside them, so that each module with state exists once. The command line is one file with its libraries
- * (arguments, table, progress, chart), so that the package itself keeps one run-time dependency.
+ * Every entry point is a file of its own, and what they share is in chunks beside them, so that
+ * each module with state exists once. The command line is one file with its libraries (arguments,
+ * table, progress, chart), so that the package itself keeps one run-time dependency.
  */
 
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * `npm run check:consumer`: packs the library, installs it somewhere else, and compiles a program against it as a user would, with every check that
- * TypeScript has, the library's own declarations included.
+ * `npm run check:consumer`: packs the library, installs it in another place, and compiles a program
+ * against it as a user would, with all of TypeScript's checks, including those of the library's own
+ * declarations.
  */
 
 import { execFileSync } from 'node:child_process';

@@ -1,12 +1,13 @@
 /**
- * `npm run check:types [-- WORD...]`: packs the library, and compiles each program of `tests/types` twice, against Node's modules and against ours, with several versions of TypeScript
- * and of Node's types. Fails where the errors differ in place or code. With `WORDS=1` in the environment, it also prints where they, or the declarations that are emitted, are worded
- * differently.
+ * `npm run check:types [-- WORD...]`: packs the library, and compiles each program of `tests/types`
+ * twice, against Node's modules and against ours, with several versions of TypeScript and of Node's
+ * types. Fails where the errors differ in position or code. With `WORDS=1` in the environment, it
+ * also prints where the messages, or the emitted declarations, are worded differently.
  *
- * Of the compilations, those that have each word in their names are done.
+ * Only the compilations whose names contain every WORD are done.
  *
- * A line after `// @ts-expect-error` has to have an error; the comments are taken out, so that the errors themselves are compared. What is imported by way
- * of a file `own.ts` stays Node's.
+ * A line after `// @ts-expect-error` must have an error. The comments are removed, so that the
+ * errors themselves are compared. Imports through a file `own.ts` remain Node's.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -75,7 +76,7 @@ function compare({ typescript, types, module }, folder) {
   if (problems.length > 0) process.exitCode = 1;
 }
 
-/** A folder with Node's types and our package. */
+/** Creates a folder with Node's types and this package. */
 function prepare(types) {
   const project = path.join(build, `node${types}`);
   if (fs.existsSync(project)) return project;
@@ -93,7 +94,7 @@ function expectedIn(folder, file) {
   return lines.flatMap((line, index) => (line.includes('@ts-expect-error') ? [`${folder}/${file}:${index + 2}`] : []));
 }
 
-/** The errors and the declarations of one compilation. */
+/** Returns the errors and the declarations of one compilation. */
 function compile(project, whose, { typescript, module: { name: _, ...module }, folder, files }) {
   const sources = path.join(project, whose, folder);
   fs.mkdirSync(sources, { recursive: true });
@@ -127,7 +128,7 @@ function compile(project, whose, { typescript, module: { name: _, ...module }, f
     errors: errorsOf(normalized(stdout)),
     declarations: declared.flatMap((file) => {
       const lines = normalized(fs.readFileSync(path.join(out, file), 'utf8')).split('\n');
-      // Some versions say which files of Node's types are needed.
+      // Some versions add references to the files of Node's types that are needed.
       return lines.filter((line) => !line.startsWith('/// <reference')).map((line) => `${file}: ${line}`);
     }),
   };
@@ -137,7 +138,7 @@ function withOurs(program) {
   return program.replace(/(['"])node:(fs\/promises|fs|https|http|net|dgram)\1/g, '$1uring/$2$1');
 }
 
-/** Without the names of the modules, which are those of files as well. */
+/** Removes the names of the modules, which occur in file names as well. */
 function normalized(output) {
   return output
     .replace(/import\("[^"]*"(, \{ with: \{[^}]*\} \})?\)/g, 'import()')
@@ -164,7 +165,7 @@ function text({ place, code, message }) {
   return `${place} ${code}: ${message}`;
 }
 
-/** What is in one of them only. */
+/** Returns the items that only one of the two has. */
 function difference(node, ours, key) {
   const only = (sign, these, those) => {
     const keys = new Set(those.map(key));

@@ -1,6 +1,8 @@
 /**
- * Writes docs/conformance.md from the results of tests/conformance: `npm run conformance -- 6.18=results.json 6.12=other.json`. Results come from
- * `npm test -- tests/conformance --json --outputFile=results.json`, and from `npm run test:kernel -- --results other.json 6.12 tests/conformance`.
+ * Writes docs/conformance.md from the results of tests/conformance:
+ * `npm run conformance -- 6.18=results.json 6.12=other.json`. The results are produced by
+ * `npm test -- tests/conformance --json --outputFile=results.json`, and by
+ * `npm run test:kernel -- --results other.json 6.12 tests/conformance`.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -12,7 +14,9 @@ if (given.length === 0 || given.some(([kernel, file]) => !kernel || !file)) {
   process.exit(2);
 }
 
-/** Cases in the order of their files: name, what, and what became of them on each kernel. */
+/**
+ * The cases in the order of their files: the name, what it checks, and the outcome on each kernel.
+ */
 const cases = new Map();
 
 for (const [kernel, file] of given) {
@@ -42,7 +46,7 @@ const columns = ['simulated', ...given.map(([kernel]) => kernel)];
 const cell = (seen) => {
   if (seen === undefined) return '';
   if (seen.has('FAILED')) return 'FAILED';
-  // Of several kinds of rings, some may be lacking.
+  // Some kinds of rings may be unavailable.
   return seen.has('passed') ? (seen.size === 1 ? 'passed' : 'passed (some kinds skipped)') : [...seen][0];
 };
 const inCell = (text) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

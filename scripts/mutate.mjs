@@ -1,6 +1,7 @@
 /**
- * Mutation testing: `npm run mutate [-- LAYER...]`. Each layer's mutants meet that layer's tests (`tests/mutation/layers.json`), in one bundle; a
- * report of each layer is left in `build/mutation`. What survives, and why, is in `docs/mutation.md`.
+ * Mutation testing: `npm run mutate [-- LAYER...]`. Each layer's mutants are run against that
+ * layer's tests (`tests/mutation/layers.json`), in one bundle. A report of each layer is written to
+ * `build/mutation`. `docs/mutation.md` lists the mutants that survive, and why.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -45,7 +46,10 @@ for (const file of [...new Set(mutants.map((mutant) => mutant.file))].sort()) {
 table.push(['all', mutants.length, mutants.filter(missed).length, `${score(mutants).toFixed(2)} %`]);
 console.log(table.toString());
 
-/** Each survivor that was looked at stands in the page with the reason why it does no harm, under its file. */
+/**
+ * The page that lists each survivor that was reviewed, under its file, with the reason why it does
+ * no harm.
+ */
 const PAGE = 'docs/mutation.md';
 const page = readFileSync(PAGE, 'utf8');
 const known = new Map();
@@ -57,7 +61,7 @@ const changeOf = ({ source, location: { start, end }, replacement }) => {
   const line = source[start.line - 1];
   const text = start.line === end.line ? line.slice(start.column - 1, end.column - 1) : `${line.slice(start.column - 1)} ...`;
   const change = `${text} => ${replacement.length > 80 ? `${replacement.slice(0, 80)} ...` : replacement}`;
-  // What is short stands in many places.
+  // Short texts occur in many places.
   return inCell(text.length < 16 ? `${line.trim()}: ${change}` : change);
 };
 const unexplained = new Map();

@@ -1,6 +1,6 @@
 /**
- * `npm run oracle`: builds the encoders' oracle against the installed liburing and writes what it prints to
- * tests/oracle/liburing.txt. With `--check`, only compares.
+ * `npm run oracle`: builds the oracle for the encoders against the installed liburing and writes
+ * its output to tests/oracle/liburing.txt. With `--check`, only compares the two.
  */
 
 import { execFileSync } from 'node:child_process';

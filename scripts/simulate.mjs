@@ -1,4 +1,7 @@
-/** Bundles the simulation, which is TypeScript, and runs it. What it is given is passed on: `npm run simulate -- --help`. */
+/**
+ * Bundles the simulation, which is written in TypeScript, and runs it. Arguments are passed on:
+ * `npm run simulate -- --help`.
+ */
 
 import { spawn } from 'node:child_process';
 import path from 'node:path';

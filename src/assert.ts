@@ -1,5 +1,6 @@
 /**
- * Assertions of what must hold, or memory would be corrupted: in the places where a bug of the library's own would show first.
+ * Assertions of invariants whose violation would corrupt memory. They stand where a bug in this
+ * library would show first.
  *
  * @module
  */
@@ -7,8 +8,8 @@
 import { fail } from 'node:assert';
 
 /**
- * As `assert` of `node:assert`, which takes its arguments as an array: that costs more than some of the operations whose invariants are
- * asserted.
+ * Works like `assert` of `node:assert`, which takes its arguments as an array. That costs more than
+ * some of the operations whose invariants are asserted.
  *
  * @throws AssertionError
  */

@@ -1,9 +1,9 @@
 /**
  * `uring`: Linux io_uring for Node.js, with nothing to compile.
  *
- * - {@link URingContext}: a context that any number of threads add to, submit and wait on.
- * - `uring/ring`: the ring itself, every operation and every registration.
- * - `uring/testing`: a simulated kernel, for tests on any machine.
+ * - {@link URingContext}: a context that any number of threads can add to, submit, and wait on.
+ * - `uring/ring`: the ring itself, with every operation and every registration.
+ * - `uring/testing`: a simulated kernel for tests on any machine.
  *
  * @module
  */

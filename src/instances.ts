@@ -1,12 +1,15 @@
 /**
- * `instanceof` for classes of ours that stand for classes of Node's.
+ * `instanceof` for classes of this library that stand in for classes of Node.js.
  *
  * @module
  */
 
 type Class = abstract new (...args: never[]) => object;
 
-/** Has every instance of a class of Node's be one of ours: Node itself makes them. Classes that inherit from ours have their own only. */
+/**
+ * Makes every instance of one of Node's classes count as an instance of ours, because Node creates
+ * those objects itself. Classes that inherit from ours recognize only their own instances.
+ */
 export function takesInstancesOf(ours: unknown, nodes: Class): void {
   Object.defineProperty(ours, Symbol.hasInstance, {
     configurable: true,

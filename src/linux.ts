@@ -1,6 +1,7 @@
 /**
- * Linux's own constants, beside those of io_uring (`ring/abi`) and the errnos (`syscalls/errno.ts`): from `<fcntl.h>`, `<sys/socket.h>`, `<linux/stat.h>` and
- * others, in their kernel names. The simulated kernel has numbers of its own: two that agree are right.
+ * Linux constants other than those of io_uring (`ring/abi`) and the errnos (`syscalls/errno.ts`),
+ * under their kernel names: from `<fcntl.h>`, `<sys/socket.h>`, `<linux/stat.h>`, and others. The
+ * simulated kernel defines its own numbers independently: where the two agree, both are right.
  *
  * @module
  */
@@ -11,11 +12,11 @@ export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 
-/** Of `struct open_how`: only what the kernel has in memory. Since 5.12. */
+/** A flag of `struct open_how`: resolve only what the kernel has cached. Since 5.12. */
 export const RESOLVE_CACHED = 0x20n;
 export const OPEN_HOW_SIZE = 24;
 
-/** The working directory, in the place of a descriptor. */
+/** Stands for the working directory in place of a directory descriptor. */
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
@@ -32,7 +33,7 @@ export const STATX_MNT_ID = 0x1000;
 /** `STATX_BASIC_STATS | STATX_BTIME`. */
 export const STATX_ALL = 0xfff;
 
-/** Byte offsets in `struct statx`. Times are 64 bits of seconds, and 32 of nanoseconds. */
+/** Byte offsets in `struct statx`. Times are 64-bit seconds followed by 32-bit nanoseconds. */
 export const Statx = {
   MASK: 0,
   BLKSIZE: 4,
@@ -56,11 +57,11 @@ export const STATX_SIZE = 256;
 
 // Reading and writing
 
-/** preadv2(2): what would have to be waited for is refused. */
+/** preadv2(2): do not wait for data that is not immediately available. */
 export const RWF_NOWAIT = 0x8;
-/** Most pieces of one call. */
+/** The maximum number of buffers in one vectored call. */
 export const IOV_MAX = 1024;
-/** Bytes of a `struct iovec`. */
+/** The size of `struct iovec` in bytes. */
 export const IOVEC_SIZE = 16;
 
 // fcntl(2), eventfd(2), poll(2), madvise(2)
@@ -94,7 +95,7 @@ export const IPPROTO_TCP = 6;
 export const IPPROTO_UDP = 17;
 export const IPPROTO_IPV6 = 41;
 
-/** udp(7): a message is cut into datagrams of so many bytes. Since 4.18. */
+/** udp(7): the kernel splits a message into datagrams of this many bytes. Since 4.18. */
 export const UDP_SEGMENT = 103;
 
 export const MSG_TRUNC = 0x20;
@@ -103,12 +104,15 @@ export const MSG_WAITALL = 0x100;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_CMSG_CLOEXEC = 0x4000_0000;
 
-/** Address families and types of sockets, in the words of this library. */
+/** Address families and socket types by the names that this library uses. */
 export const FAMILIES = { unix: AF_UNIX, IPv4: AF_INET, IPv6: AF_INET6 } as const;
 export const SOCKET_TYPES = { stream: SOCK_STREAM, datagram: SOCK_DGRAM, seqpacket: SOCK_SEQPACKET } as const;
 
-/** Bytes of a `struct sockaddr_storage`, in which any address has room. */
+/** The size of `struct sockaddr_storage` in bytes, which is large enough for any address. */
 export const SOCKADDR_SIZE = 128;
 
-/** What the kernel's workers return for a system call that a signal interrupted. Programs never see it, but for io_uring's. */
+/**
+ * The result of a system call that a signal interrupted in a kernel worker. Programs see this value
+ * only through io_uring.
+ */
 export const ERESTARTSYS = 512;

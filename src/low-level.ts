@@ -1,5 +1,5 @@
 /**
- * `uring/ring`: the ring as the kernel sees it, with every operation and every registration.
+ * `uring/ring`: the ring as the kernel defines it, with every operation and every registration.
  *
  * @module
  */

@@ -1,8 +1,10 @@
 /**
- * The clock and the scheduling functions of Node, taken once, when the library is loaded.
+ * The clock and the scheduling functions of Node.js, captured when the library is loaded.
  *
- * Test frameworks replace these functions on `globalThis`, `process` and `node:timers` (fake timers), and a program may do so, too. Node's own
- * modules keep references of their own and go on; so does everything here. `clock.install()` of `uring/testing` is the one way to change them.
+ * Test frameworks replace these functions on `globalThis`, `process`, and `node:timers` (fake
+ * timers), and a program may do so, too. Node's own modules hold references of their own and are
+ * not affected; neither is this library. `clock.install()` of `uring/testing` is the only way to
+ * replace them.
  *
  * @module
  */
@@ -12,7 +14,7 @@ import nodeTimers from 'node:timers';
 
 const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = nodeTimers;
 
-/** What the library schedules and measures time with. */
+/** The functions with which the library schedules work and measures time. */
 export const timers = {
   setTimeout,
   clearTimeout,

@@ -1,6 +1,7 @@
 /**
- * Checks of what callers pass, in the shape of Node's own errors: `TypeError` with ERR_INVALID_ARG_TYPE, `RangeError` with
- * ERR_OUT_OF_RANGE. Every public function checks before it touches the ring, so that bad input changes nothing.
+ * Argument checks that throw the same errors as Node.js: `TypeError` with ERR_INVALID_ARG_TYPE,
+ * `RangeError` with ERR_OUT_OF_RANGE. Every public function checks its arguments before it touches
+ * the ring, so that invalid input changes nothing.
  *
  * @module
  */
@@ -8,19 +9,19 @@
 import { inspect } from 'node:util';
 import { AT_FDCWD } from './linux.js';
 
-/** Most bytes of one read or write, as the kernel counts them in 32 bits. */
+/** The maximum length of one read or write; the kernel counts bytes in 32 bits. */
 const MAX_RW_LENGTH = 0x7fff_ffff;
 
 const U32_MAX = 0xffff_ffff;
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
 function withCode<E extends Error>(error: E, code: string): E & { code: string } {
-  // As Node does it: the code in the stack's first line, and as a property.
+  // As in Node: the code in the first line of the stack, and as a property.
   error.stack = error.stack?.replace(error.name, `${error.name} [${code}]`) as string;
   return Object.assign(error, { code });
 }
 
-/** `TypeError` ERR_INVALID_ARG_TYPE: a value of the wrong type. */
+/** Creates a `TypeError` ERR_INVALID_ARG_TYPE: the value has the wrong type. */
 export function invalidArgType(name: string, expected: string, actual: unknown): TypeError & { code: string } {
   const received =
     actual === null || actual === undefined
@@ -31,7 +32,7 @@ export function invalidArgType(name: string, expected: string, actual: unknown):
   return withCode(new TypeError(`The "${name}" argument must be ${expected}. Received ${received}`), 'ERR_INVALID_ARG_TYPE');
 }
 
-/** `RangeError` ERR_OUT_OF_RANGE: a value of the right type outside its range. */
+/** Creates a `RangeError` ERR_OUT_OF_RANGE: the value has the right type but is out of range. */
 export function outOfRange(name: string, range: string, actual: unknown): RangeError & { code: string } {
   return withCode(
     new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${inspect(actual)}`),
@@ -39,56 +40,59 @@ export function outOfRange(name: string, range: string, actual: unknown): RangeE
   );
 }
 
-/** `TypeError` ERR_INVALID_ARG_VALUE: a value that makes no sense here. */
+/** Creates a `TypeError` ERR_INVALID_ARG_VALUE: the value is invalid here. */
 export function invalidArgValue(name: string, actual: unknown, reason: string): TypeError & { code: string } {
-  // Node's own words, with its own quotation marks.
+  // Node's wording, with its quotation marks.
   const kind = name.includes('.') ? 'property' : 'argument';
   return withCode(new TypeError(`The ${kind} '${name}' ${reason}. Received ${inspect(actual)}`), 'ERR_INVALID_ARG_VALUE');
 }
 
-/** `Error` ERR_INVALID_STATE: the object cannot do this now. */
+/** Creates an `Error` ERR_INVALID_STATE: the object cannot do this in its current state. */
 export function invalidState(message: string): Error & { code: string } {
   return withCode(new Error(`Invalid state: ${message}`), 'ERR_INVALID_STATE');
 }
 
-/** An integer within bounds. */
+/** Checks for an integer within bounds. */
 export function checkInteger(name: string, value: unknown, min: number, max: number): asserts value is number {
   if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
   if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
   if (value < min || value > max) throw outOfRange(name, `>= ${min} && <= ${max}`, value);
 }
 
-/** A u32. */
+/** Checks for a u32. */
 export function checkUint32(name: string, value: unknown): asserts value is number {
-  // The common case in one comparison: this stands on the hot path of every encoder.
+  // One comparison for the common case: every encoder calls this on the hot path.
   if (typeof value === 'number' && value >>> 0 === value) return;
   checkInteger(name, value, 0, U32_MAX);
 }
 
-/** A file descriptor, or the index of a registered file. (Whether it is open, the kernel says: EBADF.) */
+/**
+ * Checks for a file descriptor or the index of a registered file. (Whether it is open is for the
+ * kernel to decide: EBADF.)
+ */
 export function checkFd(name: string, value: unknown): asserts value is number {
   if (typeof value === 'number' && value >= 0 && (value | 0) === value) return;
   checkInteger(name, value, 0, 0x7fff_ffff);
 }
 
-/** A directory fd for the `*at` operations: a descriptor, or AT_FDCWD. */
+/** Checks for a directory descriptor for the `*at` operations: a descriptor or AT_FDCWD. */
 export function checkDirectoryFd(name: string, value: unknown): asserts value is number {
   if (value !== AT_FDCWD) checkFd(name, value);
 }
 
-/** A user-space address: a non-negative safe integer. */
+/** Checks for a user-space address: a non-negative safe integer. */
 export function checkAddress(name: string, value: unknown): asserts value is number {
   if (typeof value === 'number' && value >= 0 && Number.isSafeInteger(value)) return;
   checkInteger(name, value, 0, Number.MAX_SAFE_INTEGER);
 }
 
-/** A count of bytes for one read or write: at most 2 GiB - 1. */
+/** Checks for a byte count of one read or write: at most 2 GiB - 1. */
 export function checkRwLength(name: string, value: unknown): asserts value is number {
   if (typeof value === 'number' && value >= 0 && (value | 0) === value) return;
   checkInteger(name, value, 0, MAX_RW_LENGTH);
 }
 
-/** A u64 as a safe integer or a bigint. */
+/** Checks for a u64, as a safe integer or a bigint. */
 export function checkUint64(name: string, value: unknown): asserts value is number | bigint {
   if (typeof value === 'number') {
     if (Number.isSafeInteger(value) && value >= 0) return;
@@ -100,7 +104,7 @@ export function checkUint64(name: string, value: unknown): asserts value is numb
   }
 }
 
-/** A file offset as a safe integer or a bigint, or -1 for the current position. */
+/** Checks for a file offset, as a safe integer or a bigint, or -1 for the current position. */
 export function checkOffset(name: string, value: unknown): asserts value is number | bigint {
   if (value === -1 || value === -1n) return;
   if (typeof value === 'bigint') {
@@ -110,29 +114,32 @@ export function checkOffset(name: string, value: unknown): asserts value is numb
   }
 }
 
-/** A time limit in milliseconds, fractions allowed, or `undefined` for none. */
+/** Checks for a time limit in milliseconds, which may be fractional, or `undefined` for none. */
 export function checkTimeout(value: unknown): asserts value is number | undefined {
   if (value === undefined) return;
   if (typeof value !== 'number') throw invalidArgType('timeoutMs', 'of type number', value);
   if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw outOfRange('timeoutMs', '>= 0 && <= 2 ** 53 - 1', value);
 }
 
-/** A function. */
+/** Checks for a function. */
 export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw invalidArgType(name, 'of type function', value);
 }
 
-/** A string without a null character, for what becomes a C string. */
+/** Checks for a string without null characters, as required for a C string. */
 export function checkCString(name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value);
   if (value.includes('\0')) throw invalidArgValue(name, value, 'must be a string without null bytes');
 }
 
-/** A view of memory that can be given to the kernel: not empty, not detached, at most 2 GiB - 1. */
+/**
+ * Checks for a view of memory that can be passed to the kernel: not empty, not detached, at most 2
+ * GiB - 1.
+ */
 export function checkBuffer(name: string, value: unknown): asserts value is ArrayBufferView {
   if (!ArrayBuffer.isView(value)) throw invalidArgType(name, 'an instance of Buffer, TypedArray, or DataView', value);
   if (value.byteLength === 0) {
-    // A detached buffer's views have length 0, too, and one error should not blame the other.
+    // Views of a detached buffer also have length 0. The two cases get different messages.
     if ((value.buffer as { detached?: boolean }).detached === true || value.buffer.byteLength === 0) {
       throw invalidArgValue(name, value, 'must be backed by memory (its ArrayBuffer is empty or detached)');
     }
@@ -141,7 +148,7 @@ export function checkBuffer(name: string, value: unknown): asserts value is Arra
   if (value.byteLength > MAX_RW_LENGTH) throw outOfRange(`${name}.byteLength`, `<= ${MAX_RW_LENGTH}`, value.byteLength);
 }
 
-/** Whether an ArrayBuffer is detached. (One that is empty on purpose is not.) */
+/** Returns whether an ArrayBuffer is detached. (An intentionally empty one is not.) */
 export function isDetached(buffer: ArrayBufferLike): boolean {
   if (buffer.byteLength > 0) return false;
   try {
@@ -152,7 +159,10 @@ export function isDetached(buffer: ArrayBufferLike): boolean {
   }
 }
 
-/** An array of views, as {@link checkBuffer}; at most `max` of them, and at most 2 GiB - 1 together. */
+/**
+ * Checks for an array of views that each pass {@link checkBuffer}: at most `max` of them, and at
+ * most 2 GiB - 1 in total.
+ */
 export function checkBuffers(name: string, value: unknown, max: number): asserts value is readonly ArrayBufferView[] {
   if (!Array.isArray(value)) throw invalidArgType(name, 'an array of Buffer, TypedArray, or DataView', value);
   if (value.length === 0 || value.length > max) throw outOfRange(`${name}.length`, `>= 1 && <= ${max}`, value.length);
@@ -164,13 +174,16 @@ export function checkBuffers(name: string, value: unknown, max: number): asserts
   if (total > MAX_RW_LENGTH) throw outOfRange(name, `<= ${MAX_RW_LENGTH} bytes together`, total);
 }
 
-/** An options object that has no other keys than these; a misspelled one is an error that suggests the right name. */
+/**
+ * Checks for an options object with no unknown keys. The error for a misspelled key suggests the
+ * right name.
+ */
 export function checkOptions(value: unknown, known: readonly string[], name = 'options'): void {
   if (typeof value !== 'object' || value === null) throw invalidArgType(name, 'of type object', value);
   for (const key of Object.keys(value)) if (!known.includes(key)) throw unknownName(`${name}.${key}`, 'an option', key, known);
 }
 
-/** One of a list of names. */
+/** Checks for one of a list of names. */
 export function checkName<Name extends string>(
   argument: string,
   value: unknown,
@@ -189,7 +202,7 @@ function unknownName(argument: string, kind: string, value: string, known: reado
   return invalidArgValue(argument, value, `is not ${kind} that is known${suggestion}`);
 }
 
-/** Levenshtein's distance, for suggestions. */
+/** Returns the Levenshtein distance, for suggestions. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {

@@ -1,4 +1,4 @@
-// For who knows the package by another name, without what only we have; see modules.d.ts.
+// For programs that import the package by another name, without its additions; see modules.d.ts.
 /// <reference path="modules.d.ts" />
 export * from 'node:dgram';
 export * as default from 'node:dgram';

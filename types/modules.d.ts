@@ -1,26 +1,32 @@
 /**
- * What TypeScript knows of the drop-ins: the types of Node's modules, of whatever version of `@types/node` a program has. Declared by their names, as Node's own are: so a default
- * import is a namespace of types (`fs.Stats`), an augmentation of Node's types goes for ours, and `typeof fs` is the same for both.
+ * The drop-ins as TypeScript sees them: the types of Node's modules, from whatever version of
+ * `@types/node` a program has. Declared by name, as Node's modules are: a default import is a
+ * namespace of types (`fs.Stats`), an augmentation of Node's types applies to these modules, and
+ * `typeof fs` is the same for both.
  *
- * Written by hand. That the modules have what is declared here is checked by `tests/helpers/drop-ins.ts`.
+ * Written by hand. `tests/helpers/drop-ins.ts` checks that the modules export what is declared
+ * here.
  */
 
 declare module 'uring/dgram' {
   export * from 'node:dgram';
 
-  /** How `uring/dgram` behaves on this thread. */
+  /** The configuration of `uring/dgram` for this thread. */
   export interface Configuration {
-    /** Whether Node's own module does the work where there is no io_uring. Default: an error that says why. */
+    /**
+     * Whether Node's own module does the work where io_uring is unavailable. By default, an error
+     * reports why.
+     */
     readonly fallback?: boolean | undefined;
   }
 
-  /** Sets how the module behaves, for this thread. @throws TypeError. */
+  /** Configures the module for this thread. @throws TypeError. */
   export function configure(configuration: Configuration): void;
 
   /**
-   * What the module works through: `'io_uring'`, or `'node'` after falling back.
+   * Returns the backend in use: `'io_uring'`, or `'node'` after falling back.
    *
-   * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
+   * @throws UringUnavailableError when io_uring is unavailable and no fallback is configured.
    */
   export function backend(): 'io_uring' | 'node';
 }
@@ -36,55 +42,67 @@ declare module 'uring/fs/promises' {
 
   export * from 'node:fs/promises';
 
-  /** How `uring/fs` behaves on this thread. */
+  /** The configuration of `uring/fs` for this thread. */
   export interface Configuration {
-    /** Whether Node's own module does the work where there is no io_uring. Default: an error that says why. */
+    /**
+     * Whether Node's own module does the work where io_uring is unavailable. By default, an error
+     * reports why.
+     */
     readonly fallback?: boolean | undefined;
   }
 
-  /** Sets how `uring/fs` and `uring/fs/promises` behave, for this thread. @throws TypeError. */
+  /** Configures `uring/fs` and `uring/fs/promises` for this thread. @throws TypeError. */
   export function configure(configuration: Configuration): void;
 
   /**
-   * What the modules work through: `'io_uring'`, or `'node'` after falling back.
+   * Returns the backend in use: `'io_uring'`, or `'node'` after falling back.
    *
-   * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
+   * @throws UringUnavailableError when io_uring is unavailable and no fallback is configured.
    */
   export function backend(): 'io_uring' | 'node';
 
   /** A part of a file. */
   export interface FileRange {
-    /** Where it begins in the file, in bytes. */
+    /** The start of the part in the file, in bytes. */
     readonly offset: number;
-    /** In bytes. */
+    /** The length of the part, in bytes. */
     readonly length: number;
   }
 
-  /** Parts of a file: objects, or an array of offsets and lengths in turns, which costs less. */
+  /** Parts of a file: objects, or an array of alternating offsets and lengths, which is cheaper. */
   export type FileRanges = readonly FileRange[] | Int32Array | Uint32Array | Float64Array;
 
-  /** What {@link FileHandle.readMany} can be told. */
+  /** The options of {@link FileHandle.readMany}. */
   export interface ReadRangesOptions {
-    /** Cancels what is not over. */
+    /** Cancels the reads that have not completed. */
     readonly signal?: AbortSignal | undefined;
   }
 
-  /** What {@link FileHandle.readMany} has read. */
+  /** The result of {@link FileHandle.readMany}. */
   export interface ReadRangesResult<Into extends NodeJS.ArrayBufferView = Buffer> {
-    /** Of each part its bytes, fewer than its length at the end of the file only; or the kernel's error, as a negative number. */
+    /**
+     * For each part, the number of bytes read, which is less than its length only at the end of the
+     * file; or the kernel's error, as a negative number.
+     */
     results: Int32Array;
-    /** The parts, one after another, each in as much room as its length; zeros where a new Buffer was not filled. */
+    /**
+     * The parts, one after another, each with as much room as its length. Zeros where a new Buffer
+     * was not filled.
+     */
     buffer: Into;
   }
 
-  /** Node's `FileHandle`, and what only this library has. */
+  /** Node's `FileHandle`, with the methods that only this library has. */
   export interface FileHandle extends NodeFileHandle {
     /**
-     * Reads many parts of the file: one promise for all of them, into memory that lies together. For hundreds of parts, such as a database or an index reads, several times faster
-     * than as many `read`s.
+     * Reads many parts of the file, with one promise for all of them, into contiguous memory. For
+     * hundreds of parts, such as a database or an index reads, this is several times faster than as
+     * many `read`s.
      *
-     * @param into at least as long as all parts together; memory of `uring.buffers` for O_DIRECT. Otherwise a new Buffer.
-     * @throws AbortError; TypeError and RangeError for parts that make no sense; Error ESPIPE for what has no positions.
+     * @param into at least as long as all parts together; memory of `uring.buffers` for O_DIRECT.
+     * By default, a new Buffer.
+     * @throws AbortError; TypeError and RangeError for invalid parts; Error ESPIPE for files
+     * without positions.
      */
     readMany(ranges: FileRanges, into?: undefined, options?: ReadRangesOptions): Promise<ReadRangesResult>;
     readMany<Into extends NodeJS.ArrayBufferView>(
@@ -125,7 +143,11 @@ declare module 'uring/fs/promises' {
    */
   export function getxattr(target: PathLike | NodeFileHandle, name: string): Promise<Uint8Array>;
 
-  /** Writes an extended attribute. setxattr(2). Since Linux 5.19. @param flags XATTR_CREATE (1), XATTR_REPLACE (2), or 0. */
+  /**
+   * Writes an extended attribute. setxattr(2). Since Linux 5.19.
+   *
+   * @param flags XATTR_CREATE (1), XATTR_REPLACE (2), or 0.
+   */
   export function setxattr(
     target: PathLike | NodeFileHandle,
     name: string,
@@ -140,7 +162,11 @@ declare module 'uring/fs/promises' {
    */
   export function fallocate(file: NodeFileHandle, mode: number, offset: number, length: number): Promise<void>;
 
-  /** Announces how an open file will be read. posix_fadvise(2). Since Linux 5.6. @param advice one of {@link Advice}. */
+  /**
+   * Announces how an open file will be read. posix_fadvise(2). Since Linux 5.6.
+   *
+   * @param advice one of {@link Advice}.
+   */
   export function fadvise(file: NodeFileHandle, offset: number, length: number, advice: number): Promise<void>;
 }
 
@@ -149,27 +175,31 @@ declare module 'uring/net' {
 
   export * from 'node:net';
 
-  /** How `uring/net`, `uring/http` and `uring/https` behave on this thread. */
+  /** The configuration of `uring/net`, `uring/http` and `uring/https` for this thread. */
   export interface Configuration {
-    /** Whether Node's own module does the work where there is no io_uring. Default: an error that says why. */
+    /**
+     * Whether Node's own module does the work where io_uring is unavailable. By default, an error
+     * reports why.
+     */
     readonly fallback?: boolean | undefined;
   }
 
-  /** Sets how the modules behave, for this thread. @throws TypeError. */
+  /** Configures the modules for this thread. @throws TypeError. */
   export function configure(configuration: Configuration): void;
 
   /**
-   * What the modules work through: `'io_uring'`, or `'node'` after falling back.
+   * Returns the backend in use: `'io_uring'`, or `'node'` after falling back.
    *
-   * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
+   * @throws UringUnavailableError when io_uring is unavailable and no fallback is configured.
    */
   export function backend(): 'io_uring' | 'node';
 
   /**
-   * Has a server of Node's (`net`, `http`, `https`, `tls`, `http2`) accept its connections over the ring, from its next `listen` on.
+   * Makes one of Node's servers (`net`, `http`, `https`, `tls`, `http2`) accept its connections
+   * over the ring, starting with its next `listen`.
    *
-   * @param server is changed, and returned.
-   * @param uring the engine; default: that of the thread that listens.
+   * @param server is modified, and returned.
+   * @param uring the engine; by default, that of the thread that listens.
    */
   export function overRing<S extends NodeServer>(server: S, uring?: import('uring').Uring): S;
 }

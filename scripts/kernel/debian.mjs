@@ -1,22 +1,22 @@
-/** Debian's packages: the programs that this needs, and kernels. */
+/** Debian packages: kernels, and the programs that the tests need. */
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** A program's output. */
+/** Returns a program's output. */
 export const output = (command, args, options = {}) =>
   execFileSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28, ...options });
 
 const FOLDERS = ['/usr/bin', '/usr/sbin', '/bin', '/sbin'];
 
-/** Where a program is. */
+/** Returns the path of a program. */
 export function find(program) {
   const folder = FOLDERS.find((each) => fs.existsSync(path.join(each, program)));
   return folder && fs.realpathSync(path.join(folder, program));
 }
 
-/** Installs what is missing. @param programs each with its package. */
+/** Installs the programs that are missing. @param programs each program with its package. */
 export function install(programs) {
   const missing = Object.entries(programs).filter(([program]) => !find(program));
   if (missing.length === 0) return;
@@ -32,7 +32,11 @@ export function install(programs) {
   apt('install', '-y', '-qq', '--no-install-recommends', ...missing.map(([, name]) => name));
 }
 
-/** The newest cloud kernel of a series, such as 6.1. @returns its image's path, in the cache. */
+/**
+ * Downloads the newest cloud kernel of a series, such as 6.1, unless one is cached.
+ *
+ * @returns the path of its image in the cache.
+ */
 export function kernel(series, cache) {
   const folder = path.join(cache, series);
   const cached = () => fs.existsSync(folder) && fs.readdirSync(folder).find((name) => name.startsWith('vmlinuz'));

@@ -1,6 +1,7 @@
 /**
- * The guest's disk: Node, the programs that tests start, the project compiled, and the packages that the tests need. An ext4 image, made
- * without root and without mounting anything: NVMe and ext4 are built into Debian's cloud kernels, so the guest needs no module.
+ * The guest's disk: Node, the programs that tests start, the compiled project, and the packages
+ * that the tests need. An ext4 image, created without root and without mounting anything. NVMe and
+ * ext4 are built into Debian's cloud kernels, so the guest needs no modules.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -9,7 +10,10 @@ import path from 'node:path';
 import { build } from 'esbuild';
 import { find, output } from './debian.mjs';
 
-/** What tests start. Not busybox's: its `head` takes more than it gives out, and its `cat` keeps a fifo locked while it waits. */
+/**
+ * The programs that tests start. Not busybox's: its `head` reads more than it writes, and its `cat`
+ * keeps a FIFO locked while it waits.
+ */
 const PROGRAMS = ['sh', 'cat', 'head', 'ls', 'cp', 'sync', 'sleep', 'mount', 'umount'];
 
 const BUSYBOX = [
@@ -29,10 +33,10 @@ const BUSYBOX = [
   'kill',
 ];
 
-/** Packages that the tests import. */
+/** The packages that the tests import. */
 const PACKAGES = ['jest', '@jest/globals', 'fast-check', 'koffi'];
 
-/** Makes the image. @param command what the guest runs, in the project's folder. */
+/** Creates the image. @param command the command that the guest runs, in the project's folder. */
 export async function makeDisk(image, { scratch, command, limitSeconds, verbose }) {
   const root = path.join(scratch, 'root');
   const inGuest = (name) => path.join(root, name);
@@ -65,7 +69,7 @@ export async function makeDisk(image, { scratch, command, limitSeconds, verbose 
   copy(path.join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, 'reporter.cjs'), 'project/reporter.cjs');
   copyPackages(inGuest('project'));
 
-  // Shared libraries of all that is executable.
+  // The shared libraries of all executables.
   const modules = fs.readdirSync(inGuest('project/node_modules'), { recursive: true }).filter((name) => name.endsWith('.node'));
   const files = [...programs.map(([file]) => file), ...modules.map((name) => inGuest(`project/node_modules/${name}`))];
   const libraries = new Set(files.flatMap((file) => output('ldd', [file]).match(/(?<=\s)\/\S+/g) ?? []));
@@ -77,7 +81,7 @@ export async function makeDisk(image, { scratch, command, limitSeconds, verbose 
   fs.rmSync(root, { recursive: true });
 }
 
-/** The guest's first process. */
+/** Returns the guest's init script. */
 function startScript(command, limitSeconds, verbose) {
   const quoted = command.map((text) => `'${text.replaceAll("'", "'\\''")}'`).join(' ');
   return `#!/busybox/sh
@@ -105,13 +109,14 @@ reboot -f
 }
 
 /**
- * Sources and tests as JavaScript. Transpiling and loading module by module takes long in an emulator: what tests import of the sources comes
- * in a few pieces (not one for each test file, as modules with state must be there once).
+ * Compiles the sources and tests to JavaScript. Transpiling and loading module by module takes long
+ * in an emulator, so the sources that tests import are bundled into a few pieces (not one for each
+ * test file, because modules with state must exist only once).
  */
 async function compile(outdir) {
   const shared = { format: 'esm', platform: 'node', target: 'node20', logLevel: 'error', outbase: '.', outdir };
   const pieces = { ...shared, bundle: true, splitting: true, packages: 'external' };
-  // Programs have packages of their own, and servers, which a guest has not.
+  // Programs need their own packages, and servers, which a guest does not have.
   const tests = fs
     .readdirSync('tests', { recursive: true })
     .filter((name) => name.endsWith('.ts') && !name.startsWith('programs/'))
@@ -148,7 +153,7 @@ function jestConfig(changesMachine) {
   };
 }
 
-/** Packages and what they depend on, found as Node finds them. */
+/** Copies packages and their dependencies, resolved as Node resolves them. */
 function copyPackages(target) {
   const { packages } = JSON.parse(fs.readFileSync('package-lock.json', 'utf8'));
   const wanted = new Set();

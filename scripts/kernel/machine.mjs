@@ -1,14 +1,14 @@
-/** QEMU, with the processor emulated. */
+/** QEMU, with an emulated processor. */
 
 import { spawn } from 'node:child_process';
 
-/** A machine that has not come up by then does not. */
+/** A machine that is not up after this time never will be. */
 const BOOT_LIMIT_MS = 120_000;
 
-/** Emulating two processors sometimes trips over the kernel's patching of its own code while it boots. */
+/** Emulation of two processors sometimes fails while the kernel patches its own code at boot. */
 const BOOTS = 3;
 
-/** Runs a machine until it stops. @param limitMs for all that it does once it is up. */
+/** Runs a machine until it stops. @param limitMs the limit for everything after the boot. */
 export async function runMachine({ kernel, image, limitMs }) {
   for (let boot = 1; boot <= BOOTS; boot++) {
     if (await runOnce({ kernel, image, limitMs })) return;

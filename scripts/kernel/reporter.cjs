@@ -1,4 +1,4 @@
-/** Jest's reporter in the guest: says each file as it ends, and what failed, at once. */
+/** Jest's reporter in the guest: prints each file when it ends, and failures at once. */
 
 const { writeSync } = require('node:fs');
 

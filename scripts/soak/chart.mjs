@@ -1,4 +1,4 @@
-/** Draws what the soak has measured. */
+/** Draws the measurements of the soak test. */
 
 import { writeFileSync } from 'node:fs';
 import * as echarts from 'echarts';
@@ -42,6 +42,6 @@ export function drawChart(file, title, samples) {
     ],
   });
   writeFileSync(file, chart.renderToSVGString());
-  // Its timer would keep the process alive.
+  // Otherwise its timer keeps the process alive.
   chart.dispose();
 }

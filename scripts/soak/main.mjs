@@ -1,6 +1,7 @@
 /**
- * `npm run soak -- --minutes 30`: all kinds of work at once, for long. Prints a line every ten seconds, draws a chart at the end, and fails when
- * memory or descriptors grow, when a result is wrong, or when something has not settled.
+ * `npm run soak -- --minutes 30`: runs all kinds of work at once, for a long time. Prints a line
+ * every ten seconds and draws a chart at the end. Fails when memory or descriptors grow, when a
+ * result is wrong, or when an operation does not settle.
  */
 
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -14,13 +15,16 @@ import { kinds, SHARES } from './work.mjs';
 
 const SAMPLE_MS = 10_000;
 
-/** Longest time that a piece of work may take: the machine is kept busy by all of them. */
+/** The longest time that a piece of work may take: all of them together keep the machine busy. */
 const LONGEST_MS = 60_000;
 
-/** What memory may grow by, from the middle of the run to its end. */
+/** The permitted growth of memory in the second half of the run. */
 const GROWTH_MIB = 48;
 
-/** Descriptors that may be open when everything has come to rest and were not before anything began: what Node opens once. */
+/**
+ * The permitted number of descriptors that are open after all work has ended, in addition to those
+ * open before it began: those that Node opens once.
+ */
 const MORE_DESCRIPTORS = 6;
 
 const { minutes, chart } = new Command('soak')
@@ -52,7 +56,7 @@ async function repeat(name, work) {
       clearTimeout(late);
       running--;
     }
-    // Others have their turn.
+    // Gives the others a turn.
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -97,7 +101,7 @@ const growth = (field) => {
 for (const field of ['rss', 'heap']) {
   if (growth(field) > GROWTH_MIB) errors.push(`${field} has grown by ${growth(field)} MiB in the second half`);
 }
-// Children and workers that have just ended are still being put away.
+// Node is still cleaning up children and workers that have recently ended.
 let more = Number.POSITIVE_INFINITY;
 for (let i = 0; i < 50 && more > MORE_DESCRIPTORS; i++) {
   await sleep(100);

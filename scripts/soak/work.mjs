@@ -1,4 +1,7 @@
-/** What the soak does, over and over: each kind of work is a function that does it once. All of it checks its results. */
+/**
+ * The work that the soak test repeats: each kind of work is a function that does it once. All of
+ * them check their results.
+ */
 
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -10,7 +13,7 @@ import { createReadStream, createWriteStream } from 'uring/fs';
 import * as promises from 'uring/fs/promises';
 import { Ring } from 'uring/ring';
 
-/** The promises, and the streams beside them. */
+/** The functions with promises, and the streams. */
 const fs = { ...promises, createReadStream, createWriteStream };
 
 const workerFile = new URL('./worker.mjs', import.meta.url);
@@ -21,7 +24,7 @@ function expect(condition, what) {
   if (!condition) throw new Error(what);
 }
 
-/** Of a promise that is to be aborted. */
+/** Waits for a promise that is expected to be aborted. */
 async function aborted(promise) {
   try {
     await promise;
@@ -30,7 +33,12 @@ async function aborted(promise) {
   }
 }
 
-/** The kinds of work. @param directory for files. @param pipe an empty pipe's ends: `{ reader, writer }`. */
+/**
+ * Returns the kinds of work.
+ *
+ * @param directory for files.
+ * @param pipe the ends of an empty pipe: `{ reader, writer }`.
+ */
 export function kinds(directory, pipe) {
   const uring = Uring.default();
   let names = 0;
@@ -139,5 +147,5 @@ export function kinds(directory, pipe) {
   };
 }
 
-/** How many of each kind go on at once; workers and children cost more. */
+/** How many of each kind run at once; workers and children cost more. */
 export const SHARES = { workers: 1, children: 1, rings: 1, streams: 2, wholeFiles: 8, handles: 4 };

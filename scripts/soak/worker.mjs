@@ -1,4 +1,4 @@
-/** A worker of the soak: uses an engine of its own, and ends in one of three ways. */
+/** A worker of the soak test: uses its own engine, and ends in one of three ways. */
 
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,6 @@
 /**
- * `uring doctor`: what this machine offers, and where it offers nothing, why and what to do. Works also where koffi does not load.
+ * `uring doctor`: reports what io_uring supports on this machine; where it is not usable, why, and
+ * what to do. Works even if koffi cannot be loaded.
  *
  * @module
  */
@@ -18,16 +19,16 @@ import {
 } from '../ring/index.js';
 import { type HostFacts, loadKoffi, readHostFacts, UringError, UringUnavailableError } from '../syscalls/index.js';
 
-/** What there is, and what is missing with the Linux that has it. */
+/** What is supported, and what is missing, with the version of Linux that introduced it. */
 export interface Capability {
   readonly supported: readonly string[];
   readonly missing: readonly { readonly name: string; readonly since: string }[];
 }
 
-/** What the doctor finds. */
+/** The findings of the doctor. */
 export interface Diagnosis {
   readonly usable: boolean;
-  /** Why not, and what to do. */
+  /** Why io_uring is not usable, and what to do. */
   readonly problem: { readonly reason: string; readonly cause: string; readonly remedy: string } | undefined;
   readonly kernel: string;
   readonly architecture: string;
@@ -40,9 +41,9 @@ export interface Diagnosis {
   readonly features: Capability | undefined;
   readonly setupFlags: Capability | undefined;
   readonly operations: Capability | undefined;
-  /** `undefined` before Linux 6.18, which cannot be asked. */
+  /** `undefined` before Linux 6.18, which cannot report this. */
   readonly registerOperations: Capability | undefined;
-  /** Median time of a NOP from submission to completion, in nanoseconds. */
+  /** The median time of a NOP from submission to completion, in nanoseconds. */
   readonly nopNanoseconds: number | undefined;
 }
 
@@ -67,7 +68,7 @@ const FEATURE_SINCE: Readonly<Record<FeatureName, string>> = {
   NO_IOWAIT: '6.15',
 };
 
-/** Each setup flag with the Linux that has it, and the flags it cannot be tried without. */
+/** Each setup flag with the version of Linux that introduced it, and the flags that it requires. */
 const SETUP_FLAGS: Readonly<Record<SetupFlagName, readonly [since: string, ...companions: SetupFlagName[]]>> = {
   IOPOLL: ['5.1'],
   SQPOLL: ['5.1'],
@@ -239,7 +240,7 @@ function libcVersion(): string {
   return glibc ? `glibc ${glibc}` : process.platform === 'linux' ? 'musl' : 'none';
 }
 
-/** The diagnosis for a terminal. */
+/** Renders the diagnosis for a terminal. */
 export function renderDiagnosis(diagnosis: Diagnosis): string {
   const { host } = diagnosis;
   const memlock = host.memlock?.soft;

@@ -17,7 +17,7 @@ import { type Comparison, compare, type Progress } from './compare/compare.js';
 import { renderComparison } from './compare/report.js';
 import { type Diagnosis, diagnose, renderDiagnosis } from './doctor.js';
 
-/** The exit code of a run that Ctrl-C ended: 128 + SIGINT. */
+/** The exit code of a run interrupted by Ctrl-C: 128 + SIGINT. */
 const INTERRUPTED = 130;
 
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
@@ -113,7 +113,7 @@ async function runCompare(path: string, rounds: number): Promise<Comparison | un
   }
 }
 
-/** On a terminal, a bar; elsewhere nothing. */
+/** Returns a progress bar if stderr is a terminal, otherwise a progress that shows nothing. */
 function progressBar(): Progress {
   if (!process.stderr.isTTY) return { start() {}, step() {}, stop() {} };
   const bar = new SingleBar(
@@ -132,7 +132,7 @@ function render(comparison: Comparison): string {
 }
 
 function json(value: Diagnosis | object): string {
-  // JSON has no Infinity; "unlimited" says what it means.
+  // JSON has no Infinity.
   return JSON.stringify(value, (_, item) => (item === Number.POSITIVE_INFINITY ? 'unlimited' : item), 2);
 }
 

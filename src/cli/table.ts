@@ -1,5 +1,5 @@
 /**
- * Tables for a terminal, and as plain columns for a pipe.
+ * Tables for a terminal, or plain columns for a pipe.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import Table, { type CellValue } from 'cli-table3';
 
 type Cell = CellValue | { readonly content: CellValue; readonly colSpan: number };
 
-/** What a table without lines puts in their places. */
+/** The characters of a table without lines. */
 const NO_LINES = {
   top: '',
   'top-mid': '',
@@ -27,12 +27,15 @@ const NO_LINES = {
   middle: '  ',
 };
 
-/** A table, the first column of which is text, and the others numbers. At most 80 columns wide, if its cells are. */
+/**
+ * Renders a table whose first column is text and whose others are numbers. At most 80 columns wide,
+ * if its cells permit.
+ */
 export function renderTable(head: readonly string[], rows: readonly (readonly Cell[])[], terminal: boolean): string {
   const table = new Table({
     head: [...head],
     colAligns: head.map((_, index) => (index === 0 ? 'left' : 'right')),
-    // Lines between rows say nothing.
+    // Without lines between rows, which would add nothing.
     chars: terminal ? { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' } : NO_LINES,
     style: terminal ? {} : { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });

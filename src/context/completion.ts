@@ -7,12 +7,12 @@
 import { operationOf } from '../ops/index.js';
 import { UringError } from '../syscalls/index.js';
 
-/** What became of an operation. */
+/** The outcome of an operation. */
 export class Completion {
   constructor(
-    /** What the operation was given, as a u64. */
+    /** The user data of the operation, as a u64. */
     readonly userData: bigint,
-    /** The kernel's answer: bytes, events, or 0; negative: `-errno`. */
+    /** The kernel's result: bytes, events, or 0; negative: `-errno`. */
     readonly result: number,
     /** `CqeFlag`s. */
     readonly flags: number,
@@ -20,7 +20,7 @@ export class Completion {
   ) {}
 
   /**
-   * The result, if it is none of an error.
+   * Returns the result, unless it is an error.
    *
    * @throws UringError for a negative result; its `syscall` is the operation's name.
    */

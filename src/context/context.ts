@@ -1,9 +1,10 @@
 /**
- * `URingContext`: a ring that any number of threads add to, submit and wait on at the same time.
+ * `URingContext`: a ring that any number of threads can add to, submit to and wait on at the same
+ * time.
  *
- * One lock protects both queues and the table of operations, and is never held during a system call. The kernel takes what is between
- * its head and the published tail, whoever calls; so threads that submit at the same time do no harm to each other, and
- * nothing is counted twice.
+ * One lock protects both queues and the table of operations. It is never held during a system call.
+ * The kernel takes the entries between its head and the published tail, whichever thread calls; so
+ * threads can safely submit at the same time, and nothing is counted twice.
  *
  * @module
  */
@@ -49,14 +50,15 @@ import { NoSpaceError } from './errors.js';
 import { Holds } from './holds.js';
 import { OperationTable, Stat, tokenOf } from './operation-table.js';
 
-/** How to make a context. */
+/** Options of a context. */
 export interface URingContextOptions {
   /**
-   * The only operations that the context may run, by their kernel names; all others complete with EACCES. Default: all. The methods use READ,
-   * WRITE, READV, WRITEV, NOP, FSYNC, FALLOCATE, POLL_ADD, POLL_REMOVE and ASYNC_CANCEL. Since 5.10.
+   * The only operations that the context may run, by their kernel names; all others complete with
+   * EACCES. Default: all. The methods use READ, WRITE, READV, WRITEV, NOP, FSYNC, FALLOCATE,
+   * POLL_ADD, POLL_REMOVE and ASYNC_CANCEL. Since 5.10.
    */
   readonly restrictions?: readonly OpcodeName[];
-  /** Entries of the completion queue. Default: twice the entries. */
+  /** Entries of the completion queue. Default: twice the number of submission entries. */
   readonly cqEntries?: number;
   /** As for `Ring.open`. */
   readonly memory?: 'auto' | 'shared' | 'mapped';
@@ -66,20 +68,20 @@ export interface URingContextOptions {
   readonly syscalls?: Syscalls;
 }
 
-/** What `context.share()` gives, for `postMessage`. */
+/** The handle that `context.share()` returns, for `postMessage`. */
 export interface URingContextHandle {
   readonly signature: typeof HANDLE_SIGNATURE;
   readonly ring: RingHandle;
   readonly operations: number;
 }
 
-/** What a context has done so far, on all threads. */
+/** The statistics of a context, over all threads. */
 export interface URingStats {
-  /** How often the kernel was entered. */
+  /** How many times the kernel was entered. */
   readonly totalEnterCalls: number;
   /** Operations that the kernel took. */
   readonly totalOps: number;
-  /** Completions that were taken out. */
+  /** Completions that were taken out of the queue. */
   readonly totalComplete: number;
 }
 
@@ -89,21 +91,26 @@ const OPTION_NAMES = ['restrictions', 'cqEntries', 'memory', 'arenaSize', 'sysca
 
 const TWO_32 = 0x1_0000_0000;
 
-/** How long closing waits for the end of this thread's own operations on a ring that others go on with. */
+/**
+ * How long `close()` waits for this thread's own operations on a ring that other threads still use.
+ */
 const CANCEL_LIMIT_MS = 1000;
 
-/** A blocked thread comes back this often, so that it can be terminated: V8 looks for that between calls only. */
+/**
+ * How often a blocked thread returns to JavaScript so that it can be terminated: V8 checks for
+ * termination only between calls.
+ */
 const SLICE_MS = 250;
 
-/** No operation has this user data: ids end far below it. */
+/** A user data that no operation has: ids end far below it. */
 const NO_OPERATION = 0xffff_ffff_ffff_fffen;
 
 /**
- * A thread-safe context for io_uring, after the type of the same name in ChromeOS' crosvm.
+ * A thread-safe context for io_uring, modeled on the type of the same name in ChromeOS' crosvm.
  *
- * Add operations with the `add` methods, then {@link submit} or {@link wait}. Every operation carries a `userData` of the
- * caller's choice, which its completion brings back; it need not be unique. Buffers are kept alive and in place until their operation has
- * completed.
+ * Add operations with the `add` methods, then {@link submit} or {@link wait}. Every operation
+ * carries a `userData` of the caller's choice, which its completion returns; it need not be unique.
+ * Buffers are kept alive and in place until their operation has completed.
  *
  * @example
  * ```ts
@@ -127,7 +134,8 @@ export class URingContext {
   private shared: boolean;
 
   /**
-   * @param entries how many operations can be added before they have to be submitted, 1 to 32,768; rounded up to a power of two.
+   * @param entries how many operations can be added before they must be submitted, 1 to 32,768;
+   *   rounded up to a power of two.
    * @throws UringUnavailableError, UringError, TypeError, RangeError, as `Ring.open`.
    */
   constructor(entries: number, options?: URingContextOptions);
@@ -144,9 +152,9 @@ export class URingContext {
   }
 
   /**
-   * The context of another thread, from its {@link share} handle.
+   * Attaches to the context of another thread, through its {@link share} handle.
    *
-   * @throws Error ERR_INVALID_STATE when it has been closed by all others.
+   * @throws Error ERR_INVALID_STATE when all other threads have closed it.
    */
   static attach(handle: URingContextHandle, options: { readonly syscalls?: Syscalls } = {}): URingContext {
     if (handle?.signature !== HANDLE_SIGNATURE) {
@@ -156,12 +164,12 @@ export class URingContext {
     return new URingContext(ring.sq.entries, {}, { ring, operations: handle.operations });
   }
 
-  /** The ring's fd: readable for poll(2) and epoll(7) when there are completions. */
+  /** The ring's fd. poll(2) and epoll(7) report it as readable when there are completions. */
   get fd(): number {
     return this.ring.fd;
   }
 
-  /** What all threads together have done so far. */
+  /** The statistics of all threads together. */
   get stats(): URingStats {
     return {
       totalEnterCalls: this.operations.stat(Stat.ENTER_CALLS),
@@ -173,7 +181,7 @@ export class URingContext {
   /**
    * Reads from a file into a buffer. See pread(2).
    *
-   * @param buffer 1 byte to 2 GiB - 1; the completion's result says how much of it was filled.
+   * @param buffer 1 byte to 2 GiB - 1; the completion's result is the number of bytes read.
    * @param offset where in the file; `null` for its current position.
    * @throws NoSpaceError when the ring is full.
    */
@@ -191,7 +199,7 @@ export class URingContext {
   }
 
   /**
-   * Reads from a file into several buffers, one after the other. See preadv(2).
+   * Reads from a file into several buffers, in order. See preadv(2).
    *
    * @param buffers 1 to 1,024 of them, together at most 2 GiB - 1.
    */
@@ -204,7 +212,7 @@ export class URingContext {
     this.addReadv(collect(buffers), fd, offset, userData);
   }
 
-  /** Writes several buffers to a file, one after the other. See pwritev(2). Parameters as {@link addReadv}. */
+  /** Writes several buffers to a file, in order. See pwritev(2). Parameters as {@link addReadv}. */
   addWritev(buffers: readonly ArrayBufferView[], fd: number, offset: number | bigint | null, userData: number | bigint): void {
     this.addVector(Opcode.WRITEV, buffers, fd, offset, userData);
   }
@@ -219,13 +227,16 @@ export class URingContext {
     this.add(Opcode.NOP, userData, undefined, prepNop);
   }
 
-  /** Brings a file's data to the disk. See fsync(2). In no order with the other operations in flight. */
+  /**
+   * Flushes a file's data to disk. See fsync(2). Not ordered with respect to the other operations
+   * in flight.
+   */
   addFsync(fd: number, userData: number | bigint): void {
     this.add(Opcode.FSYNC, userData, undefined, (sqe) => prepFsync(sqe, fd));
   }
 
   /**
-   * Allocates, or frees, space of a file. See fallocate(2).
+   * Allocates or deallocates space of a file. See fallocate(2).
    *
    * @param mode `FALLOC_FL_*`, 0 to allocate.
    */
@@ -234,18 +245,19 @@ export class URingContext {
   }
 
   /**
-   * Waits, once, until a file is ready. See poll(2).
+   * Waits once until a file is ready. See poll(2).
    *
-   * @param events `PollEvent`s; the completion's result are those that are there.
+   * @param events `PollEvent`s; the completion's result holds those that are ready.
    */
   addPollFd(fd: number, events: number, userData: number | bigint): void {
     this.add(Opcode.POLL_ADD, userData, undefined, (sqe) => prepPollAdd(sqe, fd, events));
   }
 
   /**
-   * Ends a poll, which then completes with -ECANCELED.
+   * Removes a poll, which then completes with -ECANCELED.
    *
-   * @param target the `userData` that {@link addPollFd} was given; of several with the same, the oldest.
+   * @param target the `userData` that {@link addPollFd} was given; if several polls share it, the
+   *   oldest.
    * @param userData of this operation itself; its result is -ENOENT when there is no such poll.
    */
   removePollFd(target: number | bigint, userData: number | bigint): void {
@@ -256,10 +268,12 @@ export class URingContext {
   }
 
   /**
-   * Asks for the end of an operation, which then completes with -ECANCELED, or with its result if it was faster.
+   * Requests the cancellation of an operation, which then completes with -ECANCELED, or with its
+   * result if that was faster.
    *
-   * @param target the operation's `userData`; of several with the same, the oldest.
-   * @param userData of this operation itself; its result is 0, -ENOENT, or -EALREADY when the target is running.
+   * @param target the operation's `userData`; if several operations share it, the oldest.
+   * @param userData of this operation itself; its result is 0, -ENOENT, or -EALREADY when the
+   *   target is running.
    */
   asyncCancel(target: number | bigint, userData: number | bigint): void {
     checkUint64('target', target);
@@ -269,13 +283,13 @@ export class URingContext {
   }
 
   /**
-   * Sends what was added to the kernel. Does not wait.
+   * Submits the added operations to the kernel. Does not wait.
    *
-   * When the kernel is too busy to take everything (EBUSY, before Linux 5.19), the rest stays in the queue and goes with the next
-   * `submit()` or `wait()`.
+   * When the kernel is too busy to take all of them (EBUSY, before Linux 5.19), the remainder stays
+   * in the queue until the next `submit()` or `wait()`.
    *
    * @returns how many operations the kernel took.
-   * @throws UringError EAGAIN (no memory), and what else io_uring_enter(2) tells.
+   * @throws UringError EAGAIN (no memory), and the other errors of io_uring_enter(2).
    */
   submit(): number {
     this.checkOpen();
@@ -284,7 +298,7 @@ export class URingContext {
       const pending = this.publish();
       if (pending === 0) return taken;
       const result = this.enter(pending, 0, 0);
-      // Another thread may have taken them all in the meantime; then this is the end, too.
+      // Another thread may have taken them all in the meantime; then this thread is done, too.
       if (result === -Errno.EBUSY || result === 0) return taken;
       if (result === -Errno.EINTR) continue;
       if (result < 0) throw new UringError(result, 'io_uring_enter');
@@ -293,12 +307,13 @@ export class URingContext {
   }
 
   /**
-   * Sends what was added to the kernel, and blocks until there is at least one completion.
+   * Submits the added operations to the kernel, and blocks until there is at least one completion.
    *
    * @param timeoutMs wait at most this long; then the iterator is empty.
-   * @returns the completions there are, each taken out when the iterator comes to it: what is left when the loop ends early is
-   *   there for the next `wait()`, of any thread. The first step of the iterator waits again if another thread was faster.
-   * @throws Error ERR_INVALID_STATE when nothing is in flight and no other thread could add anything.
+   * @returns the completions that are available. Each is taken out of the queue when the iterator
+   *   reaches it: when the loop ends early, the remainder is available to the next `wait()` of any
+   *   thread. The first step of the iterator waits again if another thread was faster.
+   * @throws Error ERR_INVALID_STATE when nothing is in flight and no other thread can add anything.
    */
   wait(timeoutMs?: number): IterableIterator<Completion> {
     this.checkOpen();
@@ -309,7 +324,8 @@ export class URingContext {
   }
 
   /**
-   * A handle that `postMessage` carries to a worker, where {@link URingContext.attach} gives the same context.
+   * Returns a handle that `postMessage` can send to a worker, where {@link URingContext.attach}
+   * returns the same context.
    */
   share(): URingContextHandle {
     this.checkOpen();
@@ -318,14 +334,15 @@ export class URingContext {
   }
 
   /**
-   * Leaves the context on this thread, cancelling its own operations that have buffers. The last thread to leave cancels everything,
-   * waits for its end and releases it; what was added and not submitted by then is forgotten. Idempotent.
+   * Closes the context on this thread, and cancels this thread's operations that use buffers. The
+   * last thread to close it cancels everything, waits until it has completed, and releases the
+   * ring; operations that are still unsubmitted are dropped. Idempotent.
    */
   close(): void {
     if (this.ring.closed) return;
     const { ring, operations } = this;
     if (this.shared) this.cancelOwn();
-    // What the kernel has not taken is dropped with the queue.
+    // Operations that the kernel has not taken are dropped with the queue.
     const unsubmitted = ring.exclusive(() => ring.sq.ready);
     ring.closeWith({
       completed: (cqe) => {
@@ -371,7 +388,7 @@ export class URingContext {
     }
   }
 
-  /** Fills an SQE under the lock. Whatever goes wrong, nothing has changed. */
+  /** Fills an SQE under the lock. On failure, nothing has changed. */
   private add(
     opcode: number,
     userData: number | bigint,
@@ -395,7 +412,8 @@ export class URingContext {
       }
       sqe.setToken(id, operations.generation(id));
       if (buffers) this.holds.keep(id, buffers);
-      // Only now does the operation exist. A thread that ends before this has lost a record, and changed nothing else.
+      // The operation exists only from here on. A thread that ends before this leaks a record, and
+      // changes nothing else.
       operations.commit();
       ring.sq.commit();
     } finally {
@@ -416,7 +434,11 @@ export class URingContext {
 
   // Entering
 
-  /** Shows the kernel what was added. @returns how much it has yet to take. */
+  /**
+   * Publishes the added operations to the kernel.
+   *
+   * @returns how many the kernel has yet to take.
+   */
   private publish(): number {
     const { ring } = this;
     ring.lock.acquire();
@@ -434,7 +456,7 @@ export class URingContext {
     return result;
   }
 
-  /** Submits, and waits until a completion is in the queue or the time is over. */
+  /** Submits, and waits until a completion is in the queue or the time has elapsed. */
   private block(deadline: number | undefined): void {
     const { ring, operations } = this;
     for (;;) {
@@ -451,7 +473,8 @@ export class URingContext {
       const result = this.enter(pending, 1, EnterFlag.GETEVENTS, ring.hasFeature('EXT_ARG') ? left : undefined);
       if (result >= 0 || result === -Errno.EINTR || result === -Errno.ETIME) continue;
       if (result !== -Errno.EBUSY) throw new UringError(result, 'io_uring_enter');
-      // An old kernel with a full queue takes nothing until completions are taken out: so wait for those without submitting.
+      // An old kernel with a full queue takes no submissions until completions are taken out: wait
+      // for those without submitting.
       const waited = this.enter(0, 1, EnterFlag.GETEVENTS, ring.hasFeature('EXT_ARG') ? left : undefined);
       if (waited < 0 && waited !== -Errno.EINTR && waited !== -Errno.ETIME && waited !== -Errno.EBUSY) {
         throw new UringError(waited, 'io_uring_enter');
@@ -470,13 +493,13 @@ export class URingContext {
         yield completion;
         continue;
       }
-      // Another thread took what woke this one: the caller was promised one.
+      // Another thread took the completion that woke this one, but the caller was promised one.
       if (!first || (deadline !== undefined && timers.now() >= deadline)) return;
       this.block(deadline);
     }
   }
 
-  /** Takes the oldest completion out. */
+  /** Takes the oldest completion out of the queue. */
   private pop(): Completion | undefined {
     const { ring } = this;
     if (ring.closed) return undefined;
@@ -484,7 +507,7 @@ export class URingContext {
       const completion = this.popQueued();
       if (completion !== undefined) return completion;
       if (ring.cq.ready > 0) continue;
-      // What found the queue full is kept by the kernel, and comes when it is asked for.
+      // The kernel keeps completions that found the queue full, and delivers them on request.
       if ((ring.sq.flags & SqRingFlag.CQ_OVERFLOW) === 0) return undefined;
       const result = this.enter(0, 0, EnterFlag.GETEVENTS);
       if (result < 0 && result !== -Errno.EINTR && result !== -Errno.EBUSY) throw new UringError(result, 'io_uring_enter');
@@ -498,7 +521,8 @@ export class URingContext {
       const cqe = ring.cq.peek();
       if (cqe === null) return undefined;
       const id = cqe.tokenLow;
-      // A thread that ended between freeing the record and advancing the queue has had this one already.
+      // A thread that ended between freeing the record and advancing the queue has already returned
+      // this completion.
       const isLive = operations.has(id, cqe.tokenHigh);
       const completion = isLive ? new Completion(operations.userData(id), cqe.res, cqe.flags, operations.opcode(id)) : undefined;
       if (isLive && !cqe.more) {
@@ -515,7 +539,10 @@ export class URingContext {
 
   // Closing
 
-  /** Cancels what this thread has buffers in, so that they can be released, and waits for it. */
+  /**
+   * Cancels the operations that use buffers of this thread, so that the buffers can be released,
+   * and waits for them.
+   */
   private cancelOwn(): void {
     const deadline = timers.now() + CANCEL_LIMIT_MS;
     for (const [id, generation] of this.holds.held) {
@@ -524,7 +551,8 @@ export class URingContext {
       try {
         this.ring.cancelSync({ userData: tokenOf(id, generation), timeoutMs: left });
       } catch (error) {
-        // Over already (another thread has seen it), never submitted, or not to be stopped: the buffers are held until its end is seen.
+        // It has completed already (another thread has seen it), was never submitted, or cannot be
+        // stopped. The buffers are held until its completion is seen.
         if (!(error instanceof UringError)) throw error;
       }
     }
@@ -544,7 +572,8 @@ function openRing(entries: number, options: Omit<RingOptions, 'entries'>, restri
     ...options,
     entries,
     flags: restrictions === undefined ? [] : ['R_DISABLED'],
-    // One bad operation should not hold up the others; where the kernel cannot, submit() goes round again.
+    // One invalid operation should not hold up the others; where the kernel lacks the flag,
+    // submit() loops.
     optionalFlags: ['SUBMIT_ALL'],
   });
   if (restrictions === undefined) return ring;
@@ -558,7 +587,7 @@ function openRing(entries: number, options: Omit<RingOptions, 'entries'>, restri
   }
 }
 
-/** A u64 as two words. */
+/** Splits a u64 into two words. */
 function split(value: number | bigint): [low: number, high: number] {
   if (typeof value === 'number') return [value | 0, (value / TWO_32) | 0];
   return [Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))];

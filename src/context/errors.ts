@@ -5,8 +5,8 @@
  */
 
 /**
- * There is no room in the submission queue: submit, or wait for completions, and add again. Nothing has changed. `code` is
- * `'ERR_URING_NO_SPACE'`.
+ * There is no room in the submission queue. Submit, or wait for completions, and add again. Nothing
+ * has changed. `code` is `'ERR_URING_NO_SPACE'`.
  */
 export class NoSpaceError extends Error {
   readonly code = 'ERR_URING_NO_SPACE';

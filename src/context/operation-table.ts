@@ -1,9 +1,11 @@
 /**
- * The operations in flight, in shared memory: one record each, found by what its CQE carries.
+ * The operations in flight, in shared memory: one record each, found through the user data of its
+ * CQE.
  *
- * The SQE's user data is not the caller's, but the id and generation of a record that holds the caller's. So a caller may use the same
- * value twice, cancelling hits what was meant, and memory is released by the operation that it belongs to. A record's generation
- * goes up when it is freed; whoever holds an older one knows that the operation is over.
+ * The SQE's user data is not the caller's, but the id and generation of a record that holds the
+ * caller's. So a caller may use the same value twice, a cancellation hits the intended operation,
+ * and memory is released with the operation that it belongs to. Freeing a record increments its
+ * generation; a thread that holds an older one knows that the operation has completed.
  *
  * ```text
  *   header: | free | used | in use | sequence | stats ... | segment 0 | segment 1 | ...      (offsets of segments in the arena)
@@ -11,7 +13,7 @@
  *   record: | generation | next free | user data lo, hi | iovecs' offset, size | opcode | sequence |
  * ```
  *
- * Everything here happens under the ring's queue lock, but for reading a generation and the statistics.
+ * All access is under the ring's queue lock, except reading a generation and the statistics.
  *
  * @module
  */
@@ -37,26 +39,27 @@ const MAX_SEGMENTS = 1024;
 const HEADER_SIZE = (Header.SEGMENTS + MAX_SEGMENTS) * 4;
 const SEGMENT_SIZE = SEGMENT_ROWS * Record.WORDS * 4;
 
-/** Marks a record that no operation uses, in the place of its opcode. */
+/** Marks a record that no operation uses, in place of its opcode. */
 const UNUSED = -1;
 
 const TWO_32 = 0x1_0000_0000;
 
-/** The statistics' places. */
+/** The indexes of the statistics. */
 export const Stat = { ENTER_CALLS: 0, OPS: 1, COMPLETE: 2 } as const;
 
-/** What the SQE of a slot's operation carries. */
+/** Returns the user data of the SQE of a record's operation. */
 export function tokenOf(id: number, generation: number): bigint {
   return (BigInt(generation >>> 0) << 32n) | BigInt(id);
 }
 
-/** The table, over an arena that threads share. */
+/** The table, in an arena that threads share. */
 export class OperationTable {
   private readonly words: Int32Array;
   private readonly base: number;
 
   /**
-   * @param header offset of the table's header in the arena, for one that another thread has made.
+   * @param header offset of the table's header in the arena, for a table that another thread has
+   *   created.
    */
   constructor(
     private readonly arena: Arena,
@@ -81,7 +84,8 @@ export class OperationTable {
       if (id >= SEGMENT_ROWS * MAX_SEGMENTS) throw new NoSpaceError();
       if (id % SEGMENT_ROWS === 0) words[base + Header.SEGMENTS + id / SEGMENT_ROWS] = this.arena.allocate(SEGMENT_SIZE);
       words[base + Header.USED] = id + 1;
-      // Not 0: small numbers, as others post them to this ring (MSG_RING), are nobody's token.
+      // Not 0: small numbers, which other rings may post to this ring (MSG_RING), must not match a
+      // token.
       words[this.record(id) + Record.GENERATION] = 1;
     }
     const record = this.record(id);
@@ -93,47 +97,51 @@ export class OperationTable {
     return id;
   }
 
-  /** An operation that was taken is in the queue now. What was taken and never committed is a record lost, and nothing else. */
+  /**
+   * Marks a taken record's operation as queued. A record that is taken and never committed is
+   * leaked, with no other effect.
+   */
   commit(): void {
     this.words[this.base + Header.IN_USE]++;
   }
 
-  /** Gives back the record of an operation that never came into the queue. */
+  /** Returns the record of an operation that was never queued. */
   abandon(id: number): void {
     this.commit();
     this.free(id);
   }
 
-  /** Gives a record back, and with it the iovecs that belong to it. */
+  /** Frees a record, and the iovecs that belong to it. */
   free(id: number): void {
     const { words, base } = this;
     const record = this.record(id);
     const iovecs = words[record + Record.IOVECS];
     const iovecsSize = words[record + Record.IOVECS_SIZE];
-    // In this order, so that a thread that ends on the way leaks at worst: nothing is freed twice, no completion comes twice.
+    // In this order, a thread that ends halfway leaks at worst: nothing is freed twice, and no
+    // completion is delivered twice.
     words[record + Record.IOVECS] = 0;
     words[record + Record.OPCODE] = UNUSED;
     words[base + Header.IN_USE]--;
-    // Atomic: threads look at it without the lock, to know whether they still hold buffers for a reason.
+    // Atomic: threads read it without the lock, to learn whether they still need to hold buffers.
     Atomics.add(words, record + Record.GENERATION, 1);
     words[record + Record.NEXT_FREE] = words[base + Header.FREE];
     words[base + Header.FREE] = id + 1;
     if (iovecs !== 0) this.arena.free(iovecs, iovecsSize);
   }
 
-  /** Iovecs that live as long as the record is taken. */
+  /** Attaches iovecs that live as long as the record. */
   attachIovecs(id: number, offset: number, size: number): void {
     const record = this.record(id);
     this.words[record + Record.IOVECS_SIZE] = size;
     this.words[record + Record.IOVECS] = offset;
   }
 
-  /** A record's present generation, signed as the words of a queue are. */
+  /** Returns a record's current generation, signed like the words of a queue. */
   generation(id: number): number {
     return Atomics.load(this.words, this.record(id) + Record.GENERATION);
   }
 
-  /** Whether the operation of a CQE is in flight. */
+  /** Returns whether the operation of a CQE is in flight. */
   has(id: number, generation: number): boolean {
     const inRange = id >= 0 && id < this.words[this.base + Header.USED];
     return inRange && this.generation(id) === generation && this.opcode(id) !== UNUSED;
@@ -149,7 +157,7 @@ export class OperationTable {
     return this.words[this.record(id) + Record.OPCODE];
   }
 
-  /** The oldest operation with this user data (and opcode), or -1. */
+  /** Returns the oldest operation with this user data (and opcode), or -1. */
   find(userDataLow: number, userDataHigh: number, opcode: number | undefined): number {
     const { words } = this;
     let oldest = -1;
@@ -160,7 +168,8 @@ export class OperationTable {
       if (words[record + Record.OPCODE] === UNUSED) continue;
       if (words[record + Record.USER_DATA] !== userDataLow || words[record + Record.USER_DATA + 1] !== userDataHigh) continue;
       if (opcode !== undefined && words[record + Record.OPCODE] !== opcode) continue;
-      // The sequence wraps; how long ago it was does not, within what can be in flight.
+      // The sequence wraps; the age does not, within the number of operations that can be in
+      // flight.
       const itsAge = (words[this.base + Header.SEQUENCE] - words[record + Record.SEQUENCE]) >>> 0;
       if (itsAge > age) {
         oldest = id;
@@ -170,7 +179,7 @@ export class OperationTable {
     return oldest;
   }
 
-  /** Operations that are added and not yet completed. */
+  /** Operations that were added and have not completed. */
   get inUse(): number {
     return Atomics.load(this.words, this.base + Header.IN_USE);
   }

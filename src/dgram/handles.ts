@@ -1,7 +1,9 @@
 /**
- * Handles of libuv's that send and receive by the ring as well: Node's class, with other methods in front.
+ * libuv handles that can also send and receive over the ring: Node's class, with other methods in
+ * front.
  *
- * What a handle is told about sending (whom it is connected to, options) goes for what is sent afterwards, so what was put together goes first.
+ * Calls that affect sending (connecting, options) apply only to datagrams sent afterwards, so
+ * pending datagrams are flushed first.
  *
  * @module
  */
@@ -11,14 +13,14 @@ import type { UdpHandle } from './natives.js';
 import { Receiving } from './receiving.js';
 import { Sending } from './sending.js';
 
-/** Where a handle has what the ring needs. */
+/** The key under which a handle keeps its ring state. */
 const RING = Symbol('ring');
 
 interface RingHandle extends UdpHandle {
   [RING]?: { readonly sending: Sending; readonly receiving: Receiving };
 }
 
-/** Methods that change what sending means, or ask about it. */
+/** The methods that change or query how a handle sends. */
 const AFTER_SENDING = [
   'connect',
   'connect6',
@@ -35,7 +37,10 @@ const AFTER_SENDING = [
 
 let methods: UdpHandle | undefined;
 
-/** The methods in front of those of Node's class. A cluster's worker takes `send` from one handle to another, which is not the ring's. */
+/**
+ * Creates the methods that go in front of those of Node's class. A cluster worker copies `send`
+ * from one handle to another, which is not on the ring.
+ */
 function ringMethods(native: UdpHandle): UdpHandle {
   const sendBy = (nodes: UdpHandle['send']): UdpHandle['send'] =>
     function (this: RingHandle, request, list, count, port, address, hasCallback) {
@@ -75,7 +80,7 @@ function ringMethods(native: UdpHandle): UdpHandle {
       return nodes.apply(this, args);
     } as never;
   }
-  // It stays of Node's class, in `util.inspect` and in lists of what keeps the process alive.
+  // Node's class remains visible in `util.inspect` and in lists of what keeps the process alive.
   return Object.assign(Object.create(native), ours);
 }
 
@@ -83,11 +88,11 @@ function receivingOf(handle: RingHandle): Receiving {
   return (handle[RING] as NonNullable<RingHandle[typeof RING]>).receiving;
 }
 
-/** Has a new handle send and receive by the ring where that is faster. */
+/** Makes a new handle send and receive over the ring where that is faster. */
 export function overRing(uring: Uring, handle: UdpHandle): void {
   const native = Object.getPrototypeOf(handle) as UdpHandle;
   methods ??= ringMethods(native);
-  // Node gives those for IPv6 the names of the others.
+  // For IPv6, Node assigns `send6` and `connect6` to the names `send` and `connect`.
   const isIPv6 = handle.send === native.send6;
   Object.setPrototypeOf(handle, methods);
   if (isIPv6) Object.assign(handle, { send: methods.send6, connect: methods.connect6 });

@@ -8,11 +8,11 @@ import dgram from 'node:dgram';
 import { backend, type Configuration, configure } from './backend.js';
 import { type MessageListener, Socket, type SocketOptions } from './socket.js';
 
-// What is declared here takes the place of Node's.
+// The declarations below override Node's.
 export * from 'node:dgram';
 
 /**
- * A new {@link Socket}. See `dgram.createSocket` of Node's documentation.
+ * Creates a {@link Socket}. See `dgram.createSocket` in Node's documentation.
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ export type { Configuration, MessageListener, SocketOptions };
 export { backend, configure, Socket };
 
 export default {
-  // Whatever else this version of Node has.
+  // Everything else that this version of Node exports.
   ...dgram,
   Socket,
   backend,

@@ -1,37 +1,39 @@
 /**
- * What `node:dgram` is made of and does not export: libuv's handles, and where a socket has its own. The same from Node 20 to 26.
+ * Internals of `node:dgram` that it does not export: libuv's handles, and where a socket keeps its
+ * handle. They are the same from Node 20 to 26.
  *
  * @module
  */
 
 import type dgram from 'node:dgram';
 
-/** Who asks libuv to send, and is told. */
+/** A request to send, which libuv notifies on completion. */
 export interface SendRequest {
-  /** There for sockets' callbacks alone. */
+  /** Present only if the program passed a callback. */
   oncomplete?(status: number, sent: number): void;
 }
 
-/** Called with what is received. */
+/** Called for each datagram that is received. */
 export type OnMessage = (received: number, handle: UdpHandle, data?: Buffer, sender?: Sender) => void;
 
-/** The sender, as a listener gets it; Node adds `size`. */
+/** The sender as listeners receive it; Node adds `size`. */
 export interface Sender {
   address: string;
   family: 'IPv4' | 'IPv6';
   port: number;
 }
 
-/** libuv's handle. Calls return 0 or `-errno`, unless something else is said. */
+/** A libuv handle. Calls return 0 or `-errno` unless noted otherwise. */
 export interface UdpHandle {
   readonly fd: number;
   onmessage: OnMessage;
   recvStart(): number;
   recvStop(): number;
   /**
-   * With a port, an address and whether there is a callback; of a connected handle, with the last alone. libuv counts its arguments.
+   * Takes a port, an address and whether there is a callback; on a connected handle, only the last
+   * of these. Node's binding distinguishes the two by the number of arguments.
    *
-   * @returns one more than what was sent, if it was sent at once.
+   * @returns one more than the number of bytes sent, if the datagram was sent immediately.
    */
   send(
     request: SendRequest,
@@ -61,7 +63,7 @@ export interface UdpHandle {
 
 let stateName: symbol | undefined;
 
-/** A socket's handle; `null` when it is closed, as is one whose signal was aborted. */
+/** Returns a socket's handle; `null` if the socket is closed, including by an aborted signal. */
 export function handleOf(socket: dgram.Socket): UdpHandle | null {
   stateName ??= Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol');
   const state = (socket as unknown as Record<symbol, { handle: UdpHandle | null }>)[stateName as symbol];

@@ -1,17 +1,25 @@
 /**
- * When the ring sends and receives datagrams instead of libuv.
+ * The policy that decides when the ring sends and receives datagrams instead of libuv.
  *
  * @module
  */
 
-/** After how many datagrams it is decided anew. Not a multiple of 32: so many libuv receives at once, and programs like to send as many. */
+/**
+ * The number of datagrams between two decisions. Not a multiple of 32: libuv receives 32 at a time,
+ * and programs often send as many.
+ */
 const LOOKS = 61;
 
-/** Tests set it: with no looks at all the ring does everything from the start. @internal */
+/**
+ * The thresholds. Tests change them: with 0 `looks`, the ring does everything from the start.
+ *
+ * @internal
+ */
 export const policy = {
   /**
-   * How many more have to come in one turn for the ring to be worth it (`many`); with how few, on average, it is no more (`few`), and which part of them may
-   * have nothing in common with others (`apart`).
+   * `many`: how many more datagrams in one turn make the ring worthwhile. `few`: the average per
+   * turn below which it no longer is. `apart`: the proportion of datagrams that may have nothing in
+   * common with others.
    */
   sending: { looks: LOOKS, many: 2, few: 3, apart: 0.5 },
   receiving: { looks: LOOKS, many: 4, few: 2 },

@@ -1,5 +1,6 @@
 /**
- * Receivers of datagrams, as the kernel wants them: one array for one receiver, by which its datagrams are recognized.
+ * Receivers of datagrams as the kernel expects them: one array per receiver, which identifies the
+ * datagrams for it.
  *
  * @module
  */
@@ -7,20 +8,23 @@
 import { isIP } from 'node:net';
 import { encodeAddress } from '../engine/internal.js';
 
-/** How many receivers a socket remembers; then it begins anew. */
+/** The number of receivers that a socket remembers before it starts over. */
 const MOST_RECEIVERS = 1024;
 
-/** Those of one socket. */
+/** The receivers of one socket. */
 export class Receivers {
   private readonly known = new Map<string, Uint8Array>();
   private lastAddress = '';
   private lastPort = 0;
   private last: Uint8Array | undefined;
 
-  /** @param isIPv6 of the socket. */
+  /** @param isIPv6 whether the socket is for IPv6. */
   constructor(private readonly isIPv6: boolean) {}
 
-  /** The `struct sockaddr` of an address; `undefined` for what libuv is to make sense of: the wrong family, or one with a network interface. */
+  /**
+   * Returns the `struct sockaddr` of an address; `undefined` for addresses that are left to libuv:
+   * those of the wrong family, and those with a network interface.
+   */
   find(address: string, port: number): Uint8Array | undefined {
     if (address === this.lastAddress && port === this.lastPort) return this.last;
     const name = `${port}/${address}`;

@@ -1,8 +1,10 @@
 /**
- * Receiving of one socket: by libuv, or by the ring.
+ * Receiving on one socket, by libuv or by the ring.
  *
- * libuv makes a system call for each datagram, and one more that finds nothing. The ring takes all that have come with one, into buffers that sockets
- * share. For one datagram at a time libuv is woken sooner; so it begins, and every so many it is decided anew, from how many have come together.
+ * libuv makes one system call for each datagram, and one more that finds nothing. The ring receives
+ * everything available with a single call, into buffers that sockets share. For one datagram at a
+ * time, libuv wakes up sooner. So libuv starts, and the choice is reviewed at regular intervals,
+ * based on how many datagrams arrive together.
  *
  * @module
  */
@@ -15,7 +17,7 @@ import type { OnMessage, Sender, UdpHandle } from './natives.js';
 import { policy } from './policy.js';
 import { senderOf } from './senders.js';
 
-/** What has come: a datagram, or `-errno`. */
+/** An arrival: a datagram, or `-errno`. */
 type Arrival = Datagram | number;
 
 interface Datagram {
@@ -23,13 +25,13 @@ interface Datagram {
   readonly sender: Sender;
 }
 
-/** Datagrams that all sockets of this thread have received. */
+/** The number of datagrams that all sockets of this thread have received. */
 let allReceived = 0;
 
-/** The receiving of one handle. */
+/** The receiving side of one handle. */
 export class Receiving implements DatagramSink, Endpoint {
   private by: 'libuv' | 'ring' = 'libuv';
-  /** It stays libuv's. */
+  /** Whether libuv keeps receiving permanently. */
   private isFixed = false;
   private wanted = false;
   private receiver: DatagramReceiver | undefined;
@@ -42,15 +44,17 @@ export class Receiving implements DatagramSink, Endpoint {
     () => this.rest(),
   );
   private onmessage: OnMessage | undefined;
-  /** Since it was decided last who receives: datagrams, and how often the ring had some. */
+  /**
+   * Since the last decision: the datagrams received, and the turns in which the ring delivered any.
+   */
   private count = 0;
   private turns = 0;
 
   /**
-   * In the context in which the program is to be told of datagrams.
+   * Must be called in the async context in which the program is to receive its datagrams.
    *
    * @param native the handle's own methods.
-   * @param refused called when the peer of a connected socket has refused what was sent.
+   * @param refused called when the peer of a connected socket has refused a datagram.
    */
   constructor(
     private readonly uring: Uring,
@@ -59,7 +63,7 @@ export class Receiving implements DatagramSink, Endpoint {
     private readonly refused: () => void,
   ) {}
 
-  /** `handle.recvStart()`. */
+  /** Implements `handle.recvStart()`. */
   start(): number {
     this.wanted = true;
     this.arrivals.open();
@@ -76,7 +80,7 @@ export class Receiving implements DatagramSink, Endpoint {
     return result;
   }
 
-  /** `handle.recvStop()`. */
+  /** Implements `handle.recvStop()`. */
   stop(): number {
     this.wanted = false;
     this.arrivals.close();
@@ -85,12 +89,15 @@ export class Receiving implements DatagramSink, Endpoint {
     return 0;
   }
 
-  /** Whether waiting for datagrams keeps the process alive. */
+  /** Sets whether waiting for datagrams keeps the process alive. */
   reference(wanted: boolean): void {
     if (this.receiver !== undefined) this.uring.sockets.reference(this.receiver, wanted);
   }
 
-  /** The descriptor is about to be closed. What has come and was not told is lost, as what is left in a socket of Node's. */
+  /**
+   * Must be called before the descriptor is closed. Datagrams that were received but not delivered
+   * are lost, as are those left in a Node socket.
+   */
   close(): void {
     this.wanted = false;
     this.isFixed = true;
@@ -104,7 +111,7 @@ export class Receiving implements DatagramSink, Endpoint {
     uring.sockets.settleNow(receiver);
   }
 
-  /** Who receives by libuv calls this, in the place of Node's own. */
+  /** Replaces Node's `onmessage` while libuv receives. */
   private readonly counting: OnMessage = (received, handle, data, sender) => {
     allReceived++;
     if (received < 0) this.refused();
@@ -112,7 +119,7 @@ export class Receiving implements DatagramSink, Endpoint {
     this.onmessage?.call(handle, received, handle, data, sender);
   };
 
-  /** Looks how many datagrams come in the rest of this turn of the event loop. */
+  /** Counts the datagrams that arrive in the rest of this turn of the event loop. */
   private look(): void {
     this.count = 0;
     const before = allReceived;
@@ -129,7 +136,7 @@ export class Receiving implements DatagramSink, Endpoint {
       try {
         this.receiver = sockets.datagramReceiver(handle.fd, this);
       } catch {
-        // The engine closes, or has no memory for buffers.
+        // The engine is closing, or has no memory for buffers.
         this.isFixed = true;
         return;
       }
@@ -143,7 +150,7 @@ export class Receiving implements DatagramSink, Endpoint {
     this.receiver.start();
   }
 
-  /** libuv receives again, once everything is told that the ring has received. */
+  /** Makes libuv receive again, once everything that the ring has received is delivered. */
   private changeToLibuv(): void {
     const { receiver } = this;
     if (receiver !== undefined) {
@@ -154,7 +161,7 @@ export class Receiving implements DatagramSink, Endpoint {
     if (this.wanted && this.arrivals.waiting.length === 0) this.native.recvStart.call(this.handle);
   }
 
-  // What the ring tells
+  // Callbacks of the ring
 
   received(message: Message): void {
     const data = message.copyAlone();
@@ -184,7 +191,7 @@ export class Receiving implements DatagramSink, Endpoint {
     else onmessage?.call(handle, arrival.data.length, handle, arrival.data, arrival.sender);
   }
 
-  /** Everything is told that has come in this turn. */
+  /** Called when everything that arrived in this turn has been delivered. */
   private rest(): void {
     this.turns++;
     if (this.by === 'libuv') {

@@ -1,5 +1,6 @@
 /**
- * Senders of datagrams, as listeners get them. Text of an address costs more than receiving a datagram, and senders come again.
+ * Senders of datagrams, as listeners receive them. Formatting an address costs more than receiving
+ * a datagram, and senders recur.
  *
  * @module
  */
@@ -8,12 +9,12 @@ import { networkInterfaces } from 'node:os';
 import type { Message } from '../engine/index.js';
 import type { Sender } from './natives.js';
 
-/** How many senders are remembered; then it is begun anew. */
+/** The number of senders that are remembered before the table is cleared. */
 const MOST_SENDERS = 1024;
 
 const known = new Map<number, Sender>();
 
-/** The sender of a datagram, in an object of its own. */
+/** Returns the sender of a datagram as a new object. */
 export function senderOf(message: Message): Sender {
   const key = message.senderKey;
   if (key < 0) return describe(message);
@@ -33,12 +34,12 @@ function describe({ sender }: Message): Sender {
   return { address: `${address}%${interfaceName(sender.scopeId)}`, family, port };
 }
 
-/** fe80::/10. */
+/** Returns whether an address is in fe80::/10. */
 function isLinkLocal(address: string): boolean {
   return (Number.parseInt(address, 16) & 0xffc0) === 0xfe80;
 }
 
-/** The name of a network interface, or its number where there is no such interface any more. */
+/** Returns the name of a network interface, or its number if the interface no longer exists. */
 function interfaceName(scopeId: number): string {
   for (const [name, addresses = []] of Object.entries(networkInterfaces())) {
     if (addresses.some(({ family, scopeid }) => String(family).endsWith('6') && scopeid === scopeId)) return name;

@@ -1,8 +1,10 @@
 /**
- * Sending of one socket: by libuv, or by the ring.
+ * Sending on one socket, by libuv or by the ring.
  *
- * libuv sends at once, with one system call each. A datagram on its own goes that way, so it is with the kernel when `send` returns, as with Node. The
- * others of the same turn are put together, and go with one `enter` when the turn ends; whatever could tell the difference has them go before.
+ * libuv sends immediately, with one system call per datagram. A single datagram takes that path, so
+ * the kernel has it when `send` returns, as with Node. Further datagrams of the same turn are
+ * batched and sent with one `enter` at the end of the turn. Any operation that could observe the
+ * difference flushes the batch first.
  *
  * @module
  */
@@ -15,13 +17,16 @@ import type { SendRequest, UdpHandle } from './natives.js';
 import { policy } from './policy.js';
 import { Receivers } from './receivers.js';
 
-/** Bytes from which on copying costs more than it saves. */
+/** The number of bytes from which copying costs more than it saves. */
 const LARGE = 16 * 1024;
 
-/** IOV_MAX: a datagram in more pieces is refused. */
+/** IOV_MAX. The kernel refuses a datagram in more pieces. */
 const MOST_PIECES = 1024;
 
-/** For how many datagrams libuv sends when sending them together was of no use: at first, and at most, when that goes on. */
+/**
+ * The number of datagrams that libuv sends after batching did not pay off: the first time, and the
+ * maximum if that continues.
+ */
 const FIRST_PAUSE = 1024;
 const LONGEST_PAUSE = 1 << 20;
 
@@ -30,31 +35,31 @@ interface Datagram {
   readonly request: SendRequest;
   readonly port: number | boolean;
   readonly address: string;
-  /** In which its callback is called; `undefined` where there is none. */
+  /** The async context of the callback; `undefined` if there is no callback. */
   readonly context: AsyncResource | undefined;
 }
 
-/** Those that may have something to send when the process exits. */
+/** The objects that may have datagrams to send when the process exits. */
 const open = new Set<Sending>();
 let watchesExit = false;
 
-/** The sending of one handle. */
+/** The sending side of one handle. */
 export class Sending implements SentSink<Datagram> {
   private sender: DatagramSender<Datagram> | undefined;
   private readonly receivers: Receivers;
   private readonly libuvSend: UdpHandle['send'];
-  /** Several datagrams come in a turn: they are put together. */
+  /** Whether datagrams are batched, because several are sent in one turn. */
   private isTogether = policy.sending.looks === 0;
-  /** Since it was decided last: datagrams, and turns in which there were some. */
+  /** Since the last decision: datagrams, and turns with at least one. */
   private count = 0;
   private turns = 0;
   /** How many of them had nothing in common with others. */
   private apartCount = 0;
-  /** For how many libuv sends the next time. */
+  /** The number of datagrams that libuv sends after the next failure of batching. */
   private pause = FIRST_PAUSE;
-  /** While it is looked how many come in this turn. */
+  /** Whether the datagrams of this turn are being counted. */
   private isLooking = false;
-  /** libuv has some that wait for room, which others must not overtake. */
+  /** Whether datagrams wait in libuv's queue for room. Others must not overtake them. */
   private libuvWaits = false;
 
   /** @param native the handle's own methods. */
@@ -68,7 +73,10 @@ export class Sending implements SentSink<Datagram> {
     this.receivers = new Receivers(isIPv6);
   }
 
-  /** `handle.send()`, with or without a receiver: without, `port` says whether there is a callback. */
+  /**
+   * Implements `handle.send()`, with or without a receiver: without one, `port` states whether
+   * there is a callback.
+   */
   send(
     request: SendRequest,
     list: readonly NodeJS.ArrayBufferView[],
@@ -82,7 +90,7 @@ export class Sending implements SentSink<Datagram> {
     return this.sendByLibuv(request, list, count, port, address, hasCallback);
   }
 
-  /** Puts it together with others of this turn. Returns whether that can be. */
+  /** Adds a datagram to the batch of this turn. Returns whether that is possible. */
   private put(
     request: SendRequest,
     list: readonly NodeJS.ArrayBufferView[],
@@ -105,7 +113,10 @@ export class Sending implements SentSink<Datagram> {
     return true;
   }
 
-  /** Whether a datagram is better sent at once: few come in a turn. Looks into it now and then. */
+  /**
+   * Returns whether a datagram is better sent immediately because few are sent in a turn. Counts
+   * the datagrams of a turn at regular intervals.
+   */
   private isAlone(): boolean {
     this.count++;
     if (this.isLooking) {
@@ -126,7 +137,7 @@ export class Sending implements SentSink<Datagram> {
     this.isLooking = false;
   };
 
-  /** The first of a turn: whether it is still worth it. */
+  /** Called for the first datagram of a turn: decides whether batching is still worthwhile. */
   private beginTurn(): void {
     this.turns++;
     if (this.count < policy.sending.looks) return;
@@ -139,7 +150,7 @@ export class Sending implements SentSink<Datagram> {
     this.begin(this.count >= few * this.turns);
   }
 
-  /** Decides, and counts anew. */
+  /** Makes a decision, and resets the counters. */
   private begin(isTogether: boolean): void {
     this.isTogether = isTogether;
     this.count = 0;
@@ -147,26 +158,26 @@ export class Sending implements SentSink<Datagram> {
     this.apartCount = 0;
   }
 
-  /** libuv sends, for longer each time. */
+  /** Leaves sending to libuv, for longer each time. */
   private giveUp(): void {
     this.begin(false);
     this.count = -this.pause;
     this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
   }
 
-  /** Whether everything is libuv's for now. */
+  /** Returns whether everything must go through libuv for now. */
   private isLibuvs(): boolean {
     if ((process as { _exiting?: boolean })._exiting) return true;
     this.libuvWaits &&= this.native.getSendQueueCount.call(this.handle) > 0;
     return this.libuvWaits;
   }
 
-  /** Sends what was put together, now. */
+  /** Sends the batch immediately. */
   flush(): void {
     if (this.sender?.isBusy) this.sender.flush();
   }
 
-  /** Nothing more comes. */
+  /** Sends the batch; no further datagrams follow. */
   close(): void {
     this.flush();
     open.delete(this);
@@ -176,7 +187,8 @@ export class Sending implements SentSink<Datagram> {
     open.add(this);
     if (!watchesExit) {
       watchesExit = true;
-      // After `process.exit()` in the same turn, too, what was sent is with the kernel, as with Node. Before other listeners, which may throw.
+      // The kernel must have everything that was sent even if `process.exit()` is called in the
+      // same turn, as with Node. Before other listeners, which may throw.
       process.prependOnceListener('exit', () => {
         for (const sending of open) sending.flush();
       });
@@ -201,9 +213,12 @@ export class Sending implements SentSink<Datagram> {
     return result;
   }
 
-  /** A datagram was refused. libuv sends the next ones: each has its own answer then, as with Node. */
+  /**
+   * Called when a datagram was refused. libuv sends the next ones, so that each gets its own
+   * result, as with Node.
+   */
   refused(): void {
-    // Unless that is so already.
+    // Unless libuv is sending already.
     if (this.isTogether || this.count >= 0) this.giveUp();
   }
 
@@ -213,15 +228,16 @@ export class Sending implements SentSink<Datagram> {
 
   sent({ request, context }: Datagram, res: number): void {
     if (res < 0) this.refused();
-    // In a tick, as Node does with what was sent at once: before `'close'`, and before what is sent later.
+    // In the next tick, as Node does for datagrams sent immediately: before `'close'`, and before
+    // the callbacks of later datagrams.
     if (context !== undefined) timers.nextTick(tell, context, request, res);
   }
 
   unsent(datagram: Datagram, data: Uint8Array): void {
     const { request, port, address, context } = datagram;
-    // libuv may keep it.
+    // A copy, because libuv may keep the data.
     const result = this.sendByLibuv(request, [Buffer.from(data)], 1, port, address, context !== undefined);
-    // With 0, libuv tells.
+    // With 0, libuv calls the callback.
     if (result !== 0) this.sent(datagram, result > 0 ? result - 1 : result);
   }
 }
@@ -230,7 +246,7 @@ function tell(context: AsyncResource, request: SendRequest, res: number): void {
   context.runInAsyncScope(request.oncomplete as () => void, request, Math.min(res, 0), Math.max(res, 0));
 }
 
-/** Node hands on views of any kind, those whose memory was taken away included. */
+/** Converts the list to bytes. Node passes views of any kind, including detached ones. */
 function bytesOf(list: readonly NodeJS.ArrayBufferView[]): readonly Uint8Array[] {
   const isBytes = (view: NodeJS.ArrayBufferView): view is Uint8Array => view instanceof Uint8Array && view.byteLength > 0;
   if (list.every(isBytes)) return list;

@@ -1,5 +1,6 @@
 /**
- * `dgram.Socket` over the ring: Node's own, on a handle that sends and receives by the ring as well.
+ * `dgram.Socket` over the ring: Node's own, on a handle that can also send and receive over the
+ * ring.
  *
  * @module
  */
@@ -12,19 +13,19 @@ import { uringFor } from './backend.js';
 import { overRing } from './handles.js';
 import { handleOf } from './natives.js';
 
-/** What `createSocket` takes: as `node:dgram`, and the engine. */
+/** The options of `createSocket`: those of `node:dgram`, and the engine. */
 export interface SocketOptions extends dgram.SocketOptions {
-  /** The engine; default: that of this thread. */
+  /** The engine. Default: that of this thread. */
   readonly uring?: Uring | undefined;
 }
 
-/** Who is told of datagrams. */
+/** A listener for datagrams. */
 export type MessageListener = (message: Buffer, sender: dgram.RemoteInfo) => void;
 
-/** A socket for datagrams. */
+/** A datagram socket. */
 export type Socket = dgram.Socket;
 
-/** As `dgram.Socket`, which needs `new` as well. */
+/** The constructor. Like that of `dgram.Socket`, it requires `new`. */
 export interface SocketConstructor {
   new (type: dgram.SocketType | SocketOptions, listener?: MessageListener): dgram.Socket;
   readonly prototype: dgram.Socket;
@@ -34,10 +35,10 @@ export interface SocketConstructor {
 const nodesSocket = dgram.Socket as unknown as (this: dgram.Socket, type: unknown, listener: unknown) => void;
 
 /**
- * A socket for datagrams: `dgram.Socket` of Node's, over the ring. See Node's documentation.
+ * A datagram socket: Node's `dgram.Socket`, over the ring. See Node's documentation.
  *
- * @throws UringUnavailableError without io_uring, unless Node's own is wanted then: see `configure`; TypeError as `dgram.Socket`; also for an option
- *   `uring` that is no engine.
+ * @throws UringUnavailableError without io_uring, unless the fallback to Node is configured: see
+ *   `configure`; TypeError as `dgram.Socket`, and if the option `uring` is not an engine.
  */
 export const Socket = function Socket(
   this: dgram.Socket,

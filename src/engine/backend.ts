@@ -1,5 +1,5 @@
 /**
- * Whether a module works through io_uring, or through Node's own where that was allowed.
+ * The choice of one module between io_uring and, where that is allowed, Node's own module.
  *
  * @module
  */
@@ -8,28 +8,28 @@ import { checkOptions, invalidArgType } from '../validate.js';
 import { permissionModelIsOn } from './permission.js';
 import { Uring } from './uring.js';
 
-/** What `configure` of a module takes. */
+/** The argument of a module's `configure`. */
 export interface Configuration {
   /**
-   * Work through Node's own module where there is no io_uring, with one warning, instead of failing with the reason. Default: whether
-   * the environment says `URING_FALLBACK=1`.
+   * Whether to use Node's own module where there is no io_uring, with one warning, instead of
+   * failing with the reason. Default: whether the environment contains `URING_FALLBACK=1`.
    */
   readonly fallback?: boolean | undefined;
 }
 
-/** Too many descriptors: not for ever, and Node needs one as well. */
+/** Too many descriptors: a temporary failure, and Node's module needs descriptors as well. */
 const TEMPORARY = new Set<string | undefined>(['EMFILE', 'ENFILE']);
 
 /** The choice of one module, in one thread. */
 export class Backend {
   private fallback = process.env.URING_FALLBACK === '1';
   private current: Uring | undefined;
-  /** Why there is no io_uring, since the fallback took over. */
+  /** Why there is no io_uring, once the fallback is in use. */
   private reason: unknown;
 
   /**
    * @param own the module's name.
-   * @param nodes the name of Node's.
+   * @param nodes the name of Node's module.
    * @param prepare makes sure that an engine has what the module needs, or throws.
    */
   constructor(
@@ -49,13 +49,15 @@ export class Backend {
   }
 
   /**
-   * This thread's engine; `undefined` when Node is to be used instead.
+   * Returns this thread's engine, or `undefined` when Node's module is to be used instead.
    *
-   * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted; what preparing throws.
+   * @throws UringUnavailableError when there is no io_uring and no fallback is wanted; any error
+   * that `prepare` throws.
    */
   uring(): Uring | undefined {
     if (this.current !== undefined && !this.current.closed) return this.current;
-    // Node checks each path and address itself: where the permission model is on, every call is Node's.
+    // Node checks every path and address itself: with the permission model, every call goes to
+    // Node.
     if (this.reason !== undefined || permissionModelIsOn) return undefined;
     try {
       const uring = Uring.default();
@@ -71,7 +73,7 @@ export class Backend {
     }
   }
 
-  /** What the module works through. @throws as {@link uring}. */
+  /** The interface that the module works through. @throws as {@link uring}. */
   get name(): 'io_uring' | 'node' {
     return this.uring() === undefined ? 'node' : 'io_uring';
   }

@@ -1,12 +1,13 @@
 /**
- * The engine's own errors; those of the system are `UringError`s.
+ * The engine's own errors. Those of the system are `UringError`s.
  *
  * @module
  */
 
 /**
- * An operation that was cancelled, as Node's own: `name` is `'AbortError'`, `code` is `'ABORT_ERR'`, and `cause` says why (the
- * signal's reason, the timeout, or the closing of the ring).
+ * The error of a cancelled operation, like Node's own: `name` is `'AbortError'`, `code` is
+ * `'ABORT_ERR'`, and `cause` holds the reason (the signal's reason, the timeout, or the closing of
+ * the ring).
  */
 export class AbortError extends Error {
   readonly code = 'ABORT_ERR';
@@ -20,7 +21,9 @@ export class AbortError extends Error {
   }
 }
 
-/** What settles a promise of {@link pendingPromise}: with a result, or with a promise of one. */
+/**
+ * The function that settles a promise of {@link pendingPromise}, with a result or a promise of one.
+ */
 export type Settle<T> = (value: T | PromiseLike<T>) => void;
 
 let captured: Settle<unknown> | undefined;
@@ -28,24 +31,30 @@ const capture = (resolve: Settle<unknown>): void => {
   captured = resolve;
 };
 
-/** A promise, and what settles it: `settleOfLast` right afterwards. Without a closure for each. */
+/**
+ * Returns a new promise. `settleOfLast`, called right afterwards, returns the function that settles
+ * it. This saves a closure for each promise.
+ */
 export function pendingPromise<T>(): Promise<T> {
   return new Promise<T>(capture as (resolve: (value: T | PromiseLike<T>) => void) => void);
 }
 
-/** What settles the promise that {@link pendingPromise} made last. */
+/** Returns the function that settles the last promise of {@link pendingPromise}. */
 export function settleOfLast<T>(): Settle<T> {
   const settle = captured as Settle<T>;
-  // A promise has the AsyncLocalStorage of whoever made it.
+  // A promise retains the AsyncLocalStorage context that it was created in.
   captured = undefined;
   return settle;
 }
 
 /**
- * Rejects a promise of which only `resolve` was kept (that saves a quarter of what a pending one takes).
+ * Rejects a promise of which only `resolve` was kept (which saves a quarter of the memory of a
+ * pending promise).
  *
- * The error's stack leads to who awaits the promise, as the stacks of Node's own errors do: V8 follows the chain of promises from the reaction
- * that runs to the `await` at its end. So the stack is taken within a reaction, after the chain was tied. Success pays nothing for it.
+ * The error's stack leads to the code that awaits the promise, as the stacks of Node's own errors
+ * do: V8 follows the chain of promises from the running reaction to the `await` at its end. So the
+ * stack is captured within a reaction, after the promises have been chained. Success does not pay
+ * for this.
  */
 export function reject(settle: Settle<never>, error: Error): void {
   let fail = (_error: Error): void => undefined;
@@ -53,12 +62,13 @@ export function reject(settle: Settle<never>, error: Error): void {
     fail = reject;
   });
   settle(failing.then(undefined, withFramesOfCaller));
-  // Only now: that the chain is tied is a microtask that has to come first.
+  // Only now: chaining the promises takes a microtask, which must run first.
   fail(error);
 }
 
 function withFramesOfCaller(error: Error & { code?: unknown }): never {
-  // The first line of Node's own errors, `TypeError [CODE]: message`, would be made anew without the code.
+  // captureStackTrace() would rebuild the first line of Node's own errors,
+  // `TypeError [CODE]: message`, without the code.
   const isNodes = typeof error.code === 'string' && error.code.startsWith('ERR_');
   const heading = isNodes ? error.stack?.split('\n    at ', 1)[0] : undefined;
   Error.captureStackTrace(error, withFramesOfCaller);

@@ -1,5 +1,6 @@
 /**
- * The engine, as users see it: `uring` exports this file as it is. What only the library itself uses is in `internal.ts`.
+ * The engine's public interface: `uring` exports this file as it is. What only the library itself
+ * uses is in `internal.ts`.
  *
  * @module
  */

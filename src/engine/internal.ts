@@ -1,6 +1,6 @@
 /**
- * The engine, as the modules above it see it: what `uring/fs`, `uring/net`, `uring/dgram` and `uring/sockets` are made of, beside the public
- * engine of `index.ts`.
+ * The engine's interface for the modules above it: what `uring/fs`, `uring/net`, `uring/dgram` and
+ * `uring/sockets` use in addition to the public interface of `index.ts`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The options of `Uring.open`, checked.
+ * The options of `Uring.open`, and their checks.
  *
  * @module
  */
@@ -9,23 +9,26 @@ import { type EventLoopKind, linuxSyscalls, type Syscalls } from '../syscalls/in
 import { checkInteger, checkName, checkOptions, invalidArgType } from '../validate.js';
 import type { CoreOptions } from './queue/open-ring.js';
 
-/** How to open an engine. */
+/** Options of an engine. */
 export interface UringOptions {
   /**
-   * Entries of the submission queue, 1 to 32,768 (and at least 4, which a chain takes): what one turn of the program sends in one call.
-   * More are sent in several. Default 256.
+   * Entries of the submission queue, 1 to 32,768 (and at least 4, for a chain): how many operations
+   * one turn of the program submits in one call. More are submitted in several calls. Default 256.
    */
   readonly entries?: number | undefined;
-  /** Entries of the completion queue; what does not fit is kept by the kernel. Default 4,096. */
+  /** Entries of the completion queue. The kernel keeps what does not fit. Default 4,096. */
   readonly cqEntries?: number | undefined;
-  /** Records where each operation was started, for `inspect()`. Costs about 17 us each. Default false. */
+  /**
+   * Whether to record where each operation was started, for `inspect()`. Costs about 17 us for each
+   * operation. Default false.
+   */
   readonly callSites?: boolean | undefined;
   /**
-   * How completions wake Node's event loop: `'poll'` by its own polling, `'timer'` by looking every few milliseconds, for where the loop
-   * cannot be hooked. Default: the first that works.
+   * How completions wake Node's event loop: `'poll'` by the loop's own polling, `'timer'` by
+   * looking every few milliseconds, where the loop cannot be hooked. Default: the first that works.
    */
   readonly eventLoop?: EventLoopKind | undefined;
-  /** The system calls; default: Linux, through koffi. `uring/testing` has others. */
+  /** The system calls. Default: Linux, through koffi. `uring/testing` provides others. */
   readonly syscalls?: Syscalls | undefined;
 }
 
@@ -37,10 +40,10 @@ const OPTION_NAMES = [
   'syscalls',
 ] as const satisfies readonly (keyof UringOptions)[];
 
-/** The longest chain of the library's own. */
+/** The longest chain that the library itself uses. */
 const LEAST_ENTRIES = 4;
 
-/** The options with their defaults. */
+/** Checks the options and fills in the defaults. */
 export function checkUringOptions(options: UringOptions): CoreOptions & { readonly callSites: boolean } {
   checkOptions(options, OPTION_NAMES);
   const { entries = 256, callSites = false, eventLoop } = options;

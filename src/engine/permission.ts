@@ -1,7 +1,9 @@
 /**
- * Node's permission model (`node --permission`): what it refuses to `node:fs` and `node:net`, the engine refuses, too.
+ * Node's permission model (`node --permission`): the engine denies whatever `node:fs` and
+ * `node:net` would be denied.
  *
- * The ring itself, below the engine, knows nothing of it: who has `--allow-addons` and uses `uring/ring` is beyond the model.
+ * The ring itself, below the engine, does not check: code that has `--allow-addons` and uses
+ * `uring/ring` is outside the model.
  *
  * @module
  */
@@ -17,15 +19,15 @@ const { permission } = process as { permission?: { has(scope: Scope, reference?:
 /** Whether Node runs with the permission model. */
 export const permissionModelIsOn = permission !== undefined;
 
-/** From Node 25 on, the network is a part of it. */
+/** Since Node 25, the model covers the network. */
 const knowsNet = process.allowedNodeEnvironmentFlags.has('--allow-net');
 
-/** Node 20 does not say which flag helps. */
+/** Node 20 does not name the flag that helps. */
 const namesFlag = Number.parseInt(process.versions.node, 10) >= 22;
 
 const NAMES = { 'fs.read': 'FileSystemRead', 'fs.write': 'FileSystemWrite', net: 'Net' } as const;
 
-/** An access that the permission model does not allow, as Node's own error. */
+/** Creates the error for an access that the permission model denies, like Node's own. */
 function accessDenied(scope: Scope, resource: string): Error {
   const flag = namesFlag ? `. Use --allow-${scope.replace('.', '-')} to manage permissions.` : '';
   const error = new Error(`Access to this API has been restricted${flag}`);
@@ -33,7 +35,7 @@ function accessDenied(scope: Scope, resource: string): Error {
 }
 
 /**
- * Whether a path may be used.
+ * Checks that a path may be accessed.
  *
  * @param directory a descriptor of the directory that a relative path starts from, or AT_FDCWD.
  * @throws Error ERR_ACCESS_DENIED.
@@ -47,7 +49,10 @@ export function checkPathAccess(name: string | Uint8Array, directory: number, ..
   }
 }
 
-/** The path of something in an open directory; `undefined` when Node may not look where that is. */
+/**
+ * Returns the full path of a name in an open directory; `undefined` when Node may not read where
+ * the directory is.
+ */
 function withinDirectory(directory: number, name: string): string | undefined {
   try {
     return path.join(readlinkSync(`/proc/self/fd/${directory}`), name);
@@ -56,7 +61,7 @@ function withinDirectory(directory: number, name: string): string | undefined {
   }
 }
 
-/** Whether a file may be opened with these flags. @throws Error ERR_ACCESS_DENIED. */
+/** Checks that a file may be opened with these flags. @throws Error ERR_ACCESS_DENIED. */
 export function checkOpenAccess(name: string | Uint8Array, directory: number, flags: number): void {
   if (permission === undefined) return;
   const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC } = constants;
@@ -65,13 +70,17 @@ export function checkOpenAccess(name: string | Uint8Array, directory: number, fl
   if (way !== O_RDONLY || flags & (O_APPEND | O_CREAT | O_TRUNC)) checkPathAccess(name, directory, 'fs.write');
 }
 
-/** Whether links may be made: those lead anywhere, so Node wants every permission for them. @throws Error ERR_ACCESS_DENIED. */
+/**
+ * Checks that links may be created. A link can lead anywhere, so Node requires full permissions.
+ *
+ * @throws Error ERR_ACCESS_DENIED.
+ */
 export function checkLinkAccess(name: string): void {
   if (permission === undefined || (permission.has('fs.read') && permission.has('fs.write'))) return;
   throw Object.assign(new Error(`fs.${name} API requires full fs.read and fs.write permissions.`), { code: 'ERR_ACCESS_DENIED' });
 }
 
-/** Whether the network may be used. @throws Error ERR_ACCESS_DENIED. */
+/** Checks that the network may be used. @throws Error ERR_ACCESS_DENIED. */
 export function checkNetAccess(): void {
   if (permission !== undefined && knowsNet && !permission.has('net')) throw accessDenied('net', '');
 }

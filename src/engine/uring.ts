@@ -39,13 +39,13 @@ import { FileChains } from './transfers/file-chains.js';
 import { FileSlots } from './transfers/file-slots.js';
 import { Transfers } from './transfers/transfer.js';
 
-/** An operation in flight, as {@link Uring.inspect} shows it. */
+/** An operation in flight, as {@link Uring.inspect} reports it. */
 export interface InFlight {
   /** Its kernel name. */
   readonly operation: string;
   /** The file descriptor, or -1. */
   readonly fd: number;
-  /** For how long the kernel has had it, in milliseconds; 0 when it has not been sent yet. */
+  /** How long ago it was submitted, in milliseconds; 0 when it has not been submitted yet. */
   readonly age: number;
   /** Where it was started, with the option `callSites`. */
   readonly callSite: string | undefined;
@@ -58,11 +58,17 @@ export type OperationMethods = {
     : never;
 };
 
-/** How long closing waits for what was cancelled, and how often it asks again: the end of one operation may start another. */
+/**
+ * How long closing waits for cancelled operations, and how often it cancels again: the end of one
+ * operation may start another.
+ */
 const CLOSE_LIMIT_MS = 5000;
 const CLOSE_ROUND_MS = 10;
 
-/** The methods are put on the prototype below, one for each function of `op`. Of one with several forms, a mapped type knows the last only. */
+/**
+ * The methods are defined on the prototype below, one for each function of `op`. Of overloaded
+ * functions, a mapped type knows only the last signature.
+ */
 export interface Uring extends Omit<OperationMethods, 'statx'> {
   /** Runs `op.statx(target, options)`. See there. */
   statx(target: op.Path | number, options: op.StatOptions & { readonly bigint: true }): Promise<BigIntStats>;
@@ -73,8 +79,9 @@ export interface Uring extends Omit<OperationMethods, 'statx'> {
 /**
  * An io_uring whose operations are promises.
  *
- * Every function of `op` is a method: `uring.read(fd, buffer, options)` runs `op.read(fd, buffer, options)`. What is started in one turn
- * of the program goes to the kernel in one system call.
+ * Every function of `op` is a method: `uring.read(fd, buffer, options)` runs
+ * `op.read(fd, buffer, options)`. Operations started in one turn of the program are submitted in
+ * one system call.
  *
  * @example
  * ```ts
@@ -95,7 +102,7 @@ export class Uring {
   readonly files: FileSlots;
   /** Reads and writes of open files. @internal */
   readonly transfers: Transfers;
-  /** Stream sockets. @internal */
+  /** Sockets. @internal */
   readonly sockets: Sockets;
   /** Whole small files. @internal */
   readonly chains: FileChains;
@@ -124,37 +131,37 @@ export class Uring {
   }
 
   /**
-   * Opens an engine, for this thread.
+   * Opens an engine for this thread.
    *
    * @throws UringUnavailableError when there is no io_uring, with the reason and the remedy.
    * @throws UringError ENOMEM, EMFILE, ENFILE.
-   * @throws TypeError, RangeError for options that make no sense.
+   * @throws TypeError, RangeError for invalid options.
    */
   static open(options: UringOptions = {}): Uring {
     return new Uring(options);
   }
 
   /**
-   * The engine of this thread that everybody shares, opened on first use. It closes with the thread; closed by hand, the next use opens
-   * another.
+   * Returns the shared engine of this thread, opened on first use. It closes with the thread. If it
+   * was closed explicitly, the next use opens another.
    *
-   * @throws as {@link Uring.open}, each time it is asked.
+   * @throws as {@link Uring.open}, on each call.
    */
   static default(): Uring {
     if (shared === undefined || shared.closed) {
-      // One that has failed is closed by nobody else.
+      // An engine that has failed is not closed by anyone else.
       void shared?.close();
       shared = new Uring({});
     }
     return shared;
   }
 
-  /** Whether it was closed, or is about to be. */
+  /** Whether it is closed, or is about to be. */
   get closed(): boolean {
     return this.closing !== undefined || this.engine.core.broken !== undefined;
   }
 
-  /** Whether the ring has failed: what became of the operations in flight nobody knows. @internal */
+  /** Whether the ring has failed: the outcome of the operations in flight is unknown. @internal */
   get failed(): boolean {
     return this.engine.core.broken !== undefined;
   }
@@ -168,7 +175,8 @@ export class Uring {
    * Runs an operation.
    *
    * @returns its result.
-   * @throws AbortError when it was aborted; UringError with the kernel's answer; Error ERR_INVALID_STATE when the engine is closed.
+   * @throws AbortError when it was aborted; UringError with the kernel's error; Error
+   * ERR_INVALID_STATE when the engine is closed.
    */
   run<Result>(operation: Operation<Result>): Promise<Result> {
     if (!(operation instanceof Operation)) {
@@ -179,13 +187,13 @@ export class Uring {
   }
 
   /**
-   * Runs operations one after the other, from one submission: each when the one before succeeded.
+   * Runs operations one after another, from one submission: each when the one before has succeeded.
    *
-   * A failure cuts off the rest, and so does a read or write that moves less than it was asked to; with `hard`, neither does. IOSQE_IO_LINK,
-   * IOSQE_IO_HARDLINK. Since 5.3 and 5.5.
+   * A failure cuts off the remainder, and so does a read or write that moves less than requested;
+   * with `hard`, neither does. IOSQE_IO_LINK, IOSQE_IO_HARDLINK. Since 5.3 and 5.5.
    *
-   * @param operations 1 to as many as the submission queue has slots.
-   * @returns what became of each; it does not reject because an operation failed.
+   * @param operations 1 to as many as the submission queue has entries.
+   * @returns the outcome of each; it does not reject because an operation failed.
    *
    * @example
    * ```ts
@@ -204,9 +212,12 @@ export class Uring {
   /**
    * Runs many operations, in any order: one promise for all of them, and a number for each.
    *
-   * @param operations such as have a number, or nothing, for a result: what others make of it (`statx`, `accept` with an address) is lost.
-   * @returns for each its result (0 if it has none), or the kernel's error as a negative number. It does not reject because an operation failed.
-   * @throws AbortError when the signal was aborted, once all of them are over; TypeError for what is no operation.
+   * @param operations operations whose result is a number, or nothing. Other results (`statx`,
+   * `accept` with an address) are lost.
+   * @returns for each its result (0 if it has none), or the kernel's error as a negative number. It
+   * does not reject because an operation failed.
+   * @throws AbortError when the signal was aborted, once all of them have completed; TypeError for
+   * a value that is not an operation.
    *
    * @example
    * ```ts
@@ -220,8 +231,8 @@ export class Uring {
   }
 
   /**
-   * Watches a file for readiness: an iterator over the `PollEvent`s that are there. What comes while nobody asks is merged. Multishot
-   * since 5.13.
+   * Watches a file for readiness: an iterator over the `PollEvent`s that have occurred. Events
+   * between two calls of `next()` are merged. Multishot since 5.13.
    */
   pollMany(file: File, events: number, options?: IteratorOptions): MultishotIterator<number> {
     this.checkOpen();
@@ -229,9 +240,11 @@ export class Uring {
   }
 
   /**
-   * Ticks of the kernel's clock: an iterator over how many have passed since the last one was taken. Multishot since 6.4.
+   * Ticks of the kernel's clock: an iterator over how many have passed since the last value was
+   * taken. Multishot since 6.4.
    *
-   * @param milliseconds fractions allowed; ticks that are shorter than a millisecond come several together.
+   * @param milliseconds may be fractional. Ticks shorter than a millisecond are delivered several
+   * at a time.
    */
   interval(milliseconds: number, options?: IntervalOptions): MultishotIterator<number> {
     this.checkOpen();
@@ -239,8 +252,8 @@ export class Uring {
   }
 
   /**
-   * Reads what comes out of a pipe, a tty, or another file that can be polled: an iterator over pieces, each in a buffer that is the reader's
-   * until it asks for the next. Multishot since 6.7.
+   * Reads from a pipe, a tty, or another file that can be polled: an iterator over pieces, each in
+   * a buffer that belongs to the reader until the next one is requested. Multishot since 6.7.
    *
    * @throws UringError EBADFD for a file that cannot be polled.
    */
@@ -250,8 +263,9 @@ export class Uring {
   }
 
   /**
-   * Receives from a socket, as {@link readMany}. An empty datagram is a piece of no bytes. What was received ahead when the iterator is left is in its
-   * {@link MultishotIterator.rest | rest}. Multishot since 6.0.
+   * Receives from a socket, like {@link readMany}. An empty datagram is a piece of no bytes. Data
+   * received ahead when the iterator is left is in its {@link MultishotIterator.rest | rest}.
+   * Multishot since 6.0.
    *
    * @example
    * ```ts
@@ -266,7 +280,8 @@ export class Uring {
   }
 
   /**
-   * Receives messages, with their senders: an iterator, as {@link readMany}. What is longer than a buffer is cut off, and says so. Since 6.0.
+   * Receives messages and their senders: an iterator, like {@link readMany}. A message longer than
+   * a buffer is truncated, and marked as such. Since 6.0.
    *
    * @throws UringUnavailableError on a kernel before 6.0.
    */
@@ -281,7 +296,7 @@ export class Uring {
     return acceptMany(this.engine, file, (fd) => this.engine.core.syscalls.close(fd), options);
   }
 
-  /** Whether pending operations keep the process alive: they do, until {@link unref}. */
+  /** Makes pending operations keep the process alive, which is the default, until {@link unref}. */
   ref(): this {
     this.engine.core.signal.keepAlive(true);
     return this;
@@ -293,37 +308,39 @@ export class Uring {
     return this;
   }
 
-  /** Whether the kernel has an operation. Asked by probe, once. */
+  /** Returns whether the kernel supports an operation. The kernel is probed once. */
   supports(name: OpcodeName): boolean {
     this.probe ??= this.engine.core.ring.probe();
     return this.probe.supports(Opcode[name]);
   }
 
-  /** Shows the kernel now what was started, before the caller's next statement. @internal */
+  /** Submits now what was started, before the caller's next statement. @internal */
   submitNow(): void {
     this.engine.core.submitNow();
   }
 
-  /** lseek(2), at once. @internal */
+  /** Calls lseek(2) at once. @internal */
   seek(fd: number, offset: number, whence: number): number {
     return this.engine.core.syscalls.seek(fd, offset, whence);
   }
 
-  /** fcntl(2) F_DUPFD_CLOEXEC. @returns a second descriptor, or `-errno`. @internal */
+  /** Calls fcntl(2) F_DUPFD_CLOEXEC. @returns a second descriptor, or `-errno`. @internal */
   duplicateDescriptor(fd: number): number {
     return this.engine.core.syscalls.duplicate(fd);
   }
 
-  /** close(2), at once, of a descriptor that the ring has made. @internal */
+  /** Calls close(2) at once, on a descriptor that the ring has created. @internal */
   closeDescriptor(fd: number): void {
     this.engine.core.syscalls.close(fd);
   }
 
   /**
-   * Closes a descriptor that the ring has made and that nothing is pending on, also when the engine closes meanwhile.
+   * Closes a descriptor that the ring has created and that nothing is pending on, even if the
+   * engine closes meanwhile.
    *
    * @param closing `op.closeFile` of it.
-   * @throws UringError EIO, or what the operation makes of it: it is closed all the same.
+   * @throws UringError EIO, or another error of the operation: the descriptor is closed
+   * nevertheless.
    * @internal
    */
   async closeOwned(fd: number, closing: Operation<void>): Promise<void> {
@@ -331,19 +348,20 @@ export class Uring {
     try {
       await this.run(closing);
     } catch (error) {
-      // Cut off before it came to that, or given to a worker that the kernel could not start: after a failure of the ring, nobody knows.
+      // Cancelled before it ran, or given to a worker that the kernel could not start. After a
+      // failure of the ring, the outcome is unknown.
       const undone = error instanceof AbortError || (error as { code?: unknown }).code === 'ECANCELED';
       if (!undone || this.failed) throw error;
       this.closeDescriptor(fd);
     }
   }
 
-  /** Has a descriptor closed when this thread ends. @returns takes that back. @internal */
+  /** Closes a descriptor when this thread ends. @returns a function that undoes this. @internal */
   closeAtThreadEnd(fd: number): () => void {
     return this.engine.core.syscalls.closeAtThreadEnd(fd);
   }
 
-  /** What is in flight, the oldest first. */
+  /** Returns the operations in flight, the oldest first. */
   inspect(): InFlight[] {
     const now = timers.now();
     const all: InFlight[] = [];
@@ -354,7 +372,7 @@ export class Uring {
     return all.sort((a, b) => b.age - a.age);
   }
 
-  /** What the engine has done so far. */
+  /** The engine's counters. */
   get counters(): UringCounters {
     const { observer, inFlight } = this.engine.core;
     return {
@@ -367,16 +385,17 @@ export class Uring {
   }
 
   /**
-   * How long operations take, in nanoseconds, from their start to their completion: a histogram of `node:perf_hooks`. Recorded from the first
-   * time it is asked for, which costs about 0.4 us for each operation.
+   * The latencies of operations in nanoseconds, from start to completion: a histogram of
+   * `node:perf_hooks`. Recorded from the first access on, which costs about 0.4 us for each
+   * operation.
    */
   get latency(): RecordableHistogram {
     return this.engine.core.observer.latency;
   }
 
   /**
-   * Takes no more, cancels what is in flight, waits for its end, and releases everything. What was cancelled rejects with an `AbortError`.
-   * Idempotent.
+   * Closes the engine: it accepts no more operations, cancels those in flight, waits for their end,
+   * and releases everything. Cancelled operations reject with an `AbortError`. Idempotent.
    */
   close(): Promise<void> {
     this.closing ??= this.closeNow();
@@ -404,7 +423,8 @@ export class Uring {
       ]);
       timers.clearTimeout(timer);
     }
-    // What did not end in that time will not end now: no more of it with the event loop standing still.
+    // Operations that have not completed in that time will not complete now: do not block the event
+    // loop for them.
     core.close(0);
     if (shared === this) shared = undefined;
   }

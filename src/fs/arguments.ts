@@ -1,6 +1,7 @@
 /**
- * Arguments as `node:fs` takes them. What is plain and right is brought into the kernel's form; for anything else the functions here
- * answer `undefined`, and the call goes to Node's own function, whose verdict on odd and wrong arguments is the letter.
+ * Arguments as `node:fs` accepts them. The functions here convert ordinary, valid arguments to the
+ * kernel's form. For anything else they return `undefined`, and the call is passed to Node's own
+ * function, which decides on unusual and invalid arguments.
  *
  * @module
  */
@@ -30,7 +31,7 @@ const FLAGS = new Map<string, number>([
   ['a+', O_APPEND | O_CREAT | O_RDWR],
   ['ax+', O_APPEND | O_CREAT | O_RDWR | O_EXCL],
   ['as+', O_APPEND | O_CREAT | O_RDWR | O_SYNC],
-  // The letters may stand in either order.
+  // The letters can be in either order.
   ['sr', O_RDONLY | O_SYNC],
   ['sr+', O_RDWR | O_SYNC],
   ['xw', CREATE | O_WRONLY | O_EXCL],
@@ -41,13 +42,13 @@ const FLAGS = new Map<string, number>([
   ['sa+', O_APPEND | O_CREAT | O_RDWR | O_SYNC],
 ]);
 
-/** PATH_MAX: a longer path is an error, and Node's to report. */
+/** PATH_MAX: a longer path is an error, which Node reports. */
 const PATH_MAX = 4096;
 
-/** A path for the kernel. */
+/** Converts a path for the kernel. */
 export function plainPath(path: PathLike): Path | undefined {
   if (typeof path === 'string') return path.length >= PATH_MAX || path.includes('\0') ? undefined : path;
-  // Of any realm. A detached one is Node's to refuse.
+  // From any realm. Node rejects a detached one.
   if (isUint8Array(path)) {
     if (path.length >= PATH_MAX || isDetached(path.buffer) || path.includes(0)) return undefined;
     return new Uint8Array(path.buffer, path.byteOffset, path.byteLength);
@@ -60,27 +61,27 @@ export function plainPath(path: PathLike): Path | undefined {
   }
 }
 
-/** A path as it stands in an error. */
+/** Returns a path as error messages show it. */
 export function pathText(path: Path): string {
-  // Half of a surrogate pair has no bytes of its own.
+  // Half of a surrogate pair has no UTF-8 encoding.
   return typeof path === 'string' ? path.toWellFormed() : Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString();
 }
 
-/** The flags of open(2). */
+/** Returns the flags for open(2). */
 export function plainFlags(flags: OpenMode | null | undefined): number | undefined {
   if (flags === undefined || flags === null) return O_RDONLY;
   if (typeof flags === 'string') return FLAGS.get(flags);
   return typeof flags === 'number' && (flags | 0) === flags ? flags >>> 0 : undefined;
 }
 
-/** A file's mode. */
+/** Returns a file mode as a number. */
 export function plainMode(mode: number | string | null | undefined, otherwise: number): number | undefined {
   if (mode === undefined || mode === null) return otherwise;
   if (typeof mode === 'string') return /^[0-7]+$/.test(mode) ? plainMode(Number.parseInt(mode, 8), otherwise) : undefined;
   return typeof mode === 'number' && mode >>> 0 === mode ? mode : undefined;
 }
 
-/** Whether options are none, or an object that has nothing but these names. */
+/** Returns whether options are absent, or an object with no other properties than these. */
 export function hasOnly(options: unknown, ...names: string[]): boolean {
   if (options === undefined || options === null) return true;
   if (typeof options !== 'object' || Array.isArray(options)) return false;
@@ -88,7 +89,7 @@ export function hasOnly(options: unknown, ...names: string[]): boolean {
   return true;
 }
 
-/** What the functions that read or write whole files can be told. */
+/** The options of the functions that read or write whole files. */
 export interface FileOptions {
   readonly encoding: BufferEncoding | undefined;
   readonly flag: number;
@@ -97,13 +98,13 @@ export interface FileOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The options of `readFile`, `writeFile` and `appendFile`. */
+/** Checks the options of `readFile`, `writeFile` and `appendFile`. */
 export function plainFileOptions(options: unknown, defaultFlag: string): FileOptions | undefined {
   const object = (typeof options === 'string' ? { encoding: options } : (options ?? {})) as Record<string, unknown>;
   if (typeof options === 'function' || !hasOnly(object, 'encoding', 'flag', 'mode', 'flush', 'signal')) return undefined;
   const { encoding, flush, signal } = object;
   const named = encoding !== undefined && encoding !== null && encoding !== '';
-  // Node knows 'buffer' for readFile as no encoding at all, and refuses it elsewhere.
+  // For readFile, Node takes 'buffer' to mean no encoding, and rejects it elsewhere.
   if (named && (typeof encoding !== 'string' || !Buffer.isEncoding(encoding))) return undefined;
   if (flush !== undefined && flush !== null && typeof flush !== 'boolean') return undefined;
   if (signal !== undefined && !(signal instanceof AbortSignal)) return undefined;

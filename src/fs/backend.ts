@@ -1,5 +1,5 @@
 /**
- * Which backend the module works through: io_uring, or `node:fs/promises` where that was allowed.
+ * The choice of the backend: io_uring, or `node:fs/promises` where falling back is allowed.
  *
  * @module
  */
@@ -11,30 +11,30 @@ export type { Configuration };
 
 const choice = new Backend('uring/fs', 'node:fs/promises');
 
-/** Sets how the module behaves, for this thread. @throws TypeError. */
+/** Configures the module for this thread. @throws TypeError. */
 export function configure(configuration: Configuration): void {
   choice.configure(configuration);
 }
 
 /**
- * What the module works through: `'io_uring'`, or `'node'` after falling back.
+ * Returns the backend in use: `'io_uring'`, or `'node'` after falling back.
  *
- * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
+ * @throws UringUnavailableError when io_uring is unavailable and no fallback is configured.
  */
 export function backend(): 'io_uring' | 'node' {
   return choice.name;
 }
 
 /**
- * This thread's engine; `undefined` when Node is to be used instead.
+ * Returns this thread's engine, or `undefined` when Node is to be used instead.
  *
- * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
+ * @throws UringUnavailableError when io_uring is unavailable and no fallback is configured.
  */
 export function currentUring(): Uring | undefined {
   return choice.uring();
 }
 
-/** The engine; none, where it cannot be had: then a call that can say so tells why. */
+/** Returns the engine, or `undefined` where it is unavailable: a call that can fail reports why. */
 export function uringOrNone(): Uring | undefined {
   try {
     return currentUring();
@@ -43,11 +43,11 @@ export function uringOrNone(): Uring | undefined {
   }
 }
 
-/** Whether the kernel can open, read and close a file in one submission. It does not change. */
+/** Whether the kernel can open, read and close a file in one submission. This does not change. */
 let knowsChains: boolean | undefined;
 
 /**
- * The engine, if the kernel has what whole files need; else Node is to be used.
+ * Returns the engine if the kernel supports what whole files need. Otherwise Node is to be used.
  *
  * @throws as {@link currentUring}.
  */

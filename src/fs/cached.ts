@@ -1,6 +1,8 @@
 /**
- * What the kernel has in its memory is asked by plain system calls, at once, in a few microseconds, where that never waits: on file systems whose attributes are in memory (`mounts.ts`),
- * and for a part of each turn of the event loop. It needs no ring, and works where there is none.
+ * Ordinary system calls that query what the kernel holds in memory. They are made synchronously and
+ * take a few microseconds. They are limited to calls that never wait, on file systems whose
+ * attributes are in memory (`mounts.ts`), and to a part of each turn of the event loop. They need
+ * no ring, and work where there is none.
  *
  * @module
  */
@@ -11,13 +13,13 @@ import { timers } from '../timers.js';
 import { Mounts } from './mounts.js';
 import { node } from './node.js';
 
-/** How long calls go on without letting the event loop turn. */
+/** How long calls may continue before the event loop must turn. */
 const TURN_MS = 1;
 
-/** How many pass between two looks at the clock. */
+/** The number of calls between two checks of the clock. */
 const CALLS_PER_LOOK = 16;
 
-/** The calls, and where they may be made. */
+/** The calls, and the mounts where they can be made. */
 export interface Cached {
   readonly calls: CachedCalls;
   readonly mounts: Mounts;
@@ -25,14 +27,14 @@ export interface Cached {
 
 let known: Cached | null | undefined;
 
-/** `null` where the kernel does not know these calls, or must not be asked. */
+/** Returns `null` where the kernel does not support these calls, or they are not allowed. */
 export function cached(): Cached | null {
   if (known === undefined) known = probe();
   return known;
 }
 
 function probe(): Cached | null {
-  // Node checks each path itself then.
+  // With the permission model, Node must check each path itself.
   if (permissionModelIsOn) return null;
   try {
     const calls = linuxCachedCalls();
@@ -47,7 +49,10 @@ function probe(): Cached | null {
   }
 }
 
-/** What a descriptor stands for; `undefined` if it is not open. Does not wait. The answer is good until the next one. */
+/**
+ * Describes the file behind a descriptor; `undefined` if it is not open. Does not wait. The result
+ * is valid until the next call.
+ */
 export function describe(fd: number): Omit<Description, 'mount'> | undefined {
   const ours = cached();
   if (ours !== null) return ours.calls.describe(fd) === 0 ? ours.calls.description : undefined;
@@ -58,7 +63,10 @@ export function describe(fd: number): Omit<Description, 'mount'> | undefined {
   }
 }
 
-/** Whether the attributes of an open file can be asked for without waiting; `undefined` when it is not known yet. */
+/**
+ * Returns whether querying the attributes of an open file never waits; `undefined` when that is not
+ * yet known.
+ */
 export function hasAttributesInMemory(fd: number): boolean | undefined {
   const ours = cached();
   if (ours === null || ours.calls.describe(fd) < 0) return false;
@@ -72,7 +80,10 @@ let turnStart = 0;
 let isFull = false;
 const waiting: (() => void)[] = [];
 
-/** Whether this turn of the event loop has room for one more call; what finds none is for a later turn, or for Node. */
+/**
+ * Returns whether this turn of the event loop has time for one more call. If not, the call is made
+ * in a later turn, or by Node.
+ */
 export function hasTime(): boolean {
   if (isFull) return false;
   if (count++ === 0) {
@@ -82,12 +93,12 @@ export function hasTime(): boolean {
   return !isFull;
 }
 
-/** Whether this is the first call of a turn of the event loop. */
+/** Returns whether this is the first call of a turn of the event loop. */
 export function isFirstOfTurn(): boolean {
   return count === 0 && hasTime();
 }
 
-/** Goes on in this turn, if it has room, or in a later one. */
+/** Continues in this turn if there is time, or in a later one. */
 export function whenThereIsTime(goOn: () => void): void {
   if (hasTime()) goOn();
   else waiting.push(goOn);

@@ -1,8 +1,11 @@
 /**
- * The functions of `node:fs` with callbacks that are faster here. Whatever is not plain and right, and whatever would wait, is Node's, whose checks throw at once.
+ * The callback functions of `node:fs` that are faster here. Calls with unusual or invalid
+ * arguments, and calls that would wait, are passed to Node's functions, whose checks throw
+ * synchronously.
  *
- * The answer is often known when the function is called. The callback comes from the event loop nevertheless, in a later turn, as with Node: outside of promises, with ticks and
- * microtasks run before the next, in the caller's asynchronous context.
+ * The result is often known when the function is called. The callback is nevertheless called from
+ * the event loop, in a later turn, as with Node: outside of promises, in the caller's asynchronous
+ * context, with ticks and microtasks run before the next callback.
  *
  * @module
  */
@@ -25,15 +28,18 @@ type Call = (...args: unknown[]) => unknown;
 
 const { F_OK, O_DIRECT, S_IFMT, S_IFREG } = node.constants;
 
-/** More than this a thread copies meanwhile. */
+/** Copying more than this takes so long that a thread is the better place for it. */
 const MOST_READ = 64 * 1024;
 
-/** A function in the place of one of Node's, which it is given with its own arguments. */
+/** Replaces one of Node's functions with one that receives Node's function and the arguments. */
 function overNode<F>(nodes: F, ours: (byNode: Call, args: unknown[]) => unknown): F {
   return inPlaceOf(nodes, (...args: unknown[]) => ours(nodes as Call, args));
 }
 
-/** The callback, if it comes last, behind one to so many arguments that are none. */
+/**
+ * Returns the callback if it is the last argument, after one to `most` arguments that are no
+ * functions.
+ */
 function callbackOf(args: readonly unknown[], most: number): Callback | undefined {
   const last = args.length - 1;
   if (last < 1 || last > most || (last > 1 && typeof args[last - 1] === 'function')) return undefined;
@@ -49,25 +55,32 @@ function call(callback: Callback, results: unknown[]): void {
   callback(...results);
 }
 
-// One at a time is answered at once. Many at the same time are better left to threads: each answer here is one more turn of the event loop that does not rest.
+// A single call is completed at once. Many concurrent calls are better left to threads: each call
+// completed here is one more turn in which the event loop does not rest.
 
-/** Where there are many, so many calls are Node's before it is looked at again. With 256, looking took a tenth of the time of the quickest. */
+/**
+ * When there are many calls, this many are passed to Node before the next check. With 256, the
+ * checks took a tenth of the time of the fastest calls.
+ */
 const CALLS_PER_LOOK = 1024;
 
-/** Calls that are Node's without being counted. */
+/** The number of calls still to be passed to Node without being counted. */
 let uncounted = 0;
 
-/** Calls that are Node's and have not called back. */
+/** The number of calls that Node is running. */
 let pending = 0;
 
-/** A function that is called with Node's, and with the arguments: unless there are many. */
+/**
+ * Replaces one of Node's functions with one that receives Node's function and the arguments, except
+ * when there are many concurrent calls.
+ */
 function unlessCrowded<F>(nodes: F, ours: (byNode: Call, args: unknown[]) => unknown): F {
   const byNode = nodes as Call;
   const look = (...args: unknown[]) => ours(byNode, args);
   return inPlaceOf(nodes, (...args: unknown[]) => {
     if (uncounted === 0) return look(...args);
     uncounted--;
-    // Handed on as they came: no array is made of them.
+    // Passed on as they are: this allocates no array.
     return byNode(...args);
   });
 }
@@ -85,12 +98,12 @@ function giveToNode(byNode: Call, args: unknown[], callback: Callback | undefine
     callback(...results);
   };
   const result = byNode(...args);
-  // It has not thrown.
+  // Counted only now: the call did not throw.
   pending++;
   return result;
 }
 
-/** A function whose answer is looked up. */
+/** Replaces one of Node's functions with a lookup. */
 function asked<F, T>(
   nodes: F,
   mostArguments: number,
@@ -151,7 +164,10 @@ function answerOrFailure(question: Question<true>, ours: Cached): boolean | unde
 
 export const readlink = asked(node.readlink, 2, ([path, options]) => askReadlink(path as PathLike, options));
 
-/** Goes by the text of a path: `link/..` is where the link lies. Where it has no links, the kernel's answer is the same. */
+/**
+ * Node resolves the text of a path: `link/..` is the directory that contains the link. Where the
+ * path contains no links, the kernel's result is the same.
+ */
 const realpathOfText = asked(node.realpath, 2, ([path, options]) => {
   const text = typeof path === 'string' && path.length > 0 ? nodePath.resolve(path) : undefined;
   const question = text === undefined ? undefined : askRealpath(text, options);
@@ -163,7 +179,7 @@ function answerIf(expected: string, question: Question<string>, ours: Cached): s
     const found = question(ours);
     return found === expected ? found : undefined;
   } catch {
-    // Node's error names what is missing, not the path.
+    // Node's error names the component that is missing, not the path.
     return undefined;
   }
 }
@@ -187,7 +203,7 @@ function isRegular(fd: unknown): boolean {
 }
 
 export const open = unlessCrowded(node.open, (byNode, args) => {
-  // In a worker, Node keeps a list of what it has opened there.
+  // In a worker, Node keeps a list of the descriptors that it has opened there.
   const callback = isMainThread ? callbackOf(args, 3) : undefined;
   const [path, flags, mode] = args.slice(0, -1) as Parameters<typeof plainOpening>;
   const opening = callback !== undefined && isAlone() ? plainOpening(path, flags, mode) : undefined;
@@ -199,15 +215,20 @@ export const open = unlessCrowded(node.open, (byNode, args) => {
 
 // Reading
 
-/** What the page cache has of what is asked for. @param position -1 for the file's own. @returns bytes, or negative. */
+/**
+ * Reads what the page cache holds of the requested range.
+ *
+ * @param position -1 for the file's own.
+ * @returns bytes, or negative.
+ */
 function readCached(fd: unknown, views: readonly ArrayBufferView[], position: number): number {
   const ours = isDescriptor(fd) ? cached() : null;
-  // Reading past the page cache waits for the disk.
+  // Reads that bypass the page cache wait for the disk.
   if (ours === null || linuxSyscalls().statusFlags(fd as number) & O_DIRECT) return -1;
   return ours.calls.read(fd as number, views, position);
 }
 
-/** -1 for the file's own; `undefined` for what is Node's. */
+/** Returns the position, -1 for the file's own, or `undefined` for what Node must handle. */
 function plainPosition(position: unknown): number | undefined {
   if (position === null || position === undefined) return -1;
   return typeof position === 'number' && Number.isSafeInteger(position) && position >= -1 ? position : undefined;
@@ -219,7 +240,7 @@ export const read = unlessCrowded(node.read, (byNode, args) => {
   const view = args.length === 6 && typeof callback === 'function' ? plainPart(buffer, offset, length) : undefined;
   const done = callback as Callback;
   const bytes = view !== undefined && where !== undefined && isAlone() ? readCached(fd, [view], where) : -1;
-  // A read that waits for somebody else says nothing of how much there is to do.
+  // A read that waits for another process does not indicate how much work there is.
   if (view === undefined || bytes < 0) return giveToNode(byNode, args, view && isRegular(fd) ? done : undefined);
   if (bytes === 0 || bytes === view.length || (where === -1 && !isRegular(fd))) {
     answer(done, null, bytes, buffer);
@@ -231,7 +252,7 @@ export const read = unlessCrowded(node.read, (byNode, args) => {
   return byNode(fd, buffer, (offset as number) + bytes, view.length - bytes, null, goOn);
 });
 
-/** A part of a buffer that is right, and is read at once. */
+/** Returns the part of a buffer, if it is valid and small enough to be read synchronously. */
 function plainPart(buffer: unknown, offset: unknown, length: unknown): Uint8Array | undefined {
   if (!ArrayBuffer.isView(buffer) || typeof offset !== 'number' || typeof length !== 'number') return undefined;
   if (offset >>> 0 !== offset || length >>> 0 !== length || length === 0 || length > MOST_READ) return undefined;
@@ -271,7 +292,7 @@ export const readFile = overNode(node.readFile, (byNode, args) => {
   return undefined;
 });
 
-/** As Node's: there is nobody below who waits. */
+/** Removes the stack frames, as Node does: no caller awaits this. */
 function withoutStack(error: Error): Error {
   error.stack = error.stack?.split('\n    at ', 1)[0] as string;
   return error;

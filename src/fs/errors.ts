@@ -1,5 +1,6 @@
 /**
- * Errors as `node:fs` makes them: in libuv's words, with `errno`, `code`, `syscall`, `path` and `dest`. All are built here.
+ * Errors as `node:fs` creates them: with libuv's messages, and with `errno`, `code`, `syscall`,
+ * `path` and `dest`. All of them are created here.
  *
  * @module
  */
@@ -17,10 +18,10 @@ export interface SystemError extends Error {
 }
 
 /**
- * The error of a failed call.
+ * Creates the error of a failed call.
  *
  * @param errno negative.
- * @param syscall in Node's name: `'open'`, `'fstat'`.
+ * @param syscall the name that Node uses: `'open'`, `'fstat'`.
  */
 export function systemError(errno: number, syscall: string, path?: string): SystemError {
   const unknown = `Unknown system error ${errno}`;

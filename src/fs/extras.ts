@@ -1,5 +1,5 @@
 /**
- * What io_uring can do and `node:fs/promises` has no name for.
+ * Functions of io_uring that `node:fs/promises` does not offer.
  *
  * @module
  */
@@ -38,7 +38,11 @@ export async function getxattr(target: PathLike | FileHandle, name: string): Pro
   return onTarget(target, 'getxattr', (uring, where, path) => call(uring, op.getxattr(where, name), 'getxattr', path));
 }
 
-/** Writes an extended attribute. setxattr(2). Since Linux 5.19. @param flags XATTR_CREATE (1), XATTR_REPLACE (2), or 0. */
+/**
+ * Writes an extended attribute. setxattr(2). Since Linux 5.19.
+ *
+ * @param flags XATTR_CREATE (1), XATTR_REPLACE (2), or 0.
+ */
 export async function setxattr(target: PathLike | FileHandle, name: string, value: Memory | string, flags = 0): Promise<void> {
   return onTarget(target, 'setxattr', (uring, where, path) =>
     call(uring, op.setxattr(where, name, value, { flags }), 'setxattr', path),
@@ -54,12 +58,16 @@ export async function fallocate(file: FileHandle, mode: number, offset: number, 
   return onTarget(file, 'fallocate', (uring, fd) => call(uring, op.fallocate(fd as number, mode, offset, length), 'fallocate'));
 }
 
-/** Announces how an open file will be read. posix_fadvise(2). Since Linux 5.6. @param advice one of {@link Advice}. */
+/**
+ * Announces how an open file will be read. posix_fadvise(2). Since Linux 5.6.
+ *
+ * @param advice one of {@link Advice}.
+ */
 export async function fadvise(file: FileHandle, offset: number, length: number, advice: number): Promise<void> {
   return onTarget(file, 'fadvise', (uring, fd) => call(uring, op.fadvise(fd as number, offset, length, advice), 'fadvise'));
 }
 
-/** Runs an operation, again when a signal interrupted it, with Node's errors. */
+/** Runs an operation, retries it when a signal interrupts it, and throws errors as Node does. */
 async function call<T>(uring: Uring, operation: Operation<T>, syscall: string, path?: Path): Promise<T> {
   for (;;) {
     let errno = 0;

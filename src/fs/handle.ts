@@ -1,12 +1,13 @@
 /**
- * `FileHandle`: Node's own class, with the methods that are faster over the ring in place of Node's.
+ * `FileHandle`: Node's own class, with faster methods over the ring in place of some of Node's.
  *
- * A handle here *is* one of Node's, so that Node's functions, streams and messages take it, it closes itself on collection or with its worker as
- * Node's do, and whatever has no method here is Node's. Its descriptor was opened by the ring; arguments that are unusual or wrong are Node's
- * to judge.
+ * A handle here *is* one of Node's: Node's functions, streams and messages accept it, it closes
+ * itself on garbage collection or when its worker ends, and every method that is not overridden
+ * here is Node's. Its descriptor was opened by the ring. Calls with unusual or invalid arguments
+ * are passed to Node.
  *
- * Node exports neither this class nor what lies below it. Both are found in the first handle that Node opens; where they cannot be found, all
- * handles are Node's as they are.
+ * Node exports neither this class nor its internals. Both are taken from the first handle that Node
+ * opens. Where they cannot be found, all handles are unmodified handles of Node's.
  *
  * @module
  */
@@ -29,15 +30,15 @@ import { checkReadMany, type FileHandle } from './read-many.js';
 import { MOST_COPIED } from './who-writes.js';
 import { isWholeData, readWhole, type WholeData, wholeBytes, writeWhole } from './whole.js';
 
-/** What is inside of a handle: it owns the descriptor. */
+/** The inner object of a handle, which owns the descriptor. */
 interface Binding {
   readonly fd: number;
   close(): Promise<void>;
-  /** The descriptor is somebody else's from now on. */
+  /** Passes the ownership of the descriptor to the caller. */
   releaseFD(): unknown;
 }
 
-/** Node's class, as far as it matters here. */
+/** The part of Node's class that is used here. */
 interface NodeHandle {
   readonly fd: number;
   read(...args: unknown[]): Promise<unknown>;
@@ -63,7 +64,7 @@ class Extended {
   }
 }
 
-/** The files of handles, in a private field of theirs. */
+/** The files of handles, in a private field of the handles. */
 class Filed extends Extended {
   #file: OpenFile;
 
@@ -77,25 +78,28 @@ class Filed extends Extended {
   }
 }
 
-/** The file of a handle that was opened here. */
+/** Returns the file of a handle that was opened here. */
 export function fileOf(handle: unknown): OpenFile | undefined {
   return typeof handle === 'object' && handle !== null ? Filed.fileOf(handle) : undefined;
 }
 
-/** Whether it is an open handle that was opened here. */
+/** Returns whether a value is an open handle that was opened here. */
 export function isOpen(handle: unknown): handle is FileHandle {
   return fileOf(handle) !== undefined && (handle as FileHandle).fd >= 0;
 }
 
-/** How handles are made; `undefined` until Node has opened one. */
+/** The classes of handles; `undefined` until Node has opened one. */
 let classes: ReturnType<typeof classesOver> | undefined;
 
-/** Makes a handle for a descriptor that the ring has opened; `undefined` as long as it is not known how. */
+/**
+ * Returns the function that makes a handle for a descriptor that the ring has opened; `undefined`
+ * until the classes are known.
+ */
 export function handleFor(): ((fd: number, flags: number, isCached: boolean) => FileHandle) | undefined {
   return classes?.make;
 }
 
-/** Makes one of Node's handles ours. */
+/** Turns a handle that Node has opened into one of this module. */
 export function adopt(handle: NodeFileHandle, flags: number | undefined): FileHandle {
   classes ??= explore(handle as unknown as NodeHandle);
   return classes?.adopt(handle, flags ?? linuxSyscalls().statusFlags(handle.fd)) ?? (handle as FileHandle);
@@ -117,9 +121,9 @@ function classesOver(
   BaseBinding: new (fd: number) => Binding,
   { kHandle, kRef, kUnref }: { readonly kHandle: symbol; readonly kRef: symbol; readonly kUnref: symbol },
 ) {
-  /** Closes by the ring, when Node's own count of users has come to nothing. */
+  /** Closes through the ring when Node's own count of users reaches zero. */
   class RingBinding extends BaseBinding {
-    /** It is known that closing it asks nobody. */
+    /** Whether closing the file is known to involve no server. */
     isCached = false;
 
     override close(): Promise<void> {
@@ -183,7 +187,7 @@ function classesOver(
       if (!isView && !isShortText(data, third)) return super.write(data, second, third, fourth);
       const view = isView ? data : Buffer.from(data as string, (third ?? 'utf8') as BufferEncoding);
       let [from, count, at] = isView ? [second, third, fourth] : [0, view.byteLength, second];
-      // As Node: `null` stands for no options, and what comes behind it counts for nothing.
+      // As in Node, `null` stands for no options, and the arguments after it are ignored.
       if (typeof from === 'object') {
         const options = from ?? {};
         if (!isPlainObject(options)) return super.write(data, second, third, fourth);
@@ -197,7 +201,7 @@ function classesOver(
       const uring = isForRing ? uringOrNone() : undefined;
       if (file === undefined || uring === undefined) return super.write(data, second, third, fourth);
       file.ref();
-      // A string is answered with the string.
+      // For a string, the result contains the string.
       const shape = isView ? writeResult : (written: number) => writeResult(written, data);
       return uring.transfers.write(file, view, start, bytes, where as number, shape);
     }
@@ -235,7 +239,7 @@ function classesOver(
       const uring = file?.isWrittenByRing(where as number, length) ? uringOrNone() : undefined;
       if (file === undefined || uring === undefined) return super.writev(buffers, position);
       file.ref();
-      // As the ring works on a copy anyway, on one of them all.
+      // The ring works on a copy anyway, so one copy of all the views is made.
       const all = concatenated(buffers as ArrayBufferView[], length);
       const shape = (bytesWritten: number) => ({ __proto__: null, bytesWritten, buffers });
       return uring.transfers.write(file, all, 0, length, where as number, shape);
@@ -264,7 +268,7 @@ function classesOver(
     }
   }
 
-  /** Many ranges by Node, one after another. */
+  /** Reads many ranges through Node, one after another. */
   const readByTurns = async (handle: NodeHandle, bytes: Uint8Array, ranges: Ranges, signal: AbortSignal | undefined) => {
     const results = new Int32Array(ranges.lengths.length);
     let start = 0;
@@ -300,7 +304,7 @@ function classesOver(
   };
 }
 
-/** The file, if the arguments are plain and right. */
+/** Returns the file, if the arguments are ordinary and valid. */
 function fileFor(
   handle: NodeHandle,
   view: ArrayBufferView,
@@ -313,7 +317,7 @@ function fileFor(
   return fileOf(handle);
 }
 
-/** New memory is not cleared: what nothing was read into may hold anything. */
+/** Clears the parts of a new buffer that were not read into: new memory may contain anything. */
 function clearUnread(bytes: Uint8Array, { lengths }: Ranges, results: Int32Array): void {
   let start = 0;
   for (let index = 0; index < lengths.length; index++) {
@@ -324,7 +328,11 @@ function clearUnread(bytes: Uint8Array, { lengths }: Ranges, results: Int32Array
   }
 }
 
-/** Reads at once what the page cache has, if it has all of it. @returns bytes, or negative. */
+/**
+ * Reads synchronously if the page cache holds everything requested.
+ *
+ * @returns bytes, or negative.
+ */
 function readCached(handle: NodeHandle, buffers: unknown, position: unknown): number {
   const where = typeof position === 'number' ? plainPosition(position) : -1;
   if (where === undefined || where < 0 || handle.fd < 0 || !areViews(buffers)) return -1;
@@ -334,10 +342,10 @@ function readCached(handle: NodeHandle, buffers: unknown, position: unknown): nu
   return bytes === 0 || bytes === lengthOf(buffers) ? bytes : -1;
 }
 
-/** Before Node 24, a length that is no integer aborts the process. */
+/** Before Node 24, a length that is not an integer aborts the process. */
 const ABORTS_ON_LENGTH = Number.parseInt(process.versions.node, 10) < 24;
 
-/** The error of a length with which Node must not be asked; `undefined` if it may. */
+/** Returns the error for a length that must not be passed to Node; `undefined` if it may be. */
 function wrongLength(length: unknown): Error | undefined {
   if (length === undefined || length === null) return undefined;
   try {
@@ -348,13 +356,16 @@ function wrongLength(length: unknown): Error | undefined {
   }
 }
 
-/** A number, or what stands for none; NaN for what Node is to judge. */
+/** Returns a number, or the default; NaN for values that Node must check. */
 function numberOr(value: unknown, none: number): number {
   if (typeof value === 'number') return value;
   return value === undefined || value === null ? none : Number.NaN;
 }
 
-/** A position that the ring takes: -1 for the file's own; `undefined` for what Node is to judge. */
+/**
+ * Returns a position that the ring accepts, -1 for the file's own, or `undefined` for values that
+ * Node must check.
+ */
 function plainPosition(position: unknown): number | undefined {
   if (position === undefined || position === null) return -1;
   if (typeof position === 'number' && Number.isSafeInteger(position) && position >= 0) return position;
@@ -365,7 +376,9 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Text that is written as a whole, in an encoding that needs no checks. */
+/**
+ * Returns whether a value is text that is written as a whole, in an encoding that needs no checks.
+ */
 function isShortText(data: unknown, encoding: unknown): boolean {
   if (typeof data !== 'string' || data.length === 0 || 3 * data.length > MOST_COPIED) return false;
   return encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8' || encoding === 'latin1';

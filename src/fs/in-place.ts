@@ -1,10 +1,13 @@
 /**
- * Functions in the place of Node's.
+ * Functions that replace Node's.
  *
  * @module
  */
 
-/** A function that looks like one of Node's: with its name, its length, and what `util.promisify` goes by. */
+/**
+ * Makes a function look like one of Node's: with its name, its length, and the properties that
+ * `util.promisify` uses.
+ */
 export function inPlaceOf<F>(nodes: F, ours: unknown): F {
   return Object.defineProperties(ours, Object.getOwnPropertyDescriptors(nodes)) as F;
 }

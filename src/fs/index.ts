@@ -1,8 +1,10 @@
 /**
  * `uring/fs`: `node:fs` over io_uring.
  *
- * Everything that `node:fs` exports is here, with the same arguments, results and errors. What is faster over the ring, or at once, is done so; the rest is Node's own, and so are all
- * functions whose names end in `Sync`. What else there is (`configure`, `fallocate`) is in `uring/fs/promises`.
+ * Exports everything that `node:fs` exports, with the same arguments, results and errors. The
+ * functions that are faster over the ring, or as synchronous lookups, are replaced. The others are
+ * Node's own, including all functions whose names end in `Sync`. The additional functions
+ * (`configure`, `fallocate`) are in `uring/fs/promises`.
  *
  * @module
  */
@@ -16,7 +18,10 @@ export * from 'node:fs';
 export { access, exists, fstat, lstat, open, read, readFile, readlink, readv, realpath, stat } from './callbacks.js';
 export { createReadStream, createWriteStream, promises };
 
-/** As `import fs from 'node:fs'`: all that this version of Node has, what is not listed included. */
+/**
+ * As `import fs from 'node:fs'`: everything that this version of Node has, including properties
+ * that are not enumerable.
+ */
 export default Object.defineProperties(
   {},
   {

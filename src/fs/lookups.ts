@@ -1,8 +1,10 @@
 /**
- * Looking up what the kernel has in its memory. Each call is a question that is asked at once (`cached.ts`), and is Node's own where that would wait, where the answer is an error other
- * than that there is no such file, and where the arguments are unusual.
+ * Lookups of what the kernel holds in memory. Each call is a question that is answered
+ * synchronously (`cached.ts`). It is passed to Node where it would wait, where it fails for any
+ * other reason than that the file does not exist, and where the arguments are unusual.
  *
- * A path is opened with O_PATH and RESOLVE_CACHED, which never waits; the descriptor is asked, and closed. Attributes are asked for only where they are in memory, too.
+ * A path is opened with O_PATH and RESOLVE_CACHED, which never waits. The descriptor is queried and
+ * closed. Attributes are queried only where they, too, are in memory.
  *
  * @module
  */
@@ -18,13 +20,17 @@ import { node, nodePromises } from './node.js';
 
 const { F_OK, R_OK, W_OK, X_OK } = node.constants;
 
-/** A path of what was deleted ends so; of a file with such a name, too. */
+/** The path of a deleted file ends with this; so does that of a file with such a name. */
 const DELETED = ' (deleted)';
 
-/** What is asked at once. Answers `undefined` when it is Node's affair. @throws the error that is the answer. */
+/**
+ * A synchronous query. Returns `undefined` when Node must run the call.
+ *
+ * @throws the error that is the result of the call.
+ */
 export type Question<T> = (cached: Cached) => T | undefined;
 
-/** Opens a path, asks the descriptor, and closes it. */
+/** Opens a path, queries the descriptor, and closes it. */
 function ask<T>(
   { calls }: Cached,
   path: string,
@@ -49,9 +55,10 @@ function isInMemory({ calls, mounts }: Cached, fd: number): boolean {
 }
 
 /**
- * A path that can be looked up; `undefined` for what is Node's.
+ * Returns a path that can be looked up, with its options; nothing for what Node must handle.
  *
- * @param plain what the other arguments are for, if they are plain and right. What throws is Node's to report.
+ * @param plain returns the other arguments, if they are ordinary and valid. If it throws, Node
+ * reports the error.
  */
 function plainName<T>(path: PathLike, plain: () => T | undefined): readonly [name?: string, options?: T] {
   try {
@@ -65,9 +72,9 @@ function plainName<T>(path: PathLike, plain: () => T | undefined): readonly [nam
 
 const NODES: readonly [] = [];
 
-// The questions: `undefined` where it is not for us to ask.
+// The questions; `undefined` where Node must run the call.
 
-/** The options of `stat` and its kind, if they are plain and right. */
+/** Returns the options of `stat` and its variants, if they are ordinary and valid. */
 export function plainStatOptions(options: unknown): { readonly bigint: boolean } | undefined {
   if (options === undefined) return SMALL;
   if (options === null || !hasOnly(options, 'bigint')) return undefined;
@@ -102,12 +109,12 @@ function plainAccessMode(mode: unknown): number | undefined {
   return typeof mode === 'number' && (mode & (R_OK | W_OK | X_OK)) === mode ? mode : undefined;
 }
 
-/** access(2) goes by the user who started the program, opening by the one that it works as. */
+/** access(2) checks the real user, opening a file the effective one. */
 function isRealUser(): boolean {
   return process.getuid?.() === process.geteuid?.() && process.getgid?.() === process.getegid?.();
 }
 
-/** 'utf8' where a path is wanted as text. */
+/** Returns 'utf8' if the caller wants a path as text. */
 function plainEncoding(options: unknown): 'utf8' | undefined {
   if (options === undefined || options === null || options === 'utf8') return 'utf8';
   if (typeof options !== 'object' || !hasOnly(options, 'encoding')) return undefined;
@@ -132,7 +139,8 @@ export function askReadlink(path: PathLike, options: unknown): Question<string> 
   if (text === undefined) return undefined;
   return (ours) =>
     ask(ours, text, false, 'readlink', (fd) => {
-      // A short target lies in the inode; a long one has a block of its own, which may have to be read.
+      // A short target is stored in the inode; a long one has its own block, which may have to be
+      // read.
       if (!isInMemory(ours, fd) || ours.calls.description.blocks > 0) return undefined;
       const target = ours.calls.readlink(fd);
       return typeof target === 'string' ? target : undefined;
@@ -141,7 +149,7 @@ export function askReadlink(path: PathLike, options: unknown): Question<string> 
 
 // As promises
 
-/** The answer, in this turn of the event loop or in a later one. */
+/** Returns the result in this turn of the event loop, or in a later one. */
 function lookUp<T>(question: Question<T> | undefined, byNode: () => Promise<T>): Promise<T> {
   const ours = question === undefined ? null : cached();
   if (ours === null) return byNode();
@@ -157,7 +165,7 @@ function lookUp<T>(question: Question<T> | undefined, byNode: () => Promise<T>):
   return found instanceof Promise ? found : Promise.resolve(found);
 }
 
-/** A promise that fails, with a stack that leads to who awaits it. */
+/** Returns a rejected promise whose error has the stack of the function that awaits it. */
 function rejected<T>(error: Error): Promise<T> {
   return new Promise((resolve) => {
     reject(resolve as Settle<unknown>, error);
@@ -169,25 +177,29 @@ const statBy = <Name extends 'stat' | 'lstat'>(name: Name) =>
     lookUp(askStat(name, path, options), () => nodePromises[name](path, options as never)),
   );
 
-/** stat(2). See `fsPromises.stat`. Since Linux 5.12 at once where the path is cached. */
+/** stat(2). See `fsPromises.stat`. Since Linux 5.12, synchronous where the path is cached. */
 export const stat = statBy('stat');
 
-/** lstat(2). See `fsPromises.lstat`. Since Linux 5.12 at once where the path is cached. */
+/** lstat(2). See `fsPromises.lstat`. Since Linux 5.12, synchronous where the path is cached. */
 export const lstat = statBy('lstat');
 
-/** access(2). See `fsPromises.access`. Since Linux 5.12 at once where the path is cached. */
+/** access(2). See `fsPromises.access`. Since Linux 5.12, synchronous where the path is cached. */
 export const access = inPlaceOf(nodePromises.access, (path: PathLike, mode?: number) =>
   lookUp<unknown>(askAccess(path, mode), () => nodePromises.access(path, mode)).then(nothing),
 );
 
 function nothing(): void {}
 
-/** realpath(3). See `fsPromises.realpath`. Since Linux 5.12 at once where the path is cached. */
+/**
+ * realpath(3). See `fsPromises.realpath`. Since Linux 5.12, synchronous where the path is cached.
+ */
 export const realpath = inPlaceOf(nodePromises.realpath, (path: PathLike, options?: unknown) =>
   lookUp(askRealpath(path, options), () => nodePromises.realpath(path, options as never) as Promise<string>),
 );
 
-/** readlink(2). See `fsPromises.readlink`. Since Linux 5.12 at once where the path is cached. */
+/**
+ * readlink(2). See `fsPromises.readlink`. Since Linux 5.12, synchronous where the path is cached.
+ */
 export const readlink = inPlaceOf(nodePromises.readlink, (path: PathLike, options?: unknown) =>
   lookUp(askReadlink(path, options), () => nodePromises.readlink(path, options as never) as Promise<string>),
 );

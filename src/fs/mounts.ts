@@ -1,7 +1,9 @@
 /**
- * Mounts whose files have their attributes in the kernel's memory, so that asking for them never waits: not on NFS, CIFS, FUSE and their like, which ask
- * somebody. Which mount a descriptor lies on the kernel tells without asking the file system; what is mounted there stands in `/proc/self/mountinfo`, and
- * that this has changed is asked again and again, because the numbers of mounts are used again.
+ * Mounts whose file systems keep the attributes of files in the kernel's memory, so that querying
+ * them never waits. NFS, CIFS, FUSE and the like do not: they query a server or a process. The
+ * kernel reports the mount of a descriptor without querying the file system. `/proc/self/mountinfo`
+ * lists the type of each mount. It is polled for changes repeatedly, because the kernel reuses
+ * mount numbers.
  *
  * @module
  */
@@ -12,13 +14,21 @@ import { node } from './node.js';
 
 const MOUNTINFO = '/proc/self/mountinfo';
 
-/** Less than it takes to unmount something and to mount something else, which would have its number. */
+/**
+ * Shorter than it takes to unmount one file system and to mount another one with the same number.
+ */
 const LOOK_PAUSE_MS = 0.03;
 
-/** Where mounts come and go all the time, so many times as long as reading the table takes it is not read again. */
+/**
+ * Where mounts change all the time, the table is not read again for this many times as long as
+ * reading it took.
+ */
 const PAUSE = 20;
 
-/** On overlayfs, what lies below does not change by the kernel's rules, and so is right from memory, too. */
+/**
+ * On overlayfs, the kernel forbids changes to the lower layers, so the attributes in memory are
+ * valid there, too.
+ */
 const IN_MEMORY = new Set([
   ...[
     'bcachefs',
@@ -39,11 +49,11 @@ const IN_MEMORY = new Set([
   ...['devtmpfs', 'hugetlbfs', 'overlay', 'ramfs', 'squashfs', 'tmpfs', 'udf', 'vfat', 'xfs'],
 ]);
 
-/** The table of one thread. */
+/** The table of mounts of one thread. */
 export class Mounts {
-  /** By number, the types of those mounts. */
+  /** The types of the mounts in `IN_MEMORY`, by number. */
   private readonly types = new Map<number, string>();
-  /** Open for as long as the thread lives; -1 until it is. */
+  /** The descriptor of the table, open as long as the thread lives; -1 before. */
   private table = -1;
   private isCurrent = false;
   private nextReading = 0;
@@ -51,12 +61,15 @@ export class Mounts {
 
   constructor(private readonly calls: CachedCalls) {}
 
-  /** Whether the attributes of what lies on a mount are in memory; `undefined` when it is not known. Does not wait itself. */
+  /**
+   * Returns whether the attributes of the files of a mount are in memory; `undefined` when that is
+   * not known. Does not wait itself.
+   */
   isInMemory(mount: number): boolean | undefined {
     return this.isKnown() ? this.types.has(mount) : undefined;
   }
 
-  /** The type of a mount, if it is one of those. */
+  /** Returns the type of a mount, if it is one of those. */
   typeOf(mount: number): string | undefined {
     return this.isKnown() ? this.types.get(mount) : undefined;
   }
@@ -74,7 +87,7 @@ export class Mounts {
     const now = timers.now();
     if (this.isCurrent && now < this.nextLook) return true;
     this.nextLook = now + LOOK_PAUSE_MS;
-    // Asked before it is read: what changes meanwhile is told the next time.
+    // Polled before the table is read: a change during the reading is reported the next time.
     if (this.table < 0) this.table = node.openSync(MOUNTINFO, 'r');
     if (this.calls.hasPriority(this.table)) this.isCurrent = false;
     if (this.isCurrent) return true;

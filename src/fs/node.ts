@@ -1,5 +1,6 @@
 /**
- * Node's own functions, taken once, when the module is loaded: a program may put the functions of `uring/fs` in their place.
+ * Node's own functions, copied once when the module is loaded: a program may replace them with the
+ * functions of `uring/fs`.
  *
  * @module
  */
@@ -13,5 +14,5 @@ export const node: typeof fs = { ...fs };
 /** `node:fs/promises`. */
 export const nodePromises: typeof fsPromises = { ...fsPromises };
 
-/** `node:fs` as it is now, with whatever a program has put there. */
+/** `node:fs` as it is now, including functions that a program has replaced. */
 export const live: typeof fs = fs;

@@ -1,8 +1,8 @@
 /**
- * An open file, as the transfers know it: its descriptor, with what is known of it.
+ * An open file, as the transfers see it: its descriptor, and what is known about it.
  *
- * Who owns it counts its users: a descriptor is closed only when nothing is pending on it, so it can never be somebody else's while the kernel
- * works on it.
+ * The owner of a file counts its users. It closes the descriptor only when no operation is pending
+ * on it, so the number is never reused while the kernel works on the file.
  *
  * @module
  */
@@ -23,7 +23,7 @@ const nodeCalls = {
   write: promisify(node.write) as unknown as Call,
 };
 
-/** Most pieces of one readv or writev: IOV_MAX. */
+/** The maximum number of buffers of one readv or writev: IOV_MAX. */
 const MAX_PIECES = 1024;
 
 const READ_AND_APPENDED = node.constants.O_RDWR | node.constants.O_APPEND;
@@ -33,13 +33,13 @@ const { S_IFMT, S_IFBLK } = node.constants;
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
 
-/** Who counts the users of a file. */
+/** The owner of a file, which counts its users. */
 export interface FileOwner {
   ref(): void;
   unref(): void;
 }
 
-/** A file's descriptor, with what is known of it. */
+/** A file's descriptor, and what is known about the file. */
 export class OpenFile implements TransferFile {
   readonly sqeFlags = 0;
   private known: Positions | undefined;
@@ -49,7 +49,7 @@ export class OpenFile implements TransferFile {
 
   /**
    * @param flags as of open(2).
-   * @param isCached whether it is known to be a regular file whose attributes are in memory.
+   * @param isCached whether this is known to be a regular file whose attributes are in memory.
    */
   constructor(
     readonly fd: number,
@@ -61,17 +61,17 @@ export class OpenFile implements TransferFile {
       this.known = 'offsets';
       this.inMemory = true;
     }
-    // What goes past the page cache does not end within the call.
+    // A read that bypasses the page cache does not complete within the call.
     this.triable = (flags & node.constants.O_DIRECT) === 0;
   }
 
-  /** Where it is read and written. */
+  /** The positions at which the file is read and written. */
   get positions(): Positions {
     this.known ??= positionsOf(this.fd);
     return this.known;
   }
 
-  /** Whether its attributes can be asked for without waiting. */
+  /** Whether querying the file's attributes never waits. */
   get hasAttributesInMemory(): boolean {
     this.inMemory ??= hasAttributesInMemory(this.fd);
     return this.inMemory === true;
@@ -93,15 +93,19 @@ export class OpenFile implements TransferFile {
     return (this.flags & node.constants.O_APPEND) !== 0;
   }
 
-  /** Whether the ring reads at a position; else Node does. With O_NONBLOCK io_uring would wait all the same, and where there are no positions it would not mind one. */
+  /**
+   * Returns whether the ring reads at a position; otherwise Node does. io_uring would wait in spite
+   * of O_NONBLOCK, and would accept a position where there are none.
+   */
   isReadByRing(position: number): boolean {
     const { positions } = this;
     return positions === 'offsets' || (positions === 'none' && position === -1 && !this.isNonblocking);
   }
 
   /**
-   * Whether the ring writes so many bytes at a position; else Node does. To be asked once for each write. Appending leaves the position at the end, where reading goes on: unless it
-   * ends asynchronously.
+   * Returns whether the ring writes this many bytes at a position; otherwise Node does. To be
+   * called once for each write. A write that appends leaves the position at the end, where reading
+   * continues, unless it completes asynchronously.
    */
   isWrittenByRing(position: number, bytes: number, isShared = false): boolean {
     if (bytes === 0) return false;
@@ -136,7 +140,7 @@ export class OpenFile implements TransferFile {
     return end < 0 ? -1 : end - length;
   }
 
-  /** Unless somebody else has moved on from before it. */
+  /** Does nothing if another user has moved the position back to before the unused part. */
   unclaim(position: number, length: number, done: number): void {
     if (done >= length) return;
     if (seek(this.fd, 0, SEEK_CUR) > position + done) seek(this.fd, position + done, SEEK_SET);
@@ -159,20 +163,20 @@ export class OpenFile implements TransferFile {
   }
 }
 
-/** Bytes of several views. */
+/** Returns the total length of several views in bytes. */
 export function lengthOf(views: readonly ArrayBufferView[]): number {
   let length = 0;
   for (const { byteLength } of views) length += byteLength;
   return length;
 }
 
-/** Whether these are views that are read or written in one call. */
+/** Returns whether the buffers are views that can be read or written in one call. */
 export function areViews(buffers: unknown): buffers is ArrayBufferView[] {
   if (!Array.isArray(buffers) || buffers.length === 0 || buffers.length > MAX_PIECES) return false;
   return buffers.every((item) => ArrayBuffer.isView(item) && item.byteLength > 0) && lengthOf(buffers) <= MOST_COPIED;
 }
 
-/** Several views as one. */
+/** Concatenates several views. */
 export function concatenated(views: readonly ArrayBufferView[], length: number): Uint8Array {
   const all = new Uint8Array(length);
   let end = 0;

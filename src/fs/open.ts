@@ -37,10 +37,11 @@ export const open = inPlaceOf<Open>(nodePromises.open as Open, async (path: Path
 type Open = (path: PathLike, flags?: string | number, mode?: Mode) => Promise<FileHandle>;
 
 /**
- * Opens a regular file for reading, where neither finding nor opening it waits: its path is cached, and its file system asks nobody. That is looked at first, because opening what
- * is found there might wait.
+ * Opens a regular file for reading where neither the lookup nor the opening waits: its path is
+ * cached, and its file system queries no server. Both are checked first, because opening what the
+ * path names might wait.
  *
- * @returns negative when it is not to be had so.
+ * @returns the descriptor; negative when the file cannot be opened this way.
  */
 export function openCached({ path, flags }: ReadOpening): number {
   const ours = cached();
@@ -49,13 +50,13 @@ export function openCached({ path, flags }: ReadOpening): number {
   const { description } = calls;
   const located = calls.locate(path, true);
   if (located < 0) return located;
-  // Open meanwhile, so that the number of its mount stays its own.
+  // The file stays open meanwhile, so that the number of its mount is not reused.
   try {
     if (!isRegular(calls, located) || mounts.isInMemory(description.mount) !== true) return -1;
     const { mount } = description;
     const fd = calls.open(path, flags);
     if (fd < 0 || (isRegular(calls, fd) && description.mount === mount)) return fd;
-    // Something else has come to lie there.
+    // The path names another file now.
     calls.close(fd);
     return -1;
   } finally {
@@ -71,20 +72,20 @@ interface ReadOpening extends Opening {
   readonly path: string;
 }
 
-/** Whether it is an opening of the simplest kind. */
+/** Returns whether a file is opened only for reading, without further flags. */
 export function isForReading(opening: Opening): opening is ReadOpening {
   const { path, flags } = opening;
   return flags === constants.O_RDONLY && typeof path === 'string' && path.length > 0;
 }
 
-/** What open(2) is given. */
+/** The arguments of open(2). */
 export interface Opening {
   readonly path: Path;
   readonly flags: number;
   readonly mode: number;
 }
 
-/** The arguments of an opening, if they are plain and right. */
+/** Returns the arguments of an opening, if they are ordinary and valid. */
 export function plainOpening(path: PathLike, flags?: OpenMode | null, mode?: Mode | null): Opening | undefined {
   const name = plainPath(path);
   const number = plainFlags(flags);
@@ -93,9 +94,9 @@ export function plainOpening(path: PathLike, flags?: OpenMode | null, mode?: Mod
 }
 
 /**
- * open(2), with the kernel before this returns.
+ * Calls open(2). The operation is submitted before this function returns.
  *
- * @returns the descriptor; `undefined` when it is Node's affair.
+ * @returns the descriptor; `undefined` when Node must open the file.
  */
 export async function openDescriptor(uring: Uring, { path, flags, mode }: Opening): Promise<number | undefined> {
   const opening = op.openat(path, { flags, mode });
@@ -112,9 +113,10 @@ export async function openDescriptor(uring: Uring, { path, flags, mode }: Openin
       return await opened;
     } catch (error) {
       if (errno === -Errno.EINTR) continue;
-      // The kernel has no worker to do it.
+      // The kernel has no worker to run it.
       if (errno === -Errno.ECANCELED) return undefined;
-      // The ring's first attempt does not wait, and a fifo that nobody reads says so. Its workers wait.
+      // The ring's first attempt does not wait, and fails on a FIFO that has no reader. Its workers
+      // wait.
       if (errno !== -Errno.ENXIO || flags & constants.O_NONBLOCK || inWorker) throw error;
       inWorker = true;
     }

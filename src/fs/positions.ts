@@ -1,12 +1,17 @@
 /**
- * Where an open file is read and written when nobody names a position. All of it is decided here, once for each file.
+ * The positions at which an open file is read and written when the caller names none. All of this
+ * is decided here, once for each file.
  *
  * ```text
- *   'offsets'   regular files, block devices     always at offsets: the kernel does not move a file's own position when a
- *                                                call ends asynchronously (FUSE, network file systems, O_DIRECT)
- *   'own'       files of /proc, /sys and their   at the file's own position: each lseek(2) there makes the content up anew.
- *               kind; devices with positions     By Node: the kernel gives each such call of a ring to a worker
- *   'none'      pipes, sockets, terminals        there are no positions, and naming one is an error (ESPIPE)
+ *   'offsets'   regular files,        always at offsets: the kernel does not move a file's own
+ *               block devices         position when a call completes asynchronously (FUSE,
+ *                                     network file systems, O_DIRECT)
+ *   'own'       files of /proc, /sys  at the file's own position: each lseek(2) regenerates the
+ *               and the like;         content. By Node: the kernel passes each such call of a
+ *               devices with          ring to a worker
+ *               positions
+ *   'none'      pipes, sockets,       there are no positions, and naming one is an error
+ *               terminals             (ESPIPE)
  * ```
  *
  * @module
@@ -23,7 +28,9 @@ const { S_IFMT, S_IFREG, S_IFBLK, S_IFDIR, S_IFCHR } = node.constants;
 
 const SEEK_CUR = 1;
 
-/** Types of file systems (statfs(2)) whose files are made up while they are read. */
+/**
+ * Types of file systems (statfs(2)) that generate the content of their files when they are read.
+ */
 const MADE_UP = new Set([
   0x9fa0, // proc
   0x6265_6572, // sysfs
@@ -47,14 +54,17 @@ const MADE_UP = new Set([
   0x1980_0202, // mqueue
 ]);
 
-/** Decides for an open descriptor. Does not wait: what is asked is in the kernel's memory. */
+/**
+ * Decides for an open descriptor. Does not wait: everything that it queries is in the kernel's
+ * memory.
+ */
 export function positionsOf(fd: number): Positions {
   const description = describe(fd);
-  // Not open: whoever uses it will be told.
+  // Not open: the call that uses it reports the error.
   if (description === undefined) return 'own';
   const { mode, blocks } = description;
   const kind = mode & S_IFMT;
-  // What takes room on a device is not made up.
+  // A file with blocks on a device has no generated content.
   if (kind === S_IFREG) return blocks === 0 && MADE_UP.has(linuxSyscalls().fileSystemType(fd)) ? 'own' : 'offsets';
   if (kind === S_IFBLK || kind === S_IFDIR) return 'offsets';
   if (kind === S_IFCHR) return linuxSyscalls().seek(fd, 0, SEEK_CUR) < 0 ? 'none' : 'own';

@@ -1,8 +1,10 @@
 /**
  * `uring/fs/promises`: `node:fs/promises` over io_uring.
  *
- * Everything that `node:fs/promises` exports is here, with the same arguments, results and errors. What is faster over the ring runs there; the rest is Node's own: the kernel
- * gives what changes a directory to a worker, which is no faster than Node's threads, and has no operation for the rest.
+ * Exports everything that `node:fs/promises` exports, with the same arguments, results and errors.
+ * The functions that are faster over the ring run there. The others are Node's own: the kernel
+ * passes operations that change a directory to a worker, which is no faster than Node's threads,
+ * and has no operations for the rest.
  *
  * @module
  */
@@ -42,7 +44,10 @@ const only = { Advice, backend, configure, FallocateMode, fadvise, fallocate, ge
 
 const names = { ...nodePromises, access, appendFile, lstat, open, readFile, readlink, realpath, stat, writeFile };
 
-/** As `import fs from 'node:fs/promises'`: all that this version of Node has. What only we have is there, too, but not listed. */
+/**
+ * As `import fs from 'node:fs/promises'`: everything that this version of Node has. The functions
+ * that only this module has are not enumerable.
+ */
 export default Object.defineProperties(
   names,
   Object.fromEntries(Object.entries(only).map(([name, value]) => [name, { value, writable: true, configurable: true }])),

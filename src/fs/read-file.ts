@@ -1,8 +1,9 @@
 /**
  * Reading whole files.
  *
- * A small one is a chain on a slot (see the engine's `file-chains.ts`). A larger regular file is read in several pieces at once, into memory
- * of its exact size; whatever else goes on (fifos, ttys, files of /proc) piece by piece until it ends.
+ * A small file is read by a chain that uses a slot (see the engine's `file-chains.ts`). A larger
+ * regular file is read in several pieces at once, into memory of its exact size. All others (FIFOs,
+ * ttys, files of /proc) are read piece by piece until the end.
  *
  * @module
  */
@@ -23,13 +24,15 @@ import { node, nodePromises } from './node.js';
 import { type Positions, positionsOf } from './positions.js';
 import { finish, MAX_SIZE, tooLarge, UNKNOWN_PIECE } from './whole.js';
 
-/** Flags with which a chain would wait where it must not, or read what the page cache does not have. */
+/**
+ * Flags with which a chain would wait where it must not, or read what the page cache does not hold.
+ */
 const NOT_FOR_CHAINS = constants.O_NONBLOCK | constants.O_DIRECT;
 
-/** From Node 26 on, an error after the opening names the path, too. */
+/** Since Node 26, errors after the opening name the path, too. */
 const NAMES_PATH = Number.parseInt(process.versions.node, 10) >= 26;
 
-/** Pieces of a large file, and how many of them at once. */
+/** The size of the pieces of a large file, and the number of pieces read at once. */
 const PIECE = 1024 * 1024;
 const AT_ONCE = 4;
 
@@ -46,11 +49,11 @@ export const readFile = inPlaceOf(nodePromises.readFile, (path: PathLike | FileH
 });
 
 /**
- * Reads a whole file. One promise for a file, from here to the caller.
+ * Reads a whole file, with a single promise from here to the caller.
  *
  * @param isPatient as of `FileChains.read`.
- * @returns `undefined` when it is Node's affair.
- * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
+ * @returns `undefined` when Node must read the file.
+ * @throws UringUnavailableError when io_uring is unavailable and no fallback is configured.
  */
 export function readByRing(path: PathLike, options: unknown, isPatient: boolean): Promise<Buffer | string> | undefined {
   const uring = uringForChains();
@@ -69,7 +72,7 @@ export function readByRing(path: PathLike, options: unknown, isPatient: boolean)
 
 const DEFAULTS = plainFileOptions(undefined, 'r') as FileOptions;
 
-/** A signal is looked at between pieces, as Node does it. */
+/** Node checks a signal between pieces; a chain cannot. */
 function isForChains(options: FileOptions | undefined): options is FileOptions {
   return options !== undefined && options.signal === undefined && (options.flag & NOT_FOR_CHAINS) === 0;
 }
@@ -85,14 +88,15 @@ class SmallFile implements ReadSink<Buffer | string> {
   content(block: Block, length: number): Buffer | string {
     const { encoding } = this.options;
     if (encoding !== undefined) return block.plain(0, length).toString(encoding);
-    // Not from Node's common pool: the memory is the caller's alone, as with Node.
+    // Not from Node's pool: no other buffer shares the memory, as with Node.
     const own = Buffer.allocUnsafeSlow(length);
     block.copyTo(own, length);
     return own;
   }
 
   failed(res: number, syscall: 'open' | 'read' | 'close'): Error | Promise<Buffer | string> {
-    // The kernel has no worker to do it. Nothing was read of what can be read once only: that waits without workers.
+    // The kernel has no worker to run it. Nothing is lost: data that can be read only once was not
+    // read, because waiting for such data needs no worker.
     if (res === -Errno.ECANCELED) return this.readElsewhere();
     return systemError(res, syscall, syscall === 'open' || NAMES_PATH ? pathText(this.path) : undefined);
   }
@@ -118,7 +122,11 @@ class SmallFile implements ReadSink<Buffer | string> {
   }
 }
 
-/** A file that is open in a slot, and larger than a chain can take. @returns `undefined` when Node reads it faster from its start. */
+/**
+ * Reads a file that is open in a slot and does not fit in a chain.
+ *
+ * @returns `undefined` when Node reads it faster from its start.
+ */
 async function readOn(
   uring: Uring,
   slot: number,
@@ -127,12 +135,13 @@ async function readOn(
   options: FileOptions,
   errorOf: (res: number) => Error,
 ): Promise<Buffer | string | undefined> {
-  // Terminated in the wrong moment, a worker would leave the descriptor that tells the size.
+  // If it is terminated at the wrong moment, a worker would leak the descriptor used to query the
+  // size.
   if (!isMainThread && start.length === CHAIN_SIZE)
     return finish(await readToEnd(uring, slot, path, start, errorOf), options.encoding);
   const known = await statOf(uring, slot);
   if (known?.stats.isFile()) {
-    // The kernel gives each read of what is made up to a worker.
+    // The kernel passes each read of generated content to a worker.
     if (known.positions === 'own') return undefined;
     const { size } = known.stats;
     if (size > start.length) return finish(await readRegular(uring, slot, size, start, errorOf), options.encoding);
@@ -142,7 +151,8 @@ async function readOn(
   let total = start.length;
   try {
     for (;;) {
-      // An offset is ignored where there is none; files that are made up go on where the last read ended.
+      // The kernel ignores an offset where there is none; generated files continue where the last
+      // read ended.
       const reading = op.read({ slot }, piece.bytes, { offset: total }).withError(errorOf);
       const bytes = await uring.run(reading);
       if (bytes === 0) return finish(Buffer.concat(parts), options.encoding);
@@ -154,7 +164,10 @@ async function readOn(
   }
 }
 
-/** What is known of a file in a slot, by way of a descriptor that is closed at once; `undefined` when there is none to be had. */
+/**
+ * Queries a file in a slot, through a descriptor that is closed at once; `undefined` when none can
+ * be had.
+ */
 async function statOf(uring: Uring, slot: number): Promise<{ readonly stats: Stats; readonly positions: Positions } | undefined> {
   if (!uring.supports('FIXED_FD_INSTALL')) return undefined;
   let fd: number;
@@ -166,17 +179,18 @@ async function statOf(uring: Uring, slot: number): Promise<{ readonly stats: Sta
   try {
     return { stats: node.fstatSync(fd), positions: positionsOf(fd) };
   } finally {
-    // As it was made: Node knows nothing of it.
+    // Closed as it was opened: Node does not know of it.
     uring.closeDescriptor(fd);
   }
 }
 
-/** What files of unknown size are read into first; kept while nobody uses it. */
+/** The buffer into which files of unknown size are read first; kept here while it is unused. */
 let scratch: Buffer | undefined;
 
 /**
- * All of a file whose start has been read, without a descriptor that would tell its size: up to 1 MiB by way of memory that is kept, and more as its path says.
- * The path may name another file by now, so that the end is still looked for.
+ * Reads all of a file whose start has been read, without a descriptor to query its size: up to
+ * 1 MiB into a buffer that is kept, and more according to the size found at the path. The path may
+ * name another file by now, so this function still reads until the end.
  */
 async function readToEnd(
   uring: Uring,
@@ -218,7 +232,7 @@ async function readToEnd(
   }
 }
 
-/** The size of the regular file at a path; 0 if there is none. */
+/** Returns the size of the regular file at a path; 0 if there is none. */
 async function sizeOf(path: Path): Promise<number> {
   try {
     const stats = await nodePromises.stat(path as PathLike);
@@ -228,7 +242,7 @@ async function sizeOf(path: Path): Promise<number> {
   }
 }
 
-/** All of a regular file, whose start has been read. */
+/** Reads all of a regular file whose start has been read. */
 async function readRegular(
   uring: Uring,
   slot: number,
@@ -248,11 +262,11 @@ async function readRegular(
       const length = Math.min(PIECE, content.length - at);
       next += length;
       const bytes = await uring.transfers.read(file, content, at, length, at, count);
-      // The file has become shorter meanwhile.
+      // The file has become shorter in the meantime.
       if (bytes < length) end = Math.min(end, at + bytes);
     }
   };
-  // All of them, even if one fails: the slot is theirs as long as they run.
+  // Wait for all of them, even if one fails: they use the slot as long as they run.
   const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   return end === content.length ? content : content.subarray(0, end);

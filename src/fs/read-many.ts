@@ -1,5 +1,5 @@
 /**
- * Many parts of an open file, with one promise.
+ * Reading many parts of an open file, with one promise.
  *
  * @module
  */
@@ -10,41 +10,51 @@ import { checkInteger, checkOptions, invalidArgType, invalidArgValue, outOfRange
 
 /** A part of a file. */
 export interface FileRange {
-  /** Where it begins in the file, in bytes. */
+  /** The start of the part in the file, in bytes. */
   readonly offset: number;
-  /** In bytes. */
+  /** The length of the part, in bytes. */
   readonly length: number;
 }
 
-/** Parts of a file: objects, or an array of offsets and lengths in turns, which costs less. */
+/** Parts of a file: objects, or an array of alternating offsets and lengths, which is cheaper. */
 export type FileRanges = readonly FileRange[] | Int32Array | Uint32Array | Float64Array;
 
-/** What {@link FileHandle.readMany} can be told. */
+/** The options of {@link FileHandle.readMany}. */
 export interface ReadRangesOptions {
-  /** Cancels what is not over. */
+  /** Cancels the reads that have not completed. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What {@link FileHandle.readMany} has read. */
+/** The result of {@link FileHandle.readMany}. */
 export interface ReadRangesResult<Into extends NodeJS.ArrayBufferView = Buffer> {
-  /** Of each part its bytes, fewer than its length at the end of the file only; or the kernel's error, as a negative number. */
+  /**
+   * For each part, the number of bytes read, which is less than its length only at the end of the
+   * file; or the kernel's error, as a negative number.
+   */
   results: Int32Array;
-  /** The parts, one after another, each in as much room as its length; zeros where a new Buffer was not filled. */
+  /**
+   * The parts, one after another, each with as much room as its length. Zeros where a new Buffer
+   * was not filled.
+   */
   buffer: Into;
 }
 
-/** Node's `FileHandle`, and what only this library has. */
+/** Node's `FileHandle`, with the methods that only this library has. */
 export interface FileHandle extends NodeFileHandle {
   /**
-   * Reads many parts of the file: one promise for all of them, into memory that lies together. For hundreds of parts, such as a database or an index reads, several times faster than
-   * as many `read`s.
+   * Reads many parts of the file, with one promise for all of them, into contiguous memory. For
+   * hundreds of parts, such as a database or an index reads, this is several times faster than as
+   * many `read`s.
    *
-   * @param into at least as long as all parts together; memory of `uring.buffers` for O_DIRECT. Otherwise a new Buffer.
-   * @throws AbortError; TypeError and RangeError for parts that make no sense; Error ESPIPE for what has no positions.
+   * @param into at least as long as all parts together; memory of `uring.buffers` for O_DIRECT. By
+   * default, a new Buffer.
+   * @throws AbortError; TypeError and RangeError for invalid parts; Error ESPIPE for files without
+   * positions.
    *
    * @example
    * ```ts
-   * const { results, buffer } = await handle.readMany([{ offset: 0, length: 100 }, { offset: 8192, length: 4096 }]);
+   * const ranges = [{ offset: 0, length: 100 }, { offset: 8192, length: 4096 }];
+   * const { results, buffer } = await handle.readMany(ranges);
    * const second = buffer.subarray(100, 100 + results[1]);
    * ```
    */
@@ -58,7 +68,11 @@ export interface FileHandle extends NodeFileHandle {
 
 const MOST_BYTES = 0x7fff_ffff;
 
-/** Ranges as the engine takes them, and the signal. @throws TypeError, RangeError. */
+/**
+ * Checks the arguments, and returns the ranges as the engine takes them, and the signal.
+ *
+ * @throws TypeError, RangeError.
+ */
 export function checkReadMany(
   given: unknown,
   into: unknown,

@@ -1,8 +1,10 @@
 /**
- * `createReadStream` and `createWriteStream`: Node's own stream classes, whose options, events and rules stay what they are. Only the calls
- * below them go to the ring, and reads of a regular file a little ahead of the reader.
+ * `createReadStream` and `createWriteStream`: Node's own stream classes, with their options, events
+ * and rules. Only the calls below them go to the ring, and a regular file is read a little ahead of
+ * the reader.
  *
- * Writes are not behind the writer: its callback means that the data is written, and where a write fails.
+ * Writes do not run behind the writer: its callback means that the data is written, and reports
+ * where a write fails.
  *
  * @module
  */
@@ -23,15 +25,18 @@ import { live, node } from './node.js';
 import { isForReading, openCached, openDescriptor, plainOpening } from './open.js';
 import { concatenated, lengthOf, OpenFile } from './open-file.js';
 
-/** How many reads of the stream's highWaterMark are in flight or wait for the reader. */
+/** The number of reads of the stream's highWaterMark that are in flight or wait for the reader. */
 const READ_AHEAD = 2;
 
-/** Bytes of what is read at once: more than this a thread, or the ring's turn, copies meanwhile. */
+/**
+ * The maximum of bytes read synchronously. Larger copies are better made by a thread, or in the
+ * ring's turn.
+ */
 const MOST_READ = 64 * 1024;
 
 type Callback<Result extends unknown[]> = (error: Error | null, ...results: Result) => void;
 
-/** Options of Node's streams, as far as they matter here. */
+/** The options of Node's streams that are used here. */
 type StreamOptions = Record<string, unknown> & { fd?: unknown; fs?: unknown };
 
 const NodeReadStream = node.ReadStream as unknown as new (
@@ -47,7 +52,7 @@ const NodeReadStream = node.ReadStream as unknown as new (
 
 const NodeWriteStream = node.WriteStream as unknown as new (path: unknown, options: unknown) => WriteStream;
 
-/** A stream from a file. See `fs.createReadStream`. */
+/** Creates a stream that reads a file. See `fs.createReadStream`. */
 export const createReadStream = inPlaceOf(
   node.createReadStream,
   (...args: Parameters<typeof node.createReadStream>): ReadStream => {
@@ -57,7 +62,7 @@ export const createReadStream = inPlaceOf(
   },
 );
 
-/** A stream to a file. See `fs.createWriteStream`. */
+/** Creates a stream that writes a file. See `fs.createWriteStream`. */
 export const createWriteStream = inPlaceOf(
   node.createWriteStream,
   (...args: Parameters<typeof node.createWriteStream>): WriteStream => {
@@ -67,18 +72,23 @@ export const createWriteStream = inPlaceOf(
   },
 );
 
-/** Whether a program has put something in the place of a function of `node:fs` that Node's streams call. Ours may lie there, too. */
+/**
+ * Returns whether a program has replaced a function of `node:fs` that Node's streams call.
+ * Functions of this module do not count.
+ */
 function isReplaced(name: 'open' | 'read' | 'write' | 'writev' | 'close'): boolean {
   const there = live[name];
   return there !== node[name] && there !== (callbacks as Partial<Record<typeof name, unknown>>)[name];
 }
 
 /**
- * A stream's options, inherited ones included; `undefined` where Node's stream is the right one as it is: with operations of the user's own, on
- * handles (whose methods it calls), on what is no descriptor, without a ring, and where a program wants to see the calls.
+ * Returns a stream's options, including inherited ones. Returns `undefined` where Node's stream
+ * must be used unchanged: with custom `fs` operations, with file handles (Node's stream calls their
+ * methods), with invalid descriptors, without a ring, and where a program has replaced the
+ * functions to see the calls.
  *
- * @param calls of `node:fs` that Node's stream makes, beside `open`.
- * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
+ * @param calls the functions of `node:fs` that Node's stream calls, besides `open`.
+ * @throws UringUnavailableError when io_uring is unavailable and no fallback is configured.
  */
 function plainOptions(given: unknown, ...calls: ('read' | 'write' | 'writev')[]): StreamOptions | undefined {
   if (isReplaced('open') || calls.some(isReplaced)) return undefined;
@@ -92,16 +102,21 @@ function plainOptions(given: unknown, ...calls: ('read' | 'write' | 'writev')[])
 }
 
 /**
- * The file below a stream, and what Node's streams call in place of `node:fs`. Every callback comes as from the event loop.
+ * The file below a stream, and the functions that Node's streams call in place of `node:fs`. Every
+ * callback is called as from the event loop.
  *
- * What the kernel has in its memory is had at once: a server that sends small files does one thing at a time, for which the ring costs as much as a thread.
+ * Data that the kernel holds in memory is read synchronously: a server that sends small files does
+ * one thing at a time, for which the ring costs as much as a thread.
  */
 class StreamFile {
-  /** Nobody else moves the file's position, so that the stream can name positions of its own. */
+  /**
+   * The stream has opened the file: no one else moves the file's position, so the stream can use
+   * explicit positions.
+   */
   private opened = false;
-  /** Node has opened it, and is to close it. */
+  /** Node has opened the file, and must close it. */
   private isNodes = false;
-  /** It is a regular file, on a file system whose attributes are in memory. */
+  /** The file is a regular file, on a file system whose attributes are in memory. */
   private isCached = false;
   private file: OpenFile | undefined;
   private users = 1;
@@ -115,7 +130,7 @@ class StreamFile {
     return this.file?.fd ?? null;
   }
 
-  // Who uses the file: the stream, until it closes it, and every call in flight.
+  // The users of the file: the stream, until it closes it, and every call in flight.
 
   ref(): void {
     this.users++;
@@ -140,13 +155,13 @@ class StreamFile {
     settle(uring.closeOwned(fd, closing), () => done(null), done);
   }
 
-  /** Where reading starts, if that is for the stream to say, and may go ahead. */
+  /** Returns where reading starts, if the stream decides that and may read ahead. */
   startFor(start: number | undefined): number | undefined {
     const at = start ?? (this.opened ? 0 : undefined);
     return this.file?.hasOffsets ? at : undefined;
   }
 
-  /** A read of the stream's own, ahead of the reader. */
+  /** Reads for the stream itself, ahead of the reader. */
   readAhead(buffer: Buffer, position: number): Promise<number> | number {
     const file = this.file as OpenFile;
     const bytes = this.readAtOnce(buffer, position);
@@ -155,7 +170,11 @@ class StreamFile {
     return (currentUring() as Uring).transfers.read(file, buffer, 0, buffer.length, position, counted);
   }
 
-  /** Reads what is in the page cache. @returns bytes, fewer than there is room for at the end of the file only; or negative. */
+  /**
+   * Reads what is in the page cache.
+   *
+   * @returns bytes, fewer than the buffer holds only at the end of the file; or negative.
+   */
   private readAtOnce(buffer: Uint8Array, position: number): number {
     if (!this.isCached || position < 0 || buffer.length > MOST_READ || !hasTime()) return -1;
     const { calls } = cached() as Cached;
@@ -184,7 +203,8 @@ class StreamFile {
           }
           done(error, fd);
         });
-      // In a worker, Node keeps a list of what it has opened, and closes that when the worker ends.
+      // In a worker, Node keeps a list of the descriptors that it has opened, and closes them when
+      // the worker ends.
       if (uring === undefined || plain === undefined || !isMainThread) {
         openByNode();
         return;
@@ -287,7 +307,7 @@ class StreamFile {
 
 const counted = (count: number) => count;
 
-/** Hands a promise's outcome to callbacks that run as from the event loop. */
+/** Passes a promise's outcome to callbacks that run as from the event loop. */
 function settle<T>(promise: Promise<T>, done: (value: T) => void, failed: (error: Error) => void): void {
   promise.then(
     (value) => deliver(() => done(value)),
@@ -295,7 +315,7 @@ function settle<T>(promise: Promise<T>, done: (value: T) => void, failed: (error
   );
 }
 
-/** Node's streams count on from `undefined` to NaN, which stands for the file's own position. */
+/** Node's streams count from `undefined` on to NaN, which stands for the file's own position. */
 function positionOf(position: unknown): number {
   return typeof position === 'number' && position >= 0 ? position : -1;
 }
@@ -310,7 +330,7 @@ class FileReadStream extends NodeReadStream {
   readonly #source: StreamFile;
   readonly #chunk: number;
   readonly #ahead: Ahead[] = [];
-  /** Where the next read starts; `undefined` until it is known that the stream may go ahead. */
+  /** The start of the next read; `undefined` until it is known that the stream may read ahead. */
   #next: number | undefined;
   #plain = false;
 
@@ -349,7 +369,7 @@ class FileReadStream extends NodeReadStream {
       if (length <= 0) return;
       const buffer = Buffer.allocUnsafeSlow(length);
       const bytes = this.#source.readAhead(buffer, at);
-      // Looked at in its turn; until then a failure is nobody's.
+      // Its outcome is awaited later; until then a failure must not count as unhandled.
       if (typeof bytes !== 'number') bytes.catch(() => undefined);
       this.#ahead.push({ buffer, bytes });
       this.#next = at + length;
@@ -364,14 +384,15 @@ class FileReadStream extends NodeReadStream {
       this.push(buffer);
       return;
     }
-    // The end, or nearly: what was read ahead lies behind a gap, should the file grow. From here on as Node reads.
+    // At or near the end: if the file grows, what was read ahead lies behind a gap. From here on,
+    // the stream reads as Node does.
     this.#ahead.length = 0;
     this.#plain = true;
     if (bytes === 0) {
       this.push(null);
       return;
     }
-    // In a buffer of its own, as with Node.
+    // In its own buffer, as with Node.
     const rest = Buffer.allocUnsafeSlow(bytes);
     buffer.copy(rest, 0, 0, bytes);
     this.push(rest);
@@ -392,7 +413,7 @@ class FileWriteStream extends NodeWriteStream {
   }
 }
 
-// As far as programs can see, Node's own.
+// To programs, the classes look like Node's own.
 for (const [ours, nodes] of [
   [FileReadStream, NodeReadStream],
   [FileWriteStream, NodeWriteStream],

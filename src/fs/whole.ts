@@ -1,5 +1,5 @@
 /**
- * Whole contents by way of an open file.
+ * Reading and writing the whole content of an open file.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { MOST_COPIED } from './who-writes.js';
 /** Data that is written at once. */
 export type WholeData = string | ArrayBufferView;
 
-/** What is read at once of a file of known size. */
+/** The number of bytes read at once from a file of known size. */
 const PIECE = 1024 * 1024;
 
-/** What is read at once of a file whose size is not known. */
+/** The number of bytes read at once from a file of unknown size. */
 export const UNKNOWN_PIECE = 64 * 1024;
 
 /** Node's limit: kIoMaxLength. */
@@ -22,19 +22,19 @@ export const MAX_SIZE = 2 ** 31 - 1;
 
 const counted = (count: number) => count;
 
-/** Whether data is plain, and short enough to be written by the ring. */
+/** Returns whether data is ordinary, and short enough to be written by the ring. */
 export function isWholeData(data: unknown): data is WholeData {
   if (typeof data === 'string') return 3 * data.length <= MOST_COPIED;
   return ArrayBuffer.isView(data) && data.byteLength <= MOST_COPIED;
 }
 
-/** Data as bytes. */
+/** Returns data as bytes. */
 export function wholeBytes(data: WholeData, encoding: BufferEncoding | undefined): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data, encoding ?? 'utf8');
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** Writes bytes at a file's position, all of them. */
+/** Writes all bytes at a file's position. */
 export async function writeWhole(uring: Uring, file: OpenFile, bytes: Uint8Array): Promise<void> {
   file.ref();
   try {
@@ -47,7 +47,7 @@ export async function writeWhole(uring: Uring, file: OpenFile, bytes: Uint8Array
   }
 }
 
-/** What a file has from its position on, at most as much as its size. */
+/** Reads a file from its position on, at most as many bytes as its size. */
 export async function readWhole(
   uring: Uring,
   file: OpenFile,
@@ -75,19 +75,19 @@ export async function readWhole(
   }
 }
 
-/** The content as the caller wants it. */
+/** Converts the content to the form that the caller wants. */
 export function finish(content: Buffer, encoding: BufferEncoding | undefined): Buffer | string {
   if (encoding === undefined) return content;
   try {
     return content.toString(encoding);
   } catch (error) {
-    // Node puts the text together piece by piece, and it is the engine that refuses.
+    // Node concatenates the text piece by piece, so the JavaScript engine throws this error.
     if ((error as { code?: unknown }).code === 'ERR_STRING_TOO_LONG') throw new RangeError('Invalid string length');
     throw error;
   }
 }
 
-/** The error of a file that does not fit into a Buffer. */
+/** Creates the error for a file that does not fit in a Buffer. */
 export function tooLarge(size: number): RangeError {
   return Object.assign(new RangeError(`File size (${size}) is greater than 2 GiB`), { code: 'ERR_FS_FILE_TOO_LARGE' });
 }

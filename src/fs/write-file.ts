@@ -1,8 +1,9 @@
 /**
  * Writing whole files.
  *
- * A small one is one chain of linked operations: open into a slot, write, close. It breaks where something fails or is short; then the
- * rest is done step by step. Whatever else there is to write is Node's.
+ * A small file is written by one chain of linked operations: open into a slot, write, close. The
+ * chain breaks where an operation fails or is short; the remainder is then done step by step.
+ * Everything else is written by Node.
  *
  * @module
  */
@@ -21,7 +22,9 @@ import { inPlaceOf } from './in-place.js';
 import { nodePromises } from './node.js';
 import { isWholeData, wholeBytes } from './whole.js';
 
-/** Flags with which a chain would wait where it must not, or write from memory that is not aligned. */
+/**
+ * Flags with which a chain would wait where it must not, or write from memory that is not aligned.
+ */
 const NOT_FOR_CHAINS = constants.O_NONBLOCK | constants.O_DIRECT;
 
 /** Writes a whole file. See `fsPromises.writeFile`. */
@@ -29,7 +32,7 @@ export const writeFile = inPlaceOf(nodePromises.writeFile, (path: PathLike | Fil
   writeWith(path, data, options, 'w', nodePromises.writeFile as never),
 );
 
-/** Writes at the end of a file. See `fsPromises.appendFile`. */
+/** Appends to a file. See `fsPromises.appendFile`. */
 export const appendFile = inPlaceOf(nodePromises.appendFile, (path: PathLike | FileHandle, data: unknown, options?: unknown) =>
   writeWith(path, data, options, 'a', nodePromises.appendFile as never),
 );
@@ -59,7 +62,10 @@ async function writeWith(
   return otherwise(path, data, options);
 }
 
-/** @returns how far it came. Not to the end for a fifo that nobody reads yet, and for what the kernel has no worker for. */
+/**
+ * @returns how far the chain has run. It does not complete for a FIFO that has no reader yet, and
+ * for operations for which the kernel has no worker.
+ */
 async function writeSmall(
   uring: Uring,
   slot: number,

@@ -1,7 +1,8 @@
 /**
- * `uring/http`: `node:http`, with servers and clients whose connections go over io_uring.
+ * `uring/http`: `node:http`, with servers and clients whose connections use io_uring.
  *
- * Requests, responses and parsing are Node's, and so is everything else that `node:http` exports. For TLS see `uring/https`.
+ * Requests, responses and parsing are Node's, as is everything else that `node:http` exports. For
+ * TLS, see `uring/https`.
  *
  * @module
  */
@@ -10,11 +11,11 @@ import http from 'node:http';
 import type net from 'node:net';
 import { connect, overRing } from '../net/index.js';
 
-// What is declared here takes the place of Node's.
+// The declarations below override Node's.
 export * from 'node:http';
 
 /**
- * `http.createServer` of Node's, over the ring.
+ * Creates a server with Node's `http.createServer`, over the ring.
  *
  * @example
  * ```ts
@@ -30,17 +31,20 @@ export function createServer(options?: http.ServerOptions | http.RequestListener
   return overRing(http.createServer(options as http.ServerOptions, listener));
 }
 
-/** As `http.Agent`: with `new` or without. */
+/** The constructor. As with `http.Agent`, `new` is optional. */
 export interface AgentConstructor {
   new (options?: http.AgentOptions): http.Agent;
   (options?: http.AgentOptions): http.Agent;
   readonly prototype: http.Agent;
 }
 
-/** An agent whose connections go over the ring. */
+/** An agent whose connections use the ring. */
 export type Agent = http.Agent;
 
-/** An `http.Agent` that connects over the ring: `http.get(url, { agent: new Agent({ keepAlive: true }) })`. */
+/**
+ * An `http.Agent` that connects over the ring:
+ * `http.get(url, { agent: new Agent({ keepAlive: true }) })`.
+ */
 export const Agent = function Agent(this: http.Agent | undefined, options?: http.AgentOptions): http.Agent {
   if (this === undefined || !Object.prototype.isPrototypeOf.call(Agent.prototype, this)) {
     return new (Agent as AgentConstructor)(options);
@@ -57,16 +61,16 @@ Object.defineProperties(Agent.prototype, {
   createConnection: { value: (options: net.NetConnectOpts) => connect(options), configurable: true, writable: true },
 });
 
-/** The agent of {@link request} and {@link get}, with the settings of Node's own. */
+/** The agent of {@link request} and {@link get}, with the settings of Node's global agent. */
 export let globalAgent: http.Agent = new Agent({ keepAlive: true, scheduling: 'lifo', timeout: 5000 });
 
-/** `http.request` of Node's, by {@link globalAgent} unless another one is given. */
+/** Node's `http.request`, with {@link globalAgent} unless another agent is given. */
 export const request = ((...args: unknown[]) => http.request(...withAgent(args))) as typeof http.request;
 
-/** `http.get` of Node's, by {@link globalAgent} unless another one is given. */
+/** Node's `http.get`, with {@link globalAgent} unless another agent is given. */
 export const get = ((...args: unknown[]) => http.get(...withAgent(args))) as typeof http.get;
 
-/** `(url[, options][, callback])` or `(options[, callback])`. */
+/** Adds the agent to `(url[, options][, callback])` or `(options[, callback])`. */
 function withAgent([first, ...rest]: readonly unknown[]): [string | URL, http.RequestOptions] {
   if (typeof first !== 'string' && !(first instanceof URL)) return [withOurs(first), ...rest] as never;
   if (typeof rest[0] === 'function') return [first, withOurs(undefined), ...rest] as never;
@@ -85,7 +89,7 @@ export default {
   createServer,
   get,
   request,
-  // A program may put its own in its place, as with `node:http`.
+  // Programs may replace it, as with `node:http`.
   get globalAgent() {
     return globalAgent;
   },

@@ -1,7 +1,8 @@
 /**
- * `uring/https`: `node:https`, with servers that accept on io_uring.
+ * `uring/https`: `node:https`, with servers that accept over io_uring.
  *
- * Everything else is Node's own: TLS works on libuv's handles, and is several times as slow on anything else.
+ * Everything else is Node's own: TLS works on libuv's handles, and is several times slower on
+ * anything else.
  *
  * @module
  */
@@ -10,11 +11,11 @@ import type http from 'node:http';
 import https from 'node:https';
 import { overRing } from '../net/index.js';
 
-// What is declared here takes the place of Node's.
+// The declarations below override Node's.
 export * from 'node:https';
 
 /**
- * `https.createServer` of Node's; the ring accepts its connections.
+ * Creates a server with Node's `https.createServer`; the ring accepts its connections.
  *
  * @example
  * ```ts
@@ -35,7 +36,7 @@ export function createServer(
 export default {
   ...https,
   createServer,
-  // A program may put its own in its place, as with `node:https`.
+  // Programs may replace it, as with `node:https`.
   get globalAgent() {
     return https.globalAgent;
   },

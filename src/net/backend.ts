@@ -1,5 +1,5 @@
 /**
- * Which backend the module works through: io_uring, or `node:net` where that was allowed.
+ * The backend of the module: io_uring, or `node:net` where the fallback is allowed.
  *
  * @module
  */
@@ -11,24 +11,30 @@ export type { Configuration };
 
 const choice = new Backend('uring/net', 'node:net', (uring) => uring.sockets.prepare());
 
-/** Sets how `uring/net` and `uring/http` behave, for this thread: what is made from now on. @throws TypeError. */
+/**
+ * Configures `uring/net` and `uring/http` for this thread. Applies to objects created afterwards.
+ *
+ * @throws TypeError.
+ */
 export function configure(configuration: Configuration): void {
   choice.configure(configuration);
 }
 
 /**
- * What the module works through: `'io_uring'`, or `'node'` after falling back.
+ * Returns the backend in use: `'io_uring'`, or `'node'` after falling back.
  *
- * @throws UringUnavailableError when there is no io_uring (or none with rings of buffers, 5.19), and no fallback is wanted.
+ * @throws UringUnavailableError when io_uring (with rings of buffers, 5.19) is unavailable and no
+ *   fallback is configured.
  */
 export function backend(): 'io_uring' | 'node' {
   return choice.name;
 }
 
 /**
- * The engine to use: the one that was given, or this thread's; `undefined` when Node is to be used instead.
+ * Returns the engine to use: the given one, or that of this thread; `undefined` if Node is to be
+ * used instead.
  *
- * @throws UringUnavailableError when there is no io_uring, and no fallback is wanted.
+ * @throws UringUnavailableError when io_uring is unavailable and no fallback is configured.
  */
 export function uringFor(given: Uring | undefined): Uring | undefined {
   given?.sockets.prepare();

@@ -1,5 +1,5 @@
 /**
- * Errors as `node:net` has them.
+ * Errors in the form of `node:net`.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { getSystemErrorName } from 'node:util';
 import { withoutFrames } from '../syscalls/index.js';
 
-/** An error of a system call on a socket. */
+/** Creates the error of a system call on a socket. */
 export function errnoException(errno: number, syscall: string): Error {
   const code = getSystemErrorName(errno);
   return Object.assign(

@@ -1,13 +1,14 @@
 /**
- * Handles of libuv's that read by the ring: Node's classes, with other methods in front.
+ * libuv handles that read over the ring: Node's classes, with other methods in front.
  *
- * Node's native code may take such a handle as it is: for TLS, HTTP/2, or to send it to another process. It works on libuv's stream then, past
- * these methods, so libuv has to read from then on. Each of them is noticed by what it does to the handle before it reads:
+ * Node's native code can take over such a handle for TLS, for HTTP/2, or to send it to another
+ * process. It then works on libuv's stream and bypasses these methods, so libuv has to read from
+ * then on. Each of them is detected by what it does to the handle before it reads:
  *
  * ```text
- *   TLS                asks for `reading`, and puts a property of its own in its place
- *   HTTP/2, HTTP/1     ask for `isStreamBase`
- *   child.send(), and an Agent of HTTP that watches an idle connection (from Node 22 on), set `onread`
+ *   TLS                reads `reading`, and replaces it with a property of its own
+ *   HTTP/2, HTTP/1     read `isStreamBase`
+ *   child.send(), and an HTTP Agent that watches an idle connection (since Node 22), set `onread`
  * ```
  *
  * @module
@@ -17,15 +18,15 @@ import type { Uring } from '../engine/index.js';
 import { isSocketClass, type NativeClass, type NativeHandle } from './natives.js';
 import { SocketReader } from './reader.js';
 
-/** Where a handle has its Reader. */
+/** The key under which a handle keeps its reader. */
 const READER = Symbol('reader');
 
-/** A handle that reads by the ring, or has done so. */
+/** A handle that reads over the ring, or has done so. */
 export interface RingHandle extends NativeHandle {
   [READER]: SocketReader;
 }
 
-/** The methods in front of those of a class of Node's. */
+/** Creates the methods that go in front of those of one of Node's classes. */
 function readingByRing(Native: NativeClass): NativeHandle {
   const native = Native.prototype as NativeHandle;
   const ringClass = class extends Native {
@@ -70,10 +71,12 @@ function readingByRing(Native: NativeClass): NativeHandle {
       readerOf(this).reference(false);
     }
   };
-  // It looks like what it is, in `util.inspect` and in lists of what keeps the process alive.
+  // Node's class name remains visible in `util.inspect` and in lists of what keeps the process
+  // alive.
   Object.defineProperty(ringClass, 'name', { value: Native.name });
   if (native.reset !== undefined) {
-    // Not Node's own, which never closes a descriptor whose end is on its way: libuv refuses to reset it.
+    // Replaces Node's own, which never closes a descriptor while a shutdown is pending: libuv
+    // refuses to reset it.
     (ringClass.prototype as NativeHandle).reset = function (done) {
       readerOf(this).closeWithReset();
       native.close.call(this, done);
@@ -87,13 +90,14 @@ function readerOf(handle: NativeHandle): SocketReader {
   return (handle as RingHandle)[READER];
 }
 
-/** The methods of Node's classes, and ours in front of them. */
+/** The prototypes of Node's classes, and the methods that go in front of each. */
 const ringMethods = new Map<NativeHandle, NativeHandle>();
 
 /**
- * Has a handle read by the ring from now on; it reads by libuv until then.
+ * Makes a handle read over the ring from now on; until then, libuv reads.
  *
- * @returns its Reader; `undefined` for what is neither of TCP nor of a Unix socket, and where there is no room for buffers.
+ * @returns its reader; `undefined` if the handle is neither TCP nor a Unix socket, or if there is
+ *   no room for buffers.
  */
 export function readByRing(uring: Uring, handle: NativeHandle): SocketReader | undefined {
   const native = Object.getPrototypeOf(handle) as NativeHandle;
@@ -107,7 +111,7 @@ export function readByRing(uring: Uring, handle: NativeHandle): SocketReader | u
   try {
     reader = new SocketReader(uring, handle, native);
   } catch {
-    // The engine closes, or has no memory for buffers.
+    // The engine is closing, or has no memory for buffers.
     return undefined;
   }
   (handle as RingHandle)[READER] = reader;
@@ -116,7 +120,7 @@ export function readByRing(uring: Uring, handle: NativeHandle): SocketReader | u
   return reader;
 }
 
-/** The Reader of a handle that reads by the ring, or has done so. */
+/** Returns the reader of a handle that reads over the ring, or has done so. */
 export function readerOfHandle(handle: NativeHandle): SocketReader | undefined {
   return (handle as Partial<RingHandle>)[READER];
 }

@@ -9,17 +9,17 @@ import { backend, type Configuration, configure } from './backend.js';
 import { type ConnectionListener, overRing, Server, type ServerOptions } from './server.js';
 import { Socket, type SocketOptions } from './socket.js';
 
-// What is declared here takes the place of Node's.
+// The declarations below override Node's.
 export * from 'node:net';
 
-/** See `net.createServer` of Node's documentation. */
+/** Creates a server. See `net.createServer` in Node's documentation. */
 export function createServer(connectionListener?: ConnectionListener): Server;
 export function createServer(options: ServerOptions | undefined, connectionListener?: ConnectionListener): Server;
 export function createServer(options?: ServerOptions | ConnectionListener, connectionListener?: ConnectionListener): Server {
   return new Server(options, connectionListener);
 }
 
-/** A new {@link Socket} that connects. See `net.connect` of Node's documentation. */
+/** Creates a {@link Socket} and connects it. See `net.connect` in Node's documentation. */
 export function connect(options: net.NetConnectOpts & SocketOptions, connectionListener?: () => void): net.Socket;
 export function connect(port: number, host?: string, connectionListener?: () => void): net.Socket;
 export function connect(port: number, connectionListener?: () => void): net.Socket;
@@ -29,7 +29,7 @@ export function connect(...args: unknown[]): net.Socket {
   const [options] = normalized;
   const socket = new Socket(options);
   if (options.timeout) socket.setTimeout(options.timeout);
-  // What is normalized already is taken as it is.
+  // Node accepts normalized arguments as they are.
   return (socket.connect as (normalized: unknown) => net.Socket)(normalized);
 }
 
@@ -46,7 +46,7 @@ export type { Configuration, ConnectionListener, ServerOptions, SocketOptions };
 export { backend, configure, overRing, Server, Socket };
 
 export default {
-  // Whatever else this version of Node has.
+  // Everything else that this version of Node exports.
   ...net,
   Server,
   Socket,

@@ -1,20 +1,21 @@
 /**
- * What `node:net` is made of and does not export: libuv's handles, their classes, and the name by which a handle knows its socket. All of it is found
- * in handles that Node has made, and is the same from Node 20 to 26.
+ * Internals of `node:net` that it does not export: libuv's handles, their classes, and the symbol
+ * under which a handle refers to its socket. All of them are found through handles that Node has
+ * created, and are the same from Node 20 to 26.
  *
  * @module
  */
 
 import net from 'node:net';
 
-/** A handle of libuv's, as far as `net` and this library use it. Calls return 0, or `-errno`. */
+/** A libuv handle, as far as `net` and this library use it. Calls return 0 or `-errno`. */
 export interface NativeHandle {
   readonly fd: number;
   readonly bytesRead: number;
   readonly isStreamBase: boolean;
-  /** Whether Node has started it; Node's own property, which is not there before. */
+  /** Whether Node has started reading. Node's own property; absent before the first start. */
   reading?: boolean;
-  /** Called with what is read. */
+  /** Called with data that was read. */
   onread: unknown;
   /** Called by a listening handle. */
   onconnection?: (status: number, client: NativeHandle) => void;
@@ -22,7 +23,7 @@ export interface NativeHandle {
   listen(backlog: number): number;
   readStart(): number;
   readStop(): number;
-  /** Has everything read into one buffer: the option `onread` of a socket. */
+  /** Makes the handle read everything into one buffer: the option `onread` of a socket. */
   useUserBuffer(buffer: Uint8Array): void;
   close(done?: () => void): void;
   /** Closes with a reset; TCP only. */
@@ -32,15 +33,18 @@ export interface NativeHandle {
   hasRef(): boolean;
 }
 
-/** A class of them. */
+/** A class of handles. */
 export type NativeClass = new (type: number) => NativeHandle;
 
-/** What Node calls its constants `SOCKET`, of TCP and of Pipe. */
+/** The value of Node's constant `SOCKET`, for both TCP and Pipe. */
 const TYPE_SOCKET = 0;
 
 type AddressType = 4 | 6 | -1 | null;
 
-/** Makes a server's handle, bound to an address or opened on a descriptor. Returns `-errno` if that fails. */
+/**
+ * Creates a server's handle, bound to an address or opened on a descriptor. Returns `-errno` on
+ * failure.
+ */
 export const createServerHandle = (
   net as unknown as {
     _createServerHandle(
@@ -55,13 +59,16 @@ export const createServerHandle = (
 
 let owner: symbol | undefined;
 
-/** The socket that a handle belongs to. Node's name for that is the same on all handles. */
+/** Returns the socket that a handle belongs to. Node uses the same symbol on all handles. */
 export function ownerOf(handle: NativeHandle): net.Socket | undefined {
   owner ??= Object.getOwnPropertySymbols(handle).find((name) => ((handle as never)[name] as unknown) instanceof net.Socket);
   return owner && (handle as never)[owner];
 }
 
-/** A handle for a connection that a server's handle has accepted. It owns the descriptor. Returns `undefined` when the descriptor is of no use. */
+/**
+ * Creates a handle for a connection that a server's handle has accepted. The handle owns the
+ * descriptor. Returns `undefined` if the descriptor is unusable.
+ */
 export function connectionHandle(server: NativeHandle, fd: number): NativeHandle | undefined {
   const handle = new (server.constructor as NativeClass)(TYPE_SOCKET);
   if (handle.open(fd) === 0) return handle;
@@ -69,7 +76,10 @@ export function connectionHandle(server: NativeHandle, fd: number): NativeHandle
   return undefined;
 }
 
-/** Whether a class is that of TCP or of Unix sockets, and no terminal's, nor what TLS has put over one of them. */
+/**
+ * Returns whether a class is that of TCP or Unix sockets, as opposed to that of a terminal or the
+ * wrapper that TLS puts around a socket.
+ */
 export function isSocketClass(native: NativeHandle): boolean {
   const { name } = native.constructor;
   return name === 'TCP' || name === 'Pipe';

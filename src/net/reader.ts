@@ -1,13 +1,17 @@
 /**
- * Reading a connection of Node's by the ring.
+ * Reading a Node connection over the ring.
  *
- * A `net.Socket` stays as Node has made it, on a handle of libuv's: it connects, writes and ends as ever. Only its reading is the ring's for a
- * while (`who-reads.ts` decides when): one operation that goes on for as long as the socket wants data, into buffers that all connections share.
+ * A `net.Socket` stays as Node created it, on a libuv handle: connecting, writing and ending are
+ * unchanged. Only reading moves to the ring for a while (`who-reads.ts` decides when): one
+ * operation that continues for as long as the socket wants data, into buffers that all connections
+ * share.
  *
  * ```text
- *   handle.readStart()   Receiver armed --chunk--> copied --Arrivals--> socket.push(), as Node's own onStreamRead does
- *   handle.readStop()    cancelled; what has come meanwhile waits
- *   handOver(), giveTo() cancelled at once; libuv reads for ever, for whoever works on the handle itself, or has put another `onread`
+ *   handle.readStart()    Receiver armed --chunk--> copied --Arrivals--> socket.push(),
+ *                         as in Node's own onStreamRead
+ *   handle.readStop()     canceled; data that has arrived meanwhile waits
+ *   handOver(), giveTo()  canceled immediately; libuv reads permanently, for code that uses the
+ *                         handle directly or has set another `onread`
  * ```
  *
  * @module
@@ -24,24 +28,27 @@ import { errnoException } from './errors.js';
 import { type NativeHandle, ownerOf } from './natives.js';
 import { ReadingProperty } from './reading-property.js';
 
-/** What has come: data, the end, or an error. */
+/** An arrival: data, the end, or an error. */
 type Arrival = Buffer | typeof END | Error;
 
 const END = Symbol('end');
 
-/** What is not for the ring: a descriptor that is no socket (a pipe, a terminal). */
+/**
+ * The errors of descriptors that are not sockets (a pipe, a terminal). The ring cannot receive from
+ * those.
+ */
 const NOT_FOR_SOCKETS = new Set([-Errno.ENOTSOCK, -Errno.EOPNOTSUPP]);
 
-/** Of Node's sockets, what is not in its types. */
+/** The internals of Node's sockets that its types omit. */
 type Owner = net.Socket & { _unrefTimer(): void; _readableState: { sync: boolean } };
 
-/** The reading of one handle. */
+/** The reading side of one handle. */
 export class SocketReader implements ReceiveSink, Endpoint {
-  /** Bytes that the ring has read. */
+  /** The number of bytes that the ring has read. */
   bytesRead = 0;
   /** Who reads. */
   by: 'libuv' | 'ring' = 'libuv';
-  /** It stays libuv's. */
+  /** Whether libuv keeps reading permanently. */
   isFixed = false;
   private wanted = false;
   private receiver: Receiver | undefined;
@@ -51,10 +58,10 @@ export class SocketReader implements ReceiveSink, Endpoint {
   private readonly nodesOnread: unknown;
 
   /**
-   * In the context in which the program is to be told of data.
+   * Must be called in the async context in which the program is to receive its data.
    *
-   * @param handle whose methods are to call this object.
-   * @param native its own methods.
+   * @param handle the handle whose methods call this object.
+   * @param native the handle's own methods.
    * @throws as `sockets.receiver`.
    */
   constructor(
@@ -74,12 +81,12 @@ export class SocketReader implements ReceiveSink, Endpoint {
     return ownerOf(this.handle) as Owner | undefined;
   }
 
-  /** Whether Node has started it. */
+  /** Returns whether Node has started reading. */
   get isReading(): boolean {
     return this.by === 'ring' ? this.reading.value : Boolean(this.handle.reading);
   }
 
-  /** `handle.readStart()`. */
+  /** Implements `handle.readStart()`. */
   start(): number {
     if (this.by === 'libuv') return this.native.readStart.call(this.handle);
     this.wanted = true;
@@ -88,7 +95,7 @@ export class SocketReader implements ReceiveSink, Endpoint {
     return 0;
   }
 
-  /** `handle.readStop()`. */
+  /** Implements `handle.readStop()`. */
   stop(): number {
     if (this.by === 'libuv') return this.native.readStop.call(this.handle);
     this.wanted = false;
@@ -97,12 +104,12 @@ export class SocketReader implements ReceiveSink, Endpoint {
     return 0;
   }
 
-  /** Whether waiting for data keeps the process alive. */
+  /** Sets whether waiting for data keeps the process alive. */
   reference(wanted: boolean): void {
     if (this.receiver !== undefined) this.uring.sockets.reference(this.receiver, wanted);
   }
 
-  /** The ring reads what libuv has read until now. */
+  /** Makes the ring read instead of libuv. */
   changeToRing(): void {
     if (this.isFixed || this.by === 'ring') return;
     this.native.readStop.call(this.handle);
@@ -112,7 +119,7 @@ export class SocketReader implements ReceiveSink, Endpoint {
     this.start();
   }
 
-  /** libuv reads, unless something has come already, which it must not overtake. */
+  /** Makes libuv read, unless data has already arrived that it must not overtake. */
   changeToLibuv(): void {
     if (this.by === 'libuv' || !this.wanted) return;
     this.withdraw();
@@ -121,8 +128,9 @@ export class SocketReader implements ReceiveSink, Endpoint {
   }
 
   /**
-   * From now on libuv reads: somebody works on the handle itself, past its methods. What the ring has received is put into the socket's buffer,
-   * where TLS and HTTP/2 look for it.
+   * Makes libuv read permanently, because other code uses the handle directly and bypasses its
+   * methods. Data that the ring has received is put into the socket's buffer, where TLS and HTTP/2
+   * look for it.
    */
   handOver(): void {
     this.isFixed = true;
@@ -131,17 +139,20 @@ export class SocketReader implements ReceiveSink, Endpoint {
     const { socket } = this;
     const state = socket?._readableState;
     for (const arrival of this.arrivals.waiting.splice(0)) {
-      // libuv finds the end, and errors, for itself.
+      // libuv finds the end and errors itself.
       if (!Buffer.isBuffer(arrival) || state === undefined) continue;
       this.bytesRead += arrival.length;
-      // Into the buffer, not to a listener.
+      // Forces the data into the buffer instead of to a listener.
       state.sync = true;
       socket?.push(arrival);
     }
     this.becomeLibuvs();
   }
 
-  /** What is read goes to `handle.onread` from now on, and so libuv reads; unless that is what Node's sockets have, set again. */
+  /**
+   * Makes libuv read permanently, because data must go to `handle.onread` from now on. Does nothing
+   * if that is set again to the callback of Node's sockets.
+   */
   giveTo(onread: unknown): void {
     if (onread === this.nodesOnread) return;
     this.isFixed = true;
@@ -151,12 +162,14 @@ export class SocketReader implements ReceiveSink, Endpoint {
     this.arrivals.waiting.length = 0;
     this.by = 'libuv';
     this.reading.remove();
-    // Who sends the handle to another process is about to take it away from its socket, and wants nothing read.
+    // Code that sends the handle to another process is about to detach it from its socket, and
+    // nothing must be read then.
     timers.nextTick(() => {
       if (this.wanted && (this.socket as (Owner & { _handle?: unknown }) | undefined)?._handle === this.handle)
         this.native.readStart.call(this.handle);
     });
-    // Data that came before: an Agent ends a connection on which there is an answer to no request.
+    // Reports earlier data: an Agent closes a connection that receives a response without a
+    // request.
     if (hasData && typeof onread === 'function') onread.call(this.handle);
   }
 
@@ -166,7 +179,7 @@ export class SocketReader implements ReceiveSink, Endpoint {
     if (this.wanted) this.native.readStart.call(this.handle);
   }
 
-  /** The ring stops reading, what is under way included. */
+  /** Stops the ring from reading, including any receive in flight. */
   private withdraw(): void {
     const { receiver } = this;
     if (receiver === undefined) return;
@@ -174,7 +187,10 @@ export class SocketReader implements ReceiveSink, Endpoint {
     this.uring.sockets.settleNow(receiver);
   }
 
-  /** The descriptor is about to be closed: nothing of the ring's holds on to it, or the peer would not be told. */
+  /**
+   * Must be called before the descriptor is closed. The ring must not hold on to it, or the peer
+   * would not be notified.
+   */
   close(): void {
     const { receiver } = this;
     if (receiver === undefined) return;
@@ -187,20 +203,20 @@ export class SocketReader implements ReceiveSink, Endpoint {
     this.receiver = undefined;
   }
 
-  /** As {@link close}: closing will reset the connection. */
+  /** Does the same as {@link close}, and makes closing reset the connection. */
   closeWithReset(): void {
     this.close();
     try {
       STREAM_OPTIONS.set(this.uring.sockets.calls, this.handle.fd, { linger: 0 });
     } catch {
-      // It is no connection any more.
+      // No longer connected.
     }
   }
 
-  // What the ring tells
+  // Callbacks of the ring
 
   received(chunk: Chunk): void {
-    // The program's for ever, so it is not the ring's memory.
+    // A copy: the program may keep the data indefinitely, so it cannot be the ring's memory.
     const data = chunk.copyAlone();
     chunk.release();
     this.arrivals.push(data);
@@ -213,7 +229,8 @@ export class SocketReader implements ReceiveSink, Endpoint {
       this.becomeLibuvs();
       return;
     }
-    // In a turn of the loop of its own, as with libuv, which tells of what was closed in one turn in the reverse order.
+    // In a turn of its own, as with libuv, which reports the handles closed in one turn in reverse
+    // order.
     timers.setImmediate(() =>
       timers.setImmediate(() => {
         if (this.receiver === undefined || this.by === 'libuv') return;
@@ -227,7 +244,7 @@ export class SocketReader implements ReceiveSink, Endpoint {
     this.isFixed = true;
   }
 
-  /** As Node's onStreamRead. */
+  /** Does what Node's onStreamRead does. */
   private hand(arrival: Arrival): void {
     const { socket } = this;
     if (socket === undefined || socket.destroyed) return;
@@ -239,7 +256,7 @@ export class SocketReader implements ReceiveSink, Endpoint {
       if (!socket.destroyed) this.stop();
     } else if (arrival === END) {
       socket.push(null);
-      // An end that nobody reads is one all the same.
+      // Makes the stream process the end even if no one reads.
       socket.read(0);
     } else {
       const { errno } = arrival as UringError;

@@ -8,11 +8,11 @@ import { timers } from '../timers.js';
 import type { NativeHandle } from './natives.js';
 
 /**
- * What a handle has as `reading` while the ring reads. TLS asks for it, and puts a property of its own in its place, one tick before it looks for what was
- * read already.
+ * The property `reading` of a handle while the ring reads. TLS reads it and replaces it with a
+ * property of its own, one tick before it looks for data that was already read.
  */
 export class ReadingProperty {
-  /** Whether Node has started it. */
+  /** Whether Node has started reading. */
   value = true;
 
   constructor(
@@ -24,7 +24,7 @@ export class ReadingProperty {
     Object.defineProperty(this.handle, 'reading', { get: this.get, set: this.set, configurable: true, enumerable: true });
   }
 
-  /** Back to Node's, unless TLS has it. */
+  /** Restores Node's property, unless TLS has replaced it. */
   remove(): void {
     if (!this.isOurs) return;
     const { value } = this;

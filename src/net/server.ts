@@ -1,9 +1,11 @@
 /**
- * `net.Server` over the ring: Node's own, with another way to its connections.
+ * `net.Server` over the ring: Node's own, with a different way to accept connections.
  *
- * Node's `listen` ends in `_listen2(address, port, addressType, backlog, fd, flags)`, a name that Node keeps for those who wrap it. There the
- * server gets a handle; ours listens and accepts on the ring, and everything else (overloads, checks, look-ups, events, closing) is Node's.
- * The same goes for servers that are built on `net.Server`: those of `node:http`, `node:https`, `node:tls` and `node:http2`.
+ * Node's `listen` ends in `_listen2(address, port, addressType, backlog, fd, flags)`, a name that
+ * Node preserves for code that wraps it. There the server gets a handle that listens and accepts
+ * over the ring. Everything else (overloads, checks, lookups, events, closing) is Node's. The same
+ * applies to servers that are built on `net.Server`: those of `node:http`, `node:https`, `node:tls`
+ * and `node:http2`.
  *
  * @module
  */
@@ -25,13 +27,15 @@ import { errnoException } from './errors.js';
 import { connectionHandle, createServerHandle, type NativeHandle, ownerOf } from './natives.js';
 import { type Internal, readOn } from './who-reads.js';
 
-/** `flags` of `_listen2`. */
+/** The value of `flags` of `_listen2` for IPv6 only. */
 const UV_TCP_IPV6ONLY = 1;
 
-/** Whether `listen` of this Node knows `reusePort`. */
+/** Whether `listen` of this version of Node supports `reusePort`. */
 const KNOWS_REUSE_PORT = Number.parseInt(process.versions.node, 10) >= 23;
 
-/** What Node's servers have that is not in their documentation, or not in the types of this version. */
+/**
+ * The members of Node's servers that are undocumented, or missing from the types of this version.
+ */
 interface Internals {
   _handle: NativeHandle | null;
   _listen2(...args: ListenArguments): void;
@@ -46,19 +50,21 @@ type ListenArguments = [
   flags: number | undefined,
 ];
 
-/** Where nothing of the program's is. */
+/** An async context without any of the program's state. */
 const OUTSIDE = new AsyncResource('URING');
 
 /**
- * Takes the connections of a server whose handle is libuv's. Some of the handle's methods are replaced, so that libuv never looks for connections itself.
+ * Accepts the connections of a server whose handle is libuv's. Replaces some of the handle's
+ * methods so that libuv never accepts connections itself.
  *
- * It ends when the server lets go of the handle: closes it, or moves it to another thread (Node 26).
+ * Ends when the server releases the handle: when it closes it, or moves it to another thread (Node
+ * 26).
  */
 class Acceptor {
   private accepting: Accepting | undefined;
   private hasEnded = false;
   private readonly context = new AsyncResource('URINGSERVER');
-  /** What its sockets inherit from, which chooses who reads; `undefined` where Node does. */
+  /** The prototype of its sockets, which chooses who reads; `undefined` where Node reads. */
   private readonly methods: object | undefined;
 
   constructor(
@@ -69,7 +75,7 @@ class Acceptor {
     const { listen, close, ref, unref } = handle;
     const engine = () => uring;
     if (!leavesReadingToNode(server)) {
-      // A property of each socket would be a part of what an idle connection costs.
+      // A property on each socket would add to the memory of an idle connection.
       this.methods = Object.create(net.Socket.prototype, {
         _read: {
           configurable: true,
@@ -83,7 +89,7 @@ class Acceptor {
     Object.assign(handle, {
       listen: (backlog: number) => this.listen(backlog, listen),
       close: (done?: () => void) => {
-        // First, so that the address is free at once, as with Node.
+        // First, so that the address is free immediately, as with Node.
         this.end();
         close.call(handle, done);
       },
@@ -112,7 +118,7 @@ class Acceptor {
     const { uring, handle } = this;
     const { calls } = uring.sockets;
     const local = addressOf(calls, handle.fd, 'getsockname');
-    // libuv tells here what binding has failed with.
+    // libuv reports errors of bind(2) here.
     if (local === undefined || (local.family !== 'unix' && local.port === 0)) return native.call(handle, backlog);
     const result = calls.listen(handle.fd, backlog);
     if (result < 0) return result;
@@ -131,14 +137,15 @@ class Acceptor {
   private async accept(accepting: Accepting): Promise<void> {
     try {
       for (let fd = await accepting.next(); fd !== null; fd = await accepting.next()) {
-        // Connections that come have no context, as in Node.
+        // New connections have no async context, as in Node.
         const client = OUTSIDE.runInAsyncScope(connectionHandle, undefined, this.handle, fd);
         if (client === undefined) this.uring.closeDescriptor(fd);
         else deliver(() => this.tell(client));
       }
     } catch (error) {
       const { errno } = error as UringError;
-      // Without a number it is the engine that has gone, and the error says why. No connection will come any more.
+      // Without an errno, the engine has closed or failed, as the error states. No more connections
+      // will arrive.
       deliver(() => {
         if (!this.hasEnded) this.server.close();
         this.server.emit('error', errno === undefined ? error : errnoException(errno, 'accept'));
@@ -146,7 +153,7 @@ class Acceptor {
     }
   }
 
-  /** Node's own `onconnection` makes the socket. */
+  /** Reports a connection to Node's own `onconnection`, which creates the socket. */
   private tell(client: NativeHandle): void {
     if (this.hasEnded) {
       client.close();
@@ -156,7 +163,7 @@ class Acceptor {
       this.context.runInAsyncScope(() => this.handle.onconnection?.(0, client));
     } finally {
       const socket = ownerOf(client) as Internal | null | undefined;
-      // None where the server has refused it.
+      // There is no socket if the server has refused the connection.
       if (socket && this.methods && Object.getPrototypeOf(socket) === net.Socket.prototype) {
         Object.setPrototypeOf(socket, this.methods);
       }
@@ -165,8 +172,10 @@ class Acceptor {
 }
 
 /**
- * Whether a server has native code that reads for itself: HTTP/1, HTTP/2 and TLS. Over the ring they would go by way of JavaScript, which for HTTP/1 gains
- * nothing, and for the others is several times as slow and loses addresses, options and half-closes. There the ring accepts, and Node does the rest.
+ * Returns whether a server has native code that reads from the handle itself: HTTP/1, HTTP/2 and
+ * TLS. Over the ring, their data would pass through JavaScript. HTTP/1 gains nothing from that; the
+ * others become several times slower and lose addresses, options and half-closes. For these servers
+ * the ring accepts, and Node does the rest.
  */
 function leavesReadingToNode(server: net.Server): boolean {
   // Node does not export the class of HTTP/2 servers without TLS.
@@ -177,20 +186,23 @@ function leavesReadingToNode(server: net.Server): boolean {
   );
 }
 
-/** Which options of `listen` do not get as far as `_listen2`. */
+/** The options of `listen` that are not passed on to `_listen2`. */
 interface MoreListenOptions {
   readonly reusePort?: boolean | undefined;
 }
 
 /**
- * Has a server of Node's accept its connections over the ring: its sockets are {@link Socket}s from the next `listen` on. Those of servers that speak TLS or
- * HTTP/2 are Node's own, which these protocols need.
+ * Makes a Node server accept its connections over the ring: its sockets are {@link Socket}s
+ * from the next `listen` on. Sockets of servers that speak TLS or HTTP/2 remain Node's own, as
+ * these protocols require.
  *
- * For servers of `node:net`, `node:http`, `node:https`, `node:tls` and `node:http2`. Handles that Node has made itself (`listen(handle)`, and what a
- * cluster's primary shares with its workers) stay Node's.
+ * For servers of `node:net`, `node:http`, `node:https`, `node:tls` and `node:http2`. Handles that
+ * Node has created itself (`listen(handle)`, and those that the primary of a cluster shares with
+ * its workers) stay Node's.
  *
- * @param server is changed, and returned.
- * @param uring the engine; default: that of the thread that listens. Without io_uring, `listen` throws, or is Node's own: see `configure`.
+ * @param server the server, which is modified and returned.
+ * @param uring the engine. Default: that of the thread that listens. Without io_uring, `listen`
+ *   throws, or is Node's own: see `configure`.
  *
  * @example
  * ```ts
@@ -240,7 +252,10 @@ export function listenOverRing(
   };
 }
 
-/** The handle that Node would make; `undefined` when it cannot be made, which Node is to find out and tell. */
+/**
+ * Creates the handle that Node would create. Returns `undefined` on failure: Node then finds and
+ * reports the error itself.
+ */
 function bind(uring: Uring, args: ListenArguments, reusePort: boolean): NativeHandle | undefined {
   const [address, port, addressType, , fd, flags = 0] = args;
   const open = (where: string | null, type: ListenArguments[2]): NativeHandle | undefined => {
@@ -254,7 +269,7 @@ function bind(uring: Uring, args: ListenArguments, reusePort: boolean): NativeHa
     return handle;
   };
   if (address || typeof fd === 'number') return open(address, addressType);
-  // Both, where there is IPv6.
+  // Both families where IPv6 is available.
   return open('::', 6) ?? open('0.0.0.0', 4);
 }
 
@@ -272,20 +287,20 @@ function bindReusablePort(uring: Uring, where: SocketAddress, flags: number): Na
   }
 }
 
-/** What a server takes: as `node:net`. */
+/** The options of a server: those of `node:net`, and the engine. */
 export interface ServerOptions extends net.ServerOpts {
-  /** The engine; default: that of the thread that listens. */
+  /** The engine. Default: that of the thread that listens. */
   readonly uring?: Uring | undefined;
 }
 
-/** As `net.Server`: with `new` or without. */
+/** The constructor. As with `net.Server`, `new` is optional. */
 export interface ServerConstructor {
   new (options?: ServerOptions | ConnectionListener, connectionListener?: ConnectionListener): net.Server;
   (options?: ServerOptions | ConnectionListener, connectionListener?: ConnectionListener): net.Server;
   readonly prototype: net.Server;
 }
 
-/** A server of Node's whose connections come over the ring. */
+/** A Node server whose connections are accepted over the ring. */
 export type Server = net.Server;
 
 /** `net.Server` over the ring. See Node's documentation. */
@@ -307,5 +322,5 @@ Object.setPrototypeOf(Server.prototype, net.Server.prototype);
 Object.defineProperty(Server.prototype, 'constructor', { value: Server, configurable: true, writable: true });
 takesInstancesOf(Server, net.Server);
 
-/** Who is told of connections. */
+/** A listener for connections. */
 export type ConnectionListener = (socket: net.Socket) => void;

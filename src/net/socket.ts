@@ -1,5 +1,5 @@
 /**
- * `net.Socket` over the ring: Node's own, whose handle reads by the ring once it is connected.
+ * `net.Socket` over the ring: Node's own, whose handle can read over the ring once it is connected.
  *
  * @module
  */
@@ -12,39 +12,42 @@ import { invalidArgType } from '../validate.js';
 import { uringFor } from './backend.js';
 import { type Internal, readOn } from './who-reads.js';
 
-/** What `new Socket` takes: as `node:net`, and the engine. */
+/** The options of `new Socket`: those of `node:net`, and the engine. */
 export interface SocketOptions extends net.SocketConstructorOpts {
-  /** The engine; default: that of this thread. */
+  /** The engine. Default: that of this thread. */
   readonly uring?: Uring | undefined;
 }
 
-/** A connection. Every socket of Node's is an `instanceof` it, as are those of `uring/net`. */
+/**
+ * A connection. Every Node socket is an `instanceof` this class, as are those of `uring/net`.
+ */
 export type Socket = net.Socket;
 
-/** As `net.Socket`: with `new` or without. */
+/** The constructor. As with `net.Socket`, `new` is optional. */
 export interface SocketConstructor {
   new (options?: SocketOptions | number): net.Socket;
   (options?: SocketOptions | number): net.Socket;
   readonly prototype: net.Socket;
 }
 
-/** The engine that a socket was given. */
+/** The key of the engine that was passed to a socket. */
 const GIVEN = Symbol('uring');
 
 type Own = Internal & { [GIVEN]?: Uring | undefined };
 
 /**
- * A TCP or Unix connection: `net.Socket` of Node's, over the ring. See Node's documentation.
+ * A TCP or Unix connection: Node's `net.Socket`, over the ring. See Node's documentation.
  *
- * Without io_uring, `connect` ends in an `'error'`, or the socket is Node's own in every respect: see `configure`.
+ * Without io_uring, `connect` results in an `'error'`, or the socket is entirely Node's own: see
+ * `configure`.
  *
- * @throws TypeError, RangeError as `net.Socket`; also for an option `uring` that is no engine.
+ * @throws TypeError, RangeError as `net.Socket`; TypeError if the option `uring` is not an engine.
  */
 export const Socket = function Socket(this: Own | undefined, options?: SocketOptions | number): net.Socket {
   if (this === undefined || !isSocket(this)) return new (Socket as SocketConstructor)(options);
   const { uring: given } = (options ?? {}) as SocketOptions;
   if (given !== undefined && !(given instanceof Uring)) throw invalidArgType('options.uring', 'an instance of Uring', given);
-  // Before anything is read.
+  // Before the constructor reads anything.
   if (given !== undefined) Object.defineProperty(this, GIVEN, { value: given, configurable: true });
   (net.Socket as unknown as (this: net.Socket, options: unknown) => void).call(this, options);
   return this;
@@ -59,10 +62,10 @@ Object.defineProperties(Socket.prototype, {
   connect: { value: connect, configurable: true, writable: true },
   _read: { value: readOverRing, configurable: true, writable: true },
 });
-// Node's servers make sockets of Node's class.
+// Node's servers create sockets of Node's class.
 takesInstancesOf(Socket, net.Socket);
 
-/** `net.Socket.prototype.connect`, where there is a ring; else an `'error'` says why not. */
+/** Implements `net.Socket.prototype.connect`. Without a ring, an `'error'` states the reason. */
 function connect(this: Own, ...args: unknown[]): net.Socket {
   const result = (net.Socket.prototype.connect as (...args: unknown[]) => net.Socket).apply(this, args);
   try {
@@ -78,7 +81,7 @@ export function readOverRing(this: Own, size: number): void {
   readOn(this, size, () => engineOf(this));
 }
 
-/** What was connected stays so, whatever becomes of the ring. */
+/** Returns the engine. A connection persists even if the ring becomes unavailable. */
 function engineOf(socket: Own): Uring | undefined {
   try {
     return uringFor(socket[GIVEN]);

@@ -1,11 +1,14 @@
 /**
- * Who reads a connection: libuv or the ring.
+ * The choice of who reads a connection: libuv or the ring.
  *
- * The ring is faster for many connections that are at work at once: it takes what has come for all of them in one call. For a connection on its own libuv
- * wakes up sooner; what comes in large pieces it reads without a copy; and a short connection is over before the ring has paid. So libuv reads at first, and
- * every so many reads it is decided anew, from how many others have read meanwhile.
+ * The ring is faster when many connections are busy at once: it takes the data that has arrived for
+ * all of them in one call. For a single connection, libuv wakes up sooner; it reads large pieces
+ * without a copy; and a short connection ends before the ring has paid off. So libuv reads at
+ * first, and the choice is reviewed after a number of reads, based on how many reads other
+ * connections have made meanwhile.
  *
- * Node calls `socket._read` for more after each piece, whoever has read it: that is where it is counted.
+ * Node calls `socket._read` for more after each piece, regardless of who read it. Reads are counted
+ * there.
  *
  * @module
  */
@@ -15,18 +18,21 @@ import type { Uring } from '../engine/index.js';
 import { readByRing, readerOfHandle } from './handles.js';
 import type { NativeHandle } from './natives.js';
 
-/** When the ring reads. Tests set it, so that it does from the start. @internal */
+/** The thresholds. Tests change them so that the ring reads from the start. @internal */
 export const policy = {
-  /** After how many reads of a connection it is decided. */
+  /** The number of reads of a connection between two decisions. */
   reads: 32,
-  /** With how many others it takes turns, at least and on average, for the ring to be worth it; with how few no more. */
+  /**
+   * The average number of connections taking turns from which the ring is worthwhile (`many`), and
+   * below which it no longer is (`few`).
+   */
   many: 8,
   few: 3,
-  /** Bytes of a piece, on average, from which on libuv reads. */
+  /** The average number of bytes per piece above which libuv reads. */
   large: 16 * 1024,
 };
 
-/** A socket, with what is Node's own of it. */
+/** A socket with its internal members. */
 export type Internal = net.Socket & {
   _handle: NativeHandle | null;
   _read(size: number): void;
@@ -36,20 +42,24 @@ type Counted = NativeHandle & { [COUNT]?: Count };
 
 const COUNT = Symbol('reads');
 
-/** Reads of all connections of this thread. */
+/** The number of reads of all connections of this thread. */
 let allReads = 0;
 
-/** Of one connection, since it was decided last. */
+/** The counters of one connection since the last decision. */
 interface Count {
   reads: number;
-  /** What all had read, and this one received, by then. */
+  /** The reads of all connections, and the bytes received by this one, at that time. */
   allReadsBefore: number;
   bytesBefore: number;
 }
 
 const { _read: nodesRead } = net.Socket.prototype as Internal;
 
-/** As `net.Socket.prototype._read`, by whoever reads faster. @param engine the ring; `undefined` for libuv. */
+/**
+ * Does what `net.Socket.prototype._read` does, by libuv or the ring, whichever is faster.
+ *
+ * @param engine returns the ring; `undefined` for libuv.
+ */
 export function readOn(socket: Internal, size: number, engine: () => Uring | undefined): void {
   const handle: Counted | null = socket._handle;
   if (socket.connecting || !handle) {
@@ -61,17 +71,20 @@ export function readOn(socket: Internal, size: number, engine: () => Uring | und
     allReads++;
     (handle[COUNT] ?? startCount(handle)).reads++;
   } else if (reader?.by === 'ring') {
-    // Node's would ask for `reading`, as only TLS is to do.
+    // Node's `_read` would read `reading`, which must signal TLS only.
     handle.reading = true;
     reader.start();
   } else {
     nodesRead.call(socket, size);
   }
-  // What has read nothing has no count.
+  // A connection that has read nothing has no count.
   if ((handle[COUNT]?.reads ?? 0) >= policy.reads) decide(socket, handle, engine);
 }
 
-/** On the handle: a socket has so many properties that one more has all of them moved, to where there is room for others. */
+/**
+ * Starts a count. It is kept on the handle: a socket has so many properties that one more would
+ * move all of them to a larger store.
+ */
 function startCount(handle: Counted): Count {
   const count = { reads: 0, allReadsBefore: allReads, bytesBefore: handle.bytesRead };
   handle[COUNT] = count;
@@ -98,8 +111,9 @@ function decide(socket: Internal, handle: Counted, engine: () => Uring | undefin
 }
 
 /**
- * Whether native code reads from the handle: that of TLS, HTTP/1 or HTTP/2. Or libuv reads into a buffer of the program's (the option `onread`), or calls
- * what somebody has put in the place of Node's function: tools that watch connections do that.
+ * Returns whether native code reads from the handle (that of TLS, HTTP/1 or HTTP/2), or libuv must
+ * keep reading: into the program's buffer (the option `onread`), or for a function that
+ * replaces Node's, as tools that monitor connections set it.
  */
 function isTaken(socket: Internal, handle: NativeHandle): boolean {
   if ((handle.onread as { name?: unknown } | undefined)?.name !== NODES_ONREAD) return true;
@@ -109,11 +123,11 @@ function isTaken(socket: Internal, handle: NativeHandle): boolean {
   return Object.getOwnPropertySymbols(socket).some((name) => name.description === OWN_BUFFER && (socket as never)[name] !== null);
 }
 
-/** Node's function that handles call with what they have read. */
+/** The name of Node's function that handles call with data. */
 const NODES_ONREAD = 'onStreamRead';
 
-/** What Node's HTTP/2 session listens to its socket's end with. */
+/** The name of the listener with which Node's HTTP/2 session watches for the end of its socket. */
 const HTTP2_LISTENER = 'socketOnClose';
 
-/** Node's name for the buffer of a program's that a socket reads into. */
+/** Node's name for the program's buffer that a socket reads into. */
 const OWN_BUFFER = 'kBuffer';

@@ -1,6 +1,6 @@
 /**
- * Provided buffers in the old way, by operations. New programs use buffer rings (`ring.bufferRings`), which need no operation to
- * give a buffer back.
+ * Provided buffers in the legacy way, through operations. New programs use buffer rings
+ * (`ring.bufferRings`), which need no operation to return a buffer.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Sqe } from '../ring/index.js';
 import { checkAddress, checkInteger, checkRwLength, checkUint16, Opcode } from './encode.js';
 
 /**
- * Gives buffers that lie one after the other to a group. `io_uring_prep_provide_buffers`. Since 5.7.
+ * Adds contiguous buffers to a group. `io_uring_prep_provide_buffers`. Since 5.7.
  *
  * @param address of the first.
  * @param length bytes of each.
@@ -34,7 +34,10 @@ export function prepProvideBuffers(
   sqe.setBufferIndex(group);
 }
 
-/** Takes buffers back. `io_uring_prep_remove_buffers`. Since 5.7. @returns by CQE: how many there were. */
+/**
+ * Removes buffers from a group. `io_uring_prep_remove_buffers`. Since 5.7. @returns by CQE: how
+ * many were removed.
+ */
 export function prepRemoveBuffers(sqe: Sqe, count: number, group: number): void {
   checkInteger('count', count, 1, 65536);
   checkUint16('group', group);

@@ -1,28 +1,28 @@
 /**
- * The catalogue of operations: one record per opcode. The probe, the doctor, the decoder, the documentation and the tests all
- * iterate over it.
+ * The catalogue of operations: one record per opcode. The probe, the doctor, the decoder, the
+ * documentation and the tests all iterate over it.
  *
  * @module
  */
 
 import { Opcode, type OpcodeName } from '../ring/index.js';
 
-/** Groups of operations, each with a file of encoders. */
+/** The groups of operations, each with a file of encoders. */
 export type OpFamily = 'control' | 'read-write' | 'file' | 'path' | 'xattr' | 'poll' | 'time' | 'socket' | 'buffer' | 'sync';
 
-/** What is known of an operation. */
+/** The facts about an operation. */
 export interface OperationInfo {
-  /** Its number. */
+  /** The opcode. */
   readonly code: number;
-  /** Its kernel name, without `IORING_OP_`. */
+  /** The kernel name, without `IORING_OP_`. */
   readonly name: OpcodeName;
-  /** Since which Linux; for reports, never for decisions. */
+  /** The Linux version that introduced it; for reports, never for decisions. */
   readonly since: string;
-  /** The file of `src/ops` that has its encoder. */
+  /** The file of `src/ops` that contains the encoder. */
   readonly family: OpFamily;
   /** The encoder's name. */
   readonly encoder: string;
-  /** How the SQE's `fd` is to be read: a file, nothing, or something of the operation's own. */
+  /** How to read the SQE's `fd`: as a file, as nothing, or as a value specific to the operation. */
   readonly fd: 'file' | 'none' | 'other';
 }
 
@@ -94,7 +94,7 @@ const ROWS: readonly Row[] = [
   ['PIPE', '6.16', 'file', 'prepPipe', 'other'],
 ];
 
-/** Every operation, at the index of its opcode. */
+/** All operations, indexed by opcode. */
 export const OPERATIONS: readonly OperationInfo[] = ROWS.map(([name, since, family, encoder, fd]) => ({
   code: Opcode[name],
   name,
@@ -104,7 +104,7 @@ export const OPERATIONS: readonly OperationInfo[] = ROWS.map(([name, since, fami
   fd,
 }));
 
-/** The operation of an opcode, or `undefined` for a number that 6.18 does not use. */
+/** Returns the operation of an opcode, or `undefined` for a number that 6.18 does not use. */
 export function operationOf(opcode: number): OperationInfo | undefined {
   return OPERATIONS[opcode];
 }

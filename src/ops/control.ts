@@ -1,5 +1,6 @@
 /**
- * Operations about the ring itself: NOP, cancellation, messages between rings, registered files, and device commands.
+ * Operations on the ring itself: NOP, cancellation, messages between rings, registered files, and
+ * device commands.
  *
  * @module
  */
@@ -28,7 +29,8 @@ export function prepNop(sqe: Sqe): void {
 }
 
 /**
- * A NOP with `NopFlag`s. With INJECT_RESULT it completes with `result`. Since 6.10; CQE32 since 6.18.
+ * Prepares a NOP with `NopFlag`s. With INJECT_RESULT it completes with `result`. Since 6.10; CQE32
+ * since 6.18.
  *
  * @param result an s32; negative for an errno.
  */
@@ -41,10 +43,11 @@ export function prepNopWith(sqe: Sqe, flags: number, result = 0): void {
 /**
  * Cancels the operation with this user data. `io_uring_prep_cancel64`. Since 5.5.
  *
- * Completes with 0 (or the number of those cancelled, with ALL), -ENOENT when nothing matches, -EALREADY when the operation is
- * running and may or may not end early. The target completes for itself, with -ECANCELED or its result, before or after.
+ * Completes with 0 (or, with ALL, the number of operations cancelled), with -ENOENT when nothing
+ * matches, or with -EALREADY when the operation is running and may or may not end early. The target
+ * completes separately, with -ECANCELED or its own result, before or after.
  *
- * @param flags `CancelFlag`s, but those that name an fd. Since 5.19.
+ * @param flags `CancelFlag`s, except those that name an fd. Since 5.19.
  */
 export function prepCancel(sqe: Sqe, userData: number | bigint, flags = 0): void {
   checkUint64('userData', userData);
@@ -80,10 +83,10 @@ export function prepCancelOpcode(sqe: Sqe, opcode: number, flags = 0): void {
  * Posts a completion to another ring. `io_uring_prep_msg_ring`. Since 5.18.
  *
  * @param fd the other ring's.
- * @param result its CQE's `res`, a u32.
- * @param userData its CQE's user data.
+ * @param result the `res` of its CQE, a u32.
+ * @param userData the user data of its CQE.
  * @param flags `MsgRingFlag`s.
- * @param cqeFlags its CQE's flags, with FLAGS_PASS (6.3).
+ * @param cqeFlags the flags of its CQE, with FLAGS_PASS (6.3).
  */
 export function prepMsgRing(sqe: Sqe, fd: number, result: number, userData: number | bigint, flags = 0, cqeFlags = 0): void {
   checkFd('fd', fd);
@@ -97,12 +100,14 @@ export function prepMsgRing(sqe: Sqe, fd: number, result: number, userData: numb
 }
 
 /**
- * Sends a registered file to another ring's table. `io_uring_prep_msg_ring_fd`, `io_uring_prep_msg_ring_fd_alloc`. Since 6.0.
+ * Sends a registered file to another ring's table. `io_uring_prep_msg_ring_fd`,
+ * `io_uring_prep_msg_ring_fd_alloc`. Since 6.0.
  *
  * @param fd the other ring's.
  * @param sourceSlot slot in this ring's table.
- * @param targetSlot slot in the other's, or `'auto'`.
- * @param userData its CQE's user data; none is posted with `MsgRingFlag.CQE_SKIP`.
+ * @param targetSlot slot in the other ring's table, or `'auto'`.
+ * @param userData the user data of the other ring's CQE; none is posted with
+ *   `MsgRingFlag.CQE_SKIP`.
  */
 export function prepMsgRingFd(
   sqe: Sqe,
@@ -126,7 +131,8 @@ export function prepMsgRingFd(
 /**
  * Puts files into slots of the registered table. `io_uring_prep_files_update`. Since 5.6.
  *
- * @param fds address of s32s: descriptors, -1 to empty a slot; with `offset` `'auto'` (5.19), the kernel writes the slots chosen.
+ * @param fds address of s32s: descriptors, or -1 to empty a slot; with an `offset` of `'auto'`
+ *   (5.19), the kernel writes the slots that it chose.
  * @param count how many.
  * @param offset the first slot, or `'auto'`.
  */
@@ -135,12 +141,14 @@ export function prepFilesUpdate(sqe: Sqe, fds: number, count: number, offset: nu
   checkUint32('count', count);
   if (offset !== 'auto') checkFd('offset', offset);
   sqe.prepare(Opcode.FILES_UPDATE, -1, fds, count, 0, 0);
-  // The kernel compares with IORING_FILE_INDEX_ALLOC sign-extended, as liburing's int parameter gives it.
+  // The kernel compares with a sign-extended IORING_FILE_INDEX_ALLOC, as liburing's int parameter
+  // passes it.
   sqe.set64(SqeWord.OFF, offset === 'auto' ? -1 : offset);
 }
 
 /**
- * Makes an ordinary descriptor of a registered file; the CQE's `res` is the fd. `io_uring_prep_fixed_fd_install`. Since 6.8.
+ * Installs a registered file as an ordinary descriptor; the CQE's `res` is the fd.
+ * `io_uring_prep_fixed_fd_install`. Since 6.8.
  *
  * @param flags `InstallFdFlag`s.
  */
@@ -152,9 +160,9 @@ export function prepFixedFdInstall(sqe: Sqe, slot: number, flags = 0): void {
 }
 
 /**
- * A command of the file's driver. `io_uring_prep_uring_cmd`. Since 5.19.
+ * Sends a command to the file's driver. `io_uring_prep_uring_cmd`. Since 5.19.
  *
- * @param command the driver's number.
+ * @param command the driver's number for it.
  * @param flags `1` (IORING_URING_CMD_FIXED) to use a registered buffer.
  * @param payload bytes for the command: up to 16, or up to 80 in a ring with SQE128.
  */
@@ -176,12 +184,12 @@ export function prepUringCmd(sqe: Sqe, command: number, fd: number, flags = 0, p
 }
 
 /**
- * A socket's command: `SocketCommand`. `io_uring_prep_cmd_sock`. Since 6.7.
+ * Sends a command to a socket: `SocketCommand`. `io_uring_prep_cmd_sock`. Since 6.7.
  *
- * @param level as of getsockopt(2).
- * @param option as of getsockopt(2).
+ * @param level as for getsockopt(2).
+ * @param option as for getsockopt(2).
  * @param value address of the option's value.
- * @param length its size; the CQE's `res` of GETSOCKOPT is the size written.
+ * @param length size of the value; the CQE's `res` of GETSOCKOPT is the size written.
  */
 export function prepSocketCommand(
   sqe: Sqe,

@@ -1,5 +1,5 @@
 /**
- * SQEs and CQEs as one readable line, for debugging and for the messages of failed tests.
+ * Formats SQEs and CQEs as one readable line, for debugging and for the messages of failed tests.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { errnoName } from '../syscalls/index.js';
 import { invalidArgType } from '../validate.js';
 import { operationOf } from './catalogue.js';
 
-/** What {@link describeCqe} reads; a `Cqe`, or a copy of one. */
+/** The fields that {@link describeCqe} reads: a `Cqe`, or a copy of one. */
 export interface CqeLike {
   readonly userData64: bigint;
   readonly res: number;
@@ -21,7 +21,8 @@ export interface CqeLike {
 }
 
 /**
- * An SQE in words: `READ fd=5 addr=0x7f2c10000000 len=4096 off=0 IO_LINK user_data=7`. Fields that are zero are left out, but for `fd`.
+ * Describes an SQE: `READ fd=5 addr=0x7f2c10000000 len=4096 off=0 IO_LINK user_data=7`. Fields that
+ * are zero are omitted, except `fd`.
  *
  * @param sqe an `Sqe`, or its 64 or 128 bytes.
  */
@@ -51,7 +52,7 @@ export function describeSqe(sqe: { bytes(): Uint8Array } | Uint8Array): string {
   return parts.join(' ');
 }
 
-/** A CQE in words: `user_data=7 res=-2 (ENOENT) MORE`. */
+/** Describes a CQE: `user_data=7 res=-2 (ENOENT) MORE`. */
 export function describeCqe(cqe: CqeLike): string {
   if (typeof cqe?.userData64 !== 'bigint') throw invalidArgType('cqe', 'a CQE', cqe);
   const parts: string[] = [`user_data=${cqe.userData64}`, `res=${cqe.res}`];

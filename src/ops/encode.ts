@@ -1,9 +1,10 @@
 /**
- * What the encoders share. An encoder checks all its arguments, then writes all fields of the SQE: nothing is left from the
- * entry's last use, and bad input leaves the entry as it was (the ring does not see it before the next submission).
+ * Helpers shared by the encoders. An encoder checks all its arguments, then writes all fields of
+ * the SQE. So nothing remains from the entry's last use, and invalid arguments leave the entry
+ * unchanged (the ring does not see it before the next submission).
  *
- * Addresses are numbers: `ring.pin(view)` or `block.address`. What they point to must stay alive until the last CQE of
- * the operation.
+ * Addresses are numbers: `ring.pin(view)` or `block.address`. The memory that they point to must
+ * stay alive until the last CQE of the operation.
  *
  * @module
  */
@@ -23,10 +24,13 @@ export {
   invalidArgValue,
 } from '../validate.js';
 
-/** Offset of reads and writes: the file's current position, which moves on. Since 5.6 (`Feature.RW_CUR_POS`). */
+/**
+ * The offset for reads and writes at the file's current position, which advances. Since 5.6
+ * (`Feature.RW_CUR_POS`).
+ */
 export const CURRENT_POSITION = -1;
 
-/** Prepares an operation whose offset field may take all 64 bits. */
+/** Prepares an operation whose offset field may use all 64 bits. */
 export function prepareWithOffset(
   sqe: Sqe,
   opcode: number,
@@ -45,12 +49,12 @@ export function prepareWithOffset(
 }
 
 /**
- * A slot of the registered files, to be opened into: `'auto'` lets the kernel choose (the CQE's `res` is the slot). In the SQE it is one higher,
- * as 0 means none.
+ * A slot of the registered files to open into: `'auto'` lets the kernel choose (the CQE's `res` is
+ * the slot). The SQE holds the slot plus 1, because 0 means none.
  */
 export type DirectSlot = number | 'auto';
 
-/** Checks a direct slot; `undefined` is none. */
+/** Checks a direct slot; `undefined` means none. */
 export function checkSlot(slot: DirectSlot | undefined): void {
   if (slot !== undefined && slot !== 'auto') checkInteger('slot', slot, 0, 0xffff_fffd);
 }
@@ -61,22 +65,22 @@ export function writeSlot(sqe: Sqe, slot: DirectSlot | undefined): void {
   sqe.set32(SqeWord.FILE_INDEX, slot === 'auto' ? FILE_INDEX_ALLOC : slot + 1);
 }
 
-/** A u16 such as a buffer group. */
+/** Checks a u16, such as a buffer group. */
 export function checkUint16(name: string, value: unknown): asserts value is number {
   checkInteger(name, value, 0, 0xffff);
 }
 
-/** An s32 such as a signal mask or a how of shutdown. */
+/** Checks an s32, such as a signal mask or the `how` of shutdown. */
 export function checkInt32(name: string, value: unknown): asserts value is number {
   checkInteger(name, value, -0x8000_0000, 0x7fff_ffff);
 }
 
-/** Adds to the flags that all operations have. */
+/** Adds to the flags that all operations share. */
 export function addSqeFlags(sqe: Sqe, flags: number): void {
   sqe.words[sqe.base + SqeWord.OPCODE_FLAGS_IOPRIO] |= flags << 8;
 }
 
-/** Marks the SQE as taking its buffer from a group. */
+/** Makes the SQE take its buffer from a group. */
 export function selectBuffer(sqe: Sqe, group: number): void {
   addSqeFlags(sqe, SqeFlag.BUFFER_SELECT);
   sqe.setBufferIndex(group);

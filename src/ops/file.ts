@@ -1,5 +1,6 @@
 /**
- * Operations on open files that move no data through user memory: sync, space, advice, splice, close, pipe.
+ * Operations on open files that move no data through user memory: sync, allocation, advice, splice,
+ * close, pipe.
  *
  * @module
  */
@@ -81,7 +82,8 @@ export function prepFadvise(sqe: Sqe, fd: number, offset: number | bigint, lengt
   checkUint64('offset', offset);
   checkUint64('length', length);
   checkFlags('advice', advice);
-  // A length of 32 bits goes where every kernel looks for it; the address field overrides it since 6.10.
+  // A 32-bit length goes where every kernel looks for it; the address field overrides it since
+  // 6.10.
   const small = length <= 0xffff_ffff;
   prepareWithOffset(sqe, Opcode.FADVISE, fd, 0, small ? Number(length) : 0, offset, advice);
   if (!small) sqe.set64(SqeWord.ADDR, length);
@@ -115,9 +117,10 @@ export function prepCloseDirect(sqe: Sqe, slot: number): void {
 }
 
 /**
- * splice(2): moves data between two files of which one is a pipe. `io_uring_prep_splice`. Since 5.7.
+ * splice(2): moves data between two files, one of which is a pipe. `io_uring_prep_splice`. Since
+ * 5.7.
  *
- * @param offsetIn -1 for a pipe, or for the file's own position.
+ * @param offsetIn -1 for a pipe, or for the file's current position.
  * @param offsetOut likewise.
  * @param flags `SpliceFlag`s; FD_IN_FIXED makes `fdIn` a registered file.
  */
@@ -141,7 +144,7 @@ export function prepSplice(
   sqe.set32(SqeWord.FILE_INDEX, fdIn);
 }
 
-/** tee(2): copies data between two pipes without taking it. `io_uring_prep_tee`. Since 5.8. */
+/** tee(2): copies data between two pipes without consuming it. `io_uring_prep_tee`. Since 5.8. */
 export function prepTee(sqe: Sqe, fdIn: number, fdOut: number, length: number, flags = 0): void {
   checkFd('fdIn', fdIn);
   checkFd('fdOut', fdOut);
@@ -156,7 +159,8 @@ export function prepTee(sqe: Sqe, fdIn: number, fdOut: number, length: number, f
  *
  * @param fds address of two s32s: read end, write end.
  * @param flags `O_*` of pipe2(2).
- * @param slot opens the ends into this slot of the registered files and the next; `'auto'` lets the kernel choose.
+ * @param slot opens the ends into this slot of the registered files and the next one; `'auto'` lets
+ *   the kernel choose.
  */
 export function prepPipe(sqe: Sqe, fds: number, flags = 0, slot?: DirectSlot): void {
   checkAddress('fds', fds);

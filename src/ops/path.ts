@@ -1,6 +1,6 @@
 /**
- * Operations on paths. A path is the address of a string that ends with a null byte (`ring.arena.cString()`), relative to a directory
- * fd, or to the working directory with {@link AT_FDCWD}.
+ * Operations on paths. A path is the address of a null-terminated string (`ring.arena.cString()`).
+ * It is relative to a directory fd, or to the working directory with {@link AT_FDCWD}.
  *
  * @module
  */
@@ -23,7 +23,8 @@ import {
  *
  * @param flags `O_*`.
  * @param mode of a file that is created.
- * @param slot opens into the registered files instead of giving an fd: then `res` is 0, or with `'auto'` the slot (5.19).
+ * @param slot opens into the registered files instead of returning an fd: then `res` is 0, or with
+ *   `'auto'` the slot (5.19).
  * @returns by CQE: the fd.
  */
 export function prepOpenat(sqe: Sqe, directoryFd: number, path: number, flags: number, mode = 0, slot?: DirectSlot): void {
@@ -37,7 +38,8 @@ export function prepOpenat(sqe: Sqe, directoryFd: number, path: number, flags: n
 }
 
 /**
- * openat2(2). `io_uring_prep_openat2`, `io_uring_prep_openat2_direct`. Since 5.6; direct since 5.15.
+ * openat2(2). `io_uring_prep_openat2`, `io_uring_prep_openat2_direct`. Since 5.6; direct since
+ * 5.15.
  *
  * @param how address of a `struct open_how`, {@link OPEN_HOW_SIZE} bytes.
  * @param slot as in {@link prepOpenat}.
@@ -107,7 +109,12 @@ export function prepMkdirat(sqe: Sqe, directoryFd: number, path: number, mode: n
   sqe.prepare(Opcode.MKDIRAT, directoryFd, path, mode, 0, 0);
 }
 
-/** symlinkat(2). `io_uring_prep_symlinkat`. Since 5.15. @param target what the link says. @param path the link itself. */
+/**
+ * symlinkat(2). `io_uring_prep_symlinkat`. Since 5.15.
+ *
+ * @param target the path that the link contains.
+ * @param path the link itself.
+ */
 export function prepSymlinkat(sqe: Sqe, target: number, directoryFd: number, path: number): void {
   checkAddress('target', target);
   checkDirectoryFd('directoryFd', directoryFd);
@@ -129,6 +136,6 @@ function prepareTwoPaths(
   checkDirectoryFd('newDirectoryFd', newDirectoryFd);
   checkAddress('newPath', newPath);
   checkFlags('flags', flags);
-  // The second directory stands in the length field.
+  // The length field holds the second directory.
   sqe.prepare(opcode, oldDirectoryFd, oldPath, newDirectoryFd, newPath, flags);
 }

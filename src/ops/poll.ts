@@ -8,12 +8,12 @@ import type { Sqe } from '../ring/index.js';
 import { checkAddress, checkFd, checkFlags, checkUint32, checkUint64, Opcode, prepareWithOffset, SqeWord } from './encode.js';
 
 /**
- * poll(2), once or, with `PollFlag.ADD_MULTI`, again and again. `io_uring_prep_poll_add`, `io_uring_prep_poll_multishot`. Since 5.1;
- * multishot since 5.13.
+ * poll(2), once or, with `PollFlag.ADD_MULTI`, repeatedly. `io_uring_prep_poll_add`,
+ * `io_uring_prep_poll_multishot`. Since 5.1; multishot since 5.13.
  *
  * @param events `PollEvent`s.
  * @param flags `PollFlag`s.
- * @returns by CQE: the events that are there.
+ * @returns by CQE: the events that are ready.
  */
 export function prepPollAdd(sqe: Sqe, fd: number, events: number, flags = 0): void {
   checkFd('fd', fd);
@@ -23,7 +23,7 @@ export function prepPollAdd(sqe: Sqe, fd: number, events: number, flags = 0): vo
 }
 
 /**
- * Ends a poll, which completes with -ECANCELED. `io_uring_prep_poll_remove`. Since 5.1.
+ * Removes a poll, which completes with -ECANCELED. `io_uring_prep_poll_remove`. Since 5.1.
  *
  * @param userData the poll's.
  * @returns by CQE: 0; -ENOENT when there is none, -EALREADY when it is completing.
@@ -72,7 +72,7 @@ export function prepEpollCtl(sqe: Sqe, epollFd: number, fd: number, operation: n
  * epoll_wait(2). `io_uring_prep_epoll_wait`. Since 6.15.
  *
  * @param events address of an array of `struct epoll_event`.
- * @returns by CQE: how many there are.
+ * @returns by CQE: the number of events.
  */
 export function prepEpollWait(sqe: Sqe, fd: number, events: number, maxEvents: number, flags = 0): void {
   checkFd('fd', fd);

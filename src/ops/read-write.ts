@@ -1,8 +1,9 @@
 /**
  * Reading and writing.
  *
- * Offsets are safe integers or bigints; {@link CURRENT_POSITION} means the file's own. Results may be short, as with
- * read(2): who wants all of it has to go on. `rwFlags` are `RWF_*` of preadv2(2).
+ * Offsets are safe integers or bigints; {@link CURRENT_POSITION} means the file's current position.
+ * Transfers may be short, as with read(2): a caller that needs all of the data must continue.
+ * `rwFlags` are the `RWF_*` flags of preadv2(2).
  *
  * @module
  */
@@ -39,9 +40,10 @@ export function prepWrite(sqe: Sqe, fd: number, address: number, length: number,
 }
 
 /**
- * A read into a buffer that the kernel selects from a group when data is there: `cqe.bufferId` names it. Since 5.7.
+ * Reads into a buffer that the kernel selects from a group when data is available: `cqe.bufferId`
+ * identifies it. Since 5.7.
  *
- * @param length bytes at most; 0 for as many as the buffer has.
+ * @param length bytes at most; 0 for the size of the buffer.
  */
 export function prepReadSelect(sqe: Sqe, fd: number, group: number, length: number, offset: number | bigint): void {
   checkUint16('group', group);
@@ -65,7 +67,7 @@ export function prepWritev(sqe: Sqe, fd: number, iovecs: number, count: number, 
 }
 
 /**
- * A read into a registered buffer. `io_uring_prep_read_fixed`. Since 5.1.
+ * Reads into a registered buffer. `io_uring_prep_read_fixed`. Since 5.1.
  *
  * @param address within the registered buffer.
  * @param bufferIndex its slot.
@@ -85,7 +87,10 @@ export function prepReadFixed(
   sqe.setBufferIndex(bufferIndex);
 }
 
-/** A write from a registered buffer. `io_uring_prep_write_fixed`. Since 5.1. Parameters as {@link prepReadFixed}. */
+/**
+ * Writes from a registered buffer. `io_uring_prep_write_fixed`. Since 5.1. Parameters as
+ * {@link prepReadFixed}.
+ */
 export function prepWriteFixed(
   sqe: Sqe,
   fd: number,
@@ -100,7 +105,7 @@ export function prepWriteFixed(
   sqe.setBufferIndex(bufferIndex);
 }
 
-/** A read into pieces of a registered buffer. `io_uring_prep_readv_fixed`. Since 6.15. */
+/** Reads into pieces of a registered buffer. `io_uring_prep_readv_fixed`. Since 6.15. */
 export function prepReadvFixed(
   sqe: Sqe,
   fd: number,
@@ -115,7 +120,7 @@ export function prepReadvFixed(
   sqe.setBufferIndex(bufferIndex);
 }
 
-/** A write from pieces of a registered buffer. `io_uring_prep_writev_fixed`. Since 6.15. */
+/** Writes from pieces of a registered buffer. `io_uring_prep_writev_fixed`. Since 6.15. */
 export function prepWritevFixed(
   sqe: Sqe,
   fd: number,
@@ -131,10 +136,11 @@ export function prepWritevFixed(
 }
 
 /**
- * Reads whenever there is data, into buffers of a group, until it is cancelled, fails, or the group is empty (-ENOBUFS): a CQE
- * each time. For files that can be polled. `io_uring_prep_read_multishot`. Since 6.7.
+ * Reads whenever data is available, into buffers of a group, until it is cancelled, fails, or the
+ * group is empty (-ENOBUFS). Posts a CQE each time. For pollable files.
+ * `io_uring_prep_read_multishot`. Since 6.7.
  *
- * @param length bytes at most each time; 0 for the buffer's size.
+ * @param length bytes at most each time; 0 for the size of the buffer.
  */
 export function prepReadMultishot(sqe: Sqe, fd: number, length: number, offset: number | bigint, group: number): void {
   checkUint16('group', group);

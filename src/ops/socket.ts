@@ -1,5 +1,6 @@
 /**
- * Sockets. Addresses of sockets, message headers and lengths are addresses of the C structs.
+ * Operations on sockets. Socket addresses, message headers and lengths are passed as addresses of
+ * the C structs.
  *
  * @module
  */
@@ -61,9 +62,10 @@ export function prepConnect(sqe: Sqe, fd: number, address: number, addressLength
 }
 
 /**
- * accept4(2). `io_uring_prep_accept`, `io_uring_prep_multishot_accept`, and their direct forms. Since 5.5; direct 5.15; multishot 5.19.
+ * accept4(2). `io_uring_prep_accept`, `io_uring_prep_multishot_accept`, and their direct variants.
+ * Since 5.5; direct 5.15; multishot 5.19.
  *
- * @param address where the peer's goes, or 0.
+ * @param address where to store the peer's address, or 0.
  * @param addressLength address of a `socklen_t`, or 0.
  * @param flags `SOCK_*`.
  * @param ioprio `AcceptFlag`s.
@@ -80,13 +82,16 @@ export function prepAccept(sqe: Sqe, fd: number, address = 0, addressLength = 0,
   writeSlot(sqe, slot);
 }
 
-/** Accepts again and again: a CQE for each connection. `io_uring_prep_multishot_accept`. Since 5.19. */
+/**
+ * Accepts repeatedly, with a CQE for each connection. `io_uring_prep_multishot_accept`. Since 5.19.
+ */
 export function prepMultishotAccept(sqe: Sqe, fd: number, flags = 0, slot?: 'auto'): void {
   prepAccept(sqe, fd, 0, 0, flags, AcceptFlag.MULTISHOT, slot);
 }
 
 /**
- * send(2), sendto(2). `io_uring_prep_send`, `io_uring_prep_sendto`. Since 5.6; to an address since 6.0.
+ * send(2), sendto(2). `io_uring_prep_send`, `io_uring_prep_sendto`. Since 5.6; to an address since
+ * 6.0.
  *
  * @param flags `MSG_*`.
  * @param ioprio `RecvSendFlag`s.
@@ -106,10 +111,12 @@ export function prepSend(
 }
 
 /**
- * send(2) without copying. Posts two CQEs: the result, with `CqeFlag.MORE`, and later one with `CqeFlag.NOTIF`: only then is the
- * buffer free. A failure has a notification, too. `io_uring_prep_send_zc`. Since 6.0.
+ * send(2) without copying. Posts two CQEs: the result, with `CqeFlag.MORE`, and later a second one
+ * with `CqeFlag.NOTIF`. Only then may the buffer be reused. A failed send posts a notification,
+ * too. `io_uring_prep_send_zc`. Since 6.0.
  *
- * @param bufferIndex a registered buffer's slot, or `undefined`; `RecvSendFlag.FIXED_BUF` is implied.
+ * @param bufferIndex a registered buffer's slot, or `undefined`; `RecvSendFlag.FIXED_BUF` is
+ *   implied.
  */
 export function prepSendZc(
   sqe: Sqe,
@@ -140,10 +147,11 @@ export function prepSendmsgZc(sqe: Sqe, fd: number, message: number, flags = 0, 
 }
 
 /**
- * recvmsg(2). `io_uring_prep_recvmsg`, `io_uring_prep_recvmsg_multishot`. Since 5.3; multishot since 6.0.
+ * recvmsg(2). `io_uring_prep_recvmsg`, `io_uring_prep_recvmsg_multishot`. Since 5.3; multishot
+ * since 6.0.
  *
  * @param ioprio `RecvSendFlag`s.
- * @param group buffers to select from; needed with RECV_MULTISHOT.
+ * @param group buffers to select from; required with RECV_MULTISHOT.
  */
 export function prepRecvmsg(sqe: Sqe, fd: number, message: number, flags = 0, ioprio = 0, group?: number): void {
   if (group !== undefined) checkUint16('group', group);
@@ -161,10 +169,11 @@ export function prepRecv(sqe: Sqe, fd: number, buffer: number, length: number, f
 }
 
 /**
- * recv(2) into a buffer that the kernel selects from a group, once or, with `RecvSendFlag.RECV_MULTISHOT`, again and again until
- * the group is empty (-ENOBUFS). `io_uring_prep_recv_multishot`. Since 5.7; multishot since 6.0.
+ * recv(2) into a buffer that the kernel selects from a group, once or, with
+ * `RecvSendFlag.RECV_MULTISHOT`, repeatedly until the group is empty (-ENOBUFS).
+ * `io_uring_prep_recv_multishot`. Since 5.7; multishot since 6.0.
  *
- * @param length bytes at most; 0 for the buffer's size, and for multishot.
+ * @param length bytes at most; 0 for the size of the buffer, and for multishot.
  */
 export function prepRecvSelect(sqe: Sqe, fd: number, group: number, length = 0, flags = 0, ioprio = 0): void {
   checkUint16('group', group);
@@ -173,7 +182,8 @@ export function prepRecvSelect(sqe: Sqe, fd: number, group: number, length = 0, 
 }
 
 /**
- * Receives without copying, into the area of a zero-copy queue. Multishot. Since 6.15; needs a NIC that can.
+ * Receives without copying, into the area of a zero-copy queue. Multishot. Since 6.15; requires
+ * support by the NIC.
  *
  * @param length bytes at most, 0 for no limit.
  * @param queue the registered queue's id.
@@ -187,7 +197,11 @@ export function prepRecvZc(sqe: Sqe, fd: number, length: number, queue: number):
   sqe.set32(SqeWord.FILE_INDEX, queue);
 }
 
-/** shutdown(2). `io_uring_prep_shutdown`. Since 5.11. @param how 0 reading, 1 writing, 2 both. */
+/**
+ * shutdown(2). `io_uring_prep_shutdown`. Since 5.11.
+ *
+ * @param how 0 for reading, 1 for writing, 2 for both.
+ */
 export function prepShutdown(sqe: Sqe, fd: number, how: number): void {
   checkFd('fd', fd);
   checkInteger('how', how, 0, 2);

@@ -1,5 +1,5 @@
 /**
- * Futexes, and waiting for child processes.
+ * Operations on futexes, and waiting for child processes.
  *
  * @module
  */
@@ -19,14 +19,15 @@ import {
 /** `FUTEX2_*`: the size of a futex and whether it is private to the process. */
 export const FutexFlag = { SIZE_U32: 0x02, PRIVATE: 0x80 } as const;
 
-/** A futex mask that matches every other. */
+/** A futex mask that matches every other mask. */
 export const FUTEX_BITSET_MATCH_ANY = 0xffff_ffff;
 
 /**
- * Waits until the futex is woken; completes with -EAGAIN when it does not hold `value`. `io_uring_prep_futex_wait`. Since 6.7.
+ * Waits until the futex is woken; completes with -EAGAIN when it does not hold `value`.
+ * `io_uring_prep_futex_wait`. Since 6.7.
  *
  * @param address of the futex; it must stay mapped until the CQE.
- * @param mask which wakes count.
+ * @param mask selects the wakes that count.
  * @param futexFlags `FutexFlag`s.
  */
 export function prepFutexWait(
@@ -40,7 +41,12 @@ export function prepFutexWait(
   prepareFutex(sqe, Opcode.FUTEX_WAIT, address, value, mask, futexFlags);
 }
 
-/** Wakes waiters of a futex. `io_uring_prep_futex_wake`. Since 6.7. @param count how many at most. @returns by CQE: how many. */
+/**
+ * Wakes waiters of a futex. `io_uring_prep_futex_wake`. Since 6.7.
+ *
+ * @param count how many at most.
+ * @returns by CQE: how many were woken.
+ */
 export function prepFutexWake(
   sqe: Sqe,
   address: number,
@@ -53,7 +59,8 @@ export function prepFutexWake(
 }
 
 /**
- * Waits for one of several futexes; `res` is the index of the one. `io_uring_prep_futex_waitv`. Since 6.7.
+ * Waits for any of several futexes; `res` is the index of the one that was woken.
+ * `io_uring_prep_futex_waitv`. Since 6.7.
  *
  * @param waiters address of an array of `struct futex_waitv` (24 bytes each).
  * @param count 1 to 128.

@@ -8,13 +8,14 @@ import { type Sqe, TimeoutFlag } from '../ring/index.js';
 import { checkAddress, checkFlags, checkUint32, checkUint64, Opcode, prepareWithOffset, SqeWord } from './encode.js';
 
 /**
- * Completes when the time is over, with -ETIME, or when `count` other operations have completed, with 0.
- * `io_uring_prep_timeout`. Since 5.4.
+ * Completes with -ETIME when the time has elapsed, or with 0 when `count` other operations have
+ * completed. `io_uring_prep_timeout`. Since 5.4.
  *
- * Any timeout that fires wakes everybody who waits for completions.
+ * Any timeout that fires wakes all threads that wait for completions.
  *
  * @param timespec address; must stay in place until the CQE.
- * @param count completions to count, 0 for none; with `TimeoutFlag.MULTISHOT`, how often to fire, 0 for ever.
+ * @param count completions to count, 0 for none; with `TimeoutFlag.MULTISHOT`, how often to fire, 0
+ *   for indefinitely.
  * @param flags `TimeoutFlag`s.
  */
 export function prepTimeout(sqe: Sqe, timespec: number, count = 0, flags = 0): void {
@@ -25,7 +26,7 @@ export function prepTimeout(sqe: Sqe, timespec: number, count = 0, flags = 0): v
 }
 
 /**
- * Ends a timeout, which completes with -ECANCELED. `io_uring_prep_timeout_remove`. Since 5.5.
+ * Removes a timeout, which completes with -ECANCELED. `io_uring_prep_timeout_remove`. Since 5.5.
  *
  * @param userData the timeout's.
  * @returns by CQE: 0; -ENOENT, -EBUSY.
@@ -38,7 +39,7 @@ export function prepTimeoutRemove(sqe: Sqe, userData: number | bigint, flags = 0
 }
 
 /**
- * Gives a timeout another time. `io_uring_prep_timeout_update`. Since 5.11.
+ * Changes the time of a timeout. `io_uring_prep_timeout_update`. Since 5.11.
  *
  * @param flags `TimeoutFlag`s: ABS and the clocks; LINK_UPDATE for a linked one. UPDATE is implied.
  */
@@ -51,9 +52,10 @@ export function prepTimeoutUpdate(sqe: Sqe, timespec: number, userData: number |
 }
 
 /**
- * Cancels the operation before it in a link when the time is over. `io_uring_prep_link_timeout`. Since 5.5.
+ * Cancels the preceding operation of the link when the time has elapsed.
+ * `io_uring_prep_link_timeout`. Since 5.5.
  *
- * @returns by CQE: -ETIME when it fired, -ECANCELED when the operation was done before.
+ * @returns by CQE: -ETIME when it fired, -ECANCELED when the operation completed first.
  */
 export function prepLinkTimeout(sqe: Sqe, timespec: number, flags = 0): void {
   checkAddress('timespec', timespec);

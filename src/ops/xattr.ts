@@ -1,5 +1,6 @@
 /**
- * Extended attributes, of open files and of paths. Names, values and paths are addresses; names and paths end with a null byte.
+ * Operations on extended attributes, of open files and of paths. Names, values and paths are
+ * addresses; names and paths are null-terminated.
  *
  * @module
  */
@@ -7,7 +8,11 @@
 import type { Sqe } from '../ring/index.js';
 import { checkAddress, checkFd, checkFlags, checkUint32, Opcode, SqeWord } from './encode.js';
 
-/** fsetxattr(2). `io_uring_prep_fsetxattr`. Since 5.19. @param flags `XATTR_CREATE` (1), `XATTR_REPLACE` (2). */
+/**
+ * fsetxattr(2). `io_uring_prep_fsetxattr`. Since 5.19.
+ *
+ * @param flags `XATTR_CREATE` (1), `XATTR_REPLACE` (2).
+ */
 export function prepFsetxattr(sqe: Sqe, fd: number, name: number, value: number, length: number, flags = 0): void {
   checkFd('fd', fd);
   prepare(sqe, Opcode.FSETXATTR, fd, name, value, length, flags);

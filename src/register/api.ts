@@ -26,7 +26,9 @@ export type { ModuleName };
 export interface RegisterOptions {
   /** Which modules: `'fs'`, `'net'`, `'http'`, `'dgram'`. Default: `['fs']`. */
   readonly modules?: readonly ModuleName[] | undefined;
-  /** Fail where there is no io_uring, in the place of leaving everything to Node. Default: `false`. */
+  /**
+   * Fail where there is no io_uring, in the place of leaving everything to Node. Default: `false`.
+   */
   readonly require?: boolean | undefined;
 }
 
@@ -42,11 +44,14 @@ let patch: Patch | undefined;
 let registered: readonly ModuleName[] = [];
 
 /**
- * Puts the functions of `uring/fs` and others in the place of those of Node's modules, in this thread and in those that it starts from now on. Replaces an earlier registration.
+ * Puts the functions of `uring/fs` and others in the place of those of Node's modules, in this
+ * thread and in those that it starts from now on. Replaces an earlier registration.
  *
- * References that were taken before go on to be Node's own: call it first of all, or start the program with `--import uring/register`.
+ * References that were taken before go on to be Node's own: call it first of all, or start the
+ * program with `--import uring/register`.
  *
- * @throws TypeError for options that make no sense; with `require`, UringUnavailableError when there is no io_uring.
+ * @throws TypeError for options that make no sense; with `require`, UringUnavailableError when
+ *   there is no io_uring.
  */
 export function register(options: RegisterOptions = {}): void {
   checkOptions(options, ['modules', 'require']);
@@ -76,7 +81,10 @@ export function unregister(): void {
   registered = [];
 }
 
-/** What is registered in this thread, and whether it works through io_uring. Opens the thread's engine if there is none yet. */
+/**
+ * What is registered in this thread, and whether it works through io_uring. Opens the thread's
+ * engine if there is none yet.
+ */
 export function status(): RegisterStatus {
   const modules = Object.fromEntries(registered.map((name) => [name, MODULES[name].backend()]));
   const isAtWork = Object.values(modules).includes('io_uring');

@@ -6,7 +6,8 @@
  * URING_MODULES=fs,net,dgram node --import uring/register app.js
  * ```
  *
- * `URING_MODULES` says which modules (default: `fs`), `URING_DISABLE=1` turns it off, and `URING_REQUIRE=1` has the program fail where there is no io_uring; else it runs on Node's own
+ * `URING_MODULES` says which modules (default: `fs`), `URING_DISABLE=1` turns it off, and
+ * `URING_REQUIRE=1` has the program fail where there is no io_uring; else it runs on Node's own
  * modules then, with one warning.
  *
  * @module

@@ -23,7 +23,10 @@ import type { Patch } from './patch.js';
 /** The modules that can be replaced. */
 export const MODULE_NAMES = ['fs', 'net', 'http', 'dgram'] as const;
 
-/** `fs` with `fs/promises`; `net` with all that is built on it; `http` with `https` and HTTP/2, servers only; `dgram`. */
+/**
+ * `fs` with `fs/promises`; `net` with all that is built on it; `http` with `https` and HTTP/2,
+ * servers only; `dgram`.
+ */
 export type ModuleName = (typeof MODULE_NAMES)[number];
 
 interface Replaceable {

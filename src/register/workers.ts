@@ -1,5 +1,6 @@
 /**
- * Threads that are started later, which replace the same functions: Node gives them the flags of the process, unless the program gives them its own.
+ * Threads that are started later, which replace the same functions: Node gives them the flags of
+ * the process, unless the program gives them its own.
  *
  * @module
  */

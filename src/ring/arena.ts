@@ -1,12 +1,14 @@
 /**
- * The arena: one SharedArrayBuffer per ring, holding all memory that the library itself gives to the kernel: the rings, the
- * SQEs, iovecs, paths, timespecs, message headers, buffer rings.
+ * The arena: one SharedArrayBuffer per ring that holds all memory that the library itself passes to
+ * the kernel: rings, SQEs, iovecs, paths, timespecs, message headers, and buffer rings.
  *
- * Why one, and why so large: after the ring's fd is closed, the kernel goes on writing for a moment, and a worker can be
- * terminated at any instruction, so that no code of ours runs before its memory is freed. An allocation above malloc's largest
- * mmap threshold (32 MiB) is a mapping of its own: freeing it unmaps it, the kernel keeps the pages it has pinned, and nobody
- * else is given them. A smaller allocation goes back to the heap and is handed to the next caller while the kernel still
- * writes to it; within a few workers the process is corrupted. Pages that are never touched cost nothing.
+ * It is a single large allocation for a reason. After the ring's descriptor is closed, the kernel
+ * continues to write for a moment, and a worker can be terminated at any instruction, so that no
+ * code of this library runs before its memory is freed. An allocation above malloc's largest mmap
+ * threshold (32 MiB) is a separate mapping: freeing it unmaps it, the kernel keeps the pages that
+ * it has pinned, and they are not reused. A smaller allocation returns to the heap and is handed to
+ * the next caller while the kernel still writes to it; within a few workers the process is
+ * corrupted. Pages that are never touched cost nothing.
  *
  * ```text
  *   SharedArrayBuffer                                              (addresses grow to the right)
@@ -14,9 +16,10 @@
  *                   ^ origin                                        ^ bump
  * ```
  *
- * Blocks are powers of two, at least 64 bytes, aligned to their size up to a page. Freed blocks are kept in one list per size,
- * linked through their first word. The lists and the bump pointer live in the control words, so that every thread that
- * shares the arena allocates from the same lists, under the arena's lock.
+ * Block sizes are powers of two, at least 64 bytes. Blocks are aligned to their size, up to a page.
+ * Freed blocks are kept in one list per size, linked through their first word. The lists and the
+ * bump pointer live in the control words, so that every thread that shares the arena allocates from
+ * the same lists, under the arena's lock.
  *
  * @module
  */
@@ -26,13 +29,15 @@ import { checkInteger, invalidState, outOfRange } from '../validate.js';
 import { SharedLock } from './lock.js';
 import type { SharedBytes, SharedData, SharedDoubles, SharedWords } from './shared-views.js';
 
-/** The page size that NO_MMAP's addresses are aligned to. */
+/** The page size to which NO_MMAP addresses are aligned. */
 export const PAGE_SIZE = 4096;
 
-/** Default size: above the 32 MiB threshold with room for the largest ring (32,768 entries). */
+/**
+ * The default size: above the 32 MiB threshold, with room for the largest ring (32,768 entries).
+ */
 export const DEFAULT_ARENA_SIZE = 40 * 1024 * 1024;
 
-/** Least size; see the top of this file. */
+/** The minimum size; see the top of this file. */
 export const MIN_ARENA_SIZE = 33 * 1024 * 1024;
 
 const MAX_ARENA_SIZE = 0x7fff_f000;
@@ -40,65 +45,75 @@ const MAX_ARENA_SIZE = 0x7fff_f000;
 const MIN_CLASS = 6;
 const MAX_CLASS = 30;
 
-/** The named words of the control page, relative to the arena's origin. The rest of the page is free for later. */
+/**
+ * The named words of the control page, relative to the arena's origin. The rest of the page is
+ * reserved.
+ */
 export const ArenaWord = {
   /** {@link ArenaState}. */
   STATE: 0,
-  /** Lock of the allocator and of the table of threads. */
+  /** The lock of the allocator and of the thread table. */
   LOCK: 1,
-  /** First byte never allocated, as a byte offset into the SharedArrayBuffer. */
+  /** The first byte that was never allocated, as a byte offset into the SharedArrayBuffer. */
   BUMP: 2,
-  /** Heads of the free lists, one for each class from 2^6 to 2^30. */
+  /** The heads of the free lists, one for each class from 2^6 to 2^30. */
   FREE_LISTS: 4,
-  /** The tail of the SQEs reserved so far; on a cache line of its own, as it is on the hot path. */
+  /** The tail of the SQEs reserved so far. On its own cache line, because it is on the hot path. */
   RESERVED_TAIL: 32,
-  /** Lock of the queues, for those who share a ring between threads. */
+  /** The lock of the queues, for threads that share a ring. */
   QUEUE_LOCK: 48,
-  /** Who is attached: pairs of thread id and that thread's fd. */
+  /** The attached threads: pairs of a thread id and that thread's descriptor. */
   THREADS: 64,
   THREADS_END: 64 + 2 * 128,
 } as const;
 
-/** Values of `ArenaWord.STATE`. */
+/** The values of `ArenaWord.STATE`. */
 export const ArenaState = {
   NEW: 0,
   OPEN: 1,
   /** The last thread has left. */
   CLOSED: 2,
-  /** And the kernel is done with everything. */
+  /** The last thread has left, and the kernel is done with the ring. */
   AT_REST: 3,
 } as const;
 
-/** A piece of an arena, to be given back with `free()` once the kernel is done with it. */
+/** A block of an arena, to be released with `free()` once the kernel is done with it. */
 export interface ArenaBlock {
-  /** Its address, for the kernel. */
+  /** The address, for the kernel. */
   readonly address: number;
-  /** Its place in the arena's views, in bytes. */
+  /** The byte offset in the arena's views. */
   readonly offset: number;
-  /** Its memory, of exactly the size asked for, zeroed. */
+  /** The memory, zeroed, of exactly the requested size. */
   readonly bytes: SharedBytes;
-  /** Gives it back. Must not happen before the last CQE of the operation that uses it. Freeing twice is an error. */
+  /**
+   * Frees the block. Must not be called before the last CQE of the operation that uses it. Freeing
+   * a block twice is an error.
+   */
   free(): void;
 }
 
-/** Memory for what the kernel is given; see the top of this file. A ring makes its own: `ring.arena`. */
+/**
+ * Memory for data that is passed to the kernel; see the top of this file. Each ring creates its
+ * own: `ring.arena`.
+ */
 export class Arena {
-  /** All of the memory, as 32-bit words. */
+  /** The whole memory, as 32-bit words. */
   readonly words: SharedWords;
-  /** All of the memory, in units of eight bytes. @internal */
+  /** The whole memory, in units of eight bytes. @internal */
   readonly doubles: SharedDoubles;
-  /** All of the memory, as bytes. */
+  /** The whole memory, as bytes. */
   readonly bytes: SharedBytes;
-  /** All of the memory, for structs with fields of several sizes. */
+  /** The whole memory, for structs with fields of several sizes. */
   readonly data: SharedData;
-  /** Address of byte 0 of the views. */
+  /** The address of byte 0 of the views. */
   readonly baseAddress: number;
-  /** Index of the first control word in `words`. */
+  /** The index of the first control word in `words`. */
   readonly control: number;
   private readonly lock: SharedLock;
 
   /**
-   * Over a new SharedArrayBuffer, or over one that another thread has made an arena of.
+   * Creates an arena over a new SharedArrayBuffer, or over one in which another thread has created
+   * an arena.
    *
    * @param memory made by {@link Arena.create}.
    */
@@ -120,23 +135,29 @@ export class Arena {
   }
 
   /**
-   * @param size bytes, 33 MiB to 2 GiB; only what is touched takes memory.
+   * Creates an arena with new memory.
+   *
+   * @param size in bytes, 33 MiB to 2 GiB; only touched pages consume memory.
    */
   static create(syscalls: Syscalls, size: number = DEFAULT_ARENA_SIZE): Arena {
     checkInteger('arenaSize', size, MIN_ARENA_SIZE, MAX_ARENA_SIZE);
     return new Arena(new SharedArrayBuffer(size), syscalls);
   }
 
-  /** Runs `body` under the arena's lock, which also guards the table of threads. `body` must not allocate. */
+  /**
+   * Runs `body` under the arena's lock, which also guards the thread table. `body` must not
+   * allocate.
+   */
   exclusive<T>(body: () => T): T {
     return this.lock.with(body);
   }
 
   /**
-   * A block of at least `size` bytes, zeroed.
+   * Allocates a block of at least `size` bytes, zeroed.
    *
    * @param size in bytes, 1 or more.
-   * @returns its offset in `bytes`; `address(offset)` is its address. From 4,096 bytes on it is page-aligned.
+   * @returns its offset in `bytes`; `address(offset)` is its address. Blocks of 4,096 bytes or more
+   *   are page-aligned.
    * @throws RangeError ERR_OUT_OF_RANGE when the arena is full.
    */
   allocate(size: number): number {
@@ -153,10 +174,10 @@ export class Arena {
         words[head] = words[offset >> 2];
         this.bytes.fill(0, offset, offset + size);
       } else {
-        // Never used, so still zero; and not touched, so still free of cost.
+        // Never used, so still zero; and never touched, so still without cost.
         const alignment = Math.min(blockSize, PAGE_SIZE);
         const bump = words[this.control + ArenaWord.BUMP];
-        // Aligned as an address: the views' byte 0 itself need not be.
+        // The address is aligned, not the offset: byte 0 of the views need not be.
         offset = bump + ((alignment - ((this.baseAddress + bump) % alignment)) % alignment);
         if (offset + blockSize > this.bytes.length) throw this.full(size);
         words[this.control + ArenaWord.BUMP] = offset + blockSize;
@@ -168,27 +189,28 @@ export class Arena {
   }
 
   /**
-   * Gives a block back.
+   * Frees a block.
    *
-   * @param offset what `allocate` returned.
-   * @param size what it was asked for.
+   * @param offset as returned by `allocate`.
+   * @param size as passed to `allocate`.
    */
   free(offset: number, size: number): void {
     const head = this.control + ArenaWord.FREE_LISTS + classOf(size) - MIN_CLASS;
     const { words } = this;
     this.lock.acquire();
-    // The link first, then the head: a thread that ends between the two leaks a block and breaks nothing.
+    // The link first, then the head: a thread that ends between the two stores leaks a block and
+    // breaks nothing.
     words[offset >> 2] = words[head];
     words[head] = offset;
     this.lock.release();
   }
 
-  /** The address of a byte of the arena. */
+  /** Returns the address of a byte of the arena. */
   address(offset: number): number {
     return this.baseAddress + offset;
   }
 
-  /** A block as an object, for whoever is not on the hot path. */
+  /** Allocates a block as an object, for callers that are not on the hot path. */
   block(size: number): ArenaBlock {
     const offset = this.allocate(size);
     let live = true;
@@ -204,9 +226,7 @@ export class Arena {
     };
   }
 
-  /**
-   * A string as the kernel reads it: UTF-8, ended by a null byte.
-   */
+  /** Allocates a string in the kernel's format: UTF-8, terminated by a null byte. */
   cString(text: string): ArenaBlock {
     const encoded = Buffer.from(text, 'utf8');
     const block = this.block(encoded.length + 1);
@@ -214,7 +234,10 @@ export class Arena {
     return block;
   }
 
-  /** Runs `body` with a block that is given back afterwards: for arguments that the kernel reads during one call. */
+  /**
+   * Runs `body` with a block that is freed afterwards: for arguments that the kernel reads during
+   * one call only.
+   */
   scratch<T>(size: number, body: (offset: number, address: number) => T): T {
     const offset = this.allocate(size);
     try {
@@ -235,7 +258,7 @@ export class Arena {
   }
 }
 
-/** The exponent of the smallest power of two that holds `size` bytes. */
+/** Returns the exponent of the smallest power of two that holds `size` bytes. */
 function classOf(size: number): number {
   return Math.max(MIN_CLASS, 32 - Math.clz32(size - 1));
 }

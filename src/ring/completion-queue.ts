@@ -9,11 +9,13 @@
  *   --------+--------+--------+--------+--------+--------+----
  * ```
  *
- * Free-running u32 counters, as in the submission queue. The kernel owns `tail`, the program owns `head`. An entry is the
- * program's from the moment it has seen the tail behind it until it has stored the head behind it.
+ * The counters are free-running u32 values, as in the submission queue. The kernel owns `tail`, the
+ * program owns `head`. An entry belongs to the program from the moment it has seen the tail beyond
+ * the entry until it has stored the head beyond it.
  *
- * In a ring of mixed sizes (CQE_MIXED) a CQE of 32 bytes takes two entries, and where only the last entry of the ring is left for
- * one, the kernel puts a filler there (`CqeFlag.SKIP`), which nobody but this file sees.
+ * In a ring of mixed sizes (CQE_MIXED), a 32-byte CQE occupies two entries. Where only the last
+ * entry of the ring is left for one, the kernel puts a filler there (`CqeFlag.SKIP`), which is
+ * hidden by this file.
  *
  * @module
  */
@@ -25,9 +27,12 @@ import { Cqe } from './cqe.js';
 import type { RingLayout } from './layout.js';
 import type { RingMemory } from './memory.js';
 
-/** The completion queue of a ring: `ring.cq`. `Ring` has the same functions with a look at the kernel where one is needed. */
+/**
+ * The completion queue of a ring: `ring.cq`. `Ring` has the same methods, but enters the kernel
+ * when necessary.
+ */
 export class CompletionQueue {
-  /** Entries. */
+  /** The number of entries. */
   readonly entries: number;
   private readonly mask: number;
   private readonly ring: Int32Array;
@@ -38,10 +43,16 @@ export class CompletionQueue {
   private readonly cqesIndex: number;
   private readonly entryShift: number;
   private readonly mixed: boolean;
-  /** Only this thread's own system calls touch the queue (DEFER_TASKRUN): then nothing has to be ordered. */
+  /**
+   * Only system calls of this thread touch the queue (DEFER_TASKRUN), so no memory ordering is
+   * needed.
+   */
   private readonly local: boolean;
   private readonly always32: boolean;
-  /** What `peek` shows, and what `forEach` does: two, so that looking within a callback does not move it. */
+  /**
+   * The CQE objects of `peek` and of `forEach`. They are separate, so that peeking within a
+   * callback does not move the object of the callback.
+   */
   private readonly peeked: Cqe;
   private readonly visited: Cqe;
   private iterating = false;
@@ -66,22 +77,28 @@ export class CompletionQueue {
     this.visited = new Cqe(this.ring, this.cqesIndex, this.always32);
   }
 
-  /** Gives nothing any more: the ring is closed. @internal */
+  /** Makes the queue appear empty: the ring is closed. @internal */
   shut(): void {
     this.isShut = true;
   }
 
-  /** A callback of {@link forEach} is running. @internal */
+  /** Whether a callback of {@link forEach} is running. @internal */
   get busy(): boolean {
     return this.iterating;
   }
 
-  /** Entries that hold completions not yet given back. (In a mixed ring, a completion can take two.) `io_uring_cq_ready`. */
+  /**
+   * The number of entries that hold unconsumed completions. (In a mixed ring, a completion can
+   * occupy two.) `io_uring_cq_ready`.
+   */
   get ready(): number {
     return this.isShut ? 0 : (this.tail() - this.ring[this.headIndex]) >>> 0;
   }
 
-  /** The oldest completion, or `null`. It stays in the queue until {@link advance}. `io_uring_peek_cqe`. */
+  /**
+   * Returns the oldest completion, or `null`. It stays in the queue until {@link advance}.
+   * `io_uring_peek_cqe`.
+   */
   peek(): Cqe | null {
     const tail = this.tail();
     let head = this.ring[this.headIndex];
@@ -95,11 +112,11 @@ export class CompletionQueue {
   }
 
   /**
-   * The oldest completions, up to `max`, put into `target`. They stay in the queue until {@link advance}.
-   * `io_uring_peek_batch_cqe`.
+   * Puts the oldest completions, up to `max`, into `target`. They stay in the queue until
+   * {@link advance}. `io_uring_peek_batch_cqe`.
    *
-   * @param target what is in it from a batch before is used again, and nothing is allocated.
-   * @returns how many.
+   * @param target objects in it from an earlier batch are reused, so that nothing is allocated.
+   * @returns the number of completions.
    */
   peekBatch(target: Cqe[], max: number = target.length): number {
     const tail = this.tail();
@@ -121,9 +138,10 @@ export class CompletionQueue {
   }
 
   /**
-   * Gives the oldest `count` completions back to the kernel. `io_uring_cq_advance`.
+   * Returns the oldest `count` completions to the kernel. `io_uring_cq_advance`.
    *
-   * @throws RangeError ERR_OUT_OF_RANGE when there are fewer: a head beyond the tail would lose what comes next.
+   * @throws RangeError ERR_OUT_OF_RANGE when there are fewer: a head beyond the tail would lose
+   *   later completions.
    */
   advance(count: number): void {
     checkUint32('count', count);
@@ -146,12 +164,13 @@ export class CompletionQueue {
   }
 
   /**
-   * Calls `callback` with each completion, and gives them back together at the end; also when `callback` throws, the one
-   * it threw at included. Allocates nothing. `io_uring_for_each_cqe` with `io_uring_cq_advance`.
+   * Calls `callback` with each completion, and returns them to the kernel together at the end. When
+   * `callback` throws, the completions passed to it so far are returned, including the last one.
+   * Allocates nothing. `io_uring_for_each_cqe` with `io_uring_cq_advance`.
    *
-   * @param callback must not consume completions itself (an error says so).
+   * @param callback must not consume completions itself; otherwise an error is thrown.
    * @param max stops after this many.
-   * @returns how many.
+   * @returns the number of completions.
    */
   forEach(callback: (cqe: Cqe) => void, max?: number): number {
     if (this.iterating) throw invalidState('completions are being iterated; the callback must not consume them itself');
@@ -159,7 +178,7 @@ export class CompletionQueue {
     return this.mixed ? this.forEachMixed(callback, max ?? this.entries) : this.forEachPlain(callback, max);
   }
 
-  /** Entries of one size: the end is known beforehand, so the loop counts nothing. */
+  /** For entries of one size: the end is known in advance, so the loop counts nothing. */
   private forEachPlain(callback: (cqe: Cqe) => void, max: number | undefined): number {
     const { ring, visited, cqesIndex, mask, entryShift } = this;
     const first = ring[this.headIndex];
@@ -202,12 +221,15 @@ export class CompletionQueue {
     return count;
   }
 
-  /** How many completions the kernel has dropped (never, with `Feature.NODROP`, but for lack of memory). */
+  /**
+   * The number of completions that the kernel has dropped. With `Feature.NODROP`, it drops them
+   * only for lack of memory.
+   */
   get overflow(): number {
     return Atomics.load(this.ring, this.overflowIndex) >>> 0;
   }
 
-  /** The flag word that the program keeps: `CqRingFlag`. */
+  /** The flag word that the program maintains: `CqRingFlag`. */
   get flags(): number {
     return Atomics.load(this.ring, this.flagsIndex);
   }
@@ -218,12 +240,13 @@ export class CompletionQueue {
 
   private tail(): number {
     if (this.isShut) return this.ring[this.headIndex];
-    // Acquire: the kernel stores tail when the CQEs before it are written.
+    // Acquire: the kernel stores the tail after it has written the CQEs before it.
     return this.local ? this.ring[this.tailIndex] : Atomics.load(this.ring, this.tailIndex);
   }
 
   private storeHead(head: number): void {
-    // Release: the kernel reuses the entries when it sees the head, so all reading of them must be over.
+    // Release: the kernel reuses the entries once it sees the head, so all reads of them must have
+    // completed.
     if (this.local) this.ring[this.headIndex] = head;
     else Atomics.store(this.ring, this.headIndex, head);
   }

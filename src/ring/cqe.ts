@@ -1,7 +1,8 @@
 /**
- * An entry of the completion queue, to be read. What its words mean is drawn in `abi/cqe.ts`.
+ * A completion queue entry to be read. `abi/cqe.ts` shows the layout.
  *
- * As with the SQE, the object moves from entry to entry, so that nothing is allocated per completion.
+ * As with the SQE, the object moves from entry to entry, so that nothing is allocated per
+ * completion.
  *
  * @module
  */
@@ -13,15 +14,15 @@ const TWO_32 = 0x1_0000_0000;
 const TOP_BIT = 0x8000_0000 | 0;
 
 /**
- * A completion, read straight from the ring. Valid until it is given back (`ring.advance()`, or the end of the callback of
- * `ring.forEachCqe()`): then the kernel may put another there, and the object itself goes on to the next. Take out what is
- * needed before that.
+ * A completion, read directly from the ring. It is valid until it is returned to the kernel
+ * (`ring.advance()`, or the end of the callback of `ring.forEachCqe()`). After that, the kernel may
+ * overwrite the entry, and the object moves on to the next one. Copy the needed values before that.
  */
 export class Cqe {
   /**
    * @param words the array of CQEs.
-   * @param base index of the CQE's first word.
-   * @param always32 the ring was set up with CQE32.
+   * @param base the index of the CQE's first word.
+   * @param always32 whether the ring was set up with CQE32.
    * @internal
    */
   constructor(
@@ -30,16 +31,16 @@ export class Cqe {
     private readonly always32: boolean,
   ) {}
 
-  /** Whether it reads from this memory. @internal */
+  /** Returns whether this object reads from the given memory. @internal */
   isOf(words: Int32Array): boolean {
     return this.words === words;
   }
 
-  /** What the SQE was given by `setUserData`, exact up to 2^53 - 1. */
+  /** The user data of the SQE, set by `setUserData`. Exact up to 2^53 - 1. */
   get userData(): number {
     const { words, base } = this;
     const low = words[base];
-    // Small values stay small integers to the compiler.
+    // Small values stay small integers for the compiler.
     return (words[base + 1] | (low & TOP_BIT)) === 0 ? low : wide(words[base + 1], low);
   }
 
@@ -53,22 +54,22 @@ export class Cqe {
     return this.words[this.base + 1];
   }
 
-  /** All 64 bits of what the SQE was given by `setUserData`. */
+  /** All 64 bits of the user data of the SQE, set by `setUserData`. */
   get userData64(): bigint {
     return unsigned64(this.words, this.base);
   }
 
-  /** The operation's result; negative: `-errno`. */
+  /** The operation's result. Negative values are `-errno`. */
   get res(): number {
     return this.words[this.base + CqeWord.RES];
   }
 
-  /** `CqeFlag`s, and a buffer's id in the upper half. */
+  /** `CqeFlag` bits, and a buffer id in the upper half. */
   get flags(): number {
     return this.words[this.base + CqeWord.FLAGS] >>> 0;
   }
 
-  /** More CQEs of this operation will come. */
+  /** Whether the operation will post more CQEs. */
   get more(): boolean {
     return (this.words[this.base + CqeWord.FLAGS] & CqeFlag.MORE) !== 0;
   }
@@ -79,17 +80,17 @@ export class Cqe {
     return flags & CqeFlag.BUFFER ? flags >>> CQE_BUFFER_SHIFT : -1;
   }
 
-  /** Whether the completion has 32 bytes, with `extra1` and `extra2`. */
+  /** Whether the completion is 32 bytes long, with `extra1` and `extra2`. */
   get isBig(): boolean {
     return this.always32 || (this.words[this.base + CqeWord.FLAGS] & CqeFlag.BIG) !== 0;
   }
 
-  /** First extra value of a 32-byte completion, else 0. */
+  /** The first extra value of a 32-byte completion, or 0. */
   get extra1(): bigint {
     return this.isBig ? unsigned64(this.words, this.base + CqeWord.EXTRA1) : 0n;
   }
 
-  /** Second extra value of a 32-byte completion, else 0. */
+  /** The second extra value of a 32-byte completion, or 0. */
   get extra2(): bigint {
     return this.isBig ? unsigned64(this.words, this.base + CqeWord.EXTRA2) : 0n;
   }

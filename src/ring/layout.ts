@@ -1,5 +1,6 @@
 /**
- * Where the parts of a ring are: read from the params that the kernel filled in, never assumed.
+ * The positions of the parts of a ring: read from the params that the kernel filled in, never
+ * assumed.
  *
  * @module
  */
@@ -8,7 +9,10 @@ import { CQE_SIZE } from './abi/cqe.js';
 import { Params, SetupFlag } from './abi/setup.js';
 import { SQE_SIZE } from './abi/sqe.js';
 
-/** The kernel's answer to io_uring_setup(2). Offsets are in bytes from the start of the rings. Plain data, so that it can be posted to a worker. */
+/**
+ * The result of io_uring_setup(2). Offsets are in bytes from the start of the rings. The object is
+ * plain data, so that it can be posted to a worker.
+ */
 export interface RingLayout {
   readonly setupFlags: number;
   readonly features: number;
@@ -26,9 +30,9 @@ export interface RingLayout {
   readonly cqOverflow: number;
   readonly cqCqes: number;
   readonly cqFlags: number;
-  /** Bytes of one SQE. */
+  /** The size of an SQE in bytes. */
   readonly sqeSize: number;
-  /** Bytes of one CQE. */
+  /** The size of a CQE in bytes. */
   readonly cqeSize: number;
 }
 
@@ -58,28 +62,31 @@ export function readLayout(params: DataView): RingLayout {
   };
 }
 
-/** Bytes of the SQ ring's mapping. */
+/** Returns the size of the SQ ring's mapping in bytes. */
 export function sqRingSize(layout: RingLayout): number {
   const array = layout.setupFlags & SetupFlag.NO_SQARRAY ? 0 : layout.sqEntries * 4;
   return Math.max(layout.sqArray + array, layout.sqFlags + 4);
 }
 
-/** Bytes of the CQ ring's mapping. */
+/** Returns the size of the CQ ring's mapping in bytes. */
 export function cqRingSize(layout: RingLayout): number {
   return layout.cqCqes + layout.cqEntries * layout.cqeSize;
 }
 
-/** Bytes of an SQE with these setup flags. */
+/** Returns the size of an SQE in bytes with the given setup flags. */
 export function sqeSize(setupFlags: number): number {
   return setupFlags & SetupFlag.SQE128 ? 2 * SQE_SIZE : SQE_SIZE;
 }
 
-/** Bytes of a CQE with these setup flags. (A mixed ring has entries of 16 bytes, and CQEs of one or two.) */
+/**
+ * Returns the size of a CQE in bytes with the given setup flags. (A mixed ring has 16-byte entries,
+ * and CQEs of one or two entries.)
+ */
 export function cqeSize(setupFlags: number): number {
   return setupFlags & SetupFlag.CQE32 ? 2 * CQE_SIZE : CQE_SIZE;
 }
 
-/** The power of two at or above a size, as the kernel rounds it. */
+/** Rounds a size up to a power of two, as the kernel does. */
 export function powerOfTwo(value: number): number {
   return 2 ** Math.ceil(Math.log2(value));
 }

@@ -1,9 +1,11 @@
 /**
- * A mutex between the threads that share an arena: one 32-bit word, 0 when free, else the holder's thread id, with the top bit
- * set while somebody waits (the format of the kernel's robust futexes).
+ * A mutex for the threads that share an arena: one 32-bit word that holds 0 when the lock is free,
+ * otherwise the holder's thread id, with the top bit set while a thread waits (the format of the
+ * kernel's robust futexes).
  *
- * Robust, because a worker can be terminated at any instruction, also while it holds the lock: a waiter that finds the holder
- * gone takes the lock over. So whatever the lock protects must be consistent, or at least harmless, after every single store.
+ * The lock is robust, because a worker can be terminated at any instruction, even while it holds
+ * the lock: a waiter that finds the holder gone takes the lock over. Therefore the protected data
+ * must be consistent, or at least harmless, after every single store.
  *
  * @module
  */
@@ -12,10 +14,13 @@ import type { Syscalls } from '../syscalls/index.js';
 
 const WAITERS = 0x8000_0000 | 0;
 
-/** How long a waiter sleeps before it looks whether the holder still lives. A wake-up is never lost; this bounds only the takeover. */
+/**
+ * How long a waiter sleeps before it checks whether the holder is still alive. Wake-ups are never
+ * lost; this only bounds the time until a takeover.
+ */
 const LIVENESS_MS = 100;
 
-/** Rounds of looking before sleeping. Critical sections are shorter than a futex call. */
+/** The number of polls before sleeping. Critical sections are shorter than a futex call. */
 const SPINS = 200;
 
 /** A robust mutex over one word of shared memory. */
@@ -24,7 +29,7 @@ export class SharedLock {
 
   /**
    * @param words an Int32Array over a SharedArrayBuffer.
-   * @param index the lock's word in it.
+   * @param index the index of the lock's word.
    */
   constructor(
     private readonly words: Int32Array,
@@ -32,15 +37,15 @@ export class SharedLock {
     private readonly syscalls: Syscalls,
   ) {}
 
-  /** Blocks until the lock is this thread's. Not recursive. */
+  /** Acquires the lock and blocks until it is available. Not recursive. */
   acquire(): void {
     if (this.threadId === 0) this.threadId = this.syscalls.threadId();
     if (Atomics.compareExchange(this.words, this.index, 0, this.threadId) !== 0) this.acquireContended();
   }
 
-  /** Gives the lock back and wakes one waiter. */
+  /** Releases the lock and wakes one waiter. */
   release(): void {
-    // The exchange publishes everything stored under the lock to whoever acquires it next.
+    // The exchange publishes everything stored under the lock to the next thread that acquires it.
     if (Atomics.exchange(this.words, this.index, 0) & WAITERS) Atomics.notify(this.words, this.index, 1);
   }
 
@@ -62,7 +67,8 @@ export class SharedLock {
     for (;;) {
       const value = Atomics.load(words, index);
       if (value === 0) {
-        // Others may still sleep, so the bit stays: at worst, one wake-up too many.
+        // Other threads may still be asleep, so the bit stays set: at worst, there is one
+        // superfluous wake-up.
         if (Atomics.compareExchange(words, index, 0, threadId | WAITERS) === 0) return;
         continue;
       }

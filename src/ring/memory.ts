@@ -1,8 +1,10 @@
 /**
- * The memory of a ring's queues: in the arena (NO_MMAP), or mapped from the ring's fd on kernels that have no NO_MMAP.
+ * The memory of a ring's queues: in the arena (NO_MMAP), or mapped from the ring's descriptor on
+ * kernels without NO_MMAP.
  *
- * Mapped memory cannot simply be unmapped when the ring is closed: JavaScript may still hold views of it, and touching those
- * would crash the process. It is replaced by empty memory at the same address, and unmapped when the last view has been collected.
+ * Mapped memory cannot be unmapped when the ring is closed: JavaScript may still hold views of it,
+ * and accessing those would crash the process. Instead, empty memory replaces it at the same
+ * address, and is unmapped when the last view has been collected.
  *
  * @module
  */
@@ -12,24 +14,27 @@ import { Feature, MmapOffset, SetupFlag } from './abi/setup.js';
 import { type Arena, PAGE_SIZE } from './arena.js';
 import { cqeSize, cqRingSize, type RingLayout, sqeSize, sqRingSize } from './layout.js';
 
-/** Views of a ring's queues. Word indexes are byte offsets of the layout divided by four, plus the base. */
+/**
+ * Views of a ring's queues. Word indexes are byte offsets of the layout divided by four, plus the
+ * base.
+ */
 export interface RingMemory {
   /** The SQ ring. */
   readonly sq: Int32Array;
   readonly sqBase: number;
-  /** The CQ ring; the same memory as the SQ ring, but on kernels before 5.4. */
+  /** The CQ ring. The same memory as the SQ ring, except on kernels before 5.4. */
   readonly cq: Int32Array;
   readonly cqBase: number;
   /** The SQEs. */
   readonly sqes: Int32Array;
   readonly sqesBase: number;
-  /** Where it lies in the arena, if it does. */
+  /** The position in the arena, if the queues are there. */
   readonly room: QueueRoom | undefined;
-  /** Lets go of it. Only after the kernel has. */
+  /** Releases the memory. Must not be called before the kernel is done with it. */
   release(): void;
 }
 
-/** Room in an arena for the queues of a NO_MMAP ring. */
+/** The space in an arena for the queues of a NO_MMAP ring. */
 export interface QueueRoom {
   readonly rings: number;
   readonly ringsSize: number;
@@ -37,10 +42,13 @@ export interface QueueRoom {
   readonly sqesSize: number;
 }
 
-// The kernel's `struct io_rings` ends, with padding, before this; then come the CQEs, then the SQ array.
+// The kernel's `struct io_rings`, including padding, ends before this offset. The CQEs follow, then
+// the SQ array.
 const RINGS_HEADER = 256;
 
-/** Allocates what a NO_MMAP ring of these sizes needs. `entries` are powers of two. */
+/**
+ * Allocates the queues of a NO_MMAP ring of these sizes. The numbers of entries are powers of two.
+ */
 export function allocateQueues(arena: Arena, sqEntries: number, cqEntries: number, setupFlags: number): QueueRoom {
   const wholePages = (size: number) => Math.ceil(size / PAGE_SIZE) * PAGE_SIZE;
   const ringsSize = wholePages(RINGS_HEADER + cqEntries * cqeSize(setupFlags) + sqEntries * 4);
@@ -49,13 +57,13 @@ export function allocateQueues(arena: Arena, sqEntries: number, cqEntries: numbe
   return { rings, ringsSize, sqes: arena.allocate(sqesSize), sqesSize };
 }
 
-/** Gives the room of a NO_MMAP ring back. */
+/** Frees the queues of a NO_MMAP ring. */
 export function freeQueues(arena: Arena, room: QueueRoom): void {
   arena.free(room.rings, room.ringsSize);
   arena.free(room.sqes, room.sqesSize);
 }
 
-/** The queues of a NO_MMAP ring. */
+/** Returns the memory of a NO_MMAP ring. */
 export function sharedMemory(arena: Arena, room: QueueRoom): RingMemory {
   const base = room.rings >> 2;
   return {
@@ -66,7 +74,8 @@ export function sharedMemory(arena: Arena, room: QueueRoom): RingMemory {
     sqes: arena.words,
     sqesBase: room.sqes >> 2,
     room,
-    // Not back to the free lists: the kernel may write there until the last reference to the ring is gone.
+    // The memory does not go back to the free lists: the kernel may write to it until the last
+    // reference to the ring is gone.
     release: () => undefined,
   };
 }
@@ -75,22 +84,22 @@ const PROT_READ_WRITE = 0x3;
 const MAP_SHARED_POPULATE = 0x1 | 0x8000;
 const MAP_PRIVATE_FIXED_ANONYMOUS = 0x2 | 0x10 | 0x20;
 
-/** Unmaps a mapping when its ArrayBuffer is collected: then no view of it can be left. */
+/** Unmaps a mapping when its ArrayBuffer is collected: no view of it can remain then. */
 const mappings = new FinalizationRegistry<{ syscalls: Syscalls; address: number; length: number }>(
   ({ syscalls, address, length }) => void syscalls.munmap(address, length),
 );
 
-/** A part of a ring that the kernel has allocated. */
+/** A part of a ring that the kernel has allocated, mapped into the process. */
 export interface Mapping {
   readonly buffer: ArrayBuffer;
-  /** Lets go of the ring. Views stay valid, and are empty memory from then on. */
+  /** Releases the ring. Views stay valid and refer to empty memory from then on. */
   release(): void;
 }
 
 /**
  * Maps a part of a ring.
  *
- * @throws UringError of mmap.
+ * @throws UringError when mmap fails.
  */
 export function mapPart(syscalls: Syscalls, fd: number, offset: number, length: number): Mapping {
   const address = syscalls.mmap(0, length, PROT_READ_WRITE, MAP_SHARED_POPULATE, fd, offset);
@@ -99,16 +108,17 @@ export function mapPart(syscalls: Syscalls, fd: number, offset: number, length: 
   mappings.register(buffer, { syscalls, address, length });
   return {
     buffer,
-    // A mapping holds on to the ring like a descriptor, so it has to go; but somebody may still have an SQE in hand. So other
-    // memory takes its place, at the same address. (Node lets nobody detach an ArrayBuffer that an FFI has made.)
+    // A mapping keeps the ring alive like a descriptor, so it has to go. But the caller may still
+    // hold an SQE, so other memory takes its place, at the same address. (Node does not allow
+    // detaching an ArrayBuffer that an FFI has created.)
     release: () => void syscalls.mmap(address, length, PROT_READ_WRITE, MAP_PRIVATE_FIXED_ANONYMOUS, -1, 0),
   };
 }
 
 /**
- * Maps the queues of a ring from its fd.
+ * Maps the queues of a ring from its descriptor.
  *
- * @throws UringError of mmap.
+ * @throws UringError when mmap fails.
  */
 export function mapMemory(syscalls: Syscalls, fd: number, layout: RingLayout): RingMemory {
   const parts: Mapping[] = [];
@@ -133,7 +143,7 @@ export function mapMemory(syscalls: Syscalls, fd: number, layout: RingLayout): R
   }
 }
 
-/** Whether the queues of a ring lie in memory of ours. */
+/** Returns whether the queues of a ring are in this library's own memory. */
 export function isShared(layout: RingLayout): boolean {
   return (layout.setupFlags & SetupFlag.NO_MMAP) !== 0;
 }

@@ -1,5 +1,5 @@
 /**
- * The options of `Ring.open`, checked and brought into the kernel's form.
+ * Checks the options of `Ring.open` and converts them to the kernel's form.
  *
  * @module
  */
@@ -10,30 +10,45 @@ import { MAX_CQ_ENTRIES, MAX_ENTRIES, SetupFlag, type SetupFlagName } from './ab
 import { DEFAULT_ARENA_SIZE } from './arena.js';
 import { powerOfTwo } from './layout.js';
 
-/** How to open a ring. */
+/** The options for opening a ring. */
 export interface RingOptions {
-  /** Entries of the submission queue, 1 to 32,768; the kernel rounds up to a power of two. */
+  /**
+   * The number of entries of the submission queue, 1 to 32,768. The kernel rounds it up to a power
+   * of two.
+   */
   readonly entries: number;
-  /** Entries of the completion queue, `entries` to 65,536, rounded up likewise. Default: twice `entries`. (CQSIZE, since 5.5.) */
+  /**
+   * The number of entries of the completion queue, `entries` to 65,536, rounded up in the same way.
+   * Default: twice `entries`. (CQSIZE, since 5.5.)
+   */
   readonly cqEntries?: number;
-  /** Setup flags that the ring must have. One that the kernel refuses is an error that names it. */
+  /** Setup flags that the ring must have. If the kernel refuses one, the error names it. */
   readonly flags?: readonly SetupFlagName[];
-  /** Setup flags that the ring has if the kernel knows them; what it lacks is in `ring.droppedFlags`. */
+  /**
+   * Setup flags that the ring gets if the kernel supports them; the others are in
+   * `ring.droppedFlags`.
+   */
   readonly optionalFlags?: readonly SetupFlagName[];
   /** The CPU of the SQPOLL thread (implies SQ_AFF). */
   readonly sqThreadCpu?: number;
-  /** How long the SQPOLL thread spins before it sleeps, in milliseconds. Default 1,000 (the kernel's). */
+  /**
+   * How long the SQPOLL thread spins before it sleeps, in milliseconds. Default: 1,000 (the
+   * kernel's).
+   */
   readonly sqThreadIdle?: number;
-  /** The ring, or ring's fd, whose workers are shared (implies ATTACH_WQ). */
+  /** The ring whose workers are shared, or its descriptor (implies ATTACH_WQ). */
   readonly attachTo?: { readonly fd: number } | number;
   /**
-   * Where the queues lie: `'shared'`, on a SharedArrayBuffer (NO_MMAP, since 6.5); `'mapped'`, mapped from the ring; `'auto'`, the
-   * first that works. Default `'auto'`.
+   * The location of the queues: `'shared'`, on a SharedArrayBuffer (NO_MMAP, since 6.5);
+   * `'mapped'`, mapped from the ring; `'auto'`, the first that works. Default: `'auto'`.
    */
   readonly memory?: 'auto' | 'shared' | 'mapped';
-  /** Bytes of the ring's arena, 33 MiB to 2 GiB; only what is touched takes memory. Default 40 MiB. */
+  /**
+   * The size of the ring's arena in bytes, 33 MiB to 2 GiB. Only touched pages consume memory.
+   * Default: 40 MiB.
+   */
   readonly arenaSize?: number;
-  /** The system calls; default: Linux, through koffi. `uring/testing` has others. */
+  /** The system calls. Default: Linux, through koffi. `uring/testing` provides others. */
   readonly syscalls?: Syscalls;
 }
 
@@ -68,7 +83,7 @@ export interface SetupRequest {
 /**
  * Checks the options.
  *
- * @throws TypeError, RangeError with Node's codes.
+ * @throws TypeError or RangeError with Node's error codes.
  */
 export function checkRingOptions(options: RingOptions): SetupRequest {
   checkOptions(options, OPTION_NAMES);
@@ -117,7 +132,7 @@ export function checkRingOptions(options: RingOptions): SetupRequest {
   };
 }
 
-/** The names of the flags in a mask. */
+/** Returns the names of the flags in a mask. */
 export function setupFlagNames(mask: number): SetupFlagName[] {
   return SETUP_FLAG_NAMES.filter((name) => mask & SetupFlag[name]);
 }

@@ -1,5 +1,5 @@
 /**
- * What the kernel says of itself: IORING_REGISTER_QUERY (6.18) and IORING_REGISTER_PROBE (5.6).
+ * Queries the kernel's capabilities: IORING_REGISTER_QUERY (6.18) and IORING_REGISTER_PROBE (5.6).
  *
  * @module
  */
@@ -8,26 +8,26 @@ import { type Syscalls, UringError } from '../syscalls/index.js';
 import { Probe, Query, RegisterOp } from './abi/register.js';
 import type { Arena } from './arena.js';
 
-/** What `IORING_REGISTER_QUERY` answers. Flag masks are numbers: none uses more than 32 bits. */
+/** The result of `IORING_REGISTER_QUERY`. Flag masks are numbers: none uses more than 32 bits. */
 export interface KernelQuery {
-  /** Opcodes the kernel knows: 0 to this minus one. */
+  /** The number of opcodes that the kernel supports: 0 to this minus one. */
   readonly opcodes: number;
-  /** Register operations the kernel knows, likewise. */
+  /** The number of register operations that the kernel supports, likewise. */
   readonly registerOps: number;
-  /** `Feature` bits. */
+  /** The supported `Feature` bits. */
   readonly features: number;
-  /** `SetupFlag` bits. */
+  /** The supported `SetupFlag` bits. */
   readonly setupFlags: number;
-  /** `EnterFlag` bits. */
+  /** The supported `EnterFlag` bits. */
   readonly enterFlags: number;
-  /** `SqeFlag` bits. */
+  /** The supported `SqeFlag` bits. */
   readonly sqeFlags: number;
 }
 
 /**
- * Asks the kernel what it knows. Needs no ring.
+ * Queries the kernel's capabilities. Needs no ring.
  *
- * @returns `undefined` where the kernel has no such question (before 6.18).
+ * @returns `undefined` where the kernel does not support the query (before 6.18).
  */
 export function queryKernel(syscalls: Syscalls, arena: Arena): KernelQuery | undefined {
   const size = Query.HEADER + Query.OPCODES.SIZE;
@@ -50,16 +50,16 @@ export function queryKernel(syscalls: Syscalls, arena: Arena): KernelQuery | und
   });
 }
 
-/** Which operations a ring's kernel supports. */
+/** The operations that the kernel of a ring supports. */
 export interface OpcodeProbe {
   /** The last opcode that the kernel knows. */
   readonly lastOpcode: number;
-  /** Whether it supports an opcode. */
+  /** Returns whether the kernel supports an opcode. */
   supports(opcode: number): boolean;
 }
 
 /**
- * `IORING_REGISTER_PROBE`. See io_uring_get_probe(3).
+ * Probes the supported operations with `IORING_REGISTER_PROBE`. See io_uring_get_probe(3).
  *
  * @throws UringError EINVAL before Linux 5.6.
  */

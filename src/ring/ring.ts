@@ -9,7 +9,8 @@
  *   forEachCqe(cqe => ...)  <------------+                     Ring, CompletionQueue
  * ```
  *
- * The ring itself is not locked, as liburing's is not: threads that share one use {@link Ring.exclusive}, or `URingContext`.
+ * As in liburing, the ring itself is not locked: threads that share one use {@link Ring.exclusive}
+ * or `URingContext`.
  *
  * @module
  */
@@ -58,7 +59,10 @@ import { RingState } from './state.js';
 import type { SubmissionQueue } from './submission-queue.js';
 import { ThreadTable } from './threads.js';
 
-/** What `ring.share()` gives: plain data that `postMessage` carries to another thread of the process. */
+/**
+ * The handle that `ring.share()` returns: plain data that `postMessage` transfers to another thread
+ * of the process.
+ */
 export interface RingHandle {
   readonly signature: typeof HANDLE_SIGNATURE;
   readonly memory: SharedArrayBuffer;
@@ -67,17 +71,20 @@ export interface RingHandle {
   readonly sqes: number;
 }
 
-/** What to cancel, for {@link Ring.cancelSync}. */
+/** The operations to cancel, for {@link Ring.cancelSync}. */
 export interface CancelTarget {
   /** The operation with this user data. */
   readonly userData?: number | bigint;
-  /** Operations on this fd (`CancelFlag.FD`); with `userData`, those that match both (since 6.6). */
+  /**
+   * Operations on this descriptor (`CancelFlag.FD`). Together with `userData`, those that match
+   * both (since 6.6).
+   */
   readonly fd?: number;
-  /** More `CancelFlag`s: ALL, ANY, FD_FIXED. */
+  /** Additional `CancelFlag` bits: ALL, ANY, FD_FIXED. */
   readonly flags?: number;
   /** Operations with this opcode (`CancelFlag.OP`, since 6.6). */
   readonly opcode?: number;
-  /** How long to wait for the end of what is running, in milliseconds; default: for ever. */
+  /** How long to wait for running operations to end, in milliseconds. Default: indefinitely. */
   readonly timeoutMs?: number;
 }
 
@@ -112,11 +119,14 @@ export class Ring {
   readonly files: FileTable;
   /** The table of registered buffers. */
   readonly buffers: BufferTable;
-  /** Groups of buffers that the kernel selects from. */
+  /** The groups of buffers from which the kernel selects. */
   readonly bufferRings: BufferRings;
   /** The kernel's worker threads. */
   readonly workers: Workers;
-  /** eventfd, restrictions, credentials, registered ring fd, clock, busy polling, wait region, size. */
+  /**
+   * The eventfd, restrictions, credentials, registered ring descriptor, clock, busy polling, wait
+   * region, and size.
+   */
   readonly settings: Settings;
   /** Zero-copy receive. */
   readonly zeroCopy: ZeroCopy;
@@ -124,14 +134,17 @@ export class Ring {
   readonly droppedFlags: readonly SetupFlagName[];
   private readonly state: RingState;
   private readonly sqpoll: boolean;
-  /** Waiting is not one plain `enter`: SQPOLL, or a worker thread. */
+  /** Whether waiting takes more than one plain `enter`: SQPOLL, or a worker thread. */
   private readonly general: boolean;
   private readonly iopoll: boolean;
   private readonly queueLock: SharedLock;
   private readonly room: Pick<QueueRoom, 'rings' | 'sqes'>;
-  /** Waits come back now and then, so that this thread can be terminated: V8 looks for that between calls only. */
+  /**
+   * Whether waits return from the kernel periodically, so that this thread can be terminated: V8
+   * checks for termination only between calls.
+   */
   private readonly sliced: boolean;
-  /** The last wait with a time limit came to its end. */
+  /** Whether the last wait with a time limit has expired. */
   private waitExpired = false;
 
   private constructor(state: RingState, dropped: number, room: Pick<QueueRoom, 'rings' | 'sqes'>) {
@@ -153,11 +166,13 @@ export class Ring {
   }
 
   /**
-   * Opens a ring. io_uring_setup(2), `io_uring_queue_init_params`. Since Linux 5.1; 5.11 or later is recommended.
+   * Opens a ring. io_uring_setup(2), `io_uring_queue_init_params`. Since Linux 5.1; 5.11 or later
+   * is recommended.
    *
-   * @throws UringUnavailableError when there is none to be had, with the reason and the remedy.
-   * @throws UringError ENOMEM, EMFILE, ENFILE; EINVAL or EPERM with the name of the flag that the kernel refuses.
-   * @throws TypeError, RangeError for options that make no sense.
+   * @throws UringUnavailableError when io_uring is not available, with the reason and the remedy.
+   * @throws UringError ENOMEM, EMFILE, ENFILE; EINVAL or EPERM with the name of the flag that the
+   *   kernel refuses.
+   * @throws TypeError or RangeError for invalid options.
    */
   static open(options: RingOptions): Ring {
     const request = checkRingOptions(options);
@@ -170,11 +185,11 @@ export class Ring {
   }
 
   /**
-   * The ring of another thread of this process, from its {@link Ring.share} handle.
+   * Attaches to the ring of another thread of this process, by its {@link Ring.share} handle.
    *
-   * @param handle as `postMessage` delivered it.
+   * @param handle as delivered by `postMessage`.
    * @param options `syscalls` as for {@link Ring.open}.
-   * @throws Error ERR_INVALID_STATE when the ring has been closed by all others.
+   * @throws Error ERR_INVALID_STATE when all other threads have closed the ring.
    */
   static attach(handle: RingHandle, options: { readonly syscalls?: Syscalls } = {}): Ring {
     if (typeof handle !== 'object' || handle === null || handle.signature !== HANDLE_SIGNATURE) {
@@ -203,7 +218,10 @@ export class Ring {
     }
   }
 
-  /** The ring's fd: readable for poll(2) and epoll(7) when there are completions. -1 with REGISTERED_FD_ONLY. */
+  /**
+   * The ring's descriptor, which is readable for poll(2) and epoll(7) when there are completions.
+   * -1 with REGISTERED_FD_ONLY.
+   */
   get fd(): number {
     return this.state.layout.setupFlags & SetupFlag.REGISTERED_FD_ONLY ? -1 : this.state.fd;
   }
@@ -218,32 +236,35 @@ export class Ring {
     return this.state.cq;
   }
 
-  /** Memory for what the kernel is given: it stays in place until the ring is at rest, whatever happens to this thread. */
+  /**
+   * The memory for data that is passed to the kernel. It stays in place until the ring is at rest,
+   * even if this thread is terminated.
+   */
   get arena(): Arena {
     return this.state.arena;
   }
 
-  /** `Feature` bits that the kernel reported. */
+  /** The `Feature` bits that the kernel has reported. */
   get features(): number {
     return this.state.layout.features;
   }
 
-  /** `SetupFlag` bits that the ring has. */
+  /** The `SetupFlag` bits of the ring. */
   get setupFlags(): number {
     return this.state.layout.setupFlags;
   }
 
-  /** Whether the kernel reported a feature. */
+  /** Returns whether the kernel has reported a feature. */
   hasFeature(name: FeatureName): boolean {
     return (this.features & Feature[name]) !== 0;
   }
 
-  /** Whether the ring has a setup flag. */
+  /** Returns whether the ring has a setup flag. */
   hasFlag(name: SetupFlagName): boolean {
     return (this.setupFlags & SetupFlag[name]) !== 0;
   }
 
-  /** Whether the ring is closed, on this thread. */
+  /** Whether this thread has closed the ring. */
   get closed(): boolean {
     return this.state.closed;
   }
@@ -251,27 +272,29 @@ export class Ring {
   // Submission
 
   /**
-   * The next free entry of the submission queue, to be filled by one of the `prep` functions and sent by {@link submit}.
-   * `io_uring_get_sqe`. It is always the same object: fill one SQE before taking the next.
+   * Returns the next free entry of the submission queue, to be filled by one of the `prep`
+   * functions and sent by {@link submit}. `io_uring_get_sqe`. It is always the same object: fill
+   * one SQE before getting the next.
    *
    * @returns `null` when the queue is full: submit, and try again.
    */
   getSqe(): Sqe | null {
     const sqe = this.state.sq.reserve();
-    // A closed ring gives none; asking here saves the look at every other one.
+    // A closed ring has no free entries. Checking here saves the check on every successful call.
     if (sqe === null && this.state.closed) throw closedError();
     return sqe;
   }
 
   /**
-   * Sends what was filled to the kernel. `io_uring_submit`.
+   * Submits the filled SQEs to the kernel. `io_uring_submit`.
    *
-   * The kernel may take fewer: it stops after a bad SQE (unless SUBMIT_ALL is set), and when memory is short. The rest goes
-   * with the next call.
+   * The kernel may take fewer: it stops after a bad SQE (unless SUBMIT_ALL is set), and when memory
+   * is short. The remainder is submitted by the next call.
    *
-   * @returns how many the kernel took; with SQPOLL, how many it has been shown.
-   * @throws UringError EAGAIN or EBUSY (consume completions, then again), EBADR (a completion was lost for lack of memory),
-   *   EBADFD (the ring is not enabled), EEXIST (another thread's, with SINGLE_ISSUER), EINTR, ENXIO, EOWNERDEAD.
+   * @returns the number of SQEs that the kernel took; with SQPOLL, the number made visible to it.
+   * @throws UringError EAGAIN or EBUSY (consume completions, then retry), EBADR (a completion was
+   *   lost for lack of memory), EBADFD (the ring is not enabled), EEXIST (the ring belongs to
+   *   another thread, with SINGLE_ISSUER), EINTR, ENXIO, EOWNERDEAD.
    */
   submit(): number {
     const { state } = this;
@@ -286,22 +309,25 @@ export class Ring {
   }
 
   /**
-   * Sends what was filled and waits until at least `count` completions are in the queue, or the time is over: look at
-   * `ring.cq.ready`. One system call. `io_uring_submit_and_wait_timeout`.
+   * Submits the filled SQEs and waits until at least `count` completions are in the queue or the
+   * time limit has expired; `ring.cq.ready` shows which. One system call.
+   * `io_uring_submit_and_wait_timeout`.
    *
-   * That the time was over is no error, nor is an interruption by a signal: the wait goes on.
+   * An expired time limit is not an error. An interruption by a signal is not one either: the wait
+   * continues.
    *
-   * The kernel may come back with fewer: an error while submitting comes first, and any TIMEOUT operation that fires wakes all
-   * waiters.
+   * The kernel may return with fewer completions: submission errors take precedence, and any
+   * TIMEOUT operation that fires wakes all waiters.
    *
-   * @param count completions to wait for; more than the queue has entries is an error, as it would never end.
-   * @param timeoutMs milliseconds, fractions allowed. Since 5.11.
+   * @param count the number of completions to wait for. More than the queue has entries is an
+   *   error, because the wait would never end.
+   * @param timeoutMs in milliseconds, which may be fractional. Since 5.11.
    * @returns as {@link submit}.
    */
   submitAndWait(count: number, timeoutMs?: number): number {
     const { state } = this;
     if (state.closed) throw closedError();
-    // One test for the common case; `checkWait` finds out what is wrong with the others.
+    // One test for the common case; `checkWait` determines what is wrong in the other cases.
     if (!(count >>> 0 === count && count <= state.cq.entries) || timeoutMs !== undefined || this.general) {
       this.checkWait(count, timeoutMs);
       return this.submitAndWaitSlow(count, timeoutMs);
@@ -314,17 +340,19 @@ export class Ring {
   }
 
   /**
-   * As {@link submitAndWait}, with the time limit of a registered wait argument (`settings.registerWaitRegion`).
-   * `io_uring_submit_and_wait_reg`. Since 6.13.
+   * Submits and waits like {@link submitAndWait}, with the time limit of a registered wait argument
+   * (`settings.registerWaitRegion`). `io_uring_submit_and_wait_reg`. Since 6.13.
    *
-   * @throws UringError ETIME when the time was over before anything was submitted or completed.
+   * @throws UringError ETIME when the time limit expired before anything was submitted or
+   *   completed.
    */
   submitAndWaitRegistered(count: number, index: number): number {
     const { state } = this;
     if (state.closed) throw closedError();
     this.checkWait(count, undefined);
     if (!this.settings.waitRegion) throw invalidState('there is no wait region');
-    // The kernel's region is a whole page: beyond what was set there are waits without an end.
+    // The kernel's region is a whole page: the arguments beyond those that were set wait
+    // indefinitely.
     checkInteger('index', index, 0, this.settings.waitArguments - 1);
     const flags = EnterFlag.GETEVENTS | EnterFlag.EXT_ARG | EnterFlag.EXT_ARG_REG | state.enterFlags | state.pendingFlags();
     const toSubmit = state.sq.publish();
@@ -334,26 +362,32 @@ export class Ring {
   }
 
   /**
-   * Waits until the SQPOLL thread has made room in the submission queue. `io_uring_sqring_wait`. Since 5.10.
+   * Waits until the SQPOLL thread has freed space in the submission queue. `io_uring_sqring_wait`.
+   * Since 5.10.
    */
   waitForSqSpace(): void {
     const { state } = this;
     if (state.closed) throw closedError();
     if (!this.sqpoll) throw invalidState('only a ring with SQPOLL can wait for room in the submission queue');
-    // Deferred work ends the kernel's wait as a signal does, without an error and without room.
+    // Deferred work ends the kernel's wait as a signal does, without an error and without free
+    // space.
     while (state.sq.spaceLeft === 0) {
       const result = state.enter(0, 0, EnterFlag.SQ_WAIT | state.pendingFlags());
       if (result < 0 && result !== -Errno.EINTR) throw new UringError(result, 'io_uring_enter');
     }
   }
 
-  /** The general way: SQPOLL, time limits, and what is left of a wait that a signal interrupted. */
+  /**
+   * The general case: SQPOLL, time limits, and the remainder of a wait that a signal interrupted.
+   */
   private submitAndWaitSlow(count: number, timeoutMs: number | undefined): number {
     if (this.sqpoll) return this.submitToThread(count, EnterFlag.GETEVENTS, timeoutMs);
     return this.enterUntil(count, timeoutMs, () => EnterFlag.GETEVENTS);
   }
 
-  /** With SQPOLL, publishing is submitting; `enter` is for waking the thread up, and for waiting. */
+  /**
+   * With SQPOLL, publishing is submitting; `enter` is only for waking the thread and for waiting.
+   */
   private submitToThread(count: number, wanted: number, timeoutMs: number | undefined): number {
     const { state } = this;
     const shown = state.sq.unpublished;
@@ -362,7 +396,10 @@ export class Ring {
     return shown;
   }
 
-  /** One `enter`; again after EINTR, and after each slice of a wait that is sliced, with the time that is left. */
+  /**
+   * Enters the kernel once; again after EINTR, and after each slice of a sliced wait, with the
+   * remaining time.
+   */
   private enterUntil(count: number, timeoutMs: number | undefined, flags: () => number): number {
     const { state } = this;
     const deadline = timers.now() + (timeoutMs ?? Number.POSITIVE_INFINITY);
@@ -375,7 +412,8 @@ export class Ring {
       const before = timers.now();
       const result = state.enter(state.sq.publish(), count, flags(), limit === Number.POSITIVE_INFINITY ? undefined : limit);
       if (result > 0) submitted += result;
-      // What was submitted hides that the slice is over; so does a timeout that fires, but sooner.
+      // When SQEs were submitted, the result does not show that the slice has expired. A TIMEOUT
+      // operation that fires looks the same, but returns earlier.
       const sliceOver = sliced && limit < left && timers.now() - before >= limit && state.cq.ready < count;
       if (result >= 0 && !sliceOver) return submitted;
       this.waitExpired = result === -Errno.ETIME && !sliceOver;
@@ -399,8 +437,9 @@ export class Ring {
   // Completion
 
   /**
-   * The oldest completion, or `null` if there is none; it stays in the queue until {@link advance}. Asks the kernel only when
-   * its flags tell that something waits there (an overflow, deferred work). `io_uring_peek_cqe`.
+   * Returns the oldest completion, or `null` if there is none. It stays in the queue until
+   * {@link advance}. Enters the kernel only when its flags indicate pending work (an overflow,
+   * deferred work). `io_uring_peek_cqe`.
    */
   peekCqe(): Cqe | null {
     if (this.state.closed) throw closedError();
@@ -410,9 +449,10 @@ export class Ring {
   }
 
   /**
-   * The oldest completion; waits for it. `io_uring_wait_cqe`, `io_uring_wait_cqe_timeout`. Submits what was filled, too.
+   * Waits for the oldest completion and returns it. Also submits the filled SQEs.
+   * `io_uring_wait_cqe`, `io_uring_wait_cqe_timeout`.
    *
-   * @param timeoutMs at most this long; then `null`.
+   * @param timeoutMs the maximum time to wait; `null` is returned when it expires.
    */
   waitCqe(timeoutMs?: number): Cqe | null {
     checkTimeout(timeoutMs);
@@ -420,18 +460,18 @@ export class Ring {
     for (let cqe = this.peekCqe(); ; cqe = this.state.cq.peek()) {
       if (cqe !== null) return cqe;
       const left = timeoutMs === undefined ? undefined : Math.max(0, deadline - timers.now());
-      // A wait can come back empty-handed although its time is not over, or be over without saying so, when it has submitted
-      // something: so it is asked again.
+      // When a wait has submitted something, it can return without a completion before the time
+      // limit has expired, or not report that it has expired. So it is repeated.
       this.submitAndWait(1, left);
       if (timeoutMs !== undefined && this.waitExpired) return this.state.cq.peek();
     }
   }
 
   /**
-   * The oldest completions, up to `max`, put into `target`; they stay in the queue until {@link advance}.
-   * `io_uring_peek_batch_cqe`.
+   * Puts the oldest completions, up to `max`, into `target`. They stay in the queue until
+   * {@link advance}. `io_uring_peek_batch_cqe`.
    *
-   * @returns how many.
+   * @returns the number of completions.
    */
   peekBatch(target: Cqe[], max: number = target.length): number {
     if (this.state.closed) throw closedError();
@@ -442,12 +482,12 @@ export class Ring {
   }
 
   /**
-   * Calls `callback` with each completion there is, and gives them all back at the end. Allocates nothing.
-   * `io_uring_for_each_cqe`.
+   * Calls `callback` with each completion in the queue, and returns them all to the kernel at the
+   * end. Allocates nothing. `io_uring_for_each_cqe`.
    *
    * @param callback must not consume completions itself.
    * @param max stops after this many.
-   * @returns how many.
+   * @returns the number of completions.
    */
   forEachCqe(callback: (cqe: Cqe) => void, max?: number): number {
     if (this.state.closed) throw closedError();
@@ -457,7 +497,10 @@ export class Ring {
     return this.state.cq.forEach(callback, max);
   }
 
-  /** Gives the oldest `count` completions back to the kernel, which may overwrite them at once. `io_uring_cq_advance`. */
+  /**
+   * Returns the oldest `count` completions to the kernel, which may overwrite them immediately.
+   * `io_uring_cq_advance`.
+   */
   advance(count: number): void {
     if (this.state.closed) throw closedError();
     checkUint32('count', count);
@@ -465,8 +508,8 @@ export class Ring {
   }
 
   /**
-   * Has the kernel make visible what is ready: deferred completion work, and completions that found the queue full.
-   * `io_uring_get_events`.
+   * Makes the kernel post what is ready: deferred completion work, and completions that found the
+   * queue full. `io_uring_get_events`.
    */
   getEvents(): void {
     const { state } = this;
@@ -475,12 +518,13 @@ export class Ring {
     if (result < 0) throw new UringError(result, 'io_uring_enter');
   }
 
-  /** @returns whether the kernel was asked. */
+  /** @returns whether the kernel was entered. */
   private flush(): boolean {
     const { state } = this;
     if (!this.iopoll && (state.pendingFlags() & EnterFlag.GETEVENTS) === 0) return false;
     const result = state.enter(0, 0, EnterFlag.GETEVENTS);
-    // EBUSY: an old kernel (before NODROP) that wants room first. There is none to be had here but by consuming.
+    // EBUSY: a kernel before NODROP requires space in the queue first, which only consuming
+    // completions can provide.
     if (result < 0 && result !== -Errno.EBUSY && result !== -Errno.EINTR) throw new UringError(result, 'io_uring_enter');
     return true;
   }
@@ -488,9 +532,11 @@ export class Ring {
   // The rest
 
   /**
-   * The address of a view, which stays referenced until {@link unpin} or the end of the ring: for buffers of the caller's own.
+   * Returns the address of a view and keeps the view referenced until {@link unpin} or until the
+   * ring is at rest: for buffers that the caller provides.
    *
-   * @param view not empty; its memory must not be detached or transferred while it is pinned.
+   * @param view must not be empty; its memory must not be detached or transferred while it is
+   *   pinned.
    */
   pin(view: ArrayBufferView): number {
     if (this.state.closed) throw closedError();
@@ -499,43 +545,52 @@ export class Ring {
     return this.state.syscalls.addressOf(view);
   }
 
-  /** The address of a view that the caller keeps alive. @internal */
+  /** Returns the address of a view that the caller keeps alive. @internal */
   addressOf(view: ArrayBufferView): number {
     return this.state.syscalls.addressOf(view);
   }
 
-  /** Keeps an object alive until the kernel is done with the ring, however it ends. @internal */
+  /**
+   * Keeps an object alive until the kernel is done with the ring, however the ring ends. @internal
+   */
   holdUntilRest(object: object): void {
     this.state.holds.add(object);
   }
 
-  /** io_uring_enter(2) as it is: what is published, the kernel's own answer. @internal */
+  /**
+   * Calls io_uring_enter(2) directly: it submits only what is published, and returns the kernel's
+   * result. @internal
+   */
   enter(toSubmit: number, minComplete: number, flags: number, timeoutMs?: number): number {
     if (this.state.closed) throw closedError();
     return this.state.enter(toSubmit, minComplete, flags, timeoutMs);
   }
 
-  /** Lets go of a view; not before the last CQE of the last operation that uses it. */
+  /**
+   * Releases a pinned view. Must not be called before the last CQE of the last operation that uses
+   * it.
+   */
   unpin(view: ArrayBufferView): void {
     this.state.holds.delete(view);
   }
 
-  /** Which operations the kernel supports. `io_uring_get_probe_ring`. Since 5.6. */
+  /** Probes which operations the kernel supports. `io_uring_get_probe_ring`. Since 5.6. */
   probe(): OpcodeProbe {
     if (this.state.closed) throw closedError();
     return probeOpcodes(this.state.syscalls, this.state.arena, this.state.registerFd, this.state.registerFlag);
   }
 
-  /** What the kernel says of itself. Since 6.18; `undefined` before. */
+  /** Queries the kernel's capabilities. Since 6.18; `undefined` before. */
   query(): KernelQuery | undefined {
     if (this.state.closed) throw closedError();
     return queryKernel(this.state.syscalls, this.state.arena);
   }
 
   /**
-   * Cancels operations and waits until they are cancelled. `io_uring_register_sync_cancel`. Since 6.0.
+   * Cancels operations and waits until they are canceled. `io_uring_register_sync_cancel`. Since
+   * 6.0.
    *
-   * @returns how many were cancelled where the flags ask for all, else 0.
+   * @returns the number of canceled operations if the flags request all, otherwise 0.
    * @throws UringError ENOENT when nothing matches, ETIME.
    */
   cancelSync(target: CancelTarget): number {
@@ -546,7 +601,7 @@ export class Ring {
     checkUint32('target.flags', target.flags ?? 0);
     checkInteger('target.opcode', opcode, 0, 255);
     if (timeoutMs !== undefined) checkInteger('target.timeoutMs', timeoutMs, 0, Number.MAX_SAFE_INTEGER);
-    // What is named is looked for: without its flag the kernel would take no notice of it.
+    // Every given criterion sets its flag: without the flag, the kernel would ignore it.
     let flags = target.flags ?? 0;
     if (target.fd !== undefined) flags |= CancelFlag.FD;
     if (target.opcode !== undefined) flags |= CancelFlag.OP;
@@ -564,12 +619,13 @@ export class Ring {
   }
 
   /**
-   * Posts a completion to another ring, without an operation of this one. `io_uring_register_sync_msg`. Since 6.13.
+   * Posts a completion to another ring without an operation on this one.
+   * `io_uring_register_sync_msg`. Since 6.13.
    *
-   * @param target the other ring's fd.
+   * @param target the descriptor of the other ring.
    * @param userData the completion's user data.
    * @param result the completion's `res`.
-   * @param flags `MsgRingFlag`s.
+   * @param flags `MsgRingFlag` bits.
    */
   sendMessage(target: number, userData: number | bigint, result = 0, flags = 0): void {
     if (this.state.closed) throw closedError();
@@ -588,10 +644,11 @@ export class Ring {
   }
 
   /**
-   * A handle that `postMessage` carries to a worker, where {@link Ring.attach} gives the same ring. The ring lives until the
-   * last thread has closed it (or has ended).
+   * Returns a handle that `postMessage` transfers to a worker, where {@link Ring.attach} opens the
+   * same ring. The ring lives until the last thread has closed it or has ended.
    *
-   * @throws Error ERR_INVALID_STATE for a ring that only one thread can use (SINGLE_ISSUER, REGISTERED_FD_ONLY).
+   * @throws Error ERR_INVALID_STATE for a ring that only one thread can use (SINGLE_ISSUER,
+   *   REGISTERED_FD_ONLY).
    */
   share(): RingHandle {
     if (this.state.closed) throw closedError();
@@ -603,7 +660,10 @@ export class Ring {
     return { signature: HANDLE_SIGNATURE, memory, layout: this.state.layout, ...this.room };
   }
 
-  /** Runs `body` under the lock that all threads sharing the ring agree on. Not recursive; `body` must not wait. */
+  /**
+   * Runs `body` under the lock that is common to all threads that share the ring. Not recursive;
+   * `body` must not wait.
+   */
   exclusive<T>(body: () => T): T {
     return this.queueLock.with(body);
   }
@@ -614,17 +674,18 @@ export class Ring {
   }
 
   /**
-   * Cancels what is in flight, waits for its end, releases all memory, and closes the fd. Completions that were not
-   * consumed are discarded. Idempotent. On a shared ring, only the last thread to close does all this; the others just leave.
+   * Cancels the operations in flight, waits for them to complete, releases all memory, and closes
+   * the descriptor. Unconsumed completions are discarded. Idempotent. On a shared ring, only the
+   * last thread to close does all this; the others only detach.
    *
-   * An operation that does not end within 5 s (a device that hangs) is left to the kernel, and the ring's memory is kept for ever,
-   * with a warning.
+   * An operation that does not complete within 5 s (a device that hangs) is left to the kernel, and
+   * the ring's memory is kept indefinitely, with a warning.
    */
   close(): void {
     this.closeWith(undefined);
   }
 
-  /** For owners that know what is in flight. @internal */
+  /** Closes the ring for an owner that tracks the operations in flight. @internal */
   closeWith(accounting: Accounting | undefined): void {
     this.state.close(accounting);
     collected.unregister(this.state);

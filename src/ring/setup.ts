@@ -1,8 +1,8 @@
 /**
- * Opens a ring: io_uring_setup(2) with what the kernel knows of the flags asked for.
+ * Opens a ring: io_uring_setup(2) with those of the requested flags that the kernel supports.
  *
- * Nothing is decided by the kernel's version. Where the kernel refuses, the flags it does not know are found by
- * IORING_REGISTER_QUERY, or by asking again without them.
+ * No decision depends on the kernel version. Where the kernel refuses, IORING_REGISTER_QUERY or
+ * further attempts without some of the flags determine which flags are unsupported.
  *
  * @module
  */
@@ -16,9 +16,9 @@ import { allocateQueues, freeQueues, mapMemory, type RingMemory, sharedMemory } 
 import { type SetupRequest, setupFlagNames } from './options.js';
 import { queryKernel } from './query.js';
 
-/** A ring as it comes from the kernel. */
+/** A ring as returned by the kernel. */
 export interface OpenedRing {
-  /** The fd, or with REGISTERED_FD_ONLY the registered index. */
+  /** The descriptor, or the registered index with REGISTERED_FD_ONLY. */
   readonly fd: number;
   readonly arena: Arena;
   readonly layout: RingLayout;
@@ -28,7 +28,10 @@ export interface OpenedRing {
 }
 
 /**
- * @throws UringUnavailableError, or UringError for ENOMEM, EMFILE and ENFILE, and for a flag that is refused.
+ * Opens a ring.
+ *
+ * @throws UringUnavailableError, or UringError for ENOMEM, EMFILE, and ENFILE, and for a flag that
+ *   the kernel refuses.
  */
 export function openRing(request: SetupRequest, syscalls: Syscalls): OpenedRing {
   if (process.env.URING_DISABLE === '1') throw new UringUnavailableError(explainDisabled());
@@ -45,7 +48,7 @@ export function openRing(request: SetupRequest, syscalls: Syscalls): OpenedRing 
   throw refusal(request, lastError, syscalls, arena);
 }
 
-/** The sets of flags to try, the best first. */
+/** Yields the sets of flags to try, best first. */
 function* candidates(request: SetupRequest, syscalls: Syscalls, arena: Arena): Generator<number> {
   const { required, optional, memory } = request;
   const all = required | optional;
@@ -56,7 +59,7 @@ function* candidates(request: SetupRequest, syscalls: Syscalls, arena: Arena): G
   for (const noMmap of memories) {
     if (known !== undefined && optional & ~known) yield required | (optional & known) | noMmap;
     const bits = Object.values(SetupFlag).filter((bit) => optional & bit);
-    // One of them alone may be at fault; else the newest ones are.
+    // A single flag may be at fault; otherwise the newest ones are.
     for (const bit of bits) yield (all & ~bit) | noMmap;
     let left = all;
     for (const bit of bits.reverse()) {
@@ -102,17 +105,17 @@ function attempt(
   return { fd, layout: readLayout(view), memory: sharedMemory(arena, room) };
 }
 
-/** Closes a ring's fd, or takes its registered index back where it has no fd. */
+/** Closes a ring's descriptor, or unregisters its index if it has no descriptor. */
 export function closeRing(syscalls: Syscalls, arena: Arena, fd: number, setupFlags: number): void {
   if (setupFlags & SetupFlag.REGISTERED_FD_ONLY) unregisterRingFd(syscalls, arena, fd, USE_REGISTERED_RING, fd);
   else syscalls.close(fd);
 }
 
 /**
- * Takes back one registered ring index of this thread's.
+ * Unregisters one registered ring index of this thread.
  *
- * @param fd the ring, by fd or (with `registerFlag`) by registered index.
- * @param index the index to take back.
+ * @param fd the ring, by descriptor or (with `registerFlag`) by registered index.
+ * @param index the index to unregister.
  */
 export function unregisterRingFd(syscalls: Syscalls, arena: Arena, fd: number, registerFlag: number, index: number): number {
   return arena.scratch(RsrcUpdate.SIZE, (offset, address) => {
@@ -121,7 +124,7 @@ export function unregisterRingFd(syscalls: Syscalls, arena: Arena, fd: number, r
   });
 }
 
-/** The error for a ring that was refused with every set of flags. */
+/** Creates the error for a ring that the kernel refused with every set of flags. */
 function refusal(request: SetupRequest, errno: number, syscalls: Syscalls, arena: Arena): Error {
   const mayBeFlags = errno === -Errno.EINVAL || errno === -Errno.EPERM;
   const asked = request.required | (request.memory === 'shared' ? SetupFlag.NO_MMAP : 0);
@@ -135,7 +138,10 @@ function refusal(request: SetupRequest, errno: number, syscalls: Syscalls, arena
   return setupError(errno, syscalls.host());
 }
 
-/** Which of the flags asked for are at fault: those unknown to the kernel, or those without which it agrees. 0 if a ring is refused anyway. */
+/**
+ * Returns which of the requested flags are at fault: those unknown to the kernel, or those without
+ * which it accepts. Returns 0 if it refuses a ring without any of them, too.
+ */
 function refusedFlags(request: SetupRequest, asked: number, syscalls: Syscalls, arena: Arena): number {
   const agrees = (flags: number) => {
     const result = attempt(request, flags, syscalls, arena);
@@ -152,7 +158,10 @@ function refusedFlags(request: SetupRequest, asked: number, syscalls: Syscalls, 
   return (alone.length > 0 ? alone : bits).reduce((mask, bit) => mask | bit, 0);
 }
 
-/** The kernel's own rules about combinations, for the message; never for the decision. */
+/**
+ * Describes the kernel's rules about combinations of flags. Used for the message, never for a
+ * decision.
+ */
 function rulesOf(asked: number): string {
   const has = (flag: number) => (asked & flag) !== 0;
   if (has(SetupFlag.SQ_AFF) && !has(SetupFlag.SQPOLL)) return '; SQ_AFF needs SQPOLL';

@@ -1,5 +1,6 @@
 /**
- * Views of shared memory, as types that TypeScript knows before 5.7 as well, whose typed arrays were not generic.
+ * Types of views of shared memory that also work with TypeScript before 5.7, whose typed arrays
+ * were not generic.
  *
  * @module
  */

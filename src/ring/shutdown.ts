@@ -1,10 +1,12 @@
 /**
- * Brings a ring to rest: cancels everything in flight and waits until the kernel has let go of it.
+ * Brings a ring to rest: cancels everything in flight and waits until the kernel is done with it.
  *
- * That nothing is in flight is proved, not assumed: by the caller's own accounts, or by a NOP with IO_DRAIN, which completes
- * after everything before it. The kernel hands a drained operation to a worker thread, and only when its turn has come: so it is proof,
- * too, when the marker is cancelled there, because we cancel or because no thread can be started. Cancelling goes on until the proof is there,
- * because the end of one operation may start another (links, drains).
+ * That nothing is in flight is proved, not assumed: by the caller's accounting, or by a marker, a
+ * NOP with IO_DRAIN, which completes after everything before it. The kernel hands a drained
+ * operation to a worker thread, and only when its turn has come. So it is also proof when the
+ * marker is canceled there, because it matched a cancellation or because no thread can be started.
+ * Cancellation continues until the proof arrives, because the end of one operation may start
+ * another (links, drains).
  *
  * @module
  */
@@ -23,17 +25,20 @@ import type { Cqe } from './cqe.js';
 import type { RingLayout } from './layout.js';
 import type { SubmissionQueue } from './submission-queue.js';
 
-/** How a close is told what is in flight, by those who know it exactly. */
+/** The accounting of an owner that knows exactly what is in flight, for closing a ring. */
 export interface Accounting {
   /** Called with each completion that is still delivered. */
   completed(cqe: Cqe): void;
-  /** Whether nothing is in flight any more. */
+  /** Returns whether nothing is in flight anymore. */
   idle(): boolean;
-  /** How long closing waits for that, blocking the thread; default 5 s. At least once round. */
+  /**
+   * How long closing blocks the thread until `idle()` returns `true`. Default: 5 s. There is at
+   * least one round.
+   */
   readonly patienceMs?: number | undefined;
 }
 
-/** What of a ring can be brought to rest. */
+/** The part of a ring that is needed to bring it to rest. */
 export interface DrainTarget {
   readonly syscalls: Syscalls;
   readonly arena: Arena;
@@ -51,15 +56,19 @@ export interface DrainTarget {
 /** How long a close waits for operations that do not end (a disk or a network mount that hangs). */
 const DRAIN_LIMIT_MS = 5000;
 
-/** How long one round waits: what is cancelled usually ends at once. */
+/** How long one round waits: canceled operations usually end immediately. */
 const ROUND_MS = 10;
 
-/** Rounds without a completion after which a ring that refuses drains counts as probably at rest. */
+/**
+ * The number of rounds without a completion after which a ring that refuses drains is considered
+ * probably at rest.
+ */
 const QUIET_ROUNDS = 10;
 
 /**
- * Answers of `enter` that no later one will change: this thread may not use the ring (SINGLE_ISSUER, and collected elsewhere), it is no ring
- * any more, or a filter of system calls has been installed since.
+ * Errors of `enter` that later calls will return as well: this thread may not use the ring
+ * (SINGLE_ISSUER, and collected on another thread), the descriptor is no longer a ring, or a system
+ * call filter has been installed since.
  */
 const HOPELESS = new Set<number>([
   Errno.EEXIST,
@@ -71,16 +80,17 @@ const HOPELESS = new Set<number>([
   Errno.EOPNOTSUPP,
 ]);
 
-/** The drain marker's user data; no index, counter or address looks like it. */
+/** The drain marker's user data; no index, counter, or address looks like it. */
 const MARKER = 0xffff_ffff_dead_0fffn;
 
 /**
- * How sure it is that the kernel is done with a ring: `'rest'` is proved; `'quiet'` means that nothing has happened for a while
- * on a ring where no proof is possible; `'busy'`, that something will still happen.
+ * How certain it is that the kernel is done with a ring. `'rest'`: it is proved. `'quiet'`: nothing
+ * has happened for a while on a ring where no proof is possible. `'busy'`: something will still
+ * happen.
  */
 export type DrainResult = 'rest' | 'quiet' | 'busy';
 
-/** Cancels and waits. Blocks for 5 s at most, or as long as the accounts' owner has patience. */
+/** Cancels and waits. Blocks for at most 5 s, or for the patience given by the accounting. */
 export function drain(state: DrainTarget, accounting?: Accounting): DrainResult {
   const marker = accounting ? undefined : new DrainMarker(state);
   const proof = accounting ?? (marker as DrainMarker);
@@ -88,17 +98,18 @@ export function drain(state: DrainTarget, accounting?: Accounting): DrainResult 
   const timed = (state.layout.features & Feature.EXT_ARG) !== 0;
   for (let quietRounds = 1; ; ) {
     if (proof.idle()) return 'rest';
-    // Not while things move: the marker itself can be caught on its way.
+    // Not while completions arrive: the marker itself could be canceled on its way.
     if (quietRounds > 0) cancelAll(state);
     const flags = EnterFlag.GETEVENTS | state.pendingFlags();
-    // The marker has to be submitted. Who keeps accounts counts what the kernel has taken, and it is to take no more.
+    // The marker has to be submitted. An owner with accounting counts the operations that the
+    // kernel has taken, and the kernel must not take more.
     const toSubmit = marker === undefined ? 0 : state.sq.publish();
     const result = state.enter(toSubmit, timed ? 1 : 0, flags, timed ? ROUND_MS : undefined);
     const completions = state.cq.forEach((cqe) => {
       proof.completed(cqe);
     });
     if (HOPELESS.has(-result)) return 'busy';
-    // Not enabled yet: it has never taken anything.
+    // Not enabled yet: the ring has never taken anything.
     if (result === -Errno.EBADFD) return state.layout.setupFlags & SetupFlag.R_DISABLED ? 'rest' : 'busy';
     quietRounds = completions > 0 ? 0 : quietRounds + 1;
     if (marker?.refused && quietRounds >= QUIET_ROUNDS) return 'quiet';
@@ -106,12 +117,18 @@ export function drain(state: DrainTarget, accounting?: Accounting): DrainResult 
   }
 }
 
-/** Proof of rest for those who keep no accounts of their own. */
+/** The proof of rest for callers without accounting. */
 class DrainMarker implements Accounting {
-  /** The kernel takes no drain: it never does on a ring that has seen CQE_SKIP_SUCCESS, and restrictions can forbid a NOP. */
+  /**
+   * The kernel refuses a drain: always on a ring that has seen CQE_SKIP_SUCCESS; and restrictions
+   * can forbid a NOP.
+   */
   refused = false;
   private placed = false;
-  /** Nothing before it in its submission: it is no part of a chain, whose failure would end it before its turn. */
+  /**
+   * Nothing precedes the marker in its submission, so it is not part of a chain, whose failure
+   * would end it before its turn.
+   */
   private alone = false;
   private seen = false;
 
@@ -125,7 +142,8 @@ class DrainMarker implements Accounting {
   }
 
   idle(): boolean {
-    // No room for it only while an SQPOLL thread has yet to take what was published: then in the next round.
+    // The queue is full only while an SQPOLL thread has yet to take the published SQEs; retry in
+    // the next round.
     if (!this.placed) this.placed = this.place();
     return this.seen;
   }
@@ -144,8 +162,9 @@ class DrainMarker implements Accounting {
 }
 
 /**
- * IORING_REGISTER_SYNC_CANCEL of everything (6.0). Its answer says little: 0 can mean that an operation is running and cannot
- * be interrupted. Older kernels are left to complete by themselves.
+ * Cancels everything with IORING_REGISTER_SYNC_CANCEL (6.0). The result says little: 0 can mean
+ * that an operation is running and cannot be interrupted. On older kernels, operations are left to
+ * complete on their own.
  */
 function cancelAll(state: DrainTarget): void {
   const { arena, syscalls, cancelArgument: at } = state;

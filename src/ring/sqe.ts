@@ -1,8 +1,9 @@
 /**
- * An entry of the submission queue, to be filled. What its words mean is drawn in `abi/sqe.ts`.
+ * A submission queue entry to be filled. `abi/sqe.ts` shows the layout.
  *
- * There is one object for the whole queue, which moves from entry to entry: nothing is allocated per operation, and the compiler
- * knows its arrays as constants, which makes filling an SQE nearly twice as fast as with an object for each entry (measured).
+ * There is one object for the whole queue, which moves from entry to entry: nothing is allocated
+ * per operation, and the compiler knows its arrays as constants. This makes filling an SQE nearly
+ * twice as fast as one object per entry would (measured).
  *
  * @module
  */
@@ -16,7 +17,10 @@ const U16_MAX = 0xffff;
 
 const ALL_SQE_FLAGS = Object.values(SqeFlag).reduce((all, flag) => all | flag, 0);
 
-/** The upper 32 bits of a safe integer; of -1, all ones. Without a division in the common case. */
+/**
+ * Returns the upper 32 bits of a safe integer; all ones for -1. Avoids a division in the common
+ * case.
+ */
 function highWord(value: number): number {
   if (value >>> 0 === value) return 0;
   return value < 0 ? -1 : (value / TWO_32) | 0;
@@ -25,16 +29,17 @@ function highWord(value: number): number {
 /**
  * A submission queue entry to be filled.
  *
- * An encoder of `src/ops` (`prepRead(sqe, ...)`) comes first: it writes every field. Then the fields that all operations
- * have: {@link Sqe.setUserData}, {@link Sqe.setFlags}, {@link Sqe.setPersonality}. The object is valid until the next
- * `ring.getSqe()`, which returns the same one for the next entry: fill one SQE before taking another.
+ * An encoder of `src/ops` (`prepRead(sqe, ...)`) must be called first: it writes every field. Then
+ * set the fields common to all operations: {@link Sqe.setUserData}, {@link Sqe.setFlags},
+ * {@link Sqe.setPersonality}. The object is valid until the next `ring.getSqe()`, which returns the
+ * same object for the next entry: fill one SQE before getting another.
  */
 export class Sqe {
   /**
    * @param words the array of SQEs.
    * @param doubles the same memory in units of eight bytes.
-   * @param base index of the SQE's first word.
-   * @param size words of an SQE: 16, or 32 with SETUP_SQE128.
+   * @param base the index of the SQE's first word.
+   * @param size the number of words of an SQE: 16, or 32 with SETUP_SQE128.
    * @internal
    */
   constructor(
@@ -45,20 +50,23 @@ export class Sqe {
   ) {}
 
   /**
-   * Writes every field: these as given, all others (flags, user data, buffer index, personality, file index, addr3, padding)
-   * zero. The entry may hold anything from its last use, and a field left over is a bug that shows up much later.
+   * Writes every field: the given ones, and zero to all others (flags, user data, buffer index,
+   * personality, file index, addr3, padding). The entry may hold anything from its last use, and a
+   * stale field is a bug that shows up much later.
    *
-   * The first step of every encoder; `io_uring_prep_rw` of liburing. The values are not checked here.
+   * The first step of every encoder; corresponds to `io_uring_prep_rw` of liburing. The values are
+   * not checked here.
    *
    * @param address a non-negative safe integer.
    * @param length a u32.
    * @param offset a non-negative safe integer, or -1 for all ones.
-   * @param opFlags the operation's own flag word.
+   * @param opFlags the flag word of the operation.
    */
   prepare(opcode: number, fd: number, address: number, length: number, offset: number, opFlags: number): void {
     const { words, doubles, base } = this;
-    // Eight bytes at a time: the zero of a double is eight zero bytes. Then only what is not zero, which for an encoder that is
-    // inlined is known beforehand. (Sixteen stores of words take twice as long, and this is most of what a NOP costs here.)
+    // Clears eight bytes at a time: the zero of a double is eight zero bytes. Then writes only
+    // non-zero values, which are known at compile time in an inlined encoder. (Sixteen word stores
+    // take twice as long, and this is most of the cost of a NOP here.)
     const first = base >> 1;
     doubles[first] = 0;
     doubles[first + 1] = 0;
@@ -83,7 +91,7 @@ export class Sqe {
     if (this.size > 16) words.fill(0, base + 16, base + 32);
   }
 
-  /** Writes a 64-bit field that may exceed 2^53. `word` is one of `SqeWord`. @internal */
+  /** Writes a 64-bit field, which may exceed 2^53. `word` is one of `SqeWord`. @internal */
   set64(word: number, value: number | bigint): void {
     const index = this.base + word;
     if (typeof value === 'number') {
@@ -101,9 +109,9 @@ export class Sqe {
   }
 
   /**
-   * The value that the operation's CQE will carry. `io_uring_sqe_set_data64`.
+   * Sets the value that the operation's CQE will carry. `io_uring_sqe_set_data64`.
    *
-   * @param value a safe integer, or a bigint for all 64 bits. (Numbers are the fast way.)
+   * @param value a safe integer, or a bigint for all 64 bits. (Numbers are faster.)
    */
   setUserData(value: number | bigint): void {
     if (typeof value === 'number' && value >>> 0 === value) {
@@ -116,7 +124,8 @@ export class Sqe {
   }
 
   /**
-   * The flags all operations have, or'ed together from `SqeFlag`. `io_uring_sqe_set_flags`.
+   * Sets the flags common to all operations, ORed together from `SqeFlag`.
+   * `io_uring_sqe_set_flags`.
    */
   setFlags(flags: number): void {
     if ((flags & ALL_SQE_FLAGS) !== flags) checkInteger('flags', flags, 0, ALL_SQE_FLAGS);
@@ -125,7 +134,8 @@ export class Sqe {
   }
 
   /**
-   * The I/O priority (ioprio_set(2)); the socket operations keep their `RecvSendFlag`s in the same field.
+   * Sets the I/O priority (ioprio_set(2)). The socket operations keep their `RecvSendFlag` bits in
+   * the same field.
    *
    * @param value a u16.
    */
@@ -136,7 +146,8 @@ export class Sqe {
   }
 
   /**
-   * The registered buffer's index, or the group that a buffer is selected from (with `SqeFlag.BUFFER_SELECT`).
+   * Sets the index of the registered buffer, or the group from which a buffer is selected (with
+   * `SqeFlag.BUFFER_SELECT`).
    *
    * @param index a u16.
    */
@@ -147,9 +158,9 @@ export class Sqe {
   }
 
   /**
-   * The credentials to run with, from `ring.registerPersonality()`.
+   * Sets the credentials to run with, from `ring.settings.registerPersonality()`.
    *
-   * @param id a u16; 0 means the submitting task's own.
+   * @param id a u16; 0 for the credentials of the submitting task.
    */
   setPersonality(id: number): void {
     checkInteger('id', id, 0, U16_MAX);
@@ -157,7 +168,7 @@ export class Sqe {
     this.words[word] = (this.words[word] & 0xffff) | (id << 16);
   }
 
-  /** As {@link setUserData}, in two words. @internal */
+  /** Sets the user data like {@link setUserData}, as two words. @internal */
   setToken(low: number, high: number): void {
     this.words[this.base + SqeWord.USER_DATA] = low;
     this.words[this.base + SqeWord.USER_DATA + 1] = high;
@@ -168,22 +179,22 @@ export class Sqe {
     return this.words[this.base + SqeWord.USER_DATA];
   }
 
-  /** Whether it carries this user data. @internal */
+  /** Returns whether the SQE carries this user data. @internal */
   isFor(low: number, high: number): boolean {
     return this.words[this.base + SqeWord.USER_DATA] === low && this.words[this.base + SqeWord.USER_DATA + 1] === high;
   }
 
-  /** The flags all operations have, as they stand. @internal */
+  /** The current value of the flags common to all operations. @internal */
   get flags(): number {
     return (this.words[this.base] >> 8) & 0xff;
   }
 
-  /** The file descriptor, or what the operation has in its place. @internal */
+  /** The file descriptor, or the value that the operation stores in its place. @internal */
   get fd(): number {
     return this.words[this.base + SqeWord.FD];
   }
 
-  /** Takes over another's content. @internal */
+  /** Copies the content of another SQE. @internal */
   copyFrom(other: Sqe): void {
     for (let word = 0; word < this.size; word++) this.words[this.base + word] = other.words[other.base + word];
   }
@@ -193,7 +204,7 @@ export class Sqe {
     return this.words[this.base] & 0xff;
   }
 
-  /** A copy of the entry's 64 or 128 bytes: for tests, and for the decoder. */
+  /** Returns a copy of the entry's 64 or 128 bytes, for tests and for the decoder. */
   bytes(): Uint8Array {
     return new Uint8Array(this.words.slice(this.base, this.base + this.size).buffer);
   }

@@ -1,8 +1,10 @@
 /**
- * What of a ring must outlive the `Ring` object: its fd, its memory, and every buffer that the kernel may still touch.
+ * The part of a ring that must outlive the `Ring` object: its descriptor, its memory, and every
+ * buffer that the kernel may still access.
  *
- * The core never refers to its `Ring`. So a `Ring` that nobody refers to can be collected, and the registry of finalizers, which
- * holds the core, closes it: in order, with a warning, and with all memory still in place.
+ * The core never refers to its `Ring`. So an unreferenced `Ring` can be collected, and the
+ * finalization registry, which holds the core, closes it: in order, with a warning, and with all
+ * memory still in place.
  *
  * @module
  */
@@ -22,7 +24,10 @@ import { type Accounting, type DrainResult, type DrainTarget, drain } from './sh
 import { SubmissionQueue } from './submission-queue.js';
 import { ThreadTable } from './threads.js';
 
-/** Arguments of `enter` and of cancelling, allocated beforehand: waiting and closing must not fail because the arena is full. */
+/**
+ * The arguments of `enter` and of cancellation, allocated in advance: waiting and closing must not
+ * fail because the arena is full.
+ */
 const Arguments = {
   SIZE: 128,
   /** A getevents_arg, then its timespec. */
@@ -30,31 +35,34 @@ const Arguments = {
   CANCEL: 64,
 } as const;
 
-/** Closed rings whose kernel side has not come to rest, for all we know. */
+/** Closed rings whose kernel side is not known to be at rest. */
 const leaked = new Set<RingState>();
 
-/** How long a ring that is quiet, but cannot be proved to be at rest, keeps its memory after it was closed. */
+/**
+ * How long a ring that is quiet, but cannot be proved to be at rest, keeps its memory after it was
+ * closed.
+ */
 const LEAK_MS = 60_000;
 
-/** How often a thread that has left a shared ring looks whether the others have, too. */
+/** How often a thread that has left a shared ring checks whether the others have left, too. */
 const LINGER_MS = 1000;
 
 /** One thread's side of a ring. */
 export class RingState implements DrainTarget {
-  /** For enter: the fd, or the registered index. */
+  /** For `enter`: the descriptor, or the registered index. */
   enterFd: number;
-  /** For enter: REGISTERED_RING, if `enterFd` is an index. */
+  /** For `enter`: REGISTERED_RING, if `enterFd` is an index. */
   enterFlags = 0;
-  /** For register: the fd, or the index when there is no fd. */
+  /** For `register`: the descriptor, or the index if there is no descriptor. */
   registerFd: number;
-  /** For register: USE_REGISTERED_RING, if there is no fd. */
+  /** For `register`: USE_REGISTERED_RING, if `registerFd` is an index. */
   registerFlag = 0;
-  /** An index from registering the ring's fd, or -1. */
+  /** The index of the registered ring descriptor, or -1. */
   registeredIndex = -1;
   closed = false;
   /** Objects that stay referenced until the ring is closed: registered and pinned buffers. */
   readonly holds = new Set<object>();
-  /** What has to be let go of when the kernel is done with the ring. */
+  /** The cleanups to run when the kernel is done with the ring. */
   readonly cleanups = new Set<() => void>();
   sq: SubmissionQueue;
   cq: CompletionQueue;
@@ -84,7 +92,10 @@ export class RingState implements DrainTarget {
     }
   }
 
-  /** The ring's fd has an index now: `enter` and, where the kernel can, `register` use it. */
+  /**
+   * Switches to the index of the registered descriptor: `enter` and, where the kernel supports it,
+   * `register` use it from now on.
+   */
   useRegisteredIndex(index: number): void {
     this.registeredIndex = index;
     this.enterFd = index;
@@ -95,7 +106,7 @@ export class RingState implements DrainTarget {
     }
   }
 
-  /** Back to the plain fd. @returns the kernel's answer. */
+  /** Switches back to the plain descriptor. @returns the kernel's result. */
   dropRegisteredIndex(): number {
     const index = this.registeredIndex;
     this.registeredIndex = -1;
@@ -106,9 +117,9 @@ export class RingState implements DrainTarget {
     return unregisterRingFd(this.syscalls, this.arena, this.fd, 0, index);
   }
 
-  /** The queues have moved (RESIZE_RINGS). */
+  /** Creates the queues anew after they have moved (RESIZE_RINGS). */
   rebuild(layout: RingLayout, memory: RingMemory): void {
-    // The kernel has moved everything over and never looks at the old queues again.
+    // The kernel has moved everything and never accesses the old queues again.
     if (this.memory.room) freeQueues(this.arena, this.memory.room);
     else this.memory.release();
     this.layout = layout;
@@ -131,7 +142,7 @@ export class RingState implements DrainTarget {
     return this.threads !== undefined;
   }
 
-  /** Marks a core made for a descriptor that the table gave out. */
+  /** Marks this core as created for a descriptor from the thread table. */
   joined(threads: ThreadTable): this {
     this.threads = threads;
     this.sq.joinConcurrent();
@@ -139,10 +150,11 @@ export class RingState implements DrainTarget {
   }
 
   /**
-   * io_uring_enter(2) with what is published, a minimum to wait for and a time limit.
+   * Calls io_uring_enter(2) with the number of SQEs to submit, a minimum to wait for, and a time
+   * limit.
    *
-   * @param timeoutMs at most this long, or `undefined` for no limit.
-   * @returns SQEs taken, or `-errno`.
+   * @param timeoutMs the maximum time to wait, or `undefined` for no limit.
+   * @returns the number of SQEs taken, or `-errno`.
    */
   enter(toSubmit: number, minComplete: number, flags: number, timeoutMs?: number): number {
     if (timeoutMs === undefined) {
@@ -158,7 +170,7 @@ export class RingState implements DrainTarget {
     return this.syscalls.enter(this.enterFd, toSubmit, minComplete, all, arena.address(argument), GeteventsArg.SIZE);
   }
 
-  /** What `enter` has to be told because of the flags that the kernel keeps. */
+  /** Returns the `enter` flags that the kernel's flag word calls for. */
   pendingFlags(): number {
     const flags = this.sq.flags;
     let enter = 0;
@@ -168,8 +180,8 @@ export class RingState implements DrainTarget {
   }
 
   /**
-   * Closes this thread's side of the ring. The last side cancels what is in flight and waits for its end, before any memory
-   * is released. Idempotent.
+   * Closes this thread's side of the ring. The last side cancels the operations in flight and waits
+   * for them to end before any memory is released. Idempotent.
    */
   close(accounting?: Accounting): void {
     if (this.closed) return;
@@ -180,13 +192,13 @@ export class RingState implements DrainTarget {
     try {
       if (last) {
         this.sq.discard();
-        // A thread that was terminated may have left the accounts wrong; the marker needs none.
+        // A terminated thread may have left the accounting inconsistent; the marker needs none.
         state = drain(this, threadsDied ? undefined : accounting);
       }
     } finally {
       this.sq.shut();
       this.cq.shut();
-      // A registered index keeps the ring alive like a descriptor.
+      // A registered index keeps the ring alive, as a descriptor does.
       if (this.registeredIndex >= 0) this.dropRegisteredIndex();
       this.cancelThreadEnd();
       closeRing(this.syscalls, this.arena, this.fd, this.layout.setupFlags);
@@ -201,14 +213,17 @@ export class RingState implements DrainTarget {
     return this.argumentsAt + Arguments.CANCEL;
   }
 
-  /** The kernel is done with the ring, or (`'quiet'`) very probably so: then buffers are kept for a while. */
+  /**
+   * Releases the memory. The kernel is done with the ring, or very probably so (`'quiet'`), in
+   * which case buffers are kept for a while.
+   */
   private release(state: 'rest' | 'quiet'): void {
     this.memory.release();
     for (const cleanup of this.cleanups) cleanup();
     this.cleanups.clear();
     if (state === 'rest') {
       this.letGo();
-      // The other threads that have left may let go of their buffers, too.
+      // The other threads that have left may release their buffers, too.
       Atomics.store(this.arena.words, this.arena.control + ArenaWord.STATE, ArenaState.AT_REST);
     } else {
       leaked.add(this);
@@ -222,8 +237,8 @@ export class RingState implements DrainTarget {
   }
 
   /**
-   * Other threads go on with the ring, and with what this one has given to the kernel: it is kept until the last of them has
-   * brought the ring to rest.
+   * Keeps the objects that this thread has passed to the kernel until the last of the other
+   * threads, which still use the ring, has brought it to rest.
    */
   private linger(): void {
     this.arena.free(this.argumentsAt, Arguments.SIZE);
@@ -238,7 +253,10 @@ export class RingState implements DrainTarget {
       .unref();
   }
 
-  /** Keeps all memory although the ring is closed: the kernel will still write. Leaking is safe, releasing is not. */
+  /**
+   * Keeps all memory although the ring is closed, because the kernel will still write to it.
+   * Leaking is safe, releasing is not.
+   */
   private leak(): void {
     leaked.add(this);
     process.emitWarning('A ring was closed with operations that would not end; their memory is kept.', {

@@ -7,16 +7,18 @@
  *   --------+--v-----+--------+-----v--+--------+--------+-v------+----
  *    free   | queued | queued | filled | filled | filled | free   |
  *   --------+--------+--------+--------+--------+--------+--------+----
- *              what the kernel      what the program has
- *              has yet to take      filled since
+ *              the kernel has       the program has
+ *              yet to take these    filled these since
  * ```
  *
- * All three are free-running u32 counters that wrap; the entry of a counter is `counter & mask`. The program owns `tail` and
- * `reserved`, the kernel owns `head`. The queue is full when `reserved - head` equals the entries, in wrapping arithmetic, and
- * what is to submit is `tail - head`: never a counter of our own, which would drift as soon as the kernel takes fewer than told.
+ * All three are free-running u32 counters that wrap; the entry of a counter is `counter & mask`.
+ * The program owns `tail` and `reserved`, the kernel owns `head`. The queue is full when the
+ * difference `reserved - head` equals the number of entries, in wrapping arithmetic. The number of
+ * SQEs to submit is `tail - head`, never a separate counter, which would drift as soon as the
+ * kernel takes fewer SQEs than submitted.
  *
- * On a ring that threads share, `reserved` lies in the arena, where all of them see it. `tail` follows it only at publication, so
- * that an SQPOLL thread never takes half a chain.
+ * On a ring that threads share, `reserved` is in the arena, where all of them see it. `tail`
+ * follows it only on publication, so that an SQPOLL thread never takes half a chain.
  *
  * @module
  */
@@ -30,7 +32,7 @@ import { Sqe } from './sqe.js';
 
 /** The submission queue of a ring: `ring.sq`. */
 export class SubmissionQueue {
-  /** Entries. */
+  /** The number of entries. */
   readonly entries: number;
   private readonly mask: number;
   private readonly ring: Int32Array;
@@ -41,11 +43,16 @@ export class SubmissionQueue {
   private readonly cursor: Sqe;
   private readonly sqesBase: number;
   private readonly entryShift: number;
-  /** As long as this thread is alone: the reserved counter, and where the queue, for all that is known, is full. */
+  /**
+   * Used while only this thread uses the queue: the reserved counter, and the counter at which the
+   * queue is full, as far as known.
+   */
   private reserved = 0;
   private limit = 0;
   private isShut = false;
-  /** Somebody else may look at the tail at any time: an SQPOLL thread, or another thread's enter. */
+  /**
+   * Whether the tail may be read at any time by an SQPOLL thread or by another thread's `enter`.
+   */
   private concurrent: boolean;
 
   /**
@@ -73,7 +80,10 @@ export class SubmissionQueue {
     this.cursor = new Sqe(memory.sqes, doubles, memory.sqesBase, layout.sqeSize >> 2);
   }
 
-  /** Fills the indirection array, once for a new ring: entry i is SQE i, for ever. @internal */
+  /**
+   * Fills the indirection array, once for a new ring: entry i refers to SQE i, permanently.
+   * @internal
+   */
   initialize(memory: RingMemory, layout: RingLayout): void {
     this.reserved = this.ring[this.tailIndex];
     this.limit = this.reserved;
@@ -83,26 +93,26 @@ export class SubmissionQueue {
     for (let index = 0; index < this.entries; index++) this.ring[array + index] = index;
   }
 
-  /** From now on, other threads reserve, too. @internal */
+  /** Prepares for other threads that reserve SQEs, too. @internal */
   becomeConcurrent(): void {
     if (this.concurrent) return;
     this.concurrent = true;
     this.control[this.reservedIndex] = this.reserved;
   }
 
-  /** Other threads reserve already. @internal */
+  /** Joins other threads that already reserve SQEs. @internal */
   joinConcurrent(): void {
     this.concurrent = true;
   }
 
-  /** Takes no more: the ring is closed. @internal */
+  /** Stops reserving SQEs: the ring is closed. @internal */
   shut(): void {
     this.concurrent = false;
     this.limit = this.reserved;
     this.isShut = true;
   }
 
-  /** The next free SQE, or `null` when the queue is full. */
+  /** Reserves the next free SQE; returns `null` when the queue is full. */
   reserve(): Sqe | null {
     if (this.concurrent) return this.reserveConcurrent();
     const { reserved } = this;
@@ -112,7 +122,8 @@ export class SubmissionQueue {
   }
 
   /**
-   * What is left of a chain of which the kernel has taken the beginning only. Each SQE is valid until the next one is asked for.
+   * Yields the remainder of a chain of which the kernel has taken only the beginning. Each SQE is
+   * valid until the next one is requested.
    *
    * @internal
    */
@@ -138,7 +149,8 @@ export class SubmissionQueue {
   }
 
   /**
-   * The next free SQE, which stays free until {@link commit}: a thread that ends in between has changed nothing.
+   * Returns the next free SQE, which stays free until {@link commit}: a thread that ends in between
+   * has changed nothing.
    *
    * @internal
    */
@@ -150,7 +162,8 @@ export class SubmissionQueue {
   }
 
   /**
-   * The SQE with this user data among those that the kernel has not taken, or `null`. Not for SQPOLL, where that cannot be known.
+   * Returns the SQE with this user data among those that the kernel has not taken, or `null`. Not
+   * for SQPOLL, where the kernel's progress cannot be known.
    *
    * @internal
    */
@@ -162,13 +175,16 @@ export class SubmissionQueue {
     return null;
   }
 
-  /** Reserves what {@link next} gave. @internal */
+  /** Reserves the SQE that {@link next} returned. @internal */
   commit(): void {
     if (this.concurrent) this.control[this.reservedIndex] = (this.control[this.reservedIndex] + 1) | 0;
     else this.reserved = (this.reserved + 1) | 0;
   }
 
-  /** Looks how far the kernel has come. Only this thread's own `enter` moves it, so there is no need to look for every SQE. */
+  /**
+   * Updates the limit from the kernel's head. Only this thread's own `enter` moves the head, so it
+   * need not be read for every SQE.
+   */
   private extend(): boolean {
     if (this.isShut) return false;
     this.limit = (this.head() + this.entries) | 0;
@@ -178,14 +194,15 @@ export class SubmissionQueue {
   /**
    * Makes the filled SQEs visible to the kernel.
    *
-   * @returns how many the kernel has yet to take: tail - head.
+   * @returns the number of SQEs that the kernel has yet to take: tail - head.
    */
   publish(): number {
     if (this.isShut) return 0;
     if (this.concurrent) {
       const reserved = this.control[this.reservedIndex];
-      // Release: whoever sees the tail must see the SQEs' contents. Sequentially consistent, too: with SQPOLL, this store has
-      // to come before the load of the flags word in `flags`, which decides about the wake-up.
+      // Release: any thread that sees the tail must see the contents of the SQEs. Also sequentially
+      // consistent: with SQPOLL, this store must precede the load of the flag word in `flags`,
+      // which decides whether to wake the thread.
       Atomics.store(this.ring, this.tailIndex, reserved);
       return (reserved - this.head()) >>> 0;
     }
@@ -196,8 +213,9 @@ export class SubmissionQueue {
 
   /** The kernel's head. */
   private head(): number {
-    // Acquire, where somebody else moves it: an SQPOLL thread, or another thread's enter, stores head when it has read the SQEs
-    // before it. Else only this thread's own system calls do.
+    // Acquire, where the head is moved by an SQPOLL thread or another thread's `enter`, which
+    // stores it after it has read the SQEs before it. Otherwise only system calls of this thread
+    // move it.
     return this.concurrent ? Atomics.load(this.ring, this.headIndex) : this.ring[this.headIndex];
   }
 
@@ -210,29 +228,33 @@ export class SubmissionQueue {
     else this.reserved = value;
   }
 
-  /** How many SQEs are filled or published and not yet taken by the kernel. `io_uring_sq_ready`. */
+  /**
+   * The number of SQEs that are filled or published and that the kernel has not taken yet.
+   * `io_uring_sq_ready`.
+   */
   get ready(): number {
     return (this.reservedNow - this.head()) >>> 0;
   }
 
-  /** How many are filled and not yet published. @internal */
+  /** The number of SQEs that are filled and not yet published. @internal */
   get unpublished(): number {
     return (this.reservedNow - this.ring[this.tailIndex]) >>> 0;
   }
 
-  /** Free entries. `io_uring_sq_space_left`. */
+  /** The number of free entries. `io_uring_sq_space_left`. */
   get spaceLeft(): number {
     return this.entries - this.ready;
   }
 
-  /** The flag word that the kernel keeps: `SqRingFlag`. */
+  /** The flag word that the kernel maintains: `SqRingFlag`. */
   get flags(): number {
     return Atomics.load(this.ring, this.flagsIndex);
   }
 
   /**
-   * Takes the flag back by which the kernel has asked for an `enter` that runs its work; who does that must enter. The kernel sets it after it has
-   * queued the work, which may have been run by then, and would leave it set for nothing until the next work comes. @internal
+   * Clears the flag with which the kernel requests an `enter` that runs its work; the caller must
+   * then enter. The kernel sets it after it has queued the work, which may already have run by
+   * then. The flag would then stay set for nothing until the next work is queued. @internal
    */
   takeTaskrun(): boolean {
     if (!(this.flags & SqRingFlag.TASKRUN)) return false;
@@ -240,12 +262,15 @@ export class SubmissionQueue {
     return true;
   }
 
-  /** How many SQEs the kernel dropped because the indirection array was invalid; 0, as the array never changes. */
+  /**
+   * The number of SQEs that the kernel has dropped because the indirection array was invalid.
+   * Always 0, because the array never changes.
+   */
   get dropped(): number {
     return Atomics.load(this.ring, this.droppedIndex) >>> 0;
   }
 
-  /** Forgets what was filled and not published. @internal */
+  /** Discards the SQEs that are filled and not published. @internal */
   discard(): void {
     this.setReserved(this.ring[this.tailIndex]);
   }

@@ -1,9 +1,10 @@
 /**
- * Which threads use a ring, and through which fd: a table in the arena.
+ * The table, in the arena, of the threads that use a ring and of their descriptors.
  *
- * Every thread has a descriptor of its own for the ring (a duplicate), so that none can close it under another, and the ring
- * lives until the last is closed. The table tells who is last, and which descriptor a newcomer can duplicate. A worker that was
- * terminated cannot take its row out; whoever looks removes the rows of threads that are gone.
+ * Every thread has its own descriptor for the ring (a duplicate), so that no thread can close it
+ * under another, and the ring lives until the last descriptor is closed. The table shows which
+ * thread is the last, and which descriptor a new thread can duplicate. A terminated worker cannot
+ * remove its row; any thread that looks removes the rows of threads that are gone.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import { Errno, type Syscalls } from '../syscalls/index.js';
 import { invalidState } from '../validate.js';
 import { type Arena, ArenaState, ArenaWord } from './arena.js';
 
-/** The table of a shared ring's threads. */
+/** The table of the threads of a shared ring. */
 export class ThreadTable {
   constructor(
     private readonly arena: Arena,
@@ -26,15 +27,16 @@ export class ThreadTable {
   }
 
   /**
-   * Adds this thread with a descriptor of its own.
+   * Adds this thread with its own descriptor.
    *
    * @returns the descriptor.
-   * @throws Error ERR_INVALID_STATE when the ring is closed by now.
+   * @throws Error ERR_INVALID_STATE when the ring is already closed.
    */
   attach(): number {
     const threadId = this.syscalls.threadId();
-    // Under the lock nobody can close the descriptor that is about to be duplicated. But a worker that is being terminated has
-    // its closed by Node before the thread itself is gone, so what was duplicated need not be a ring.
+    // Under the lock, no thread can close the descriptor that is about to be duplicated. But Node
+    // closes the descriptor of a worker that is being terminated before the thread itself is gone,
+    // so the duplicate need not be a ring.
     return this.arena.exclusive(() => {
       if (this.state !== ArenaState.OPEN) throw invalidState('the shared ring is closed');
       for (const row of this.rows()) {
@@ -57,17 +59,21 @@ export class ThreadTable {
     });
   }
 
-  /** A ring answers to an `enter` that asks for nothing; one that is not enabled yet, with EBADFD. */
+  /**
+   * Returns whether the descriptor is a ring: an empty `enter` succeeds, or fails with EBADFD if
+   * the ring is not enabled yet.
+   */
   private isRing(fd: number): boolean {
     const answer = this.syscalls.enter(fd, 0, 0, 0, 0, 0);
     return answer >= 0 || answer === -Errno.EBADFD;
   }
 
   /**
-   * Takes this thread out.
+   * Removes this thread.
    *
-   * @returns whether it was the last one, and then the ring counts as closed and nobody can attach any more; and whether a
-   *   thread has ended without leaving, who may have left accounts in disorder.
+   * @returns `last`: whether it was the last one, in which case the ring counts as closed and no
+   *   thread can attach anymore; and `threadsDied`: whether a thread has ended without leaving,
+   *   which may have left the accounting inconsistent.
    */
   leave(fd: number): { readonly last: boolean; readonly threadsDied: boolean } {
     return this.arena.exclusive(() => {
@@ -107,7 +113,7 @@ export class ThreadTable {
       if (this.word(row) === 0 || !this.syscalls.isThreadAlive(this.word(row))) free = row;
     }
     if (free < 0) throw invalidState('too many threads share the ring');
-    // The id last: a row counts from then on.
+    // The id last: it makes the row valid.
     this.words[this.control + free + 1] = fd;
     this.words[this.control + free] = threadId;
   }

@@ -1,5 +1,5 @@
 /**
- * Taking connections from a socket that listens.
+ * Accepting connections from a listening socket.
  *
  * @module
  */
@@ -8,7 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MultishotIterator, Uring } from '../engine/index.js';
 import { Errno, type UringError } from '../syscalls/index.js';
 
-/** What accept(2) fails with because of a connection that is gone, or a network that is not there: the next may do. */
+/**
+ * The errors of accept(2) that are due to a lost connection or an unavailable network. The next
+ * call may succeed.
+ */
 const OF_THE_CONNECTION = new Set([
   -Errno.ECONNABORTED,
   -Errno.EPERM,
@@ -21,26 +24,32 @@ const OF_THE_CONNECTION = new Set([
   -Errno.ENETUNREACH,
 ]);
 
-/** What it fails with for lack of descriptors or memory: later, there may be some. */
+/**
+ * The errors of accept(2) that are due to a lack of descriptors or memory, which may be available
+ * later.
+ */
 const OF_THE_SYSTEM = new Set([-Errno.EMFILE, -Errno.ENFILE, -Errno.ENOBUFS, -Errno.ENOMEM]);
 
-/** How soon it is tried again then. */
+/** The delay before the next attempt in that case. */
 const RETRY_MS = 20;
 
-/** The connections of one socket, as descriptors. What goes wrong with one of them, or for lack of descriptors, ends nothing. */
+/**
+ * The connections of one socket, as descriptors. Neither errors of a single connection nor a lack
+ * of descriptors end it.
+ */
 export class Accepting {
   private incoming: MultishotIterator<number> | undefined;
   private keepsAlive = true;
   private readonly stopping = new AbortController();
 
-  /** @param fd stays the caller's. */
+  /** @param fd the listening descriptor, which remains the caller's. */
   constructor(
     private readonly uring: Uring,
     private readonly fd: number,
   ) {}
 
   /**
-   * The next one: the caller's own descriptor.
+   * Returns the descriptor of the next connection, which the caller then owns.
    *
    * @returns `null` after {@link stop}.
    * @throws UringError when the socket itself fails.
@@ -64,20 +73,24 @@ export class Accepting {
     return null;
   }
 
-  /** Takes no more; those that nobody took are closed. Idempotent. @returns when the kernel is done with the descriptor. */
+  /**
+   * Stops accepting, and closes connections that were not taken. Idempotent.
+   *
+   * @returns when the kernel is done with the descriptor.
+   */
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.incoming?.return();
   }
 
-  /** As {@link stop}, and the kernel is done with the descriptor when this returns. */
+  /** Does the same as {@link stop}; the kernel is done with the descriptor when this returns. */
   stopNow(): void {
     const { incoming } = this;
     void this.stop();
     if (incoming !== undefined) this.uring.sockets.settleNow(incoming);
   }
 
-  /** Whether waiting for connections keeps the process alive. */
+  /** Sets whether waiting for connections keeps the process alive. */
   reference(wanted: boolean): void {
     this.keepsAlive = wanted;
     if (this.incoming !== undefined) this.uring.sockets.reference(this.incoming, wanted);

@@ -14,19 +14,22 @@ import { addressError, bindTo, createPair, createSocket, type SocketAddress } fr
 import { STREAM_OPTIONS } from './socket-options.js';
 import { checkDescriptors, checkTarget, checkUring, TARGET_OPTIONS, type TargetOptions } from './target.js';
 
-/** Where and how to connect. */
+/** The options of {@link connect}: where and how. */
 export interface ConnectOptions extends TargetOptions {
-  /** The address of this side. */
+  /** The local address. */
   readonly localAddress?: string | undefined;
-  /** The port of this side. */
+  /** The local port. */
   readonly localPort?: number | undefined;
-  /** Only addresses of this version: 4, 6, or 0 (the default) for both. */
+  /** The address family: 4, 6, or 0 (the default) for both. */
   readonly family?: 0 | 4 | 6 | undefined;
-  /** Milliseconds for all of it. */
+  /** The timeout for the whole attempt, in milliseconds. */
   readonly timeout?: number | undefined;
-  /** Milliseconds for each address of a name, but the last, until the next is tried, as Node does it. Default 250. */
+  /**
+   * The milliseconds to wait for each address of a name but the last before trying the next, as
+   * Node does. Default 250.
+   */
   readonly attemptTimeout?: number | undefined;
-  /** Gives up. */
+  /** Aborts the attempt. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -37,11 +40,13 @@ const ATTEMPT_MS = 250;
 /**
  * Connects to a TCP port or a Unix socket.
  *
- * A name with several addresses is tried one after the other, IPv6 and IPv4 by turns, beginning with the resolver's first.
+ * The addresses of a name are tried one after another, alternating between IPv6 and IPv4, starting
+ * with the resolver's first.
  *
- * @throws UringError ECONNREFUSED, ETIMEDOUT, ENETUNREACH, ENOENT, with `address` and `port`; AggregateError of them when several addresses were
- *   tried; AbortError, whose cause is the signal's reason or a `TimeoutError`; those of the resolver.
- * @throws TypeError, RangeError for options that make no sense.
+ * @throws UringError ECONNREFUSED, ETIMEDOUT, ENETUNREACH, ENOENT, with `address` and `port`; an
+ *   AggregateError of these when several addresses were tried; AbortError, whose cause is the
+ *   signal's reason or a `TimeoutError`; errors of the resolver.
+ * @throws TypeError, RangeError for invalid options.
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   checkConnectOptions(options);
@@ -69,7 +74,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   }
 }
 
-/** Two Unix stream sockets that are connected to each other. socketpair(2). */
+/** Creates two Unix stream sockets that are connected to each other. socketpair(2). */
 export function socketpair(options: Pick<TargetOptions, 'uring' | 'descriptors'> = {}): [Connection, Connection] {
   checkOptions(options, ['uring', 'descriptors']);
   const { uring = Uring.default(), descriptors } = options;
@@ -80,7 +85,7 @@ export function socketpair(options: Pick<TargetOptions, 'uring' | 'descriptors'>
   return [new Connection(uring, one, descriptors), new Connection(uring, other, descriptors)];
 }
 
-/** Tries addresses in turn. */
+/** Tries addresses one after another. */
 async function firstOf(
   uring: Uring,
   options: ConnectOptions,
@@ -123,27 +128,27 @@ async function attempt(
     return new Connection(uring, fd, options.descriptors);
   } catch (error) {
     uring.closeDescriptor(fd);
-    // The attempt's own time is over, not that of all of it.
+    // The time limit of this address has passed, not that of the whole attempt.
     throw error instanceof AbortError && timeoutMs !== undefined && !signal.aborted
       ? addressError(-Errno.ETIMEDOUT, 'connect', address)
       : error;
   }
 }
 
-/** The address to bind to first, if one is wanted. */
+/** Returns the address to bind to before connecting, if one is requested. */
 function localEnd({ localAddress, localPort = 0 }: ConnectOptions, { family }: SocketAddress): SocketAddress | undefined {
   if (family === 'unix' || (localAddress === undefined && localPort === 0)) return undefined;
   return literal(localAddress ?? (family === 'IPv6' ? '::' : '0.0.0.0'), localPort);
 }
 
-/** IPv6 and IPv4 by turns, beginning with the first. */
+/** Sorts addresses so that IPv6 and IPv4 alternate, starting with the first. */
 function byTurns(addresses: readonly InternetAddress[]): InternetAddress[] {
   const family = addresses[0]?.family;
   const [own, other] = [addresses.filter((one) => one.family === family), addresses.filter((one) => one.family !== family)];
   return own.flatMap((one, index) => [one, ...other.slice(index, index + 1)]).concat(other.slice(own.length));
 }
 
-/** A promise that is not waited for once the signal is aborted. */
+/** Wraps a promise so that it is no longer waited for once the signal is aborted. */
 function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(new AbortError(signal.reason));

@@ -1,5 +1,5 @@
 /**
- * A connection: bytes both ways.
+ * A connection: a stream of bytes in each direction.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import type { SocketAddress } from './socket.js';
 import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
 import { StreamSocket } from './stream-socket.js';
 
-/** How many bytes wait for a reader before the kernel is told to stop. */
+/** The number of unread bytes at which the kernel is told to stop receiving. */
 const HIGH_WATER = 256 * 1024;
 
-/** What {@link Connection.write} takes. */
+/** The data that {@link Connection.write} accepts. */
 export type Writable = string | ArrayBufferView | Chunk;
 
-/** Somebody who waits for a chunk. An idle connection has one: it is as small as it can be. */
+/** A pending read. Every idle connection has one, so it is as small as possible. */
 class Reader {
-  /** Who asked after it. */
+  /** The pending read after this one. */
   next: Reader | undefined;
 
   constructor(
@@ -37,7 +37,7 @@ class Reader {
   }
 }
 
-/** The chunks of a connection, until its peer ends. */
+/** The chunks of a connection until its peer ends. */
 class Chunks implements AsyncIterableIterator<Chunk> {
   constructor(private readonly connection: Connection) {}
 
@@ -58,7 +58,8 @@ class Chunks implements AsyncIterableIterator<Chunk> {
 /**
  * A stream socket: TCP or Unix.
  *
- * Made by {@link connect}, {@link socketpair} and listeners. What it holds (a descriptor) is its own until {@link close}.
+ * Created by {@link connect}, {@link socketpair} and listeners. It owns its descriptor until
+ * {@link close}.
  *
  * @example
  * ```ts
@@ -73,10 +74,10 @@ export class Connection implements AsyncIterable<Chunk> {
   private readonly queue: Chunk[] = [];
   private queued = 0;
   private reader: Reader | undefined;
-  /** What the reader has. */
+  /** The chunk that the reader holds. */
   private current: Chunk | undefined;
   private isEnded = false;
-  /** What the next who reads is told, once. Made only then. */
+  /** Creates the error that the next read rejects with, once. */
   private error: (() => Error) | undefined;
   private bytesIn = 0;
   private bytesOut = 0;
@@ -91,62 +92,76 @@ export class Connection implements AsyncIterable<Chunk> {
     this.socket = new StreamSocket(uring, fd, this, takesDescriptors);
   }
 
-  /** The descriptor, or -1 after {@link close}. It stays the connection's. */
+  /** The descriptor, or -1 after {@link close}. It remains the connection's. */
   get fd(): number {
     return this.socket.fd;
   }
 
-  /** Bytes received so far. */
+  /** The number of bytes received so far. */
   get bytesRead(): number {
     return this.bytesIn;
   }
 
-  /** Bytes written so far, sent or not. */
+  /** The number of bytes written so far, sent or not. */
   get bytesWritten(): number {
     return this.bytesOut;
   }
 
-  /** Bytes written that the kernel has not taken yet. */
+  /** The number of bytes written that the kernel has not yet taken. */
   get bytesQueued(): number {
     return this.socket.sender.queued;
   }
 
-  /** Its own address; `undefined` when it was closed before somebody asked. getsockname(2). */
+  /**
+   * The local address; `undefined` if the connection was closed before the first request for it.
+   * getsockname(2).
+   */
   get localAddress(): SocketAddress | undefined {
     return this.socket.localAddress;
   }
 
-  /** The peer's address; `undefined` when it was closed, or gone, before somebody asked. getpeername(2). */
+  /**
+   * The peer's address; `undefined` if the connection was closed or lost before the first request
+   * for it. getpeername(2).
+   */
   get remoteAddress(): SocketAddress | undefined {
     return this.socket.remoteAddress;
   }
 
   /**
-   * Sets options of the socket. setsockopt(2).
+   * Sets socket options. setsockopt(2).
    *
-   * @throws UringError; TypeError, RangeError for values that make no sense; Error ERR_INVALID_STATE when it is closed.
+   * @throws UringError; TypeError, RangeError for invalid values; Error ERR_INVALID_STATE when it
+   *   is closed.
    */
   setOptions(settings: SocketSettings): void {
     this.checkOpen();
     this.socket.setOptions(settings);
   }
 
-  /** An option of the socket. getsockopt(2). @throws as {@link setOptions}. */
+  /** Returns a socket option. getsockopt(2). @throws as {@link setOptions}. */
   getOption<Name extends keyof SocketSettings>(name: Name): NonNullable<SocketSettings[Name]> {
     return STREAM_OPTIONS.get(this.uring.sockets.calls, this.checkOpen(), name);
   }
 
   /**
-   * What was received next: as much as there was. Several reads at once are answered in their order.
+   * Reads the next data: as much as is available. Concurrent reads are resolved in order.
    *
-   * @returns a chunk, which is the caller's until the next read (or until it is released); `null` when the peer has ended.
-   * @throws UringError ECONNRESET, ETIMEDOUT; AbortError when the connection or its engine is closed.
+   * @returns a chunk, which belongs to the caller until the next read (or until it is released);
+   *   `null` when the peer has ended.
+   * @throws UringError ECONNRESET, ETIMEDOUT; AbortError when the connection or its engine is
+   *   closed.
    */
   read(): Promise<Chunk | null> {
     return this.next(itself);
   }
 
-  /** What is read next, in the form that is asked for: a promise for each chunk, and none on the way. @internal */
+  /**
+   * Reads the next chunk and converts it with `form`: one promise for each chunk, without
+   * intermediate ones.
+   *
+   * @internal
+   */
   next<Result>(form: (chunk: Chunk | null) => Result): Promise<Result> {
     this.releaseCurrent();
     const chunk = this.queue.shift();
@@ -158,7 +173,7 @@ export class Connection implements AsyncIterable<Chunk> {
     }
     if (this.error !== undefined) {
       const { error } = this;
-      // After it, there is nothing more.
+      // The error is reported once; reads after it return the end.
       this.error = undefined;
       return Promise.reject(error());
     }
@@ -169,24 +184,28 @@ export class Connection implements AsyncIterable<Chunk> {
     return promise;
   }
 
-  /** The reader is done with what it has. @internal */
+  /** Releases the chunk that the reader holds. @internal */
   releaseCurrent(): void {
     this.current?.release();
     this.current = undefined;
   }
 
-  /** The chunks until the peer ends, each the loop's until the next. Leaving the loop leaves the connection open. */
+  /**
+   * Iterates over the chunks until the peer ends. Each chunk belongs to the loop until the next
+   * one. Leaving the loop does not close the connection.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<Chunk> {
     return new Chunks(this);
   }
 
   /**
-   * Sends data, after what was written before. Memory of the program's own must stay as it is until then; chunks and pooled buffers may be released
-   * at once.
+   * Sends data after everything that was written before. The caller's own memory must not change
+   * until the promise resolves; chunks and pooled buffers may be released immediately.
    *
-   * @param data text (UTF-8), bytes, a chunk, or several of them, which go together.
+   * @param data text (UTF-8), bytes, a chunk, or an array of these, which is sent together.
    * @returns when the kernel has taken all of it.
-   * @throws UringError EPIPE, ECONNRESET; Error ERR_INVALID_STATE after `shutdown` or `close`; TypeError.
+   * @throws UringError EPIPE, ECONNRESET; Error ERR_INVALID_STATE after `shutdown` or `close`;
+   *   TypeError.
    */
   write(data: Writable | readonly Writable[]): Promise<void> {
     try {
@@ -203,12 +222,14 @@ export class Connection implements AsyncIterable<Chunk> {
   }
 
   /**
-   * Sends data, and open files with its first byte, over a Unix socket. The other side has them in {@link Chunk.descriptors}, if it takes them (the option
-   * `descriptors`). SCM_RIGHTS, unix(7).
+   * Sends data over a Unix socket, and open files with its first byte. The peer finds them in
+   * {@link Chunk.descriptors} if it accepts them (the option `descriptors`). SCM_RIGHTS, unix(7).
    *
-   * @param descriptors 1 to 253, which stay the caller's, and open until this resolves.
-   * @param data one byte at least: a stream has no messages without data.
-   * @throws UringError EBADF, ETOOMANYREFS: nothing of it was sent, and the connection goes on; as {@link write}.
+   * @param descriptors 1 to 253 descriptors, which remain the caller's and must stay open until
+   *   this resolves.
+   * @param data at least one byte: a stream has no messages without data.
+   * @throws UringError EBADF, ETOOMANYREFS: nothing was sent, and the connection remains usable;
+   *   otherwise as {@link write}.
    */
   async sendDescriptors(descriptors: readonly number[], data: Writable): Promise<void> {
     this.checkWritable();
@@ -228,12 +249,16 @@ export class Connection implements AsyncIterable<Chunk> {
   }
 
   /**
-   * Sends a file, or a part of it, after what was written before; what is written in the meantime comes after it.
+   * Sends a file, or a part of it, after everything that was written before. Data written in the
+   * meantime follows it.
    *
-   * @param file a FileHandle, or a descriptor: of a regular file, which stays open until this resolves.
-   * @param range its first and last byte; default: all of it.
-   * @returns how many bytes: fewer than were asked for, if the file ends earlier. With an error, nobody knows.
-   * @throws UringError EBADF, EISDIR, ESPIPE, EIO; EPIPE, ECONNRESET; Error ERR_INVALID_STATE; TypeError, RangeError.
+   * @param file a FileHandle or a descriptor of a regular file, which must stay open until this
+   *   resolves.
+   * @param range the first and last byte. Default: the whole file.
+   * @returns the number of bytes sent: fewer than requested if the file ends earlier. After an
+   *   error, the number is unknown.
+   * @throws UringError EBADF, EISDIR, ESPIPE, EIO; EPIPE, ECONNRESET; Error ERR_INVALID_STATE;
+   *   TypeError, RangeError.
    *
    * @example
    * ```ts
@@ -250,7 +275,8 @@ export class Connection implements AsyncIterable<Chunk> {
   }
 
   /**
-   * Ends sending, after what was written: the peer reads the end. Receiving goes on. shutdown(2).
+   * Ends sending after everything that was written; the peer then reads the end. Receiving
+   * continues. shutdown(2).
    *
    * @throws UringError.
    */
@@ -263,32 +289,35 @@ export class Connection implements AsyncIterable<Chunk> {
     return this.socket.shutdown();
   }
 
-  /** Whether waiting for this connection keeps the process alive: it does, until {@link unref}. */
+  /**
+   * Makes waiting for this connection keep the process alive, which is the default until
+   * {@link unref}.
+   */
   ref(): this {
     this.socket.reference(true);
     return this;
   }
 
-  /** Lets the process end although this connection waits. */
+  /** Lets the process end while this connection waits. */
   unref(): this {
     this.socket.reference(false);
     return this;
   }
 
   /**
-   * Sends what was written, and closes. What was not read is dropped; the peer hears of that as of a reset. Idempotent. Never rejects for what
-   * the peer does.
+   * Sends everything that was written, and closes. Unread data is dropped, which the peer sees as a
+   * reset. Idempotent. Never rejects because of the peer.
    */
   close(): Promise<void> {
     this.closing ??= this.closeNow(closedError, undefined);
     return this.closing;
   }
 
-  /** Closes at once: what was not sent is lost, and the peer hears a reset. */
+  /** Closes immediately: unsent data is lost, and the peer sees a reset. */
   reset(reason?: unknown): Promise<void> {
     const error = new AbortError(reason ?? invalidState('the connection was reset'));
     if (this.socket.fd >= 0) this.socket.setOptions({ linger: 0 });
-    // One that is being closed waits no longer for what is unsent.
+    // A close in progress no longer waits for unsent data.
     if (this.closing !== undefined) void this.socket.close(error);
     this.closing ??= this.closeNow(() => error, error);
     return this.closing;
@@ -378,7 +407,11 @@ const itself = (chunk: Chunk | null): Chunk | null => chunk;
 const asResult = (value: Chunk | null): IteratorResult<Chunk> =>
   value === null ? { done: true, value: undefined } : { done: false, value };
 
-/** @throws TypeError for what cannot be sent, Error ERR_INVALID_STATE. */
+/**
+ * Converts data to a form that can be sent.
+ *
+ * @throws TypeError for other data; Error ERR_INVALID_STATE.
+ */
 export function checkWritable(data: unknown): Sendable {
   if (typeof data === 'string') return Buffer.from(data);
   if (data instanceof Chunk) return data;

@@ -18,31 +18,34 @@ import { addressError, addressOf, bindTo, closeBound, createSocket, type SocketA
 import { DATAGRAM_OPTIONS, type DatagramSettings } from './socket-options.js';
 import { checkHost, checkPath, checkUring } from './target.js';
 
-/** Where to receive datagrams, and how. */
+/** The options of {@link bind}: where and how to receive datagrams. */
 export interface BindOptions extends DatagramSettings {
   /** A name or an address. Default: all addresses, IPv6 and IPv4. */
   readonly host?: string | undefined;
-  /** Default 0: one of the kernel's choice. */
+  /** The port. Default 0: the kernel chooses one. */
   readonly port?: number | undefined;
   /**
-   * A Unix socket instead: a path, which is unlinked when the socket closes; an abstract name, with a null character in front; or `''` for
-   * an abstract name of the kernel's choice.
+   * A Unix socket instead: a path, which is unlinked when the socket closes; an abstract name, with
+   * a leading null character; or `''` for an abstract name that the kernel chooses.
    */
   readonly path?: string | undefined;
-  /** The resolver for names, here and for {@link DatagramSocket.send}. Default `node:dns/promises`. */
+  /**
+   * The resolver for names, here and for {@link DatagramSocket.send}. Default `node:dns/promises`.
+   */
   readonly lookup?: Lookup | undefined;
-  /** The engine; default: that of this thread. */
+  /** The engine. Default: that of this thread. */
   readonly uring?: Uring | undefined;
 }
 
-/** Where to send to: a port of a host, a Unix socket, or what {@link Message.sender} says. */
+/** A destination: a port of a host, a Unix socket, or the value of {@link Message.sender}. */
 export type Destination = { readonly host: string; readonly port: number } | { readonly path: string } | SocketAddress;
 
 /**
- * Makes a socket for datagrams, with an address.
+ * Creates a datagram socket and binds it to an address.
  *
- * @throws UringError EADDRINUSE, EACCES, EADDRNOTAVAIL, EMFILE, with `address` and `port`; those of the resolver.
- * @throws TypeError, RangeError for options that make no sense.
+ * @throws UringError EADDRINUSE, EACCES, EADDRNOTAVAIL, EMFILE, with `address` and `port`; errors
+ *   of the resolver.
+ * @throws TypeError, RangeError for invalid options.
  *
  * @example
  * ```ts
@@ -87,9 +90,10 @@ function checkBindOptions(options: BindOptions): void {
 }
 
 /**
- * A socket for datagrams. Made by {@link bind}.
+ * A datagram socket. Created by {@link bind}.
  *
- * Each message is sent, and received, as a whole or not at all: over a network it can be lost, doubled or overtaken.
+ * Each message is sent and received as a whole or not at all. On a network, messages can be lost,
+ * duplicated or reordered.
  */
 export class DatagramSocket implements AsyncIterable<Message> {
   private descriptor: number;
@@ -97,7 +101,7 @@ export class DatagramSocket implements AsyncIterable<Message> {
   private closing: Promise<void> | undefined;
   private keepsAlive = true;
   private readonly receiving = new Set<MultishotIterator<Message>>();
-  /** What is under way on the descriptor. */
+  /** The operations in flight on the descriptor. */
   private readonly running = new Set<Promise<unknown>>();
   private readonly stop = new AbortController();
   private readonly cancelThreadEnd: () => void;
@@ -106,7 +110,7 @@ export class DatagramSocket implements AsyncIterable<Message> {
   constructor(
     private readonly uring: Uring,
     fd: number,
-    /** Its address: with the port, or the name, that the kernel has chosen. */
+    /** The local address, with the port or the name that the kernel has chosen. */
     readonly address: SocketAddress,
     private readonly lookup: Lookup | undefined,
   ) {
@@ -115,25 +119,28 @@ export class DatagramSocket implements AsyncIterable<Message> {
     uring.sockets.add(this);
   }
 
-  /** The descriptor, or -1 after {@link close}. It stays the socket's. */
+  /** The descriptor, or -1 after {@link close}. It remains the socket's. */
   get fd(): number {
     return this.descriptor;
   }
 
-  /** Whom it is connected to. */
+  /** The address that the socket is connected to. */
   get remoteAddress(): SocketAddress | undefined {
     return this.remote;
   }
 
   /**
-   * What comes: an iterator over messages, each in a buffer that is the reader's until it asks for the next, or releases it.
+   * Receives messages. Returns an iterator; each message is in a buffer that belongs to the reader
+   * until it requests the next message or releases this one.
    *
-   * While nobody takes them, messages wait in the kernel, up to `receiveBufferSize`; UDP drops what comes then, Unix sockets have their senders
-   * wait. Multishot RECVMSG. Since 6.0.
+   * Messages that no one takes wait in the kernel, up to `receiveBufferSize`. After that, UDP drops
+   * messages, and Unix sockets make their senders wait. Multishot RECVMSG. Since 6.0.
    *
-   * @param options `bufferSize`: bytes of the longest message, the rest of longer ones is cut off (default 65,536); `buffers`: how many are
-   *   received ahead (default 16); `signal` ends it.
-   * @throws UringError ECONNREFUSED of one that is connected, when nobody is there: a next iterator goes on; UringUnavailableError before 6.0.
+   * @param options `bufferSize`: the length of the longest message in bytes, longer ones are
+   *   truncated (default 65,536); `buffers`: how many messages are received ahead (default 16);
+   *   `signal` ends the iterator.
+   * @throws UringError ECONNREFUSED on a connected socket when there is no peer: another iterator
+   *   continues; UringUnavailableError before 6.0.
    */
   receive(options: ReadManyOptions = {}): MultishotIterator<Message> {
     const iterator = this.uring.recvmsgMany(this.checkOpen(), options);
@@ -143,19 +150,21 @@ export class DatagramSocket implements AsyncIterable<Message> {
     return iterator;
   }
 
-  /** As {@link receive}. */
+  /** Does the same as {@link receive}. */
   [Symbol.asyncIterator](): MultishotIterator<Message> {
     return this.receive();
   }
 
   /**
-   * Sends one message. Several that are not waited for can overtake each other, when one has to wait for room. Memory of the program's own may
-   * be changed as soon as the call has returned, unless a name has to be looked up.
+   * Sends one message. Concurrent messages can overtake each other when one has to wait for room.
+   * The caller's own memory may be changed as soon as the call returns, unless a name has to be
+   * looked up.
    *
-   * @param data text (UTF-8), bytes, a chunk, or several of them, which are one message.
-   * @param to where to; for one that is connected it may be left out.
-   * @returns when the kernel has taken it.
-   * @throws UringError EMSGSIZE, ECONNREFUSED, EDESTADDRREQ, ENETUNREACH, with `address` and `port`; AbortError when it is closed; TypeError.
+   * @param data text (UTF-8), bytes, a chunk, or an array of these, which is one message.
+   * @param to the destination; optional if the socket is connected.
+   * @returns when the kernel has taken the message.
+   * @throws UringError EMSGSIZE, ECONNREFUSED, EDESTADDRREQ, ENETUNREACH, with `address` and
+   *   `port`; AbortError when it is closed; TypeError.
    */
   async send(data: Writable | readonly Writable[], to?: Destination): Promise<void> {
     const fd = this.checkOpen();
@@ -173,9 +182,11 @@ export class DatagramSocket implements AsyncIterable<Message> {
   }
 
   /**
-   * Sends to one peer, and receives from it alone, from now on. connect(2).
+   * Connects to one peer: from now on, the socket sends to it by default and receives from it
+   * alone. connect(2).
    *
-   * @throws UringError ECONNREFUSED (Unix), ENOENT, ENETUNREACH; those of the resolver; AbortError when it is closed.
+   * @throws UringError ECONNREFUSED (Unix), ENOENT, ENETUNREACH; errors of the resolver; AbortError
+   *   when it is closed.
    */
   async connect(to: Destination): Promise<void> {
     const fd = this.checkOpen();
@@ -186,33 +197,44 @@ export class DatagramSocket implements AsyncIterable<Message> {
     this.remote = address;
   }
 
-  /** Sets options of the socket. setsockopt(2). @throws UringError; TypeError, RangeError; Error ERR_INVALID_STATE when it is closed. */
+  /**
+   * Sets socket options. setsockopt(2).
+   *
+   * @throws UringError; TypeError, RangeError; Error ERR_INVALID_STATE when it is closed.
+   */
   setOptions(settings: DatagramSettings): void {
     DATAGRAM_OPTIONS[this.address.family].set(this.uring.sockets.calls, this.checkOpen(), settings);
   }
 
-  /** An option of the socket. getsockopt(2). @throws as {@link setOptions}. */
+  /** Returns a socket option. getsockopt(2). @throws as {@link setOptions}. */
   getOption<Name extends keyof DatagramSettings>(name: Name): NonNullable<DatagramSettings[Name]> {
     return DATAGRAM_OPTIONS[this.address.family].get(this.uring.sockets.calls, this.checkOpen(), name);
   }
 
   /**
-   * Receives what is sent to a group, too. MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP.
+   * Joins a multicast group, to receive what is sent to it, too. MCAST_JOIN_GROUP,
+   * MCAST_JOIN_SOURCE_GROUP.
    *
-   * @param group its address; of IPv4 only where the socket is.
-   * @throws UringError EADDRINUSE (joined already), ENODEV, EINVAL (no group's address); TypeError.
+   * @param group the address of the group; IPv4 only on an IPv4 socket.
+   * @throws UringError EADDRINUSE (already joined), ENODEV, EINVAL (not a multicast address);
+   *   TypeError.
    */
   joinGroup(group: string, options: GroupOptions = {}): void {
     changeMembership(this.uring.sockets.calls, this.checkOpen(), 'join', group, options);
   }
 
-  /** Takes {@link joinGroup} back. MCAST_LEAVE_GROUP, MCAST_LEAVE_SOURCE_GROUP. @throws UringError EADDRNOTAVAIL (not joined); TypeError. */
+  /**
+   * Leaves a group joined with {@link joinGroup}. MCAST_LEAVE_GROUP, MCAST_LEAVE_SOURCE_GROUP.
+   *
+   * @throws UringError EADDRNOTAVAIL (not joined); TypeError.
+   */
   leaveGroup(group: string, options: GroupOptions = {}): void {
     changeMembership(this.uring.sockets.calls, this.checkOpen(), 'leave', group, options);
   }
 
   /**
-   * Sends what goes to groups by a network interface: its name, or its number. IP_MULTICAST_IF, IPV6_MULTICAST_IF.
+   * Sets the network interface for messages to groups, by name or number. IP_MULTICAST_IF,
+   * IPV6_MULTICAST_IF.
    *
    * @throws UringError ENODEV; TypeError.
    */
@@ -222,17 +244,22 @@ export class DatagramSocket implements AsyncIterable<Message> {
     setMulticastInterface(this.uring.sockets.calls, this.checkOpen(), family, name);
   }
 
-  /** Whether waiting for messages keeps the process alive: it does, until {@link unref}. */
+  /**
+   * Makes waiting for messages keep the process alive, which is the default until {@link unref}.
+   */
   ref(): this {
     return this.reference(true);
   }
 
-  /** Lets the process end although messages could come. */
+  /** Lets the process end while the socket waits for messages. */
   unref(): this {
     return this.reference(false);
   }
 
-  /** Receives no more, gives up what is not sent yet, and closes. Iterators end. Idempotent; never rejects. */
+  /**
+   * Stops receiving, cancels what is not yet sent, and closes. Iterators end. Idempotent; never
+   * rejects.
+   */
   close(): Promise<void> {
     this.closing ??= this.closeNow();
     return this.closing;
@@ -248,7 +275,7 @@ export class DatagramSocket implements AsyncIterable<Message> {
     return this;
   }
 
-  /** The address, checked: at once, unless there is a name to look up. */
+  /** Returns the checked address: synchronously, unless a name has to be looked up. */
   private addressFor(to: Destination): SocketAddress | Promise<SocketAddress> {
     if (typeof to !== 'object' || to === null) throw invalidArgType('to', 'an address', to);
     if ('host' in to) {
@@ -261,14 +288,14 @@ export class DatagramSocket implements AsyncIterable<Message> {
     return { family: 'unix', path: to.path };
   }
 
-  /** The first address of a name. */
+  /** Returns the first address of a name. */
   private async find(host: string, port: number): Promise<SocketAddress> {
     const [first] = await resolve(host, port, this.address.family === 'IPv4' ? 4 : 0, this.lookup);
     if (first === undefined) throw invalidArgValue('to.host', host, 'has no address');
     return this.fitting(first);
   }
 
-  /** IPv4 as a socket for IPv6 wants it. */
+  /** Returns an IPv4 address in the form that an IPv6 socket requires. */
   private fitting(address: SocketAddress): SocketAddress {
     if (this.address.family !== 'IPv6' || address.family !== 'IPv4') return address;
     return { family: 'IPv6', address: `::ffff:${address.address}`, port: address.port };
@@ -280,7 +307,7 @@ export class DatagramSocket implements AsyncIterable<Message> {
     void this.close();
   }
 
-  /** The descriptor is not closed before it is over. */
+  /** Tracks an operation, so that the descriptor is not closed before it has completed. */
   private async track<Result>(running: Promise<Result>): Promise<Result> {
     this.running.add(running);
     try {

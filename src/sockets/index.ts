@@ -1,7 +1,8 @@
 /**
  * `uring/sockets`: connections over io_uring, for programs that are written for it.
  *
- * Connections are received into buffers that all of them share, and what is read is handed out without a copy.
+ * Connections receive into buffers that all of them share, and data is passed to the reader without
+ * a copy.
  *
  * @module
  */

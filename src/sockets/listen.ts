@@ -1,5 +1,5 @@
 /**
- * Taking connections.
+ * Listening for and accepting connections.
  *
  * @module
  */
@@ -13,17 +13,24 @@ import { addressError, addressOf, bindTo, closeBound, createSocket, type SocketA
 import { STREAM_OPTIONS } from './socket-options.js';
 import { checkTarget, TARGET_OPTIONS, type TargetOptions } from './target.js';
 
-/** Where and how to listen. The settings are those of the listener, and Linux hands them on to the connections that are taken. */
+/**
+ * The options of {@link listen}: where and how. The settings are those of the listener, and Linux
+ * passes them on to accepted connections.
+ */
 export interface ListenOptions extends TargetOptions {
-  /** How many connections wait to be taken; the kernel caps it at net.core.somaxconn. Default 511. */
+  /**
+   * The number of connections that can wait to be accepted; the kernel caps it at
+   * net.core.somaxconn. Default 511.
+   */
   readonly backlog?: number | undefined;
 }
 
 /**
  * Listens for connections.
  *
- * @throws UringError EADDRINUSE, EACCES, EADDRNOTAVAIL, EMFILE, with `address` and `port`; those of the resolver; UringUnavailableError.
- * @throws TypeError, RangeError for options that make no sense.
+ * @throws UringError EADDRINUSE, EACCES, EADDRNOTAVAIL, EMFILE, with `address` and `port`; errors
+ *   of the resolver; UringUnavailableError.
+ * @throws TypeError, RangeError for invalid options.
  *
  * @example
  * ```ts
@@ -48,7 +55,7 @@ function open(uring: Uring, options: ListenOptions, address: SocketAddress): Lis
   const fd = createSocket(calls, address.family);
   try {
     const isUnix = address.family === 'unix';
-    // A port whose connections are still closing can be taken again at once, as Node has it.
+    // Allows a port to be reused immediately while its connections are still closing, as Node does.
     STREAM_OPTIONS.apply(calls, fd, { ...(isUnix ? {} : { reuseAddress: true }), ...options });
     bindTo(calls, fd, address);
     const result = calls.listen(fd, options.backlog ?? 511);
@@ -69,9 +76,10 @@ function checkListenOptions(options: ListenOptions): void {
 }
 
 /**
- * A socket that takes connections, as an iterator over them. `break` leaves it open.
+ * A listening socket, as an iterator over its connections. `break` leaves it open.
  *
- * What goes wrong with one connection, or for lack of descriptors, ends nothing: it goes on with the next, as soon as that is possible.
+ * Neither errors of a single connection nor a lack of descriptors end it: it continues with the
+ * next connection as soon as possible.
  */
 export class Listener implements AsyncIterable<Connection> {
   private descriptor: number;
@@ -83,7 +91,7 @@ export class Listener implements AsyncIterable<Connection> {
   constructor(
     private readonly uring: Uring,
     fd: number,
-    /** Where it listens: with the port that the kernel has chosen. */
+    /** The address it listens on, with the port that the kernel has chosen. */
     readonly address: SocketAddress,
     private readonly takesDescriptors = false,
   ) {
@@ -98,7 +106,7 @@ export class Listener implements AsyncIterable<Connection> {
   }
 
   /**
-   * The next connection.
+   * Accepts the next connection.
    *
    * @returns `null` when the listener is closed.
    * @throws UringError when the socket itself fails.
@@ -108,7 +116,7 @@ export class Listener implements AsyncIterable<Connection> {
     return fd === null ? null : new Connection(this.uring, fd, this.takesDescriptors);
   }
 
-  /** The connections. */
+  /** Iterates over the connections. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Connection> {
     const iterator: AsyncIterableIterator<Connection> = {
       [Symbol.asyncIterator]: () => iterator,
@@ -121,7 +129,10 @@ export class Listener implements AsyncIterable<Connection> {
     return iterator;
   }
 
-  /** Takes no more, and gives its address up. Connections that were taken go on; those that nobody took are closed. Idempotent. */
+  /**
+   * Stops accepting, and releases the address. Accepted connections continue; those that were not
+   * taken are closed. Idempotent.
+   */
   close(): Promise<void> {
     this.closing ??= this.closeNow();
     return this.closing;
@@ -131,13 +142,15 @@ export class Listener implements AsyncIterable<Connection> {
     await this.close();
   }
 
-  /** Whether waiting for connections keeps the process alive: it does, until {@link unref}. */
+  /**
+   * Makes waiting for connections keep the process alive, which is the default until {@link unref}.
+   */
   ref(): this {
     this.accepting.reference(true);
     return this;
   }
 
-  /** Lets the process end although connections could come. */
+  /** Lets the process end while the listener waits for connections. */
   unref(): this {
     this.accepting.reference(false);
     return this;

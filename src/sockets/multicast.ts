@@ -1,5 +1,5 @@
 /**
- * Groups of receivers.
+ * Multicast groups.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { type InternetAddress, literal } from './resolve.js';
 
 const LEVELS = { IPv4: 0, IPv6: 41 } as const;
 
-/** `MCAST_*`, the same for IPv4 and IPv6: of all senders, or of one. */
+/** `MCAST_*`, the same for IPv4 and IPv6: for all senders, or for one. */
 const REQUESTS = { join: { all: 42, source: 46 }, leave: { all: 45, source: 47 } } as const;
 
 /** `struct group_req`, `struct group_source_req`: the interface, then addresses. */
@@ -21,18 +21,19 @@ const ADDRESS_SIZE = 128;
 /** IP_MULTICAST_IF takes a `struct ip_mreqn`, IPV6_MULTICAST_IF an int. */
 const INTERFACE_OPTIONS = { IPv4: { option: 32, size: 12, index: 8 }, IPv6: { option: 17, size: 4, index: 0 } } as const;
 
-/** Of which group one is to be a member. */
+/** The options of a group membership. */
 export interface GroupOptions {
-  /** A network interface: its name, or its number. Default: the one that the route leads to. */
+  /** The network interface, by name or number. Default: the one that the route leads to. */
   readonly interface?: string | number | undefined;
-  /** Only what this address sends. */
+  /** Receives only from this sender. */
   readonly source?: string | undefined;
 }
 
 /**
  * Joins or leaves a group.
  *
- * @throws UringError EADDRINUSE (joined already), EADDRNOTAVAIL (not joined), ENODEV, EINVAL (no group's address); TypeError.
+ * @throws UringError EADDRINUSE (already joined), EADDRNOTAVAIL (not joined), ENODEV, EINVAL (not a
+ *   multicast address); TypeError.
  */
 export function changeMembership(
   calls: SocketCalls,
@@ -54,7 +55,7 @@ export function changeMembership(
   if (result < 0) throw new UringError(result, 'setsockopt', `${change} ${group}`);
 }
 
-/** Chooses where to what is sent to groups goes. @throws UringError; TypeError. */
+/** Sets the network interface for messages to groups. @throws UringError; TypeError. */
 export function setMulticastInterface(
   calls: SocketCalls,
   fd: number,
@@ -73,7 +74,7 @@ function internetAddress(name: string, text: unknown): InternetAddress {
   return literal(text, 0);
 }
 
-/** The number of a network interface; 0 for any. */
+/** Returns the number of a network interface; 0 for any. */
 function interfaceNumber(calls: SocketCalls, argument: string, name: string | number = 0): number {
   if (typeof name === 'number') {
     checkInteger(argument, name, 0, 0x7fff_ffff);

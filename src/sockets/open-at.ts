@@ -1,5 +1,5 @@
 /**
- * Addresses of this machine that sockets are opened at.
+ * Opening sockets at local addresses.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { invalidArgValue } from '../validate.js';
 import { type Lookup, resolve } from './resolve.js';
 import type { SocketAddress } from './socket.js';
 
-/** Where: a path, a host, or else all addresses. */
+/** A path, a host, or by default all addresses. */
 interface Place {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
@@ -18,11 +18,12 @@ interface Place {
   readonly lookup?: Lookup | undefined;
 }
 
-/** What says that there is no IPv6. */
+/** The errors that mean that IPv6 is unavailable. */
 const WITHOUT_IPV6 = new Set([-Errno.EAFNOSUPPORT, -Errno.EADDRNOTAVAIL]);
 
 /**
- * Opens a socket at the first address of a place. For all addresses that is IPv6, which takes IPv4 along; where there is none, IPv4.
+ * Opens a socket at the first address of a place. For all addresses, that is an IPv6 socket, which
+ * includes IPv4; where IPv6 is unavailable, an IPv4 socket.
  *
  * @throws what `open` throws; errors of the resolver.
  */

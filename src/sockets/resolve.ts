@@ -1,5 +1,5 @@
 /**
- * From hosts to addresses.
+ * Resolving hosts to addresses.
  *
  * @module
  */
@@ -10,7 +10,10 @@ import { networkInterfaces } from 'node:os';
 import { invalidArgValue } from '../validate.js';
 import type { SocketAddress } from './socket.js';
 
-/** A resolver: the addresses of a name, in the order in which they are to be tried. `node:dns/promises` has one, `lookup`. */
+/**
+ * A resolver: returns the addresses of a name in the order in which they are to be tried. `lookup`
+ * of `node:dns/promises` is one.
+ */
 export type Lookup = (
   host: string,
   options: { readonly all: true; readonly family: 0 | 4 | 6 },
@@ -20,9 +23,9 @@ export type Lookup = (
 export type InternetAddress = Exclude<SocketAddress, { family: 'unix' }>;
 
 /**
- * The addresses of a host, or of the address that it already is.
+ * Returns the addresses of a host. An IP address resolves to itself.
  *
- * @throws Error ENOTFOUND and others of the resolver's.
+ * @throws Error ENOTFOUND and other errors of the resolver.
  */
 export async function resolve(
   host: string,
@@ -35,7 +38,7 @@ export async function resolve(
   return found.map(({ address }) => literal(address, port));
 }
 
-/** The address that text is; `fe80::1%eth0` has a scope. */
+/** Parses an IP address; `fe80::1%eth0` has a scope. */
 export function literal(text: string, port: number): InternetAddress {
   const [address = '', scope] = text.split('%');
   const version = isIP(text);
@@ -44,7 +47,7 @@ export function literal(text: string, port: number): InternetAddress {
   return { family: 'IPv6', address, port, scopeId: scope === undefined ? 0 : scopeNumber(scope) };
 }
 
-/** A scope is the number of a network interface, or its name. */
+/** Returns the number of a scope, which is the name or the number of a network interface. */
 function scopeNumber(scope: string): number {
   const named = networkInterfaces()[scope]?.find((one) => one.family === 'IPv6' && one.scopeid > 0);
   return named?.family === 'IPv6' ? named.scopeid : Number.parseInt(scope, 10) || 0;

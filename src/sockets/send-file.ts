@@ -1,8 +1,9 @@
 /**
  * Sending files.
  *
- * By reading into two blocks of the pool in turn, one of which is read while the other is sent. Moving the pages by splice(2) was measured to be
- * slower: it needs a pipe for each transfer, and a worker of the kernel's for each of its steps.
+ * Files are read into two blocks of the pool in turn: one is read while the other is sent. Moving
+ * the pages with splice(2) was measured to be slower: it needs a pipe for each transfer, and a
+ * kernel worker for each of its steps.
  *
  * @module
  */
@@ -14,22 +15,29 @@ import { checkFd, checkInteger, checkOptions, invalidArgType, invalidState, outO
 
 const SEEK_CUR = 1;
 
-/** Bytes of a block: twice the speed of 64 KiB, and as little as a slow receiver may cost. */
+/**
+ * The number of bytes of a block: twice the speed of 64 KiB, and no more memory than a slow
+ * receiver may cost.
+ */
 const BLOCK_SIZE = 256 * 1024;
 
-/** An open file: its descriptor, or an object that has it, as the FileHandles of `uring/fs` and of `node:fs/promises`. */
+/**
+ * An open file: a descriptor, or an object that has one, such as the FileHandles of `uring/fs` and
+ * of `node:fs/promises`.
+ */
 export type OpenedFile = number | { readonly fd: number };
 
-/** Which bytes of a file. */
+/** A range of bytes of a file. */
 export interface FileRange {
-  /** The first. Default 0. */
+  /** The first byte. Default 0. */
   readonly start?: number | undefined;
-  /** The last, as with `fs.createReadStream`. Default: the end of the file. */
+  /** The last byte, inclusive, as with `fs.createReadStream`. Default: the end of the file. */
   readonly end?: number | undefined;
 }
 
 /**
- * Checks what is to be sent. The ring would read pipes and sockets as they come, and have everybody wait for them.
+ * Checks the arguments, and rejects files that cannot be positioned. The ring would read pipes and
+ * sockets as their data arrives, and everything else would have to wait for that.
  *
  * @throws TypeError, RangeError; UringError EBADF, ESPIPE.
  */
@@ -49,7 +57,7 @@ export function checkFile(uring: Uring, file: OpenedFile, range: FileRange): { s
 /**
  * Sends a part of a file, between what was written before and what is written after.
  *
- * @returns how many bytes were sent: fewer than were asked for, if the file ends earlier.
+ * @returns the number of bytes sent: fewer than requested if the file ends earlier.
  */
 export async function sendFile(uring: Uring, sender: Sender, file: OpenedFile, start: number, end: number): Promise<number> {
   let failure: Error | undefined;
@@ -79,9 +87,9 @@ export async function sendFile(uring: Uring, sender: Sender, file: OpenedFile, s
   }
 }
 
-/** One of two blocks. */
+/** One of the two blocks. */
 class Turn {
-  /** Its content is sent, or never will be. */
+  /** Resolves when its content has been sent, or never will be. */
   sent: Promise<void> | undefined;
   private buffer: ReturnType<Uring['buffers']['allocate']> | undefined;
 
@@ -90,7 +98,10 @@ class Turn {
     private readonly size: number,
   ) {}
 
-  /** Its memory, which small files need of one block only. */
+  /**
+   * Returns the memory of the block. It is allocated on first use, because small files need only
+   * one block.
+   */
   memory(most: number): Buffer {
     this.buffer ??= this.uring.buffers.allocate(this.size);
     return this.buffer.bytes.subarray(0, Math.min(this.size, most)) as Buffer;
@@ -100,13 +111,13 @@ class Turn {
     this.sent = new Promise((resolve) => write(resolve));
   }
 
-  /** What the kernel still uses of it goes back later. */
+  /** Releases the block; the part that the kernel still uses is returned to the pool later. */
   release(): void {
     this.buffer?.release();
   }
 }
 
-/** Asked anew each time: a handle that was closed says so. */
+/** Returns the descriptor. It is read each time, so that a handle that was closed is detected. */
 function descriptorOf(file: OpenedFile): number {
   const fd = typeof file === 'number' ? file : file.fd;
   if (fd < 0) throw invalidState('the file is closed');

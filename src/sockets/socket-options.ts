@@ -1,5 +1,5 @@
 /**
- * Options of sockets, by name.
+ * Socket options, by name.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import type { SocketAddress } from './socket.js';
 
 const MOST = 0x7fff_ffff;
 
-/** Level, number, and what kind of value. `linger` is a `struct linger`. */
+/** The level, the number, and the kind of value. `linger` is a `struct linger`. */
 type Option = readonly [level: number, number: number, kind: 'boolean' | 'number' | 'byte' | 'linger'];
 
-/** What all sockets have. */
+/** The options that all sockets have. */
 const COMMON = {
   receiveBufferSize: [SOL_SOCKET, 8, 'number'],
   sendBufferSize: [SOL_SOCKET, 7, 'number'],
@@ -23,11 +23,11 @@ const COMMON = {
   ipv6Only: [IPPROTO_IPV6, 26, 'boolean'],
 } as const satisfies Record<string, Option>;
 
-/** Options that all sockets have. */
+/** The options that all sockets have. */
 export interface CommonSettings {
-  /** SO_RCVBUF in bytes; the kernel answers with the double. */
+  /** SO_RCVBUF in bytes; the kernel reports twice the value. */
   readonly receiveBufferSize?: number | undefined;
-  /** SO_SNDBUF in bytes; the kernel answers with the double. */
+  /** SO_SNDBUF in bytes; the kernel reports twice the value. */
   readonly sendBufferSize?: number | undefined;
   /** SO_REUSEADDR. */
   readonly reuseAddress?: boolean | undefined;
@@ -37,43 +37,58 @@ export interface CommonSettings {
   readonly ipv6Only?: boolean | undefined;
 }
 
-/** What can be set on a connection or a listener. Times are in seconds where they are the kernel's, and say so. */
+/**
+ * The settings of a connection or a listener. Times are in the kernel's unit; each setting states
+ * it.
+ */
 export interface SocketSettings extends CommonSettings {
-  /** TCP_NODELAY: what is written goes at once. */
+  /** TCP_NODELAY: data is sent immediately. */
   readonly noDelay?: boolean | undefined;
   /** SO_KEEPALIVE. */
   readonly keepAlive?: boolean | undefined;
-  /** TCP_KEEPIDLE: seconds without data after which the peer is asked whether it lives. */
+  /** TCP_KEEPIDLE: seconds without data before the first keepalive probe. */
   readonly keepAliveIdle?: number | undefined;
-  /** TCP_KEEPINTVL: seconds between such questions. */
+  /** TCP_KEEPINTVL: seconds between keepalive probes. */
   readonly keepAliveInterval?: number | undefined;
-  /** TCP_KEEPCNT: how many are asked. */
+  /** TCP_KEEPCNT: the number of keepalive probes. */
   readonly keepAliveCount?: number | undefined;
-  /** TCP_USER_TIMEOUT: milliseconds that sent data may stay unconfirmed. */
+  /** TCP_USER_TIMEOUT: milliseconds that sent data may remain unacknowledged. */
   readonly userTimeout?: number | undefined;
-  /** TCP_FASTOPEN: how many connections may bring data before their handshake is over. Of listeners. */
+  /**
+   * TCP_FASTOPEN: how many connections may carry data before their handshake has completed. For
+   * listeners.
+   */
   readonly fastOpen?: number | undefined;
-  /** TCP_FASTOPEN_CONNECT: what is written first goes with the handshake. Of connections, before they connect. */
+  /**
+   * TCP_FASTOPEN_CONNECT: the first data written is sent with the handshake. For connections,
+   * before they connect.
+   */
   readonly fastOpenConnect?: boolean | undefined;
-  /** SO_LINGER: seconds that closing waits for what is unsent; 0 resets the connection; `false` for neither. */
+  /**
+   * SO_LINGER: seconds that closing waits for unsent data; 0 resets the connection; `false` for
+   * neither.
+   */
   readonly linger?: number | false | undefined;
 }
 
-/** What can be set on a socket for datagrams. */
+/** The settings of a datagram socket. */
 export interface DatagramSettings extends CommonSettings {
-  /** SO_BROADCAST: may send to broadcast addresses. */
+  /** SO_BROADCAST: allows sending to broadcast addresses. */
   readonly broadcast?: boolean | undefined;
-  /** IP_TTL, IPV6_UNICAST_HOPS: over how many routers at most, 1 to 255. */
+  /** IP_TTL, IPV6_UNICAST_HOPS: the maximum number of hops, 1 to 255. */
   readonly ttl?: number | undefined;
-  /** IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS: the same of what is sent to a group, 0 to 255. */
+  /** IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS: the same for messages to groups, 0 to 255. */
   readonly multicastTtl?: number | undefined;
-  /** IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP: what is sent to a group is received here, too, by those who have joined it. */
+  /**
+   * IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP: messages to a group are also received by members on
+   * this machine.
+   */
   readonly multicastLoopback?: boolean | undefined;
 }
 
-/** The options of a kind of socket. */
+/** The options of one kind of socket. */
 export class OptionTable<Settings extends object> {
-  /** Their names. */
+  /** The names of the options. */
   readonly names: readonly (keyof Settings & string)[];
 
   constructor(private readonly options: { readonly [Name in keyof Settings & string]?: Option }) {
@@ -97,7 +112,7 @@ export class OptionTable<Settings extends object> {
     }
   }
 
-  /** Sets what is given, unchecked. @throws UringError of setsockopt(2). */
+  /** Sets the given options, without checks. @throws UringError of setsockopt(2). */
   apply(calls: SocketCalls, fd: number, settings: Settings): void {
     for (const name of this.names) {
       const value: unknown = settings[name];
@@ -116,7 +131,7 @@ export class OptionTable<Settings extends object> {
     this.apply(calls, fd, settings);
   }
 
-  /** An option's value. @throws UringError of getsockopt(2). */
+  /** Returns the value of an option. @throws UringError of getsockopt(2). */
   get<Name extends keyof Settings & string>(calls: SocketCalls, fd: number, name: Name): NonNullable<Settings[Name]> {
     checkName('name', name, this.names, 'a socket option');
     const [level, option, kind] = this.options[name] as Option;
@@ -129,7 +144,7 @@ export class OptionTable<Settings extends object> {
   }
 }
 
-/** Of connections and listeners. */
+/** The options of connections and listeners. */
 export const STREAM_OPTIONS = new OptionTable<SocketSettings>({
   noDelay: [IPPROTO_TCP, 1, 'boolean'],
   keepAlive: [SOL_SOCKET, 9, 'boolean'],
@@ -143,7 +158,10 @@ export const STREAM_OPTIONS = new OptionTable<SocketSettings>({
   linger: [SOL_SOCKET, 13, 'linger'],
 });
 
-/** Of datagrams: the same names have other numbers with IPv4 and with IPv6. Unix sockets have no routers to count. */
+/**
+ * The options of datagram sockets, whose numbers differ between IPv4 and IPv6. Unix sockets have no
+ * hops.
+ */
 export const DATAGRAM_OPTIONS: { readonly [Family in SocketAddress['family']]: OptionTable<DatagramSettings> } = {
   IPv4: datagramOptions(IPPROTO_IP, 2, 33, 34),
   IPv6: datagramOptions(IPPROTO_IPV6, 16, 18, 19),

@@ -1,5 +1,5 @@
 /**
- * What all sockets share: making them, their addresses, whose errors are whose.
+ * Functions for all sockets: creation, closing, addresses, and errors with an address.
  *
  * @module
  */
@@ -11,10 +11,13 @@ import { type SocketCalls, UringError } from '../syscalls/index.js';
 
 export type { SocketAddress } from '../engine/index.js';
 
-/** An error of the kernel's about an address. */
+/** An error of the kernel that concerns an address. */
 export type AddressError = UringError & { readonly address?: string; readonly port?: number };
 
-/** The error of a call about an address, as Node tells it: with `address` and `port`. */
+/**
+ * Creates the error of a call that concerns an address, as Node reports it: with `address` and
+ * `port`.
+ */
 export function addressError(res: number, syscall: string, address: SocketAddress): AddressError {
   const error = new UringError(res, syscall, textOf(address));
   return Object.assign(
@@ -23,14 +26,14 @@ export function addressError(res: number, syscall: string, address: SocketAddres
   );
 }
 
-/** An address in one line. */
+/** Formats an address on one line. */
 export function textOf(address: SocketAddress): string {
   if (address.family === 'unix') return address.path.replace(/^\0/, '@');
   return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
 }
 
 /**
- * Makes a socket.
+ * Creates a socket.
  *
  * @throws UringError EMFILE, ENFILE, EAFNOSUPPORT.
  */
@@ -45,7 +48,7 @@ export function createSocket(
   return fd;
 }
 
-/** Two Unix stream sockets that are connected. */
+/** Creates two connected Unix stream sockets. */
 export function createPair(calls: SocketCalls): [number, number] {
   const ends = new Int32Array(2);
   const result = calls.socketpair(FAMILIES.unix, SOCKET_TYPES.stream | SOCK_CLOEXEC, 0, ends);
@@ -53,33 +56,36 @@ export function createPair(calls: SocketCalls): [number, number] {
   return [ends[0] as number, ends[1] as number];
 }
 
-/** The address that has the kernel choose a name for a Unix socket: nothing but its family. */
+/** The address that makes the kernel choose a name for a Unix socket: the family alone. */
 const AUTOBIND = Uint8Array.of(FAMILIES.unix, 0);
 
-/** bind(2). */
+/** Binds a socket to an address. bind(2). */
 export function bindTo(calls: SocketCalls, fd: number, address: SocketAddress): void {
   const isNameless = address.family === 'unix' && address.path === '';
   const result = calls.bind(fd, isNameless ? AUTOBIND : encodeAddress(address));
   if (result < 0) throw addressError(result, 'bind', address);
 }
 
-/** Closes a socket that was bound, and unlinks its path. Never rejects. */
+/** Closes a bound socket and unlinks its path. Never rejects. */
 export async function closeBound(uring: Uring, fd: number, address: SocketAddress): Promise<void> {
   if (address.family === 'unix' && !/^(\0|$)/.test(address.path)) {
-    // At once, as Node does it. Somebody else may have.
+    // Immediately, as Node does. The path may be gone already.
     uring.sockets.calls.unlink(address.path);
   }
   await closeSocket(uring, fd);
 }
 
-/** Closes a socket that nothing is pending on. With SO_LINGER that can wait, and a worker of the kernel's does it. Never rejects. */
+/**
+ * Closes a socket on which no operation is pending. With SO_LINGER, closing can block, so a kernel
+ * worker does it. Never rejects.
+ */
 export async function closeSocket(uring: Uring, fd: number): Promise<void> {
   const closing = op.closeFile(fd);
-  // Whatever goes wrong, the kernel has closed it.
+  // The kernel has closed the descriptor even if there is an error.
   await uring.closeOwned(fd, lingers(uring, fd) ? closing.inWorker() : closing).catch(() => undefined);
 }
 
-/** Whether closing waits for what is not sent or not acknowledged yet. */
+/** Returns whether closing waits for data that is not yet sent or acknowledged. */
 function lingers(uring: Uring, fd: number): boolean {
   if (uring.closed) return false;
   // struct linger: l_onoff, l_linger.
@@ -91,7 +97,10 @@ function lingers(uring: Uring, fd: number): boolean {
   );
 }
 
-/** A socket's own address, or its peer's; `undefined` when it is not connected (any more). */
+/**
+ * Returns the local address of a socket, or that of its peer; `undefined` if it is not, or no
+ * longer, connected.
+ */
 export function addressOf(calls: SocketCalls, fd: number, whose: 'getsockname' | 'getpeername'): SocketAddress | undefined {
   const bytes = new Uint8Array(SOCKADDR_SIZE);
   const length = calls[whose](fd, bytes);

@@ -1,5 +1,6 @@
 /**
- * A stream socket on the ring, which connections are made of: a descriptor with its receiver and its sender.
+ * A stream socket on the ring, the basis of connections: a descriptor with its receiver and its
+ * sender.
  *
  * @module
  */
@@ -10,15 +11,15 @@ import { UringError } from '../syscalls/index.js';
 import { addressOf, closeSocket, type SocketAddress } from './socket.js';
 import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
 
-/** Who is told what a socket receives, and the end of its engine. */
+/** The owner of a socket, which is notified of received data and of the end of the engine. */
 export interface SocketOwner extends ReceiveSink {
-  /** The engine closes, or has failed. The owner closes the socket. */
+  /** Called when the engine closes or has failed. The owner closes the socket. */
   engineClosed(error: Error): void;
 }
 
 const SHUT_WR = 1;
 
-/** Owns a descriptor until {@link close}. */
+/** A stream socket. It owns its descriptor until {@link close}. */
 export class StreamSocket implements Endpoint {
   readonly receiver: Receiver;
   readonly sender: Sender;
@@ -47,18 +48,18 @@ export class StreamSocket implements Endpoint {
     this.owner.engineClosed(error);
   }
 
-  /** The descriptor; -1 when it is closed. */
+  /** The descriptor; -1 after it is closed. */
   get fd(): number {
     return this.descriptor;
   }
 
-  /** Its own address. What was asked before it was closed is remembered. */
+  /** The local address. If it was requested before the socket was closed, it is remembered. */
   get localAddress(): SocketAddress | undefined {
     if (this.descriptor >= 0) this.local ??= addressOf(this.uring.sockets.calls, this.descriptor, 'getsockname');
     return this.local;
   }
 
-  /** The peer's. */
+  /** The peer's address. It is remembered in the same way. */
   get remoteAddress(): SocketAddress | undefined {
     if (this.descriptor >= 0) this.remote ??= addressOf(this.uring.sockets.calls, this.descriptor, 'getpeername');
     return this.remote;
@@ -69,7 +70,7 @@ export class StreamSocket implements Endpoint {
     STREAM_OPTIONS.set(this.uring.sockets.calls, this.descriptor, settings);
   }
 
-  /** Whether waiting on it keeps the process alive. */
+  /** Sets whether waiting for the socket keeps the process alive. */
   reference(wanted: boolean): void {
     const { sockets } = this.uring;
     sockets.reference(this.receiver, wanted);
@@ -81,7 +82,7 @@ export class StreamSocket implements Endpoint {
     return this.ending !== undefined;
   }
 
-  /** Ends sending, when everything is sent. Idempotent. @throws UringError. */
+  /** Ends sending once everything is sent. Idempotent. @throws UringError. */
   shutdown(): Promise<void> {
     this.ending ??= this.shutdownNow();
     return this.ending;
@@ -90,15 +91,17 @@ export class StreamSocket implements Endpoint {
   private async shutdownNow(): Promise<void> {
     await new Promise<void>((resolve) => this.sender.whenDrained(resolve));
     if (this.sender.failure !== undefined) throw this.sender.failure;
-    // Not by the ring, which gives it to a worker: this does not wait.
+    // Not through the ring, which would pass it to a worker: this call does not block.
     const result = this.uring.sockets.calls.shutdown(this.descriptor, SHUT_WR);
     if (result < 0) throw new UringError(result, 'shutdown');
   }
 
   /**
-   * Closes, when the kernel is done with it: what is received until then is dropped. Idempotent. Never rejects.
+   * Closes once the kernel is done with the socket; data received until then is dropped.
+   * Idempotent. Never rejects.
    *
-   * @param unsent the error of what is not sent yet; without, it is sent first. Also ends the waiting of a close before.
+   * @param unsent the error for data that is not yet sent; without it, that data is sent first. It
+   *   also ends the wait of an earlier close.
    */
   close(unsent?: Error): Promise<void> {
     if (unsent !== undefined) this.sender.abort(unsent);

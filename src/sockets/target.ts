@@ -1,5 +1,5 @@
 /**
- * Where to listen or to connect: the options that both have.
+ * The options that listening and connecting have in common.
  *
  * @module
  */
@@ -11,27 +11,34 @@ import { type SocketSettings, STREAM_OPTIONS } from './socket-options.js';
 
 /** A TCP port of a host, or a Unix socket. */
 export interface TargetOptions extends SocketSettings {
-  /** A name or an address. Default: all addresses, IPv6 and IPv4, to listen; `'localhost'` to connect. */
+  /**
+   * A name or an address. Default: all addresses, IPv6 and IPv4, for listening; `'localhost'` for
+   * connecting.
+   */
   readonly host?: string | undefined;
-  /** To listen: 0, the default, for one of the kernel's choice. */
+  /** The port. For listening, the default 0 makes the kernel choose one. */
   readonly port?: number | undefined;
   /**
-   * A Unix socket instead: a path, which is unlinked when the listener closes; or an abstract name, with a null character in front.
+   * A Unix socket instead: a path, which is unlinked when the listener closes; or an abstract name,
+   * with a leading null character.
    */
   readonly path?: string | undefined;
-  /** Takes descriptors that come with data, on Unix sockets: {@link Chunk.descriptors}. Without, the kernel closes them. Since 6.0. */
+  /**
+   * Accepts descriptors that arrive with data on Unix sockets: {@link Chunk.descriptors}.
+   * Otherwise, the kernel closes them. Since 6.0.
+   */
   readonly descriptors?: boolean | undefined;
   /** The resolver for `host`. Default `node:dns/promises`. */
   readonly lookup?: Lookup | undefined;
-  /** The engine; default: that of this thread. */
+  /** The engine. Default: that of this thread. */
   readonly uring?: Uring | undefined;
 }
 
-/** Their names. */
+/** The names of the options. */
 export const TARGET_OPTIONS = ['host', 'port', 'path', 'descriptors', 'lookup', 'uring', ...STREAM_OPTIONS.names];
 
 /**
- * Checks them, but for the port: not everybody takes 0.
+ * Checks the options, except for the port, as only listeners accept 0.
  *
  * @throws TypeError, RangeError.
  */
@@ -49,26 +56,26 @@ export function checkTarget(options: TargetOptions): void {
   STREAM_OPTIONS.check(options);
 }
 
-/** A name or an address. */
+/** Checks a host name or an address. @throws TypeError. */
 export function checkHost(name: string, host: unknown): void {
   if (typeof host !== 'string' || host === '') throw invalidArgType(name, 'a non-empty string', host);
 }
 
-/** The name of a Unix socket, except for its length. */
+/** Checks the name of a Unix socket, except for its length. @throws TypeError. */
 export function checkPath(name: string, path: unknown): void {
   if (typeof path !== 'string') throw invalidArgType(name, 'of type string', path);
-  // The first null character makes it abstract; others would end it.
+  // A leading null character makes the name abstract; any other would end it.
   if (!path.startsWith('\0')) checkCString(name, path);
 }
 
-/** Whether descriptors are taken. @throws TypeError. */
+/** Checks the option `descriptors`. @throws TypeError. */
 export function checkDescriptors(descriptors: unknown, isUnix: boolean): void {
   if (descriptors === undefined) return;
   if (typeof descriptors !== 'boolean') throw invalidArgType('options.descriptors', 'of type boolean', descriptors);
   if (descriptors && !isUnix) throw invalidArgValue('options.descriptors', descriptors, 'is for Unix sockets only');
 }
 
-/** @throws TypeError. */
+/** Checks the option `uring`. @throws TypeError. */
 export function checkUring(uring: unknown): void {
   if (!(uring instanceof Uring)) throw invalidArgType('options.uring', 'an instance of Uring', uring);
 }

@@ -1,5 +1,6 @@
 /**
- * System calls that answer from the kernel's memory, or not at all: none of them waits for a disk or a server. Results that are negative are `-errno`.
+ * System calls that return cached data or fail: none of them waits for a disk or a server. Negative
+ * results are `-errno`.
  *
  * @module
  */
@@ -29,75 +30,97 @@ import {
 } from '../linux.js';
 import type { Koffi, KoffiLibrary } from './koffi.js';
 
-/** What statx(2) says of a descriptor; the numbers are good until the next call of {@link CachedCalls.describe}. */
+/**
+ * The result of statx(2) for a descriptor. The numbers are valid until the next call of
+ * {@link CachedCalls.describe}.
+ */
 export interface Description {
-  /** As `st_mode`. */
+  /** `st_mode`. */
   readonly mode: number;
-  /** Names of the file. */
+  /** The number of hard links. */
   readonly nlink: number;
-  /** Of 512 bytes each. The lower 32 bits. */
+  /** The number of 512-byte blocks. The lower 32 bits. */
   readonly blocks: number;
-  /** The mount that it lies on, as in the first column of `/proc/self/mountinfo` (since Linux 5.8); -1 if the kernel does not say. */
+  /**
+   * The id of the mount that the file is on, as in the first column of `/proc/self/mountinfo`
+   * (since Linux 5.8); -1 if the kernel does not report it.
+   */
   readonly mount: number;
 }
 
 /** See {@link cachedCalls}. */
 export interface CachedCalls {
   /**
-   * openat2(2) with O_PATH, O_CLOEXEC and RESOLVE_CACHED (since Linux 5.12).
+   * Calls openat2(2) with O_PATH, O_CLOEXEC, and RESOLVE_CACHED (since Linux 5.12).
    *
-   * @param path at least one character, without a zero.
-   * @param follow whether a symbolic link at its end is followed.
-   * @returns a descriptor to be closed; -EAGAIN where not all of the path is in the kernel's memory.
+   * @param path at least one character, without null characters.
+   * @param follow whether to follow a symbolic link in the last component.
+   * @returns a descriptor that the caller must close; -EAGAIN if the path is not completely cached.
    */
   locate(path: string, follow: boolean): number;
-  /** openat2(2) with RESOLVE_CACHED, O_CLOEXEC and O_NONBLOCK, which is taken back unless it is wanted. @param flags none that create or truncate. */
+  /**
+   * Calls openat2(2) with RESOLVE_CACHED, O_CLOEXEC, and O_NONBLOCK, which is cleared afterwards
+   * unless it is requested.
+   *
+   * @param flags none that create or truncate.
+   */
   open(path: string, flags: number): number;
   /** close(2). */
   close(fd: number): number;
-  /** statx(2) with AT_STATX_DONT_SYNC: asks no server. @returns 0, and fills {@link description}. */
+  /**
+   * Calls statx(2) with AT_STATX_DONT_SYNC, which queries no server.
+   *
+   * @returns 0, and fills {@link description}.
+   */
   describe(fd: number): number;
   readonly description: Description;
-  /** faccessat2(2) of what a descriptor stands for (since Linux 5.8). */
+  /** Calls faccessat2(2) on the file that a descriptor refers to (since Linux 5.8). */
   access(fd: number, mode: number): number;
-  /** readlinkat(2) of the link that a descriptor stands for. */
+  /** Calls readlinkat(2) on the symbolic link that a descriptor refers to. */
   readlink(fd: number): string | number;
-  /** readlink(2) of `/proc/self/fd/N`: the path of what a descriptor stands for. */
+  /** Calls readlink(2) on `/proc/self/fd/N`: the path of the file that a descriptor refers to. */
   pathOf(fd: number): string | number;
   /**
-   * preadv2(2) with RWF_NOWAIT: what the page cache has, up to the first byte that it has not.
+   * Calls preadv2(2) with RWF_NOWAIT: reads from the page cache, up to the first byte that is not
+   * cached.
    *
-   * @param views no more than IOV_MAX (1024).
-   * @param position -1 for the file's own, which is moved.
-   * @returns bytes; -EAGAIN where there are none, -EOPNOTSUPP where the file system cannot tell.
+   * @param views at most IOV_MAX (1024).
+   * @param position -1 for the file's own position, which is moved.
+   * @returns the number of bytes; -EAGAIN if there are none, -EOPNOTSUPP if the file system does
+   *   not support it.
    */
   read(fd: number, views: readonly ArrayBufferView[], position: number): number;
-  /** poll(2), which returns at once. @returns whether something out of the ordinary has happened: for `/proc/self/mountinfo`, that a mount has come or gone. */
+  /**
+   * Calls poll(2) without waiting.
+   *
+   * @returns whether an exceptional condition is pending: for `/proc/self/mountinfo`, that a mount
+   *   was added or removed.
+   */
   hasPriority(fd: number): boolean;
 }
 
-// The same numbers everywhere, Alpha excepted.
+// The same numbers on all architectures except Alpha.
 const SYS_OPENAT2 = 437;
 const SYS_FACCESSAT2 = 439;
 
 const WANTED = STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_BLOCKS | STATX_MNT_ID;
 
-/** A `struct iovec`, in words of 64 bits. */
+/** The size of `struct iovec` in 64-bit words. */
 const IOVEC_WORDS = IOVEC_SIZE / 8;
 
 const { O_NOFOLLOW } = constants;
 
-/** The mode has 16 bits, and padding behind it. */
+/** The mode has 16 bits, followed by padding. */
 const MODE_BITS = 0xffff;
 
 const PATH_MAX = 4096;
 const ENAMETOOLONG = 36;
 
 /**
- * libc's.
+ * Creates the calls, by means of libc.
  *
- * @param addressOf as of `Syscalls`.
- * @returns `undefined` where it has no statx(2) or preadv2(2): glibc before 2.28.
+ * @param addressOf as in `Syscalls`.
+ * @returns `undefined` where libc has no statx(2) or preadv2(2): glibc before 2.28.
  */
 export function cachedCalls(
   koffi: Koffi,
@@ -115,7 +138,7 @@ export function cachedCalls(
   let preadv2: (...args: unknown[]) => number;
   try {
     statx = call('statx', 'int', 'str', 'int', 'uint32_t', 'void *');
-    // It returns a ssize_t, of which an int holds all that the kernel moves in one call.
+    // It returns an ssize_t, but an int holds the largest count that the kernel moves in one call.
     preadv2 = call('preadv2', 'int', 'void *', 'int', 'int64_t', 'int');
   } catch {
     return undefined;
@@ -131,7 +154,7 @@ export function cachedCalls(
   const how = howTo(O_PATH | O_CLOEXEC);
   const howNotToFollow = howTo(O_PATH | O_CLOEXEC | O_NOFOLLOW);
   const howToOpen = howTo(0);
-  // In words: the fields wanted are of 32 bits or fewer, and this is quicker than a DataView.
+  // In words: the fields used here have 32 bits or fewer, and this is faster than a DataView.
   const statxResult = new Uint32Array(STATX_SIZE / 4);
   const field = (offset: number) => statxResult[offset / 4] as number;
   const vector = new BigUint64Array(IOVEC_WORDS * IOV_MAX);
@@ -142,7 +165,7 @@ export function cachedCalls(
   const linkAt = (directory: number, path: string) => {
     const length = readlinkat(directory, path, target, target.length);
     if (length < 0) return length;
-    // What fills the buffer may be longer.
+    // A result that fills the buffer may have been truncated.
     return length === target.length ? -ENAMETOOLONG : target.toString('utf8', 0, length);
   };
   return {

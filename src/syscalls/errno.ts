@@ -1,10 +1,10 @@
 /**
- * The Linux errno table: number, name and sentence of every error the kernel can return.
+ * The Linux errno table: number, name, and message of every error that the kernel can return.
  *
- * `util.getSystemErrorMap()` holds only what libuv knows (ETIME, EBADFD, ECANCELED's neighbours and
- * half of the network errors are missing), so the ring needs a table of its own. Where libuv has a
- * sentence, it stands here in the same words, so that messages read as Node's do. The numbers are those of
- * asm-generic, which x86-64, arm64, riscv64, loong64 and ppc64 share.
+ * `util.getSystemErrorMap()` holds only the errors that libuv knows (ETIME, EBADFD, ECANCELED's
+ * neighbors, and half of the network errors are missing), so the ring needs its own table. Where
+ * libuv has a message, the table uses the same words, so that messages read as in Node. The numbers
+ * are those of asm-generic, which x86-64, arm64, riscv64, loong64, and ppc64 share.
  *
  * @module
  */
@@ -159,17 +159,18 @@ const byNumber = new Map<number, { readonly name: ErrnoName; readonly sentence: 
 );
 
 /**
- * The name of an error number.
+ * Returns the name of an error number.
  *
- * @param errno positive or negative; a CQE's `res` can be given as it is.
- * @returns the name, or `'Unknown system error -N'` as libuv says it for a number that Linux does not use.
+ * @param errno positive or negative; `res` of a CQE can be passed as it is.
+ * @returns the name, or `'Unknown system error -N'`, as in libuv, for a number that Linux does not
+ *   use.
  */
 export function errnoName(errno: number): string {
   return byNumber.get(Math.abs(errno))?.name ?? `Unknown system error -${Math.abs(errno)}`;
 }
 
 /**
- * The sentence that says what an error number means, in lower case and without a full stop.
+ * Returns the message for an error number, in lower case and without a period.
  *
  * @param errno positive or negative.
  */
@@ -177,7 +178,7 @@ export function errnoSentence(errno: number): string {
   return byNumber.get(Math.abs(errno))?.sentence ?? 'unknown error';
 }
 
-/** Every error of the table, in the order of the numbers. */
+/** Returns every error of the table in numerical order. */
 export function allErrnos(): { readonly errno: number; readonly name: ErrnoName; readonly sentence: string }[] {
   return [...byNumber].map(([errno, entry]) => ({ errno, ...entry }));
 }

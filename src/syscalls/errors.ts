@@ -1,6 +1,6 @@
 /**
- * The errors of the system: `UringError` for a call or an operation that failed, `UringUnavailableError` for a ring that can't
- * be had. They are built here and nowhere else, in the shape of Node's own system errors.
+ * System errors: `UringError` for a call or an operation that failed, `UringUnavailableError` when
+ * no ring can be created. They are created only here, in the shape of Node's own system errors.
  *
  * @module
  */
@@ -9,28 +9,28 @@ import { Errno, errnoName, errnoSentence } from './errno.js';
 import type { HostFacts } from './types.js';
 
 /**
- * A system call, or an operation of a ring, that the kernel answered with an error.
+ * The error of a system call or an operation of a ring that failed in the kernel.
  *
- * Shaped as Node shapes its system errors: `errno` is negative, `code` is the name, `syscall` says what failed, and the message
- * reads `ENOENT: no such file or directory, openat`.
+ * It has the shape of Node's system errors: `errno` is negative, `code` is the name, `syscall` is
+ * the failed call, and the message reads `ENOENT: no such file or directory, openat`.
  */
 export class UringError extends Error {
-  /** The error's number, negative: -2 for ENOENT. */
+  /** The error number, negative: -2 for ENOENT. */
   readonly errno: number;
-  /** The error's name: `'ENOENT'`. */
+  /** The error name: `'ENOENT'`. */
   readonly code: string;
   /** The system call or operation that failed: `'io_uring_enter'`, `'read'`. */
   readonly syscall: string;
-  /** The path that it was about, if there was one. */
+  /** The path that the call was given, if any. */
   declare readonly path?: string;
-  /** Of two paths, the second. */
+  /** The second path, if the call was given two. */
   declare readonly dest?: string;
 
   /**
-   * @param errno the error's number, positive or negative.
-   * @param syscall what failed.
-   * @param detail added to the message in brackets, for what the number alone does not say.
-   * @param paths what it was about.
+   * @param errno the error number, positive or negative.
+   * @param syscall the call or operation that failed.
+   * @param detail added to the message in parentheses, for information beyond the number.
+   * @param paths the paths that the call was given.
    */
   constructor(errno: number, syscall: string, detail?: string, paths: readonly string[] = []) {
     const number = -Math.abs(errno);
@@ -40,7 +40,7 @@ export class UringError extends Error {
     this.errno = number;
     this.code = code;
     this.syscall = syscall;
-    // As Node's: properties that are there only where they say something.
+    // As in Node: the properties exist only where they have a value.
     const [path, dest] = paths;
     if (path !== undefined) this.path = path;
     if (dest !== undefined) this.dest = dest;
@@ -52,8 +52,8 @@ export class UringError extends Error {
 }
 
 /**
- * Makes an error that nobody's call has caused just now: the frames of its stack would show the event loop at work, and take longer than everything
- * else about the end of a connection.
+ * Creates an error that no call has caused directly. The frames of its stack would show only the
+ * event loop, and collecting them takes longer than everything else at the end of a connection.
  */
 export function withoutFrames<E extends Error>(make: () => E): E {
   const { stackTraceLimit } = Error;
@@ -65,15 +65,18 @@ export function withoutFrames<E extends Error>(make: () => E): E {
   }
 }
 
-/** Why a ring cannot be had. */
+/** The reason why no ring can be created. */
 export type UnavailableReason =
-  /** The kernel has no io_uring (ENOSYS): too old, or built without. */
+  /** The kernel has no io_uring (ENOSYS): it is too old, or was built without it. */
   | 'no-kernel-support'
-  /** `kernel.io_uring_disabled` is 1 and the process is not in the group, or it is 2. */
+  /** `kernel.io_uring_disabled` is 2, or it is 1 and the process is not in the group. */
   | 'sysctl'
-  /** EPERM or a like answer while the sysctl allows it: a seccomp profile (Docker, containerd, systemd). */
+  /**
+   * EPERM or a similar error although the sysctl allows it: a seccomp profile (Docker, containerd,
+   * systemd).
+   */
   | 'seccomp'
-  /** The kernel refused for a reason that this table does not know. */
+  /** The kernel refused for a reason that is not in this list. */
   | 'refused'
   /** `URING_DISABLE=1` is set. */
   | 'disabled'
@@ -83,18 +86,19 @@ export type UnavailableReason =
   | 'koffi';
 
 /**
- * There is no io_uring to be had here. `message` says why and what to do about it, in one sentence each; the two stand alone
- * in `reasonText` and `remedy`. `code` is always `'ERR_URING_UNAVAILABLE'`.
+ * io_uring is not available. `message` contains the reason and the remedy, in one sentence each;
+ * the two are also available separately as `reasonText` and `remedy`. `code` is always
+ * `'ERR_URING_UNAVAILABLE'`.
  */
 export class UringUnavailableError extends Error {
   readonly code = 'ERR_URING_UNAVAILABLE';
-  /** Which of the known reasons it is. */
+  /** The reason, as one of the known ones. */
   readonly reason: UnavailableReason;
-  /** The cause, as a sentence. */
+  /** The reason, as a sentence. */
   readonly reasonText: string;
-  /** What to do, as a sentence. */
+  /** The remedy, as a sentence. */
   readonly remedy: string;
-  /** The number io_uring_setup(2) returned (negative), where the kernel was asked at all. */
+  /** The result of io_uring_setup(2) (negative), if it was called at all. */
   readonly errno: number | undefined;
 
   constructor(explanation: Explanation, options?: { errno?: number; cause?: unknown }) {
@@ -120,7 +124,9 @@ export interface Explanation {
   readonly remedy: string;
 }
 
-/** `URING_DISABLE=1`, the switch that turns the library off without touching the program. */
+/**
+ * Explains `URING_DISABLE=1`, the switch that disables the library without a change to the program.
+ */
 export function explainDisabled(): Explanation {
   return {
     reason: 'disabled',
@@ -129,7 +135,7 @@ export function explainDisabled(): Explanation {
   };
 }
 
-/** A system other than Linux. */
+/** Explains a system other than Linux. */
 export function explainPlatform(platform: string): Explanation {
   return {
     reason: 'platform',
@@ -138,7 +144,7 @@ export function explainPlatform(platform: string): Explanation {
   };
 }
 
-/** koffi did not load. */
+/** Explains that koffi did not load. */
 export function explainKoffi(cause: unknown): Explanation {
   const firstLine = String(cause instanceof Object && 'message' in cause ? cause.message : cause).split('\n', 1)[0];
   return {
@@ -148,7 +154,7 @@ export function explainKoffi(cause: unknown): Explanation {
   };
 }
 
-/** A kernel that has io_uring, but not what a part of the library is built on. */
+/** Explains a kernel that has io_uring, but lacks a feature that a part of the library requires. */
 export function explainMissing(what: string, since: string, host: HostFacts): Explanation {
   return {
     reason: 'no-kernel-support',
@@ -157,7 +163,7 @@ export function explainMissing(what: string, since: string, host: HostFacts): Ex
   };
 }
 
-/** What an errno of io_uring_setup(2) means on a machine of which these facts are known. */
+/** Explains an errno of io_uring_setup(2) on a machine with the given facts. */
 export function explainSetupErrno(errno: number, host: HostFacts): Explanation {
   const number = Math.abs(errno);
   if (number === Errno.ENOSYS) {
@@ -197,8 +203,9 @@ export function explainSetupErrno(errno: number, host: HostFacts): Explanation {
 }
 
 /**
- * The error for a refused io_uring_setup(2): {@link UringUnavailableError}, except for the resource limits
- * ENOMEM, EMFILE and ENFILE, which are {@link UringError}: the ring exists, there is only no room for one more.
+ * Creates the error for a refused io_uring_setup(2): {@link UringUnavailableError}, except for the
+ * resource limits ENOMEM, EMFILE, and ENFILE, which are {@link UringError}: io_uring is available,
+ * but there is no room for one more ring.
  */
 export function setupError(errno: number, host: HostFacts): UringError | UringUnavailableError {
   const number = Math.abs(errno);

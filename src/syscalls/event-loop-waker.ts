@@ -1,10 +1,11 @@
 /**
- * The way from the kernel to Node's event loop: an eventfd that the loop watches.
+ * The path from the kernel to Node's event loop: an eventfd that the loop watches.
  *
- * Nothing in Node watches an eventfd, but its sockets watch pipes; so a socket is made over a pipe's end, and then the eventfd is put in
- * that descriptor's place (dup3(2)). From there on it is all Node's own: the callback runs as every callback of a socket, and the end of
- * a worker closes it as it closes every socket. (koffi has a poll handle, too. It calls into JavaScript when the loop of a terminated
- * worker runs for the last time, and aborts the process.)
+ * Node has no way to watch an eventfd, but its sockets watch pipes. So a socket is created over one
+ * end of a pipe, and then the eventfd replaces that descriptor (dup3(2)). From there on, everything
+ * is Node's own: the callback runs like every socket callback, and the end of a worker closes it
+ * like every socket. (koffi has a poll handle, too. It calls into JavaScript when the loop of a
+ * terminated worker runs for the last time, and aborts the process.)
  *
  * @module
  */
@@ -20,11 +21,11 @@ import type { EventLoopKind, EventLoopWaker, Syscalls } from './types.js';
 const SOONEST_MS = 1;
 const LATEST_MS = 16;
 
-/** What event loop wakers need of libc. Results that are negative are `-errno`. */
+/** The libc calls that event loop wakers need. Negative results are `-errno`. */
 interface Calls {
   eventfd(): number;
   pipe(ends: Int32Array): number;
-  /** Puts the file of `fd` in the place of `target`'s. */
+  /** Makes `target` refer to the file of `fd`. */
   replace(fd: number, target: number): number;
   read(fd: number, buffer: Uint8Array): number;
   close(fd: number): void;
@@ -32,10 +33,11 @@ interface Calls {
 }
 
 /**
- * Makes event loop wakers for this thread.
+ * Returns a function that creates event loop wakers for this thread.
  *
- * @param closeAtThreadEnd has a descriptor closed even when the thread is terminated.
- * @param declared what the shim has declared already, which takes time.
+ * @param closeAtThreadEnd arranges for a descriptor to be closed even when the thread is
+ *   terminated.
+ * @param declared functions that the shim has already declared, because declaring takes time.
  */
 export function eventLoopWakers(
   koffi: Koffi,
@@ -68,7 +70,7 @@ function openPolled(calls: Calls, onRing: () => void, kind: EventLoopKind | unde
   try {
     return new PolledWaker(calls, onRing);
   } catch (error) {
-    // Too many descriptors are so for either kind.
+    // Too many open descriptors would fail either kind.
     if (kind === 'poll' || error instanceof UringError) throw error;
     return new TimedWaker(calls, onRing);
   }
@@ -80,7 +82,7 @@ function openEventfd(calls: Calls): number {
   return fd;
 }
 
-/** Watched by the loop itself. */
+/** A waker that the loop itself watches. */
 class PolledWaker implements EventLoopWaker {
   readonly kind: EventLoopKind = 'poll';
   readonly fd: number;
@@ -97,7 +99,7 @@ class PolledWaker implements EventLoopWaker {
     const [reader = -1, writer = -1] = ends;
     let socket: Socket;
     try {
-      // Eight bytes: what an eventfd has to say, which reading resets.
+      // Eight bytes: the counter of an eventfd, which reading resets.
       const callback = () => {
         onRing();
         return true;
@@ -138,7 +140,10 @@ class PolledWaker implements EventLoopWaker {
   }
 }
 
-/** Where the loop cannot be hooked: looks every millisecond while something is awaited, then less and less often. */
+/**
+ * A waker for when the loop cannot watch the eventfd. It polls every millisecond while something is
+ * awaited, then less and less often.
+ */
 class TimedWaker implements EventLoopWaker {
   readonly kind: EventLoopKind = 'timer';
   readonly fd: number;
@@ -187,7 +192,7 @@ class TimedWaker implements EventLoopWaker {
     this.timer = timers.setTimeout(() => {
       const rung = this.calls.read(this.fd, this.counter) === this.counter.length;
       this.interval = rung ? SOONEST_MS : Math.min(LATEST_MS, 2 * this.interval);
-      // Before the listener, which may find that there is nothing to wait for.
+      // Before the listener, which may find that there is nothing left to wait for.
       this.start();
       if (rung) this.onRing();
     }, this.interval);

@@ -1,6 +1,6 @@
 /**
- * Reads the facts that explain why a ring can't be had. Everything comes from `/proc` and Node itself, without koffi, because
- * koffi's absence is one of the things to explain.
+ * Reads the facts that explain why no ring can be created. Everything comes from `/proc` and from
+ * Node itself, without koffi, because a missing koffi is one of the reasons to explain.
  *
  * @module
  */
@@ -9,7 +9,10 @@ import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import type { HostFacts } from './types.js';
 
-/** The facts of the machine this process runs on; what cannot be read is `undefined`. */
+/**
+ * Returns the facts about the machine that this process runs on. Facts that cannot be read are
+ * `undefined`.
+ */
 export function readHostFacts(): HostFacts {
   return {
     platform: process.platform,

@@ -1,5 +1,5 @@
 /**
- * The shim: what the library needs of the operating system, and the errors it answers with.
+ * The shim: everything that the library needs from the operating system, and its errors.
  *
  * @module
  */

@@ -1,13 +1,14 @@
 /**
- * Loads koffi, once per thread, and on the main thread only when something is asked of the kernel: importing the library has to succeed on any
- * system, and `uring doctor` has to work where koffi cannot load.
+ * Loads koffi, once per thread. On the main thread, this happens only at the first use of the
+ * kernel: importing the library must succeed on any system, and `uring doctor` must work where
+ * koffi cannot be loaded.
  *
  * @module
  */
 
 import { createRequire } from 'node:module';
 
-/** The part of koffi that the shim uses. (koffi's own typings know `any` only.) */
+/** The part of koffi that the shim uses. (koffi's own typings use only `any`.) */
 export interface Koffi {
   readonly version: string;
   load(path: string | null): KoffiLibrary;
@@ -25,9 +26,9 @@ export interface KoffiLibrary {
 let loaded: Koffi | undefined;
 
 /**
- * koffi, loaded on first use.
+ * Returns koffi, loading it on first use.
  *
- * @throws what `require('koffi')` throws where its binary is missing or does not fit.
+ * @throws any error of `require('koffi')`, when its binary is missing or does not fit.
  */
 export function loadKoffi(): Koffi {
   loaded ??= createRequire(import.meta.url)('koffi') as Koffi;

@@ -1,8 +1,9 @@
 /**
  * The shim on Linux: libc through koffi.
  *
- * Every function has a fixed prototype of anonymous types (koffi's named types are global to the process and clash when the
- * module is evaluated twice), and errno is read right after the call, before anything else can change it.
+ * Every function has a fixed prototype of anonymous types (koffi's named types are global to the
+ * process and clash when the module is evaluated twice). errno is read right after the call, before
+ * anything else can change it.
  *
  * @module
  */
@@ -22,19 +23,24 @@ const SYS_IO_URING_SETUP = 425;
 const SYS_IO_URING_ENTER = 426;
 const SYS_IO_URING_REGISTER = 427;
 
-/** A little less than DEFAULT_MMAP_THRESHOLD_MAX of glibc, above which nothing is learned. */
+/**
+ * Slightly less than glibc's DEFAULT_MMAP_THRESHOLD_MAX; glibc does not adapt to larger mappings.
+ */
 const LARGEST_MAPPING = 31 * 1024 * 1024;
 
-/** Room for `struct statfs`, in words. Its first is the type (a long, of which 32 bits are used). */
+/**
+ * Space for `struct statfs`, in words. The first one is the type (a long, of which 32 bits are
+ * used).
+ */
 const STATFS_WORDS = 64;
 
 let instance: Syscalls | undefined;
 let cached: CachedCalls | undefined;
 
 /**
- * The shim of this thread, made on first use.
+ * Returns the shim of this thread, creating it on first use.
  *
- * @throws UringUnavailableError when this is not Linux, or koffi does not load.
+ * @throws UringUnavailableError when this is not Linux, or koffi cannot be loaded.
  */
 export function linuxSyscalls(): Syscalls {
   instance ??= createLinuxSyscalls();
@@ -42,7 +48,8 @@ export function linuxSyscalls(): Syscalls {
 }
 
 /**
- * The calls of this thread that answer from the kernel's memory; `undefined` where libc is too old for them.
+ * Returns the calls of this thread that use only cached data; `undefined` where libc is too old for
+ * them.
  *
  * @throws as {@link linuxSyscalls}.
  */
@@ -57,7 +64,7 @@ function createLinuxSyscalls(): Syscalls {
   let libc: KoffiLibrary;
   try {
     koffi = loadKoffi();
-    // The executable itself: whichever libc node was linked with, glibc or musl.
+    // The executable itself: the libc that Node was linked with, glibc or musl.
     libc = koffi.load(null);
   } catch (cause) {
     throw new UringUnavailableError(explainKoffi(cause), { cause });
@@ -67,11 +74,13 @@ function createLinuxSyscalls(): Syscalls {
   const call = (name: string, result: string, parameters: string[]) =>
     libc.func(name, result, parameters) as (...args: unknown[]) => number;
 
-  // syscall() returns a long, but these calls' results are ints: eax holds all of it, and koffi returns an int faster.
+  // syscall() returns a long, but the results of these calls are ints: eax holds all of it, and
+  // koffi returns an int faster.
   const setup = call('syscall', 'int', ['int', 'uint32_t', 'void *']);
   const register = call('syscall', 'int', ['int', 'int', 'uint32_t', 'uintptr_t', 'uint32_t']);
-  // Two prototypes for one call. Without an argument the kernel reads no argsz, so the hot path passes six values, all
-  // in registers and all small; the seventh would go over the stack and cost a tenth of the call.
+  // Two prototypes for one call. Without an argument the kernel does not read argsz, so the hot
+  // path passes six values, all small and all in registers. The seventh would be passed on the
+  // stack and cost a tenth of the call.
   const enterBare = call('syscall', 'int', ['int', 'int', 'uint32_t', 'uint32_t', 'uint32_t', 'int']);
   const enterWithArgument = call('syscall', 'int', ['int', 'int', 'uint32_t', 'uint32_t', 'uint32_t', 'uintptr_t', 'size_t']);
   const mmap = call('mmap', 'intptr_t', ['uintptr_t', 'size_t', 'int', 'int', 'int', 'int64_t']);
@@ -83,7 +92,7 @@ function createLinuxSyscalls(): Syscalls {
   const fcntl = call('fcntl', 'int', ['int', 'int', 'int']);
   const fstatfs = call('fstatfs', 'int', ['int', 'void *']);
   const statfsBuffer = new Uint32Array(STATFS_WORDS);
-  // By libc: Node's own functions ask the permission model.
+  // Through libc: Node's own functions check the permission model.
   const access = call('access', 'int', ['str', 'int']);
   const readlink = call('readlink', 'intptr_t', ['str', 'void *', 'size_t']);
   const linkBuffer = Buffer.alloc(64);
@@ -91,7 +100,8 @@ function createLinuxSyscalls(): Syscalls {
   const addHook = threadEndHooks(libc);
   keepFreeMemory(call('malloc', 'uintptr_t', ['size_t']), call('free', 'void', ['uintptr_t']));
   const addressOf = (view: ArrayBufferView) => {
-    // A small typed array may live inside the JavaScript heap, where it moves; asking for its buffer takes it out.
+    // A small typed array may live inside the JavaScript heap, where it moves. Accessing its buffer
+    // moves it out of the heap.
     void view.buffer;
     return Number(koffi.address(view));
   };
@@ -194,19 +204,23 @@ function createLinuxSyscalls(): Syscalls {
 }
 
 /**
- * Has glibc keep what Node frees in bursts, when garbage is collected, and needs again at once.
+ * Makes glibc keep the memory that Node frees in bursts, during garbage collection, and needs again
+ * right away.
  *
- * It gives the top of its heap back to the kernel beyond twice the size of the largest mapping that was ever freed. Many programs of Node's have freed a large
- * one; where none has, each 64 KiB that a socket reads come as 16 page faults anew: 325,000 faults instead of 80 for 1 GiB, and a third of the speed.
+ * glibc trims the top of its heap beyond twice the size of the largest mapping that was ever freed.
+ * Many Node.js programs have freed a large one. Where none has been freed, each 64 KiB that a
+ * socket reads causes 16 new page faults: 325,000 faults instead of 80 for 1 GiB, and a third of
+ * the speed.
  */
 function keepFreeMemory(malloc: (size: number) => number, free: (address: number) => void): void {
   free(malloc(LARGEST_MAPPING));
 }
 
 /**
- * `node::AddEnvironmentCleanupHook` with libc's own `close` as the function: the only code that surely runs when a worker is
- * terminated. The names are C++'s mangled ones, the same from Node 20 to 26; where a build lacks them, the descriptor of a
- * terminated worker stays open until the process ends, as any descriptor of Node's would.
+ * Uses `node::AddEnvironmentCleanupHook` with libc's `close` as the function, which is the only
+ * code that is certain to run when a worker is terminated. The names are mangled C++ names, the
+ * same from Node 20 to 26. Where a build lacks them, the descriptor of a terminated worker stays
+ * open until the process ends, as any descriptor that Node does not track would.
  */
 function threadEndHooks(libc: KoffiLibrary): Syscalls['closeAtThreadEnd'] {
   const hook = ['uintptr_t', 'uintptr_t', 'uintptr_t'];
@@ -215,10 +229,10 @@ function threadEndHooks(libc: KoffiLibrary): Syscalls['closeAtThreadEnd'] {
     const add = libc.func('_ZN4node25AddEnvironmentCleanupHookEPN2v87IsolateEPFvPvES3_', 'void', hook);
     const remove = libc.func('_ZN4node28RemoveEnvironmentCleanupHookEPN2v87IsolateEPFvPvES3_', 'void', hook);
     const close = libc.symbol('close');
-    // Node aborts the process when a hook is added twice, which would happen when somebody closes a ring's descriptor behind its back
-    // and the next ring is given the same number.
+    // Node aborts the process when a hook is added twice. This would happen when other code closes
+    // a ring's descriptor without the ring's knowledge and the next ring gets the same number.
     const hooked = new Set<number>();
-    // The end of the main thread is that of the process, which closes everything.
+    // The end of the main thread is the end of the process, which closes everything.
     if (isMainThread) return () => nothing;
     return (fd) => {
       if (hooked.has(fd)) return nothing;
@@ -237,12 +251,13 @@ function threadEndHooks(libc: KoffiLibrary): Syscalls['closeAtThreadEnd'] {
 
 function nothing(): void {}
 
-// koffi aborts the process when a worker is terminated while koffi is loaded or declares a function: from then on its calls into V8 fail,
-// and it takes no failure. So a worker does this when the module is imported, before anybody can know that it runs.
+// koffi aborts the process when a worker is terminated while koffi is loaded or declares a
+// function: from then on its calls into V8 fail, and it handles no failures. So a worker does this
+// when the module is imported, before any other thread can know that the worker runs.
 if (!isMainThread) {
   try {
     linuxSyscalls();
   } catch {
-    // The first use says why.
+    // The first use throws the error.
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The calls about sockets that the ring has no operation for, or only lately: none of them waits for anything.
+ * The socket calls for which the ring has no operation, or only a recent one. None of them waits.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { Koffi, KoffiLibrary } from './koffi.js';
 import type { SocketCalls } from './types.js';
 
-/** libc's. */
+/** Creates the socket calls, by means of libc. */
 export function socketCalls(koffi: Koffi, libc: KoffiLibrary): SocketCalls {
   const call = (name: string, parameters: string[]) => {
     const fn = libc.func(name, 'int', parameters) as (...args: unknown[]) => number;
@@ -24,7 +24,9 @@ export function socketCalls(koffi: Koffi, libc: KoffiLibrary): SocketCalls {
   const setsockopt = call('setsockopt', ['int', 'int', 'int', 'void *', 'uint32_t']);
   const unlink = call('unlink', ['str']);
   const nameToIndex = libc.func('if_nametoindex', 'uint32_t', ['str']) as (name: string) => number;
-  /** One that writes as much as a length allows, and how much that was into the length. */
+  /**
+   * Declares a call that writes up to a given length, and stores the actual length in its place.
+   */
   const filling = (name: string, parameters: string[]) => {
     const fn = call(name, [...parameters, 'void *', 'void *']);
     const length = new Uint32Array(1);

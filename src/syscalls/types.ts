@@ -1,22 +1,29 @@
 /**
- * The shim's interface: everything the library asks of the operating system.
+ * The shim's interface: everything that the library needs from the operating system.
  *
- * It is as small as io_uring allows, and knows nothing of rings: another FFI, or the simulated kernel of
- * `uring/testing`, takes koffi's place by implementing it. Calls never throw for a system error: they return
- * the kernel's own convention, a negative errno, so that the hot path allocates nothing.
+ * It is as small as io_uring allows, and has no notion of rings: another FFI, or the simulated
+ * kernel of `uring/testing`, replaces koffi by implementing it. Calls never throw for a system
+ * error. They follow the kernel's own convention and return a negative errno, so that the hot path
+ * allocates nothing.
  *
  * @module
  */
 
-/** What is known of the machine, for explaining why a ring could not be had. */
+/** The known facts about the machine, for explaining why no ring could be created. */
 export interface HostFacts {
   /** `process.platform`. */
   readonly platform: string;
-  /** The kernel's release, `uname -r`. */
+  /** The kernel release, as of `uname -r`. */
   readonly kernelRelease: string;
-  /** The sysctl `kernel.io_uring_disabled`: 0 (allowed), 1 (members of a group only), 2 (nobody); `undefined` where the kernel has none (before 6.6). */
+  /**
+   * The sysctl `kernel.io_uring_disabled`: 0 (allowed), 1 (only members of a group), 2 (no one);
+   * `undefined` where the kernel does not have it (before 6.6).
+   */
   readonly ioUringDisabled: number | undefined;
-  /** The sysctl `kernel.io_uring_group`: the group that may use io_uring when `ioUringDisabled` is 1. */
+  /**
+   * The sysctl `kernel.io_uring_group`: the group that may use io_uring when `ioUringDisabled` is
+   * 1.
+   */
   readonly ioUringGroup: number | undefined;
   /** `Seccomp` of `/proc/self/status`: 0 (none), 1 (strict), 2 (a filter is installed). */
   readonly seccompMode: number | undefined;
@@ -24,54 +31,62 @@ export interface HostFacts {
   readonly memlock: { readonly soft: number; readonly hard: number } | undefined;
 }
 
-/** How a waker reaches Node's event loop: `'poll'`, by the loop's own polling; `'timer'`, by looking now and then. */
+/**
+ * How a waker reaches Node's event loop: `'poll'`, by the loop's own polling; `'timer'`, by
+ * checking periodically.
+ */
 export type EventLoopKind = 'poll' | 'timer';
 
 /** An eventfd that wakes Node's event loop. */
 export interface EventLoopWaker {
-  /** The eventfd: whoever writes to it rings. */
+  /** The eventfd. A write to it wakes the event loop. */
   readonly fd: number;
   readonly kind: EventLoopKind;
-  /** Something is awaited. @param keepAlive keeps the process alive meanwhile. */
+  /**
+   * Starts watching, because something is awaited.
+   *
+   * @param keepAlive whether to keep the process alive meanwhile.
+   */
   watch(keepAlive: boolean): void;
-  /** Nothing is awaited: the process may end. A new waker is at rest. */
+  /** Stops watching, because nothing is awaited: the process may end. A new waker is at rest. */
   rest(): void;
-  /** Rings no more, and closes the eventfd. Idempotent. */
+  /** Stops calling back, and closes the eventfd. Idempotent. */
   close(): void;
 }
 
 /**
- * The system calls of a ring. Results that are negative are `-errno`.
+ * The system calls of a ring. Negative results are `-errno`.
  *
- * Addresses are plain numbers: user space ends below 2^53 on every architecture Node runs on.
+ * Addresses are plain numbers: user space ends below 2^53 on every architecture that Node runs on.
  */
 export interface Syscalls {
-  /** Which implementation this is: `'linux'`, or `'simulated'`. */
+  /** The name of the implementation: `'linux'` or `'simulated'`. */
   readonly name: string;
 
   /**
    * io_uring_setup(2).
    *
-   * @param entries SQ entries asked for.
+   * @param entries the requested number of SQ entries.
    * @param params 120 bytes of `struct io_uring_params`, read and written.
-   * @returns the ring's fd, or `-errno`.
+   * @returns the ring's descriptor, or `-errno`.
    */
   setup(entries: number, params: Uint8Array): number;
 
   /**
    * io_uring_enter(2).
    *
-   * @param arg address of a sigset, of a `io_uring_getevents_arg` (EXT_ARG), an offset (EXT_ARG_REG), or 0.
-   * @param argSize size of what `arg` points to.
-   * @returns how many SQEs the kernel took, or `-errno`.
+   * @param arg the address of a sigset, the address of an `io_uring_getevents_arg` (EXT_ARG), an
+   *   offset (EXT_ARG_REG), or 0.
+   * @param argSize the size of the object that `arg` points to.
+   * @returns the number of SQEs that the kernel took, or `-errno`.
    */
   enter(fd: number, toSubmit: number, minComplete: number, flags: number, arg: number, argSize: number): number;
 
   /**
    * io_uring_register(2).
    *
-   * @param fd the ring's, or -1 for the operations that need no ring.
-   * @param arg address of the operation's argument, or 0.
+   * @param fd the ring's descriptor, or -1 for operations that need no ring.
+   * @param arg the address of the operation's argument, or 0.
    * @returns the operation's result, or `-errno`.
    */
   register(fd: number, opcode: number, arg: number, count: number): number;
@@ -79,12 +94,12 @@ export interface Syscalls {
   /**
    * mmap(2).
    *
-   * @param address 0 for one of the kernel's choice.
+   * @param address 0 to let the kernel choose.
    * @returns the address, or `-errno`.
    */
   mmap(address: number, length: number, protection: number, flags: number, fd: number, offset: number): number;
 
-  /** munmap(2). No view of the range may be touched afterwards. */
+  /** munmap(2). No view of the range may be accessed afterwards. */
   munmap(address: number, length: number): number;
 
   /** close(2). */
@@ -96,18 +111,23 @@ export interface Syscalls {
   /** eventfd(2). */
   eventfd(initial: number, flags: number): number;
 
-  /** What is asked about sockets without a ring. */
+  /** The socket calls that need no ring. */
   readonly sockets: SocketCalls;
 
-  /** pipe2(2), non-blocking. @param ends two words, for the fds of the read end and the write end. */
+  /**
+   * pipe2(2), non-blocking.
+   *
+   * @param ends two words, for the descriptors of the read and write ends.
+   */
   pipe(ends: Int32Array): number;
 
   /**
-   * An eventfd that Node's event loop watches.
+   * Opens an eventfd that Node's event loop watches.
    *
-   * @param onRing called as Node's own callbacks are (promises settled in it go on at once) after the eventfd was signalled, and
-   *   reset; once, however often it was signalled.
-   * @param kind how; `undefined` for the best there is.
+   * @param onRing called after the eventfd was signaled and has been reset; once, however often it
+   *   was signaled. It is called like Node's own callbacks (promises settled in it continue
+   *   immediately).
+   * @param kind the kind of waker; `undefined` for the best available one.
    * @throws UringError EMFILE, ENFILE, ENOMEM.
    */
   openWaker(onRing: () => void, kind?: EventLoopKind): EventLoopWaker;
@@ -115,47 +135,62 @@ export interface Syscalls {
   /** lseek(2). @returns the position, or `-errno`. */
   seek(fd: number, offset: number, whence: number): number;
 
-  /** fcntl(2) F_GETFL: the flags that a descriptor was opened with. @returns `O_*` flags, or `-errno`. */
+  /**
+   * fcntl(2) F_GETFL: the flags with which a descriptor was opened.
+   *
+   * @returns `O_*` flags, or `-errno`.
+   */
   statusFlags(fd: number): number;
 
-  /** fstatfs(2). @returns `f_type`, the type of the file system that a descriptor lies on, or `-errno`. */
+  /**
+   * fstatfs(2).
+   *
+   * @returns `f_type`, the type of the file system that a descriptor is on, or `-errno`.
+   */
   fileSystemType(fd: number): number;
 
-  /** madvise(2) MADV_DONTNEED: gives memory back to the system; it reads as zeros afterwards. The kernel must not be using it. */
+  /**
+   * madvise(2) MADV_DONTNEED: returns memory to the system; it reads as zeros afterwards. The
+   * kernel must not be using it.
+   */
   discard(address: number, length: number): void;
 
   /**
-   * The address of a view's first byte. The memory must stay referenced for as long as the address is in use, and
-   * the view must not be empty (an empty one has no address).
+   * Returns the address of a view's first byte. The memory must stay referenced for as long as the
+   * address is in use, and the view must not be empty (an empty one has no address).
    */
   addressOf(view: ArrayBufferView): number;
 
-  /** The memory at an address as an ArrayBuffer that does not own it. */
+  /** Returns the memory at an address as an ArrayBuffer that does not own it. */
   viewOf(address: number, length: number): ArrayBuffer;
 
-  /** The calling thread's id, as the kernel numbers threads (gettid(2)). */
+  /** Returns the calling thread's id, as the kernel numbers threads (gettid(2)). */
   threadId(): number;
 
-  /** Whether a thread of this process, by {@link Syscalls.threadId}, still exists. */
+  /** Returns whether a thread of this process, given by {@link Syscalls.threadId}, still exists. */
   isThreadAlive(threadId: number): boolean;
 
   /**
-   * Has `fd` closed when the calling thread's JavaScript ends, even by `worker.terminate()`, when no JavaScript runs.
+   * Arranges for `fd` to be closed when the calling thread's JavaScript ends, even by
+   * `worker.terminate()`, when no JavaScript runs.
    *
-   * @returns takes the arrangement back; must be called before `fd` is closed by other means, or the arrangement would
-   * close a stranger's descriptor of the same number.
+   * @returns a function that cancels the arrangement. It must be called before `fd` is closed by
+   *   other means; otherwise an unrelated descriptor with the same number would be closed.
    */
   closeAtThreadEnd(fd: number): () => void;
 
-  /** The facts that explain a refused ring. */
+  /** Returns the facts that explain a refused ring. */
   host(): HostFacts;
 }
 
-/** Calls about sockets that do not wait. Addresses are bytes of a `struct sockaddr`; results that are negative are `-errno`. */
+/**
+ * Socket calls that do not wait. Addresses are bytes of a `struct sockaddr`; negative results are
+ * `-errno`.
+ */
 export interface SocketCalls {
-  /** socket(2). @param type with SOCK_CLOEXEC. @returns the fd. */
+  /** socket(2). @param type including SOCK_CLOEXEC. @returns the descriptor. */
   socket(family: number, type: number, protocol: number): number;
-  /** socketpair(2). @param ends two words, for the fds. */
+  /** socketpair(2). @param ends two words, for the descriptors. */
   socketpair(family: number, type: number, protocol: number, ends: Int32Array): number;
   /** bind(2). */
   bind(fd: number, address: Uint8Array): number;
@@ -163,16 +198,21 @@ export interface SocketCalls {
   listen(fd: number, backlog: number): number;
   /** shutdown(2). @param how 0 for reading, 1 for writing, 2 for both. */
   shutdown(fd: number, how: number): number;
-  /** getsockname(2). @param address filled. @returns the address's length, which can be more than there was room for. */
+  /**
+   * getsockname(2).
+   *
+   * @param address filled with the address.
+   * @returns the length of the address, which can exceed the given space.
+   */
   getsockname(fd: number, address: Uint8Array): number;
-  /** getpeername(2), as {@link getsockname}. */
+  /** getpeername(2), like {@link getsockname}. */
   getpeername(fd: number, address: Uint8Array): number;
-  /** getsockopt(2). @param value filled. @returns the value's length. */
+  /** getsockopt(2). @param value filled with the value. @returns the length of the value. */
   getsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
   /** setsockopt(2). */
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
-  /** unlink(2), of a socket's path. */
+  /** unlink(2), for the path of a socket. */
   unlink(path: string): number;
-  /** if_nametoindex(3). @returns its number, or `-ENODEV`. */
+  /** if_nametoindex(3). @returns the index, or `-ENODEV`. */
   interfaceIndex(name: string): number;
 }

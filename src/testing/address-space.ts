@@ -1,6 +1,6 @@
 /**
- * Addresses for a program that has none: every ArrayBuffer that is asked for its address gets a range of its own, and the
- * simulated kernel finds the memory behind an address again.
+ * Addresses for a program that has no real ones: every ArrayBuffer whose address is requested gets
+ * its own range, and the simulated kernel maps an address back to its memory.
  *
  * @module
  */
@@ -11,51 +11,51 @@ interface Region {
   readonly buffer: ArrayBufferLike;
 }
 
-/** Like malloc's large blocks: 16 bytes behind a page's start. */
+/** Like malloc's large blocks: 16 bytes after the start of a page. */
 const MISALIGNMENT = 16;
 
 const PAGE = 4096;
 
 /** The simulated program's memory. */
 export class AddressSpace {
-  /** In the order of their addresses, as these only grow. */
+  /** Sorted by address, because addresses only grow. */
   private readonly regions: Region[] = [];
   private readonly byBuffer = new WeakMap<ArrayBufferLike, Region>();
   private next = 0x5500_0000_0000;
-  /** Where the last address lay: the next lies there, too, as a rule. */
+  /** The region of the last lookup: the next lookup usually hits it again. */
   private recent: Region | undefined;
 
-  /** The address of a view's first byte. */
+  /** Returns the address of a view's first byte. */
   addressOf(view: ArrayBufferView): number {
     return this.place(view.buffer, MISALIGNMENT).start + view.byteOffset;
   }
 
-  /** The address of kernel memory, page-aligned, for mmap. */
+  /** Returns the address of kernel memory, page-aligned, for mmap. */
   map(buffer: ArrayBuffer): number {
     return this.place(buffer, 0).start;
   }
 
-  /** The buffer that starts at an address. */
+  /** Returns the buffer that starts at an address. */
   bufferAt(address: number): ArrayBufferLike | undefined {
     const region = this.find(address);
     return region?.start === address ? region.buffer : undefined;
   }
 
-  /** `length` bytes at an address; `undefined` where the program has no memory: EFAULT. */
+  /** Returns `length` bytes at an address; `undefined` (EFAULT) where the program has no memory. */
   bytes(address: number, length: number): Uint8Array | undefined {
     const region = this.find(address);
-    // A detached buffer has no memory any more.
+    // A detached buffer no longer has memory.
     if (region === undefined || address + length > region.end || region.buffer.byteLength === 0) return undefined;
     return new Uint8Array(region.buffer, address - region.start, length);
   }
 
-  /** `length` bytes at an address as a DataView. */
+  /** Returns `length` bytes at an address as a DataView. */
   data(address: number, length: number): DataView | undefined {
     const bytes = this.bytes(address, length);
     return bytes && new DataView(bytes.buffer, bytes.byteOffset, length);
   }
 
-  /** A C string; `undefined` where the memory ends before it does. */
+  /** Reads a C string; `undefined` if the memory ends before the string does. */
   string(address: number): string | undefined {
     const region = this.find(address);
     if (region === undefined) return undefined;
@@ -85,7 +85,7 @@ export class AddressSpace {
     if (known) return known;
     const start = this.next + misalignment;
     const region = { start, end: start + buffer.byteLength, buffer };
-    // An unmapped page behind each region, as a guard.
+    // An unmapped page after each region, as a guard.
     this.next = Math.ceil((region.end + PAGE) / PAGE) * PAGE;
     this.regions.push(region);
     this.byBuffer.set(buffer, region);

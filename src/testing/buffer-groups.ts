@@ -1,5 +1,6 @@
 /**
- * Provided buffers: groups that the kernel takes from when it has something to put there. As a ring in shared memory, or as a list.
+ * Provided buffers: groups from which the kernel takes a buffer when it has data to deliver. A
+ * group is a ring in shared memory, or a list.
  *
  * @module
  */
@@ -9,27 +10,30 @@ import type { AddressSpace } from './address-space.js';
 import type { Ownership } from './ownership.js';
 import type { KernelRequest } from './request.js';
 
-/** A buffer that was taken. */
+/** A buffer that was selected. */
 export interface SelectedBuffer {
   readonly address: number;
   readonly length: number;
   readonly id: number;
-  /** More of the same buffer is to come: the group is consumed piece by piece. */
+  /** More data follows in the same buffer: the group is consumed incrementally. */
   more: boolean;
 }
 
 /** A group of buffers. */
 export interface BufferGroup {
   readonly kind: 'ring' | 'list';
-  /** How many the kernel has. */
+  /** The number of buffers that the kernel can take. */
   readonly available: number;
-  /** The next, at most `length` bytes of it (0: all). It stays the group's until {@link commit}. */
+  /**
+   * Selects the next buffer, or at most `length` bytes of it (0: all). It belongs to the group
+   * until {@link commit}.
+   */
   select(length: number): SelectedBuffer | undefined;
-  /** `bytes` of the buffer were used. */
+  /** Consumes `bytes` of the buffer. */
   commit(buffer: SelectedBuffer, bytes: number): void;
 }
 
-/** A group as a ring that the program fills: io_uring_setup_buf_ring(3). */
+/** A group whose ring the program fills: io_uring_setup_buf_ring(3). */
 export class BufferRingGroup implements BufferGroup {
   readonly kind = 'ring';
   head = 0;
@@ -69,7 +73,7 @@ export class BufferRingGroup implements BufferGroup {
     const at = (this.head & (this.entries - 1)) * BufRingEntry.SIZE;
     const left = data.getUint32(at + BufRingEntry.LEN, true) - bytes;
     if (this.incremental && left > 0) {
-      // The entry says what is left of it.
+      // The entry describes the remainder of its buffer.
       data.setBigUint64(at + BufRingEntry.ADDR, BigInt(buffer.address + bytes), true);
       data.setUint32(at + BufRingEntry.LEN, left, true);
       buffer.more = true;
@@ -78,7 +82,7 @@ export class BufferRingGroup implements BufferGroup {
     this.head = (this.head + 1) & 0xffff;
   }
 
-  /** The buffers that are the kernel's now. */
+  /** Returns the buffers that the kernel currently owns. */
   owned(): { readonly address: number; readonly length: number }[] {
     const { data } = this;
     if (data === undefined) return [];
@@ -92,7 +96,7 @@ export class BufferRingGroup implements BufferGroup {
   }
 }
 
-/** A group that PROVIDE_BUFFERS has made. */
+/** A group created by PROVIDE_BUFFERS. */
 export class BufferListGroup implements BufferGroup {
   readonly kind = 'list';
   readonly buffers: { readonly address: number; readonly length: number; readonly id: number }[] = [];
@@ -113,7 +117,7 @@ export class BufferListGroup implements BufferGroup {
   }
 }
 
-/** Takes a buffer for an operation, which has it until its CQE. */
+/** Selects a buffer for an operation, which owns it until its CQE. */
 export function selectFor(
   group: BufferGroup | undefined,
   request: KernelRequest,

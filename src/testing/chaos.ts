@@ -1,6 +1,7 @@
 /**
- * What a kernel may do and rarely does: finish late and in another order, move less than it was asked to, come too late to cancel, be
- * short of memory, wake up for nothing. All of it drawn from one seed, so that the same seed does the same again.
+ * Behavior that a kernel may show and rarely does: completing late and out of order, transferring
+ * less than requested, being too late to cancel, running short of memory, waking up spuriously. All
+ * of it is drawn from one seed, so that the same seed repeats the same behavior.
  *
  * @module
  */
@@ -10,27 +11,40 @@ import { Errno } from '../syscalls/index.js';
 import { Random } from './random.js';
 import type { KernelRequest } from './request.js';
 
-/** How often, as probabilities from 0 to 1. */
+/** The seed, and the probabilities of events, from 0 to 1. */
 export interface ChaosOptions {
-  /** Everything is drawn from it: an integer. */
+  /** The seed of all random draws: an integer. */
   readonly seed: number;
-  /** An operation is done by a worker, later, in any order, and cannot be cancelled while the worker is at it. Default: 0.3. */
+  /**
+   * A worker runs an operation, later, in any order; it cannot be cancelled while the worker runs
+   * it. Default: 0.3.
+   */
   readonly defer: number;
-  /** A transfer moves less than it could, where Linux may do so: pipes, sockets, RWF_NOWAIT, writes. Default: 0.1. */
+  /**
+   * A transfer moves less than it could, where Linux may do so: pipes, sockets, RWF_NOWAIT, writes.
+   * Default: 0.1.
+   */
   readonly short: number;
-  /** An operation fails with one of `errnos`. Default: 0, as most programs do not expect it. */
+  /**
+   * An operation fails with one of `errnos`. Default: 0, because most programs do not expect it.
+   */
   readonly fail: number;
-  /** What operations fail with. Default: EIO, ENOMEM, EINTR, EAGAIN. */
+  /** The errors that operations fail with. Default: EIO, ENOMEM, EINTR, EAGAIN. */
   readonly errnos: readonly number[];
   /** `enter` fails with EAGAIN, EBUSY or EINTR. Default: 0.02. */
   readonly enterFails: number;
-  /** `enter` takes a part of the submissions. Default: 0.02. */
+  /** `enter` takes only part of the submissions. Default: 0.02. */
   readonly partialSubmission: number;
-  /** Who waits is woken for nothing. Default: 0.02. */
+  /** A waiter is woken spuriously. Default: 0.02. */
   readonly spurious: number;
-  /** A cancellation does not find an operation that is there, as while it moves between two of the kernel's lists. Default: 0.02. */
+  /**
+   * A cancellation does not find an existing operation, as happens while it moves between two lists
+   * of the kernel. Default: 0.02.
+   */
   readonly lostCancel: number;
-  /** In a moment of the kernel's, memory that it was given to write to is overwritten. Default: 0.2. */
+  /**
+   * At a progress step, memory that the kernel was given to write to is overwritten. Default: 0.2.
+   */
   readonly poison: number;
 }
 
@@ -46,7 +60,10 @@ const DEFAULTS: Omit<ChaosOptions, 'seed'> = {
   poison: 0.2,
 };
 
-/** Operations that the kernel never gives to a worker by itself: they wait by their nature, or are its own business. */
+/**
+ * Operations that the kernel never hands to a worker on its own: they wait by nature, or are
+ * internal to the kernel.
+ */
 const NEVER_DEFERRED = new Set<number>([
   Opcode.NOP,
   Opcode.POLL_ADD,
@@ -63,13 +80,13 @@ const NEVER_DEFERRED = new Set<number>([
   Opcode.FUTEX_WAITV,
 ]);
 
-/** Something that is done behind the program's back. */
+/** Work that runs in the background of the program. */
 export interface BackgroundWork {
-  /** Does the next piece. @returns whether there is more. */
+  /** Runs the next step. @returns whether there is more. */
   step(): boolean;
 }
 
-/** The dice of a simulated kernel, and what is under way in its background. */
+/** The random decisions of a simulated kernel, and its background work. */
 export class Chaos {
   readonly options: ChaosOptions;
   readonly random: Random;
@@ -80,24 +97,25 @@ export class Chaos {
     this.random = new Random(options.seed);
   }
 
-  /** What an operation fails with out of the blue; `undefined` for not at all. */
+  /** Returns a random failure of an operation; `undefined` for none. */
   failureOf(request: KernelRequest): number | undefined {
-    // Closing has no such failures, and what cannot be cancelled for lack of memory could never end.
+    // Closing has no such failures, and an operation that cannot be cancelled for lack of memory
+    // might never end.
     if (request.opcode === Opcode.CLOSE || request.opcode === Opcode.ASYNC_CANCEL) return undefined;
     return this.random.chance(this.options.fail) ? -this.random.pick(this.options.errnos) : undefined;
   }
 
-  /** Whether a worker does it. */
+  /** Decides whether a worker runs the operation. */
   defers(request: KernelRequest): boolean {
     return !NEVER_DEFERRED.has(request.opcode) && this.random.chance(this.options.defer);
   }
 
-  /** How much of a transfer is done: at least one byte. */
+  /** Decides how much of a transfer is done: at least one byte. */
   shorten(length: number): number {
     return length > 1 && this.random.chance(this.options.short) ? this.random.between(1, length) : length;
   }
 
-  /** Adds to the background. */
+  /** Adds background work. */
   add(work: BackgroundWork): void {
     this.work.push(work);
   }
@@ -107,12 +125,12 @@ export class Chaos {
     if (index >= 0) this.work.splice(index, 1);
   }
 
-  /** Whether anything is under way. */
+  /** Whether there is background work. */
   get hasWork(): boolean {
     return this.work.length > 0;
   }
 
-  /** One piece of the background, whichever it is. */
+  /** Runs one step of random background work. */
   step(): void {
     if (this.work.length === 0) return;
     const work = this.random.pick(this.work);

@@ -7,7 +7,7 @@
 /** A child of the simulated program. */
 export interface ChildProcess {
   readonly pid: number;
-  /** How it ended; `undefined` while it runs. */
+  /** The exit of the child; `undefined` while it runs. */
   end: { readonly killed: boolean; readonly status: number } | undefined;
 }
 
@@ -30,7 +30,7 @@ export class Children {
     for (const watcher of [...this.watchers]) watcher();
   }
 
-  /** @param pid `undefined` for all. */
+  /** @param pid `undefined` for all children. */
   candidates(pid: number | undefined): ChildProcess[] {
     if (pid === undefined) return [...this.children.values()];
     const child = this.children.get(pid);

@@ -1,5 +1,5 @@
 /**
- * Virtual time. It stands still until somebody waits, or a test moves it on.
+ * Virtual time. It stands still until someone waits or a test advances it.
  *
  * @module
  */
@@ -7,18 +7,21 @@
 import { timers } from '../timers.js';
 import { Heap } from './heap.js';
 
-/** A timer that has been set; `cancel` takes it back. */
+/** A timer that has been set; `cancel` cancels it. */
 export interface Timer {
   cancel(): void;
 }
 
-/** A clock that moves when it is told to. */
+/** A clock that moves only on request. */
 export class VirtualClock {
   /** Nanoseconds since the start. */
   now = 0;
   private readonly timers = new Heap<() => void>();
 
-  /** Calls `fire` at a time, in nanoseconds; timers of the same time fire in the order they were set. */
+  /**
+   * Calls `fire` at a time, in nanoseconds; timers with the same time fire in the order in which
+   * they were set.
+   */
   at(time: number, fire: () => void): Timer {
     const entry = this.timers.add(Math.max(time, this.now), fire);
     return { cancel: () => this.timers.remove(entry) };
@@ -29,7 +32,7 @@ export class VirtualClock {
     return this.timers.first?.key;
   }
 
-  /** Moves time on, firing what is due on the way. */
+  /** Advances the time, and fires the timers that come due on the way. */
   advanceTo(time: number): void {
     for (let next = this.next; next !== undefined && next <= time; next = this.next) {
       this.now = next;
@@ -39,10 +42,12 @@ export class VirtualClock {
   }
 
   /**
-   * Lets this program live on the virtual clock: `setTimeout`, `clearTimeout` and `performance.now` follow it from now on, and so does the
-   * library itself. A timer's callback runs in a turn of the event loop of its own, as ever.
+   * Puts this program on the virtual clock: from now on, `setTimeout`, `clearTimeout`,
+   * `performance.now` and the library itself follow it. As usual, a timer's callback runs in its
+   * own turn of the event loop.
    *
-   * @returns puts back what was there before. Idempotent; of several clocks, the last one first.
+   * @returns a function that restores the originals. Idempotent; with several clocks, call the last
+   *   one's first.
    */
   install(): () => void {
     const { setTimeout, clearTimeout } = globalThis;
@@ -80,7 +85,10 @@ export class VirtualClock {
   }
 }
 
-/** What `setTimeout` gives. The virtual clock keeps no process alive, but what a program asked for can be looked at. */
+/**
+ * The object that `setTimeout` returns. The virtual clock keeps no process alive, but `hasRef`
+ * reports what the program requested.
+ */
 class VirtualTimeout {
   private isReferenced = true;
 

@@ -1,5 +1,6 @@
 /**
- * The kernel's side of a completion queue: CQEs are posted in order, and those that find no room are kept, or dropped.
+ * The kernel's side of a completion queue: CQEs are posted in order, and those that find no room
+ * are kept or dropped.
  *
  * @module
  */
@@ -9,40 +10,40 @@ import { Fifo } from './fifo.js';
 import { Heap } from './heap.js';
 import type { QueueMemory } from './queue-memory.js';
 
-/** What a CQE says. */
+/** The contents of a CQE. */
 export interface Completion {
   readonly userData: bigint;
   readonly res: number;
   readonly flags: number;
-  /** The rest of a CQE of 32 bytes. */
+  /** The second half of a 32-byte CQE. */
   readonly extra: readonly [bigint, bigint] | undefined;
 }
 
 /** Posts the completions of one ring. */
 export class Completions {
   private readonly overflow = new Fifo<Completion>();
-  /** How many were posted, and who waits until there are so many. */
+  /** The number of completions posted so far; waiters wait for it to reach a count. */
   private posted = 0;
   private readonly waiters = new Heap<() => void>();
 
   constructor(
     private readonly memory: QueueMemory,
-    /** Kernels before 5.5 drop what finds no room. */
+    /** Kernels before 5.5 drop completions that find no room. */
     private readonly dropsOnOverflow: boolean,
   ) {}
 
-  /** CQEs in the queue. */
+  /** The number of CQEs in the queue. */
   get ready(): number {
     const { layout } = this.memory;
     return (this.memory.read(layout.cqTail) - this.memory.read(layout.cqHead)) >>> 0;
   }
 
-  /** Whether some are kept outside of it. */
+  /** Whether completions are kept outside of the queue. */
   get hasOverflow(): boolean {
     return this.overflow.length > 0;
   }
 
-  /** Posts one. {@link tellWaiters} is to follow. */
+  /** Posts a completion. The caller must call {@link tellWaiters} afterwards. */
   post(completion: Completion): void {
     const { memory } = this;
     this.posted++;
@@ -55,7 +56,11 @@ export class Completions {
     }
   }
 
-  /** Calls back when so many more have been posted. @returns takes that back. */
+  /**
+   * Calls back when `count` more completions have been posted.
+   *
+   * @returns a function that cancels the callback.
+   */
   waitFor(count: number, done: () => void): () => void {
     const entry = this.waiters.add(this.posted + count, done);
     return () => this.waiters.remove(entry);
@@ -67,7 +72,7 @@ export class Completions {
     }
   }
 
-  /** Moves those that found no room into the queue, in order. */
+  /** Moves the completions that found no room into the queue, in order. */
   flushOverflow(): void {
     const { overflow } = this;
     while (overflow.first !== undefined && this.place(overflow.first)) overflow.shift();
@@ -82,7 +87,7 @@ export class Completions {
     const room = layout.cqEntries - this.ready;
     let tail = memory.read(layout.cqTail);
     if (isBig) {
-      // It needs two places in a row.
+      // A big CQE needs two consecutive entries.
       const isLast = (tail & (layout.cqEntries - 1)) === layout.cqEntries - 1;
       if (room < (isLast ? 3 : 2)) return false;
       if (isLast) this.write(tail++, { userData: 0n, res: 0, flags: CqeFlag.SKIP, extra: undefined }, false);

@@ -1,5 +1,5 @@
 /**
- * Descriptors of the simulated program: what each stands for, and how often that is open.
+ * The descriptors of the simulated program: the open file behind each, and its reference count.
  *
  * @module
  */
@@ -8,20 +8,20 @@ import { Errno } from '../syscalls/index.js';
 import type { SimulatedFile } from './files/file.js';
 import type { SimulatedRing } from './simulated-ring.js';
 
-/** What a descriptor stands for. */
+/** An open file behind a descriptor. */
 export type OpenFile = SimulatedFile | SimulatedRing;
 
 const FIRST_FD = 3;
 
-/** Places for rings without a descriptor, `IO_RINGFD_REG_MAX`. */
+/** The number of indexes for registered rings, `IO_RINGFD_REG_MAX`. */
 const MOST_REGISTERED = 16;
 
-/** The table of descriptors, and that of registered rings. */
+/** The table of descriptors, and the table of registered rings. */
 export class Descriptors {
   private readonly open = new Map<number, OpenFile>();
   private readonly references = new Map<OpenFile, number>();
   private readonly registered: (SimulatedRing | undefined)[] = new Array(MOST_REGISTERED).fill(undefined);
-  /** All below are in use. */
+  /** All lower descriptors are in use. */
   private lowest = FIRST_FD;
 
   get(fd: number): OpenFile | undefined {
@@ -36,12 +36,12 @@ export class Descriptors {
     return [...this.open.keys()];
   }
 
-  /** What is open, each once. */
+  /** All open files, each once. */
   get files(): Iterable<OpenFile> {
     return this.references.keys();
   }
 
-  /** Gives something the lowest descriptor that is free. */
+  /** Installs a file at the lowest free descriptor. */
   install(file: OpenFile): number {
     while (this.open.has(this.lowest)) this.lowest++;
     this.open.set(this.lowest, file);
@@ -59,12 +59,12 @@ export class Descriptors {
     return 0;
   }
 
-  /** One more has it open. */
+  /** Adds a reference to a file. */
   retain(file: OpenFile): void {
     this.references.set(file, (this.references.get(file) ?? 0) + 1);
   }
 
-  /** One fewer has; after the last it is closed. */
+  /** Drops a reference to a file; the last one closes it. */
   release(file: OpenFile): void {
     const left = (this.references.get(file) ?? 1) - 1;
     if (left > 0) {
@@ -75,12 +75,12 @@ export class Descriptors {
     file.close();
   }
 
-  /** The ring at an index. RING_FDS. */
+  /** Returns the ring at an index. RING_FDS. */
   ringAt(index: number): SimulatedRing | undefined {
     return this.registered[index];
   }
 
-  /** Gives a ring an index. @returns it, or `-errno`. */
+  /** Registers a ring. @returns its index, or `-errno`. */
   register(ring: SimulatedRing): number {
     const index = this.registered.indexOf(undefined);
     if (index < 0) return -Errno.EBUSY;

@@ -12,16 +12,16 @@ import type { SimulatedRing } from './simulated-ring.js';
 
 const ALL_FLAGS = all(EnterFlag);
 
-/** What an `enter` needs of its kernel. */
+/** The parts of the kernel that `enter` needs. */
 export interface EnterContext extends KernelInternals {
   readonly currentThread: number;
-  /** A timeout has fired since it was set to `false`. */
+  /** Whether a timeout has fired since this was last set to `false`. */
   woken: boolean;
-  /** With chaos: a moment in which other things happen. */
+  /** Runs a step of the background work, with chaos. */
   progress(): void;
 }
 
-/** Enters the kernel on a ring. @param find finds the ring, once the flags are known to be good. */
+/** Enters the kernel on a ring. @param find finds the ring, once the flags have been checked. */
 export function enter(
   kernel: EnterContext,
   find: () => SimulatedRing | number,
@@ -41,7 +41,7 @@ export function enter(
   if (failure !== 0) return failure;
   kernel.progress();
   const submitted = submit(kernel, ring, toSubmit, flags);
-  // A submission that failed, or stopped early, does not wait.
+  // A submission that failed or stopped early does not wait.
   if (submitted !== toSubmit) return submitted;
   if (!(flags & EnterFlag.GETEVENTS)) {
     if (!ring.hasFlag(SetupFlag.DEFER_TASKRUN)) ring.taskWork.run();
@@ -51,7 +51,7 @@ export function enter(
   return submitted > 0 ? submitted : result;
 }
 
-/** @returns how many were taken, or `-errno`. */
+/** @returns how many SQEs were taken, or `-errno`. */
 function submit(kernel: EnterContext, ring: SimulatedRing, toSubmit: number, flags: number): number {
   if (ring.hasFlag(SetupFlag.SQPOLL)) {
     if (flags & EnterFlag.SQ_WAKEUP) ring.wakeSqThread();
@@ -68,14 +68,18 @@ function submit(kernel: EnterContext, ring: SimulatedRing, toSubmit: number, fla
   return ring.submit(toSubmit);
 }
 
-/** The errors that `enter` has for no fault of the program's. */
+/** Returns an error of `enter` that is not the program's fault; 0 for none. */
 function failureOf({ chaos }: KernelInternals, ring: SimulatedRing, toSubmit: number, flags: number): number {
   if (!chaos?.random.chance(chaos.options.enterFails)) return 0;
   if (toSubmit > 0) return ring.hasFlag(SetupFlag.SQPOLL) ? 0 : -chaos.random.pick([Errno.EAGAIN, Errno.EBUSY]);
   return flags & EnterFlag.GETEVENTS ? -Errno.EINTR : 0;
 }
 
-/** Until when a wait goes on, as an absolute time; Infinity for ever. @returns `-errno` for a bad argument. */
+/**
+ * Computes the end of a wait as an absolute time; Infinity means to wait indefinitely.
+ *
+ * @returns the time, or `-errno` for an invalid argument.
+ */
 function waitLimit(
   { memory, clock }: KernelInternals,
   ring: SimulatedRing,

@@ -1,5 +1,6 @@
 /**
- * How the simulated kernel wakes the event loop: somebody looks at the eventfd whenever it is signalled.
+ * How the simulated kernel wakes the event loop: a watcher checks the eventfd whenever it is
+ * signaled.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import type { EventLoopWaker } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import type { EventFile } from './files/event-file.js';
 
-/** Calls `onRing` in a turn of the event loop of its own. @param close closes the eventfd. */
+/** Calls `onRing` in its own turn of the event loop. @param close closes the eventfd. */
 export function wakerOf(file: EventFile, fd: number, onRing: () => void, close: () => void): EventLoopWaker {
   let announced = false;
   const look = () => {

@@ -1,10 +1,10 @@
 /**
- * A queue whose every operation takes the same time, however long it is.
+ * A queue whose operations all take constant time, however long it is.
  *
  * @module
  */
 
-/** First in, first out. */
+/** A first-in, first-out queue. */
 export class Fifo<T> {
   private items: (T | undefined)[] = [];
   private head = 0;
@@ -17,17 +17,17 @@ export class Fifo<T> {
     this.items.push(item);
   }
 
-  /** The oldest, which stays. */
+  /** The oldest item, which stays in the queue. */
   get first(): T | undefined {
     return this.items[this.head];
   }
 
-  /** Takes the oldest out. */
+  /** Takes out the oldest item. */
   shift(): T | undefined {
     const item = this.items[this.head];
     if (this.length === 0) return undefined;
     this.items[this.head++] = undefined;
-    // Half of it is empty: what is left moves to the front.
+    // Half of the array is empty: move the remainder to the front.
     if (2 * this.head > this.items.length) {
       this.items = this.items.slice(this.head);
       this.head = 0;
@@ -35,7 +35,7 @@ export class Fifo<T> {
     return item;
   }
 
-  /** Takes everything out, the oldest first. */
+  /** Takes out all items, oldest first. */
   takeAll(): T[] {
     const all = this.items.slice(this.head) as T[];
     this.items = [];

@@ -10,19 +10,19 @@ interface FutexWaiter {
   readonly wake: () => void;
 }
 
-/** Who waits for which word of memory. */
+/** The waiters for words of memory. */
 export class Futexes {
-  /** By address, the oldest first. */
+  /** Waiters by address, oldest first. */
   private readonly waiters = new Map<number, Set<FutexWaiter>>();
 
-  /** @returns takes the waiter back. */
+  /** @returns a function that removes the waiter. */
   add(waiter: FutexWaiter): () => void {
     const here = this.waiters.get(waiter.address) ?? new Set();
     this.waiters.set(waiter.address, here.add(waiter));
     return () => this.remove(waiter);
   }
 
-  /** Wakes those who wait for a word, `most` at most. @returns how many were woken. */
+  /** Wakes at most `most` waiters of a word. @returns how many were woken. */
   wake(address: number, most: number, mask: bigint): number {
     const waiting = [...(this.waiters.get(address) ?? [])].filter((waiter) => (waiter.mask & mask) !== 0n);
     const woken = waiting.slice(0, most);

@@ -1,5 +1,5 @@
 /**
- * A binary heap: what is least comes first, and what is equal in the order in which it came.
+ * A binary heap: the least key comes first; equal keys keep their insertion order.
  *
  * @module
  */
@@ -9,11 +9,11 @@ export interface HeapEntry<T> {
   readonly key: number;
   readonly order: number;
   readonly value: T;
-  /** It was taken out, or taken back. */
+  /** Whether the entry was taken out or removed. */
   gone: boolean;
 }
 
-/** Values by ascending keys. */
+/** Values sorted by ascending keys. */
 export class Heap<T> {
   private readonly entries: HeapEntry<T>[] = [];
   private order = 0;
@@ -33,18 +33,18 @@ export class Heap<T> {
     return entry;
   }
 
-  /** Takes an entry back: it stays in the heap until it would be first. */
+  /** Removes an entry. It stays in the heap until it would be first. */
   remove(entry: HeapEntry<T>): void {
     entry.gone = true;
   }
 
-  /** The first entry, which stays; `undefined` when there is none. */
+  /** The first entry, which stays in the heap; `undefined` when there is none. */
   get first(): HeapEntry<T> | undefined {
     while (this.entries[0]?.gone) this.shift();
     return this.entries[0];
   }
 
-  /** Takes the first entry out. */
+  /** Takes out the first entry. */
   take(): T | undefined {
     const { first } = this;
     if (first === undefined) return undefined;

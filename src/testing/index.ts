@@ -1,5 +1,5 @@
 /**
- * `uring/testing`: a kernel to test against, on any machine.
+ * `uring/testing`: a simulated kernel to test against, on any machine.
  *
  * @module
  */

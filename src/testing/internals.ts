@@ -1,5 +1,6 @@
 /**
- * What the parts of the simulated kernel know of each other: operations of the ring that they run on, and rings of their kernel.
+ * The interfaces between the parts of the simulated kernel: operations see the ring that they run
+ * on, and rings see their kernel.
  *
  * @module
  */
@@ -30,38 +31,38 @@ export interface KernelInternals {
   readonly memory: AddressSpace;
   readonly ownership: Ownership;
   readonly chaos: Chaos | undefined;
-  /** Names and what is behind them. */
+  /** The names of files, and the inodes behind them. */
   readonly files: FileSystem;
   readonly network: Network;
   readonly futexes: Futexes;
   readonly children: Children;
   readonly trace: ((kind: 'sqe' | 'cqe', what: unknown) => void) | undefined;
-  /** An open file. */
+  /** Returns an open file. */
   file(fd: number): SimulatedFile | undefined;
-  /** An open ring. */
+  /** Returns an open ring. */
   ring(fd: number): RingInternals | undefined;
-  /** Gives a file a descriptor: the lowest that is free. */
+  /** Installs a file at the lowest free descriptor. */
   install(file: SimulatedFile): number;
   close(fd: number): number;
-  /** One more has the file open. */
+  /** Adds a reference to an open file. */
   retainFile(file: SimulatedFile): void;
-  /** One fewer has. */
+  /** Drops a reference to an open file. */
   releaseFile(file: SimulatedFile): void;
-  /** RING_FDS. */
+  /** Registers a ring. RING_FDS. */
   registerRing(fd: number): number;
-  /** UNREGISTER_RING_FDS. */
+  /** Unregisters a ring. UNREGISTER_RING_FDS. */
   unregisterRing(index: number): number;
-  /** A result that a test has decided. */
+  /** Returns a result that a test has chosen. */
   injectResult(request: KernelRequest): number | undefined;
-  /** How many SQEs one `enter` takes. */
+  /** Returns how many SQEs one `enter` takes. */
   submitLimit(wanted: number): number;
-  /** A timeout has fired: whoever waits returns. */
+  /** Notes that a timeout has fired: all waiters return. */
   wakeWaiters(): void;
-  /** Something is under way: the event loop gives it its moments. */
+  /** Schedules background work on the event loop. */
   pump(): void;
 }
 
-/** What restrictions allow. */
+/** The operations and flags that restrictions allow. */
 export interface RestrictionSet {
   readonly registerOps: Set<number>;
   readonly sqeOps: Set<number>;
@@ -90,18 +91,22 @@ export interface RingInternals {
   eventfd: { readonly file: EventFile; readonly asyncOnly: boolean } | undefined;
   waitRegion: number | undefined;
   readonly workerLimits: [number, number];
-  /** Requests taken and not yet completed. */
+  /** Requests that were taken and have not completed. */
   readonly live: RequestTable;
-  /** A request's last CQE, at once or later. */
+  /** Posts a request's last CQE, immediately or later. */
   complete(request: KernelRequest, res: number, cqeFlags?: number, extra?: readonly [bigint, bigint]): void;
-  /** A CQE of a request that goes on. */
+  /** Posts a CQE of a request that continues. */
   progress(request: KernelRequest, res: number, flags?: number): void;
-  /** Completes a request without going on with its chain. */
+  /** Completes a request without continuing its chain. */
   finishOnly(request: KernelRequest, res: number, silent?: boolean): void;
-  /** Ends a request that waits. */
+  /** Cancels a waiting request. */
   cancelNow(request: KernelRequest): void;
-  /** A CQE of no request of this ring: a message, a tag. */
+  /** Posts a CQE that belongs to no request of this ring: a message or a tag. */
   notify(userData: bigint, res: number, flags?: number): void;
-  /** Calls back when so many more CQEs have been posted. @returns takes that back. */
+  /**
+   * Calls back when `count` more CQEs have been posted.
+   *
+   * @returns a function that cancels the callback.
+   */
   countCompletions(count: number, done: () => void): () => void;
 }

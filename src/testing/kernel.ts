@@ -1,18 +1,19 @@
 /**
- * The simulated kernel: an implementation of `Syscalls` that owns rings as Linux does, in memory, on a virtual clock, and
- * entirely by its caller's leave. Deterministic: the same calls give the same results, and the same seed the same chaos.
+ * The simulated kernel: an implementation of `Syscalls` that owns rings as Linux does, in memory,
+ * on a virtual clock, and entirely under its caller's control. Deterministic: the same calls give
+ * the same results, and the same seed gives the same chaos.
  *
  * ```text
  *   Ring / URingContext / Uring
  *        | Syscalls
  *   SimulatedKernel      descriptors, faults, waiting          (this file)
- *     setup              what io_uring_setup makes             setup.ts
+ *     setup              io_uring_setup(2)                     setup.ts
  *     SimulatedRing      queues, links, drains, overflow       simulated-ring.ts
- *       operations       what an opcode does                   operations/
- *       registrations    what a register operation does        registrations.ts
+ *       operations       the opcodes                           operations/
+ *       registrations    the register operations               registrations.ts
  *     files              pipes, sockets, a file system         files/
- *     ownership          who may touch which memory            ownership.ts
- *     chaos              what rarely happens, by a seed        chaos.ts
+ *     ownership          who may access which memory           ownership.ts
+ *     chaos              rare behavior, drawn from a seed      chaos.ts
  *     clock, address space
  * ```
  *
@@ -78,9 +79,9 @@ export class SimulatedKernel implements Syscalls {
   readonly name = 'simulated';
   readonly clock = new VirtualClock();
   readonly memory = new AddressSpace();
-  /** Who may touch which memory, and what was done against it. */
+  /** Who may access which memory, and the violations. */
   readonly ownership = new Ownership(this.memory);
-  /** Names and what is behind them. @internal */
+  /** The names of files, and the inodes behind them. @internal */
   readonly files = new FileSystem(() => this.clock.now);
   /** @internal */
   readonly network = new Network(this.files, () => this.clock.now);
@@ -91,9 +92,9 @@ export class SimulatedKernel implements Syscalls {
   /** @internal */
   readonly chaos: Chaos | undefined;
   readonly options: SimulatedKernelOptions;
-  /** Called with each SQE taken and each CQE posted, for traces. */
+  /** Called with each SQE that is taken and each CQE that is posted, for traces. */
   trace: ((kind: 'sqe' | 'cqe', what: unknown) => void) | undefined;
-  /** The thread that calls, for SINGLE_ISSUER and locks. */
+  /** The calling thread, for SINGLE_ISSUER and locks. */
   currentThread = 1;
   private readonly descriptors = new Descriptors();
   /** @internal */
@@ -103,7 +104,7 @@ export class SimulatedKernel implements Syscalls {
   private interceptor: ((operation: SubmittedOperation) => number | undefined) | undefined;
   private submitBound = Number.POSITIVE_INFINITY;
   private pumping = false;
-  /** How often each call was made. */
+  /** How many times each call was made. */
   readonly calls = { setup: 0, enter: 0, register: 0, mmap: 0, munmap: 0, close: 0, duplicate: 0, eventfd: 0, ...SOCKET_CALLS };
   readonly sockets: SocketCalls = socketCalls(this, (name, body) => this.call(name, body));
 
@@ -122,117 +123,124 @@ export class SimulatedKernel implements Syscalls {
 
   // For tests: files, faults, time
 
-  /** A regular file without a name, open for reading and writing. @returns its fd. */
+  /** Creates an unnamed regular file, open for reading and writing. @returns its fd. */
   createFile(bytes: Uint8Array = new Uint8Array(0)): number {
     const inode = new FileInode(0o600, this.clock.now, bytes);
     return this.install(new RegularFile(inode, OpenFlag.RDWR, this.files.disk));
   }
 
-  /** A regular file under a path, with the directories that lead to it. */
+  /** Creates a regular file at a path, and its parent directories. */
   putFile(path: string, bytes: Uint8Array): void {
     this.files.put(path, bytes);
   }
 
-  /** The content of the file under a path; `undefined` when there is none. */
+  /** Returns the content of the file at a path; `undefined` when there is none. */
   fileAt(path: string): Uint8Array | undefined {
     const inode = this.files.find(this.files.root, path, true);
     return inode instanceof FileInode ? inode.bytes.slice() : undefined;
   }
 
-  /** How many bytes files may have, all together: more is ENOSPC. */
+  /** Limits the total size of all files; beyond it, writes fail with ENOSPC. */
   limitDisk(bytes: number): void {
     this.files.disk.capacity = bytes;
   }
 
-  /** Whether the file system can be written to: else EROFS. */
+  /** Makes the file system read-only (EROFS), or writable again. */
   setReadOnly(readOnly: boolean): void {
     this.files.disk.readOnly = readOnly;
   }
 
-  /** A pipe. @returns the fds of its read end and its write end. */
+  /** Creates a pipe. @returns the fds of its read end and its write end. */
   createPipe(): [reader: number, writer: number] {
     const { reader, writer } = createPipe(this.clock.now);
     return [this.install(reader), this.install(writer)];
   }
 
-  /** Two stream sockets that are connected: socketpair(2). @returns their fds. */
+  /** Creates two connected stream sockets: socketpair(2). @returns their fds. */
   createSocketPair(): [one: number, other: number] {
     const sockets = [0, 1].map(() => new SimulatedSocket(this.network, 1, 1)) as [SimulatedSocket, SimulatedSocket];
     sockets[0].pair(sockets[1]);
     return [this.install(sockets[0]), this.install(sockets[1])];
   }
 
-  /** A TCP socket that listens on a port of 127.0.0.1. */
+  /** Creates a TCP socket that listens on a port of 127.0.0.1. */
   createListener(backlog = 128): { readonly fd: number; readonly port: number } {
     const socket = this.network.create(2, 1, 0) as SimulatedSocket;
     socket.listen(backlog);
     return { fd: this.install(socket), port: portOf(socket.address as Uint8Array) };
   }
 
-  /** The port of an internet socket that has one. */
+  /** Returns the port of an internet socket, if it has one. */
   portOf(fd: number): number | undefined {
     const file = this.file(fd);
     return file instanceof SimulatedSocket && file.address !== undefined ? portOf(file.address) : undefined;
   }
 
-  /** An epoll instance. @returns its fd. */
+  /** Creates an epoll instance. @returns its fd. */
   createEpoll(): number {
     return this.install(new EpollFile());
   }
 
-  /** A child process that does nothing, for WAITID. @returns its pid. */
+  /** Creates a child process that does nothing, for WAITID. @returns its pid. */
   createChild(): number {
     return this.children.spawn();
   }
 
-  /** A child process ends. @param status the exit code, or the signal's number if it was `killed`. */
+  /**
+   * Ends a child process.
+   *
+   * @param status the exit code, or the signal's number if it was `killed`.
+   */
   endChild(pid: number, status: number, killed = false): void {
     this.children.exit(pid, status, killed);
   }
 
-  /** write(2), for what another process would do. @returns bytes, or `-errno`. */
+  /** Writes as another process would: write(2). @returns bytes, or `-errno`. */
   writeFile(fd: number, bytes: Uint8Array): number {
     return this.file(fd)?.write(bytes, 0) ?? -Errno.EBADF;
   }
 
-  /** read(2), for what another process would do. @returns the bytes, or `-errno`. */
+  /** Reads as another process would: read(2). @returns the bytes, or `-errno`. */
   readFile(fd: number, length: number): Uint8Array | number {
     const target = new Uint8Array(length);
     const result = this.file(fd)?.read(target, 0) ?? -Errno.EBADF;
     return result < 0 ? result : target.slice(0, result);
   }
 
-  /** The content of a regular file. */
+  /** Returns the content of a regular file. */
   contentOf(fd: number): Uint8Array {
     const file = this.file(fd);
     if (!(file instanceof RegularFile)) throw new Error(`fd ${fd} is no regular file`);
     return file.inode.bytes.slice();
   }
 
-  /** Lets the next calls of a kind fail, with these errnos in turn. */
+  /** Makes the next calls of a kind fail, with these errnos in order. */
   fail(call: FallibleCall, ...errnos: number[]): void {
     this.faults.set(call, [...(this.faults.get(call) ?? []), ...errnos]);
   }
 
-  /** Decides operations' results: what the function returns is the result, `undefined` runs the operation. */
+  /**
+   * Lets a test choose the results of operations: the value that the function returns is the
+   * result; `undefined` runs the operation.
+   */
   interceptOperations(decide: ((operation: SubmittedOperation) => number | undefined) | undefined): void {
     this.interceptor = decide;
   }
 
-  /** Lets each `enter` take at most this many SQEs, as when memory is short. */
+  /** Limits how many SQEs each `enter` takes, as when memory is short. */
   limitSubmissions(count: number): void {
     this.submitBound = count;
   }
 
-  /** Moves time on. */
+  /** Advances the time. */
   advance(milliseconds: number): void {
     this.clock.advanceTo(this.clock.now + milliseconds * 1e6);
     this.runSqThreads();
   }
 
   /**
-   * With chaos: a moment in which the program does nothing, and workers, SQPOLL threads and bad luck do something. Such moments come by
-   * themselves, too: within system calls, and while the event loop turns.
+   * Lets workers, SQPOLL threads and random faults take effect, with chaos. The kernel also calls
+   * it on its own: within system calls, and while the event loop turns.
    */
   progress(): void {
     const { chaos } = this;
@@ -259,7 +267,7 @@ export class SimulatedKernel implements Syscalls {
     }
   }
 
-  /** Something is under way: the loop gives it its moments. @internal */
+  /** Schedules background work on the event loop. @internal */
   pump(): void {
     if (this.pumping) return;
     this.pumping = true;
@@ -270,23 +278,25 @@ export class SimulatedKernel implements Syscalls {
     });
   }
 
-  /** Lets the SQPOLL threads look once. */
+  /** Lets the SQPOLL threads check their queues once. */
   runSqThreads(): void {
     for (const ring of this.rings()) ring.runSqThread();
   }
 
-  /** A thread has ended, as by `worker.terminate()`. */
+  /** Marks a thread as ended, as by `worker.terminate()`. */
   endThread(threadId: number): void {
     this.deadThreads.add(threadId);
   }
 
-  /** Whether a descriptor is a file's or a socket's, and no ring's or eventfd's. */
+  /**
+   * Returns whether a descriptor belongs to a file or a socket, and not to a ring or an eventfd.
+   */
   isProgramFile(fd: number): boolean {
     const kind = this.file(fd)?.kind;
     return kind !== undefined && kind !== 'eventfd';
   }
 
-  /** Descriptors that are open: for tests that look for leaks. */
+  /** The open descriptors, for tests that check for leaks. */
   get openDescriptors(): number[] {
     return this.descriptors.all;
   }
@@ -321,7 +331,7 @@ export class SimulatedKernel implements Syscalls {
 
   mmap(address: number, length: number, _protection: number, _flags: number, fd: number, offset: number): number {
     return this.call('mmap', () => {
-      // Something else in the place of a mapping.
+      // The caller wants to replace an existing mapping.
       if (address !== 0) return this.memory.bytes(address, length) ? address : -Errno.EINVAL;
       const ring = this.ring(fd);
       if (!ring) return -Errno.EBADF;
@@ -412,68 +422,68 @@ export class SimulatedKernel implements Syscalls {
 
   // For the rings
 
-  /** An open file. @internal */
+  /** Returns an open file. @internal */
   file(fd: number): SimulatedFile | undefined {
     const file = this.descriptors.get(fd);
     return file instanceof SimulatedRing ? undefined : file;
   }
 
-  /** An open ring. @internal */
+  /** Returns an open ring. @internal */
   ring(fd: number): SimulatedRing | undefined {
     const file = this.descriptors.get(fd);
     return file instanceof SimulatedRing ? file : undefined;
   }
 
-  /** One more has the file open. @internal */
+  /** Adds a reference to an open file. @internal */
   retainFile(file: SimulatedFile): void {
     this.descriptors.retain(file);
   }
 
-  /** One fewer has. @internal */
+  /** Drops a reference to an open file. @internal */
   releaseFile(file: SimulatedFile): void {
     this.descriptors.release(file);
   }
 
-  /** A timeout has fired: whoever waits returns. @internal */
+  /** Notes that a timeout has fired: all waiters return. @internal */
   wakeWaiters(): void {
     this.woken = true;
   }
 
-  /** A result that a test has decided. @internal */
+  /** Returns a result that a test has chosen. @internal */
   injectResult(request: KernelRequest): number | undefined {
     return this.interceptor?.(request);
   }
 
-  /** How many SQEs one `enter` takes. @internal */
+  /** Returns how many SQEs one `enter` takes. @internal */
   submitLimit(wanted: number): number {
     const { chaos } = this;
     if (wanted > 1 && chaos?.random.chance(chaos.options.partialSubmission)) return chaos.random.between(1, wanted);
     return this.submitBound;
   }
 
-  /** Gives a file a descriptor: the lowest that is free. @internal */
+  /** Installs a file at the lowest free descriptor. @internal */
   install(file: SimulatedFile): number {
     return this.descriptors.install(file);
   }
 
-  /** RING_FDS. @internal */
+  /** Registers a ring. RING_FDS. @internal */
   registerRing(fd: number): number {
     const ring = this.ring(fd);
     return ring === undefined ? -Errno.EBADF : this.descriptors.register(ring);
   }
 
-  /** UNREGISTER_RING_FDS. @internal */
+  /** Unregisters a ring. UNREGISTER_RING_FDS. @internal */
   unregisterRing(index: number): number {
     return this.descriptors.unregister(index);
   }
 
-  /** The ring that a call names. @returns it, or `-errno`. */
+  /** Finds the ring that a call names. @returns it, or `-errno`. */
   private ringOf(fd: number, isRegistered: boolean): SimulatedRing | number {
     const ring = isRegistered ? this.descriptors.ringAt(fd) : this.ring(fd);
     return ring ?? (this.descriptors.has(fd) ? -Errno.EOPNOTSUPP : -Errno.EBADF);
   }
 
-  /** Counts a call, and lets it fail if it was told to. */
+  /** Counts a call, and makes it fail if a fault was injected. */
   private call(name: FallibleCall, body: () => number): number {
     this.calls[name]++;
     const fault = this.faults.get(name)?.shift();

@@ -1,5 +1,5 @@
 /**
- * What kind of kernel to simulate.
+ * The options of the simulated kernel.
  *
  * @module
  */
@@ -11,48 +11,51 @@ import type { ChaosOptions } from './chaos.js';
 /** The calls that can be made to fail. */
 export type FallibleCall = 'setup' | 'enter' | 'register' | 'mmap' | 'duplicate' | 'eventfd' | 'close' | keyof SocketCalls;
 
-/** What kind of kernel to simulate. */
+/** The kind of kernel to simulate. */
 export interface SimulatedKernelOptions {
-  /** `SetupFlag`s that it knows. Default: all of 6.18. */
+  /** The `SetupFlag`s that it supports. Default: all of 6.18. */
   readonly setupFlags: number;
-  /** `Feature`s that it reports. Default: all of 6.18. */
+  /** The `Feature`s that it reports. Default: all of 6.18. */
   readonly features: number;
-  /** The last opcode that it knows. Default: 62. */
+  /** The last opcode that it supports. Default: 62. */
   readonly lastOpcode: number;
-  /** The last register operation that it knows. Default: 35 (QUERY). */
+  /** The last register operation that it supports. Default: 35 (QUERY). */
   readonly lastRegisterOp: number;
-  /** Value that all ring counters start from; near 2^32 to see them wrap. Default: 0. */
+  /** The value that all ring counters start from; near 2^32 to see them wrap. Default: 0. */
   readonly counterStart: number;
   /** Kernels before 5.5 drop completions that find the queue full. Default: false. */
   readonly dropOnOverflow: boolean;
-  /** Kernels from 5.5 to 5.18 refuse submissions (EBUSY) while completions wait for room. Default: false. */
+  /**
+   * Kernels from 5.5 to 5.18 refuse submissions (EBUSY) while completions wait for room. Default:
+   * false.
+   */
   readonly busyOnOverflow: boolean;
   /**
-   * Rings with DEFER_TASKRUN do not tell their eventfd of what was woken up, or of the first only, as 6.12.114 and some others when they are
-   * fast or slow. Default: false.
+   * Rings with DEFER_TASKRUN do not signal their eventfd for task work, or only for the first of
+   * it, as on 6.12.114 and some other kernels, depending on timing. Default: false.
    */
   readonly losesWakeups: boolean | 'after the first';
-  /** What rarely happens, happening often: see {@link ChaosOptions}. Default: none of it. */
+  /** Makes rare behavior frequent: see {@link ChaosOptions}. Default: none of it. */
   readonly chaos: (Partial<ChaosOptions> & { readonly seed: number }) | undefined;
-  /** Facts about the machine, for the explanation of refusals. */
+  /** Facts about the machine, for explaining refusals. */
   readonly host: Partial<HostFacts>;
 }
 
-/** An operation as it is submitted, for `SimulatedKernel.interceptOperations`. */
+/** An operation at submission, for `SimulatedKernel.interceptOperations`. */
 export interface SubmittedOperation {
   readonly opcode: number;
   readonly fd: number;
   readonly userData: bigint;
   /** The SQE's length field. */
   readonly len: number;
-  /** The operation's own flag word. */
+  /** The flag word of the operation itself. */
   readonly opFlags: number;
 }
 
-/** All flags of a set. */
+/** Combines all flags of a set. */
 export const all = (flags: Readonly<Record<string, number>>) => Object.values(flags).reduce((mask, flag) => mask | flag, 0);
 
-/** What is simulated unless something else is asked for. */
+/** The default options. */
 export const DEFAULTS: SimulatedKernelOptions = {
   setupFlags: all(SetupFlag),
   features: all(Feature),
@@ -66,7 +69,7 @@ export const DEFAULTS: SimulatedKernelOptions = {
   host: {},
 };
 
-/** What Linux 6.1 has: no NO_MMAP, no QUERY, opcodes up to SENDMSG_ZC. */
+/** The options for Linux 6.1: no NO_MMAP, no QUERY, opcodes up to SENDMSG_ZC. */
 export const LINUX_6_1: Partial<SimulatedKernelOptions> = {
   setupFlags: SetupFlag.NO_MMAP - 1,
   features: (Feature.LINKED_FILE << 1) - 1,
@@ -74,7 +77,7 @@ export const LINUX_6_1: Partial<SimulatedKernelOptions> = {
   lastRegisterOp: RegisterOp.FILE_ALLOC_RANGE,
 };
 
-/** The machine. */
+/** The facts about the simulated machine. */
 export const HOST: HostFacts = {
   platform: 'linux',
   kernelRelease: '6.18.0-simulated',

@@ -1,8 +1,10 @@
 /**
- * Who may touch which memory: from the moment an operation starts until its last completion, what it was given is the kernel's.
+ * Who may access which memory: from the start of an operation until its last completion, the kernel
+ * owns the memory that the operation was given.
  *
- * The kernel writes where it was told to at any time until then, and reads as late. So memory that it is to write must not be given to
- * another operation meanwhile, and memory that it is to read must stay as it is.
+ * Until then, the kernel may write or read that memory at any time. So memory that the kernel
+ * writes must not be given to another operation meanwhile, and memory that it reads must not
+ * change.
  *
  * @module
  */
@@ -10,23 +12,23 @@
 import type { AddressSpace } from './address-space.js';
 import type { KernelRequest } from './request.js';
 
-/** What the kernel fills memory with that it owns. */
+/** The byte that fills memory that the kernel owns. */
 export const POISON = 0xa5;
 
 interface Loan {
   readonly request: KernelRequest;
   readonly start: number;
   readonly end: number;
-  /** What was there, where the kernel reads. */
+  /** The contents at the start of the loan, for memory that the kernel reads. */
   readonly before: Uint8Array | undefined;
 }
 
-/** How many loans are looked at for one that can be poisoned. */
+/** How many loans are tried to find one that can be poisoned. */
 const TRIES = 8;
 
-/** Loans by where they lie: thousands can be out at once. */
+/** Loans indexed by address: thousands can be outstanding at once. */
 class Intervals {
-  /** Memory is looked up in stretches of this size. */
+  /** The granularity of the index, in bytes. */
   private static readonly STRETCH = 4096;
   private readonly byStretch = new Map<number, Set<Loan>>();
 
@@ -46,7 +48,7 @@ class Intervals {
     }
   }
 
-  /** Those that have any of these bytes. */
+  /** Returns the loans that contain any of these bytes. */
   overlapping(start: number, end: number): Set<Loan> {
     const found = new Set<Loan>();
     for (const stretch of this.stretchesOf(start, end)) {
@@ -61,21 +63,21 @@ class Intervals {
   }
 }
 
-/** The memory that operations in flight have been given. */
+/** The memory lent to operations in flight. */
 export class Ownership {
-  /** What the program did wrong, as sentences. */
+  /** The program's violations, as sentences. */
   readonly violations: string[] = [];
   private readonly loans = new Map<KernelRequest, Loan[]>();
-  /** Apart: any number of operations may read the same memory. */
+  /** Kept apart, because any number of operations may read the same memory. */
   private readonly read = new Intervals();
   private readonly written = new Intervals();
-  /** Those that the kernel writes, in any order, and where each is. */
+  /** The loans that the kernel writes, in any order, and the index of each. */
   private readonly writable: Loan[] = [];
   private readonly places = new Map<Loan, number>();
 
   constructor(private readonly memory: AddressSpace) {}
 
-  /** An operation has been given memory, and is not over. */
+  /** Lends memory to an operation until it has completed. */
   lend(request: KernelRequest, address: number, length: number, way: 'kernel reads' | 'kernel writes'): void {
     if (length === 0) return;
     const start = address;
@@ -86,7 +88,7 @@ export class Ownership {
       this.violations.push(`${request} was given memory at 0x${start.toString(16)} that ${other.request} still has`);
     }
     const before = way === 'kernel reads' ? this.memory.bytes(address, length)?.slice() : undefined;
-    // Without memory behind it the operation fails, which is no concern of this.
+    // If no memory backs the range, the operation fails, which is checked elsewhere.
     if (way === 'kernel reads' && before === undefined) return;
     const loans = this.loans.get(request) ?? [];
     const loan = { request, start, end, before };
@@ -100,7 +102,10 @@ export class Ownership {
     }
   }
 
-  /** An operation is over, or its memory was looked at for the last time: was it left alone? */
+  /**
+   * Ends the loans of an operation, and checks that the program left the memory alone. Called when
+   * the operation has completed, or when its memory was accessed for the last time.
+   */
   giveBack(request: KernelRequest): void {
     const loans = this.loans.get(request);
     if (loans === undefined) return;
@@ -117,18 +122,22 @@ export class Ownership {
     }
   }
 
-  /** Whether the kernel has any of these bytes. */
+  /** Returns whether the kernel owns any of these bytes. */
   holds(address: number, length: number): boolean {
     const end = address + length;
     return [this.written, this.read].some((intervals) => intervals.overlapping(address, end).size > 0);
   }
 
-  /** Writes what is not to be read, where the kernel may write. @param pick which of so many. */
+  /**
+   * Overwrites memory that the kernel may write and the program must not read yet.
+   *
+   * @param pick picks an index below a count.
+   */
   poison(pick: (count: number) => number): void {
     const { writable } = this;
     for (let tries = 0; tries < TRIES && writable.length > 0; tries++) {
       const { request, start, end } = writable[pick(writable.length)] as Loan;
-      // What was answered is written, and the program may look at it any moment.
+      // A decided result has been written, and the program may read it at any time.
       if (request.answered) continue;
       this.memory.bytes(start, end - start)?.fill(POISON);
       return;
@@ -145,7 +154,7 @@ export class Ownership {
     this.places.set(last, place);
   }
 
-  /** How many operations have memory. */
+  /** The number of operations with loans. */
   get size(): number {
     return this.loans.size;
   }

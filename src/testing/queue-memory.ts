@@ -7,7 +7,7 @@
 import type { SqRingFlag } from '../ring/abi/index.js';
 import { type RingLayout, sqRingSize } from '../ring/layout.js';
 
-/** Words of the rings, and SQEs. */
+/** The words of the rings, and the SQEs. */
 export class QueueMemory {
   private readonly data: DataView;
 
@@ -50,13 +50,13 @@ export class QueueMemory {
     this.write(this.layout.sqFlags, on ? flags | flag : flags & ~flag);
   }
 
-  /** The bytes of an SQE. */
+  /** Returns the bytes of an SQE. */
   sqe(index: number): Uint8Array {
     const { sqeSize } = this.layout;
     return this.sqes.subarray(index * sqeSize, (index + 1) * sqeSize);
   }
 
-  /** The buffer behind a part that the kernel itself has allocated. */
+  /** Returns the buffer of a part that the kernel itself has allocated. */
   bufferOf(part: 'rings' | 'sqes'): ArrayBuffer | undefined {
     const { buffer } = this[part];
     return buffer instanceof ArrayBuffer ? buffer : undefined;

@@ -1,10 +1,10 @@
 /**
- * Numbers that look random and come again with the same seed.
+ * Pseudorandom numbers, reproducible from a seed.
  *
  * @module
  */
 
-/** A generator: Mulberry32, whose 32 bits of state are the seed. */
+/** A Mulberry32 generator, whose 32 bits of state start as the seed. */
 export class Random {
   private state: number;
 
@@ -12,7 +12,7 @@ export class Random {
     this.state = seed | 0;
   }
 
-  /** A number from 0 up to, and without, 1. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
@@ -20,22 +20,22 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
   }
 
-  /** An integer from 0 up to, and without, `bound`. */
+  /** Returns an integer from 0 (inclusive) to `bound` (exclusive). */
   below(bound: number): number {
     return Math.floor(this.next() * bound);
   }
 
-  /** An integer from `least` to `most`, both included. */
+  /** Returns an integer from `least` to `most`, both inclusive. */
   between(least: number, most: number): number {
     return least + this.below(most - least + 1);
   }
 
-  /** `true` with this probability. */
+  /** Returns `true` with this probability. */
   chance(probability: number): boolean {
     return probability > 0 && this.next() < probability;
   }
 
-  /** One of several. */
+  /** Picks one of several choices. */
   pick<T>(choices: readonly T[]): T {
     return choices[this.below(choices.length)] as T;
   }

@@ -6,17 +6,17 @@
 
 import type { SimulatedFile } from './files/file.js';
 
-/** Who counts how often a file is open. */
+/** The reference counts of open files. */
 export interface FileReferences {
   retainFile(file: SimulatedFile): void;
   releaseFile(file: SimulatedFile): void;
 }
 
-/** The table, or none. */
+/** The table, which may not exist. */
 export class RegisteredFiles {
   private slots: (SimulatedFile | undefined)[] | undefined;
   private tags: bigint[] = [];
-  /** Where automatic slots come from. */
+  /** The range that automatic slots are allocated from. */
   private first = 0;
   private end = Number.POSITIVE_INFINITY;
   /** No slot from `first` to here is free. */
@@ -29,12 +29,12 @@ export class RegisteredFiles {
     return this.slots !== undefined;
   }
 
-  /** Slots of the table; 0 where there is none. */
+  /** The number of slots; 0 if there is no table. */
   get length(): number {
     return this.slots?.length ?? 0;
   }
 
-  /** Makes a table of empty slots. */
+  /** Creates a table of empty slots. */
   create(length: number): void {
     this.slots = new Array(length).fill(undefined);
   }
@@ -53,27 +53,27 @@ export class RegisteredFiles {
     if (file === undefined && slot >= this.first) this.searched = Math.min(this.searched, slot);
   }
 
-  /** The first slot without a file that may be picked, or -1. */
+  /** Returns the first empty slot that may be allocated automatically, or -1. */
   free(): number {
     const slot = this.slots?.indexOf(undefined, this.searched) ?? -1;
     this.searched = slot < 0 ? this.length : slot;
     return slot < this.end ? slot : -1;
   }
 
-  /** Where automatic slots are to come from. FILE_ALLOC_RANGE. */
+  /** Sets the range that automatic slots are allocated from. FILE_ALLOC_RANGE. */
   limitFree(first: number, end: number): void {
     this.first = this.searched = first;
     this.end = end;
   }
 
-  /** A slot has another tag. @returns the one before, or 0. */
+  /** Replaces the tag of a slot. @returns the previous tag, or 0. */
   setTag(slot: number, tag: bigint): bigint {
     const before = this.tags[slot] ?? 0n;
     this.tags[slot] = tag;
     return before;
   }
 
-  /** Takes all files out, and the table away. @returns the tags that there were. */
+  /** Removes all files and the table. @returns the tags that were set. */
   clear(): bigint[] {
     for (let slot = 0; slot < this.length; slot++) this.set(slot, undefined);
     const tags = this.tags.filter((tag) => tag !== undefined && tag !== 0n);

@@ -31,7 +31,7 @@ import { KernelRequest } from './request.js';
 
 type Registration = (ring: RingInternals, address: number, count: number, kernel: KernelInternals) => number;
 
-/** Runs `body` with the argument's memory. */
+/** Runs `body` with the memory of the argument. */
 function withData(kernel: KernelInternals, address: number, size: number, body: (data: DataView) => number): number {
   const data = kernel.memory.data(address, size);
   return data ? body(data) : -Errno.EFAULT;
@@ -214,7 +214,7 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
         flags,
         opcode: data.getUint8(SyncCancel.OPCODE),
       });
-      // It waits for those that are running.
+      // The cancellation waits for the operations that are running.
       while (ring.live.running.size > 0 && kernel.chaos?.hasWork) kernel.chaos.step();
       return result === -Errno.EALREADY ? 0 : result;
     }),
@@ -229,7 +229,7 @@ const REGISTRATIONS: { readonly [opcode: number]: Registration } = {
     }),
 };
 
-/** io_uring_register(2) on a ring. */
+/** Calls io_uring_register(2) on a ring. */
 export function registerWith(
   kernel: KernelInternals,
   ring: RingInternals,
@@ -242,7 +242,7 @@ export function registerWith(
   return registration ? registration(ring, address, count, kernel) : -Errno.EINVAL;
 }
 
-/** io_uring_register(2) without a ring: questions and messages. */
+/** Calls io_uring_register(2) without a ring: queries and messages. */
 export function registerWithout(kernel: KernelInternals, opcode: number, address: number): number {
   if (opcode > kernel.lastRegisterOp) return -Errno.EINVAL;
   if (opcode === RegisterOp.QUERY) {
@@ -292,7 +292,7 @@ function readIovecs(
   for (let index = 0; index < count; index++) {
     const address = pointer(data, 16 * index);
     const length = pointer(data, 16 * index + 8);
-    // Both or neither: a hole has no length.
+    // Both or neither must be 0: a hole has no length.
     if ((address === 0) !== (length === 0)) return -Errno.EFAULT;
     pieces.push(address === 0 ? undefined : { address, length });
   }
@@ -365,7 +365,7 @@ function registerEventfd(ring: RingInternals, kernel: KernelInternals, address: 
   });
 }
 
-/** Whether the simulated kernel has a register operation. */
+/** Returns whether the simulated kernel supports a register operation. */
 export function canRegister(opcode: number): boolean {
   return opcode in REGISTRATIONS || opcode === RegisterOp.QUERY || opcode === RegisterOp.SEND_MSG_RING;
 }

@@ -1,14 +1,14 @@
 /**
- * The requests of a ring that are not over, and those among them that a user data names.
+ * The requests of a ring that have not completed, indexed by user data.
  *
  * @module
  */
 
 import type { KernelRequest } from './request.js';
 
-/** Requests, in the order in which they came. */
+/** Requests, in the order of arrival. */
 export class RequestTable {
-  /** Those that a worker is at, which do not hear of a cancellation. */
+  /** Requests that a worker is running, which cannot be cancelled. */
   readonly running = new Set<KernelRequest>();
   private readonly all = new Set<KernelRequest>();
   private readonly byUserData = new Map<bigint, Set<KernelRequest>>();
@@ -32,7 +32,7 @@ export class RequestTable {
     if (named?.size === 0) this.byUserData.delete(request.userData);
   }
 
-  /** Gives a request another user data. POLL_REMOVE. */
+  /** Changes the user data of a request. POLL_REMOVE. */
   rename(request: KernelRequest, userData: bigint): void {
     const isLive = this.all.has(request);
     const isRunning = this.running.has(request);
@@ -46,7 +46,7 @@ export class RequestTable {
     return this.all.values();
   }
 
-  /** Those with this user data. */
+  /** Returns the requests with this user data. */
   named(userData: bigint): Iterable<KernelRequest> {
     return this.byUserData.get(userData) ?? [];
   }

@@ -7,10 +7,10 @@
 import { OPCODE_NAMES, SQE_SIZE, SqeFlag } from '../ring/abi/index.js';
 import type { SimulatedFile } from './files/file.js';
 
-/** The operation has not completed; it will call `complete` later. */
+/** The result of an operation that has not completed; it will call `complete` later. */
 export const PENDING = Symbol('pending');
 
-/** An SQE in the hands of the simulated kernel. */
+/** An SQE that the simulated kernel has taken. */
 export class KernelRequest {
   readonly opcode: number;
   readonly flags: number;
@@ -29,24 +29,24 @@ export class KernelRequest {
   readonly addr3: bigint;
   /** The next request of the chain. */
   next: KernelRequest | undefined;
-  /** The file, kept from when the request was started. */
+  /** The file, held open since the request was started. */
   file: SimulatedFile | undefined;
-  /** How to stop it while it waits; `undefined` when it cannot be stopped. */
+  /** Stops the request while it waits; `undefined` when it cannot be stopped. */
   cancel: (() => void) | undefined;
-  /** A timeout linked to it that is running. */
+  /** The linked timeout that is running for it. */
   linkTimeout: KernelRequest | undefined;
-  /** Set for those that more CQEs will come of. */
+  /** Whether the request posts more than one CQE. */
   multishot = false;
-  /** Bytes asked for, of reads and writes: fewer break a link. */
+  /** The number of bytes requested by reads and writes: a shorter transfer breaks a link. */
   expected: number | undefined;
-  /** An answer that is no failure although it is negative. */
+  /** A negative result that is not a failure. */
   success: number | undefined;
-  /** Of a zero-copy send: what its second CQE says, when its memory is free again. */
+  /** For a zero-copy send: the result of its second CQE, posted when its memory may be reused. */
   notification: number | undefined;
   started = false;
-  /** A worker is at it, and does not hear of a cancellation. */
+  /** A worker is running it, and it cannot be cancelled. */
   running = false;
-  /** Its last result is decided, and perhaps not posted yet. */
+  /** Its last result is decided, but may not be posted yet. */
   answered = false;
   done = false;
 
@@ -72,12 +72,12 @@ export class KernelRequest {
     return (this.flags & flag) !== 0;
   }
 
-  /** Whether its file is a registered one. */
+  /** Whether its file is a registered file. */
   get fixed(): boolean {
     return this.has(SqeFlag.FIXED_FILE);
   }
 
-  /** For traces. */
+  /** Formats the request, for traces. */
   toString(): string {
     const flags = Object.entries(SqeFlag).flatMap(([name, flag]) => (this.flags & flag ? [name] : []));
     const fields = [

@@ -11,7 +11,7 @@ import type { KernelInternals } from './internals.js';
 import { QueueMemory } from './queue-memory.js';
 import { SimulatedRing } from './simulated-ring.js';
 
-/** Makes a ring, and fills the params in. @returns the ring, or `-errno`. */
+/** Creates a ring, and fills in the params. @returns the ring, or `-errno`. */
 export function createRing(kernel: KernelInternals, entries: number, data: DataView): SimulatedRing | number {
   const flags = data.getUint32(Params.FLAGS, true);
   if (flags & ~kernel.options.setupFlags || refuses(flags)) return -Errno.EINVAL;
@@ -73,7 +73,7 @@ export function createRing(kernel: KernelInternals, entries: number, data: DataV
   return new SimulatedRing(kernel, memory, idle);
 }
 
-/** Combinations of setup flags that Linux refuses. */
+/** Returns whether Linux refuses a combination of setup flags. */
 function refuses(flags: number): boolean {
   const has = (flag: number) => (flags & flag) !== 0;
   return (

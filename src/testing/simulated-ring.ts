@@ -1,6 +1,6 @@
 /**
- * The kernel's side of a ring: takes SQEs, runs requests in the order that links and drains allow, posts CQEs, and keeps those
- * that find the queue full.
+ * The kernel's side of a ring: takes SQEs, runs requests in the order that links and drains allow,
+ * posts CQEs, and keeps those that find the queue full.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const ALL_SQE_FLAGS = Object.values(SqeFlag).reduce((all, flag) => all | flag, 0
 /** The kernel's side of one ring. */
 export class SimulatedRing implements RingInternals {
   disabled: boolean;
-  /** The thread that may submit, with SINGLE_ISSUER. */
+  /** With SINGLE_ISSUER: the thread that may submit. */
   owner: number | undefined;
   restrictions: RestrictionSet | undefined;
   readonly files: RegisteredFiles;
@@ -38,22 +38,22 @@ export class SimulatedRing implements RingInternals {
   eventfd: { readonly file: EventFile; readonly asyncOnly: boolean } | undefined;
   waitRegion: number | undefined;
   readonly workerLimits: [number, number] = [8, 1024];
-  /** Those that wait for a drain are not among them. */
+  /** Requests that wait for a drain are not included. */
   readonly live = new RequestTable();
   readonly layout: RingLayout;
   readonly completions: Completions;
   readonly taskWork: TaskWork;
-  /** Heads of chains that wait for a drain. */
+  /** The heads of chains that wait for a drain. */
   private readonly deferred = new Fifo<KernelRequest>();
-  /** Zero-copy sends that are over, and whose memory is not free yet. */
+  /** Zero-copy sends that have completed, but whose memory may not be reused yet. */
   private readonly unreleased = new Set<KernelRequest>();
-  /** Bad ones, until their chain is complete. */
+  /** Invalid requests, until their chain is complete. */
   private readonly failures = new Map<KernelRequest, number>();
   private skipUsed = false;
   private inSubmission = false;
   private closed = false;
   private chain: { head: KernelRequest; last: KernelRequest; failed: boolean } | undefined;
-  /** With SQPOLL: when the thread last found something. */
+  /** With SQPOLL: when the thread last found a submission. */
   private lastActive = 0;
 
   constructor(
@@ -96,7 +96,7 @@ export class SimulatedRing implements RingInternals {
       const accepted = this.take(new KernelRequest(bytes));
       if (!accepted && !this.hasFlag(SetupFlag.SUBMIT_ALL)) break;
     }
-    // A chain ends with the submission, whatever its last flag says.
+    // A chain ends with the submission, regardless of its last flag.
     this.closeChain();
     this.inSubmission = false;
     return taken;
@@ -109,7 +109,7 @@ export class SimulatedRing implements RingInternals {
     return index < layout.sqEntries ? memory.sqe(index) : undefined;
   }
 
-  /** @returns whether the submission goes on. */
+  /** @returns whether the submission continues. */
   private take(request: KernelRequest): boolean {
     this.kernel.trace?.('sqe', request);
     this.live.add(request);
@@ -122,13 +122,15 @@ export class SimulatedRing implements RingInternals {
       this.chain = { head: request, last: request, failed: false };
     }
     if (error !== 0) {
-      // Its chain does not even start: the bad one has its error, the others are cancelled.
+      // The chain does not even start: the invalid request gets its error, the others are
+      // cancelled.
       this.chain.failed = true;
       request.started = true;
       this.failures.set(request, error);
     }
     if (!request.linked) this.closeChain();
-    // A bad one in the middle of a chain does not stop the submission: the chain is gathered to its end, to fail as a whole.
+    // An invalid request in the middle of a chain does not stop the submission: the chain is
+    // collected to its end, so that it fails as a whole.
     return error === 0 || request.linked;
   }
 
@@ -206,12 +208,12 @@ export class SimulatedRing implements RingInternals {
     if (result !== PENDING) this.complete(request, result);
   }
 
-  /** A transfer that must not wait is done within `enter`, or not at all. */
+  /** Returns whether a transfer must not wait: it is done within `enter`, or not at all. */
   private mustBeInline(request: KernelRequest): boolean {
     return TRANSFERS.has(request.opcode) && (request.opFlags & RWF_NOWAIT) !== 0;
   }
 
-  /** Leaves a request to a worker: first it can be cancelled, then it cannot. */
+  /** Hands a request to a worker: at first it can be cancelled, later it cannot. */
   private defer(request: KernelRequest): void {
     const { chaos } = this.kernel;
     const work = {
@@ -236,13 +238,13 @@ export class SimulatedRing implements RingInternals {
 
   // Completion
 
-  /** A request's last CQE. Called by the operations, at once or later. */
+  /** Posts a request's last CQE. Called by the operations, immediately or later. */
   complete(request: KernelRequest, res: number, cqeFlags = 0, extra?: readonly [bigint, bigint]): void {
     if (request.answered) return;
     request.answered = true;
     let flags = cqeFlags;
     if (ZERO_COPY.has(request.opcode)) {
-      // Even one that failed: a second CQE tells when its memory is free again.
+      // Even a failed send posts a second CQE, when its memory may be reused.
       request.notification ??= 0;
       flags |= CqeFlag.MORE;
     }
@@ -251,14 +253,17 @@ export class SimulatedRing implements RingInternals {
     this.taskWork.add(() => this.finish(request, res, flags, !inline, extra), inline);
   }
 
-  /** A CQE of a request that goes on. */
+  /** Posts a CQE of a request that continues. */
   progress(request: KernelRequest, res: number, flags = 0): void {
     if (request.answered) return;
     const inline = this.isInline(request);
     this.taskWork.add(() => this.post(request.userData, res, flags | CqeFlag.MORE, !inline), inline);
   }
 
-  /** Within a submission completions are posted at once, unless others of the same request still wait to be. */
+  /**
+   * Returns whether to post immediately: within a submission, unless earlier CQEs of a multishot
+   * request may still wait.
+   */
   private isInline(request: KernelRequest): boolean {
     return this.inSubmission && !(request.multishot && this.taskWork.isPending);
   }
@@ -284,7 +289,7 @@ export class SimulatedRing implements RingInternals {
     this.kernel.pump();
   }
 
-  /** A CQE that is nobody's of this ring: a message, a tag. */
+  /** Posts a CQE that belongs to no request of this ring: a message or a tag. */
   notify(userData: bigint, res: number, flags = 0): void {
     this.taskWork.add(() => this.post(userData, res, flags, true), false);
   }
@@ -310,7 +315,7 @@ export class SimulatedRing implements RingInternals {
     let next = request.next;
     if (!next || !request.linked) return;
     if (request.linkTimeout) {
-      // The timeout goes with its operation: it has fired, or it ends now.
+      // The timeout ends with its operation: it has fired, or it is cancelled now.
       const timeout = request.linkTimeout;
       const following = timeout.linked ? timeout.next : undefined;
       if (!timeout.done) {
@@ -324,14 +329,14 @@ export class SimulatedRing implements RingInternals {
     else this.start(next);
   }
 
-  /** What follows a failure: silent when the one that failed was to be silent. */
+  /** Cancels the requests after a failure: silently if the failed request was to be silent. */
   private cancelChain(first: KernelRequest, silent: boolean): void {
     for (let request: KernelRequest | undefined = first; request; request = request.linked ? request.next : undefined) {
       this.finishOnly(request, -Errno.ECANCELED, silent);
     }
   }
 
-  /** Completes a request without going on with its chain. */
+  /** Completes a request without continuing its chain. */
   finishOnly(request: KernelRequest, res: number, silent = false): void {
     if (request.done) return;
     this.settle(request);
@@ -343,7 +348,7 @@ export class SimulatedRing implements RingInternals {
     request.cancel = undefined;
     this.live.delete(request);
     if (request.notification === undefined) this.kernel.ownership.giveBack(request);
-    // Until now it has kept its file open, whoever has closed the descriptor.
+    // The request has held its file open until now, even if the descriptor was closed.
     if (request.file) this.kernel.releaseFile(request.file);
   }
 
@@ -368,7 +373,7 @@ export class SimulatedRing implements RingInternals {
 
   // SQPOLL
 
-  /** One look of the SQPOLL thread. */
+  /** Lets the SQPOLL thread check its queue once. */
   runSqThread(): void {
     if (!this.hasFlag(SetupFlag.SQPOLL) || this.disabled || this.asleep) return;
     const { now } = this.kernel.clock;
@@ -391,18 +396,18 @@ export class SimulatedRing implements RingInternals {
 
   // The rest
 
-  /** Ends a request that waits. */
+  /** Cancels a waiting request. */
   cancelNow(request: KernelRequest): void {
     request.cancel?.();
     this.complete(request, -Errno.ECANCELED);
   }
 
-  /** The memory behind a part of a ring that the kernel itself has allocated. */
+  /** Returns the memory of a part of the ring that the kernel itself has allocated. */
   mapping(part: 'rings' | 'sqes'): ArrayBuffer | undefined {
     return this.hasFlag(SetupFlag.NO_MMAP) ? undefined : this.memory.bufferOf(part);
   }
 
-  /** The kernel lets go: nothing is posted any more. */
+  /** Closes the ring: nothing is posted from now on. */
   close(): void {
     this.closed = true;
     for (const request of [...this.live]) {
@@ -418,7 +423,7 @@ export class SimulatedRing implements RingInternals {
   }
 }
 
-/** A transfer that must not wait. */
+/** The flag of a transfer that must not wait. */
 const RWF_NOWAIT = 8;
 
 const TRANSFERS = new Set<number>([

@@ -1,5 +1,5 @@
 /**
- * The calls about sockets that go past the ring.
+ * The socket calls that bypass the ring.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { SimulatedSocket } from './files/sockets.js';
 import type { KernelInternals } from './internals.js';
 
 /**
- * The simulated kernel's.
+ * Returns the socket calls of the simulated kernel.
  *
- * @param call counts a call, and lets it fail where it was told to.
+ * @param call counts a call, and makes it fail if a fault was injected.
  */
 export function socketCalls(kernel: KernelInternals, call: (name: keyof SocketCalls, body: () => number) => number): SocketCalls {
   const withSocket = (name: keyof SocketCalls, fd: number, body: (socket: SimulatedSocket) => number) =>
@@ -20,7 +20,7 @@ export function socketCalls(kernel: KernelInternals, call: (name: keyof SocketCa
       if (file === undefined) return -Errno.EBADF;
       return file instanceof SimulatedSocket ? body(file) : -Errno.ENOTSOCK;
     });
-  /** As much as there is room for; the answer is how much there is. */
+  /** Copies as much as fits; the result is the full length. */
   const fill = (target: Uint8Array, value: Uint8Array) => {
     target.set(value.subarray(0, target.length));
     return value.length;

@@ -9,7 +9,7 @@ import { timers } from '../timers.js';
 import { Fifo } from './fifo.js';
 import type { QueueMemory } from './queue-memory.js';
 
-/** How many completions a ring with DEFER_TASKRUN runs at once (`IO_LOCAL_TW_DEFAULT_MAX`). */
+/** How many completions a ring with DEFER_TASKRUN runs at a time (`IO_LOCAL_TW_DEFAULT_MAX`). */
 const MOST_AT_ONCE = 20;
 
 /** The task work of one ring. */
@@ -18,12 +18,12 @@ export class TaskWork {
   private readonly isDeferred: boolean;
   private readonly isCooperative: boolean;
   private readonly hasFlag: boolean;
-  /** How often the eventfd was to be signalled. */
+  /** How many times the eventfd should have been signaled. */
   private wakeups = 0;
 
   constructor(
     private readonly memory: QueueMemory,
-    /** Signals are lost: see `SimulatedKernelOptions.losesWakeups`. */
+    /** Whether signals are lost: see `SimulatedKernelOptions.losesWakeups`. */
     private readonly losesWakeups: boolean | 'after the first',
     private readonly signal: () => void,
   ) {
@@ -33,12 +33,15 @@ export class TaskWork {
     this.hasFlag = (setupFlags & SetupFlag.TASKRUN_FLAG) !== 0;
   }
 
-  /** Whether there is any. */
+  /** Whether there is task work. */
   get isPending(): boolean {
     return this.work.length > 0;
   }
 
-  /** Does it now, if it may be done `inline`, or on a ring without task work; else when the task is there. */
+  /**
+   * Runs the work immediately if it may run `inline` or the ring has no task work; otherwise when
+   * the task enters the kernel.
+   */
   add(work: () => void, inline: boolean): void {
     if (inline || !(this.isDeferred || this.isCooperative)) {
       work();
@@ -49,12 +52,15 @@ export class TaskWork {
     if (this.isDeferred) {
       if (!this.losesWakeups || (this.losesWakeups === 'after the first' && this.wakeups++ === 0)) this.signal();
     } else {
-      // It runs when the thread next enters the kernel, be it to wait for its event loop.
+      // It runs when the thread next enters the kernel, for example to wait for its event loop.
       timers.setImmediate(() => this.run());
     }
   }
 
-  /** Runs it: with DEFER_TASKRUN a part, so that one call does not take for ever. */
+  /**
+   * Runs the task work: with DEFER_TASKRUN only a part, so that one call does not take
+   * indefinitely.
+   */
   run(wanted = 0): void {
     const limit = this.isDeferred ? Math.max(MOST_AT_ONCE, wanted) : Number.POSITIVE_INFINITY;
     for (let count = 0; this.isPending && count < limit; count++) this.work.shift()?.();

@@ -1,5 +1,5 @@
 /**
- * `uring bench`: what the library is worth on this machine.
+ * `uring bench`: the performance of the library on this machine.
  *
  * @module
  */
@@ -10,23 +10,23 @@ import { type BenchProgress, measure, type Outcome, type Work } from './measure.
 import { netWorks } from './net.js';
 import { nopWorks } from './nop.js';
 
-/** What can be measured. */
+/** The name of a benchmark. */
 export type BenchName = (typeof BENCHES)[number];
 
-/** Their names. */
+/** The names of the benchmarks. */
 export const BENCHES = ['files', 'net', 'nop'] as const;
 
-/** How to measure. */
+/** The options of a benchmark. */
 export interface BenchOptions {
   readonly rounds: number;
   readonly short?: boolean | undefined;
   readonly directory?: string | undefined;
-  /** Only the works whose id starts so. */
+  /** Only the works whose id starts with this. */
   readonly only?: string | undefined;
   readonly progress: BenchProgress;
 }
 
-/** Measures. */
+/** Runs a benchmark. */
 export async function bench(name: BenchName, options: BenchOptions): Promise<Outcome[]> {
   const { rounds, progress, only = '' } = options;
   const { works, remove } = await worksOf(name, options);

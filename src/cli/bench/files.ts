@@ -13,35 +13,35 @@ import { createReadStream, createWriteStream } from '../../fs/index.js';
 import * as promises from '../../fs/promises.js';
 import type { Side, Work } from './measure.js';
 
-/** The promises, and the streams beside them. */
+/** The functions with promises, and the streams. */
 const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const BLOCK = 4096;
 const FILE_SIZE = 64 * 1024 * 1024;
 
-/** Files that are read, and files that are written; how many at once. */
+/** The number of files that are read, of files that are written, and of calls at once. */
 const SMALL_FILES = 5000;
 const NEW_FILES = 2000;
 const AT_ONCE = 64;
 
-/** Depth of the O_DIRECT reads. */
+/** The depth of the O_DIRECT reads. */
 const DIRECT_DEPTH = 32;
 
-/** Ranges that are read by one call. */
+/** The number of ranges that one call reads. */
 const RANGES = 128;
 const DIRECT_RANGES = 1000;
 
 const NODE = 'node:fs/promises';
 
-/** How much to do. */
+/** The amount of work, and where it is done. */
 export interface FilesOptions {
-  /** Where the files are made. */
+  /** The directory in which the files are created. */
   readonly directory?: string | undefined;
-  /** Less of everything: to see whether it works. */
+  /** Less of everything, to check that it works. */
   readonly short?: boolean | undefined;
 }
 
-/** Makes the files, and tells what is to be done with them. */
+/** Creates the files, and returns the works to be done with them. */
 export async function filesWorks(options: FilesOptions): Promise<{ readonly works: Work[]; remove(): void }> {
   const root = fs.mkdtempSync(path.join(options.directory ?? os.tmpdir(), 'uring-bench-'));
   const short = options.short === true;
@@ -61,17 +61,17 @@ export async function filesWorks(options: FilesOptions): Promise<{ readonly work
   }
 }
 
-/** Reads of cached blocks at random offsets, each awaited. */
+/** Reads cached blocks at random offsets, and awaits each read. */
 async function readWorks(root: string, short: boolean): Promise<Work[]> {
   const file = path.join(root, 'blocks');
   const content = Buffer.allocUnsafe(FILE_SIZE);
-  // Each block names itself, so that every read can be checked.
+  // Each block contains its own number, so that every read can be checked.
   for (let at = 0; at < FILE_SIZE; at += BLOCK) content.fill((at / BLOCK) & 0xff, at, at + BLOCK);
   fs.writeFileSync(file, content);
   const offsets = randomOffsets(FILE_SIZE, 1 << 14);
   const [ours, theirs] = [await uringFs.open(file), await nodeFs.open(file)];
   const fd = fs.openSync(file, 'r');
-  // Once for each depth, and for the ranges.
+  // One for each depth, and one for the ranges.
   let open = 4;
   const close = async () => {
     if (--open > 0) return;
@@ -81,7 +81,7 @@ async function readWorks(root: string, short: boolean): Promise<Work[]> {
   };
   const works: Work[] = [1, 16, 128].map((depth) => {
     const buffers = Array.from({ length: depth }, () => Buffer.alloc(BLOCK));
-    // So much that a slice takes about a quarter of a second.
+    // Enough for a slice to take about a quarter of a second.
     const count = (depth === 1 ? 60_000 : 120_000) / (short ? 10 : 1);
     const sides: Side[] = [
       { name: 'uring/fs', run: () => readLoop(ours as unknown as NodeHandle, buffers, offsets, count) },
@@ -115,7 +115,7 @@ async function readWorks(root: string, short: boolean): Promise<Work[]> {
   return works;
 }
 
-/** As many ranges at once as the memory has room for. */
+/** Reads as many ranges at once as fit in the memory. */
 async function readRangesLoop(handle: promises.FileHandle, into: Buffer, offsets: Uint32Array, count: number): Promise<number> {
   const ranges = new Float64Array((2 * into.length) / BLOCK);
   let next = 0;
@@ -161,7 +161,10 @@ function check(bytes: number, buffer: Buffer, block: number): void {
   }
 }
 
-/** Whole small files, as in a tree of modules: most of a few kilobytes, some of tens. */
+/**
+ * Reads whole small files, as in a tree of modules: most of a few kilobytes, some of tens of
+ * kilobytes.
+ */
 function smallFiles(root: string, short: boolean): Work {
   const directory = path.join(root, 'small');
   fs.mkdirSync(directory);
@@ -204,7 +207,7 @@ function smallFiles(root: string, short: boolean): Work {
   };
 }
 
-/** New files. */
+/** Writes new files. */
 function newFiles(root: string, short: boolean): Work {
   const content = Buffer.alloc(BLOCK, 1);
   let run = 0;
@@ -227,7 +230,10 @@ function newFiles(root: string, short: boolean): Work {
   };
 }
 
-/** Random reads past the page cache, where the file system can do that. (`npm run bench` has fio beside it.) */
+/**
+ * Reads at random past the page cache, where the file system supports that. (`npm run bench`
+ * compares it with fio.)
+ */
 async function directReads(root: string, short: boolean): Promise<Work[]> {
   const file = path.join(root, 'direct');
   fs.copyFileSync(path.join(root, 'blocks'), file);
@@ -242,7 +248,7 @@ async function directReads(root: string, short: boolean): Promise<Work[]> {
   });
   if (opened === undefined) return [];
   const [ours, theirs] = opened;
-  // Aligned, as Node hands memory on as it is.
+  // Aligned, because Node passes memory on as it is.
   const { bytes } = Uring.default().buffers.allocate(DIRECT_DEPTH * BLOCK);
   const aligned = Array.from({ length: DIRECT_DEPTH }, (_, index) =>
     Buffer.from(bytes.buffer, bytes.byteOffset + index * BLOCK, BLOCK),
@@ -267,7 +273,7 @@ async function directReads(root: string, short: boolean): Promise<Work[]> {
   return [work];
 }
 
-/** A large file as a stream. */
+/** Reads a large file as a stream. */
 function stream(root: string, short: boolean): Work {
   const file = path.join(root, 'large');
   const size = short ? 64 * 1024 * 1024 : 1024 * 1024 * 1024;
@@ -302,7 +308,7 @@ async function atOnce(names: readonly string[], body: (name: string) => Promise<
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-/** Blocks in an order that no read-ahead foresees, the same for all sides. */
+/** Returns blocks in an order that read-ahead cannot predict, the same for all sides. */
 function randomOffsets(size: number, count: number): Uint32Array {
   const blocks = size / BLOCK;
   let state = 12_345;

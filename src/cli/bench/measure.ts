@@ -1,5 +1,6 @@
 /**
- * Measuring: sides that do the same work, in slices that alternate, so that a noisy machine is noisy for all. Medians count.
+ * Measuring: the sides do the same work, in slices that alternate, so that noise on the machine
+ * affects all of them. The results are medians.
  *
  * @module
  */
@@ -7,29 +8,29 @@
 /** One way of doing a piece of work. */
 export interface Side {
   readonly name: string;
-  /** Does a slice of the work. @returns how many operations, or bytes, that was. */
+  /** Does a slice of the work. @returns the number of operations, or bytes, done. */
   run(): Promise<number> | number;
 }
 
-/** Work that several sides do. The first is the library's; the others are what it is compared with. */
+/** Work that several sides do. The first side is the library; it is compared with the others. */
 export interface Work {
   readonly id: string;
   readonly title: string;
-  /** What is counted: `'reads'`, `'files'`, `'bytes'`. */
+  /** The unit of the counts: `'reads'`, `'files'`, `'bytes'`. */
   readonly unit: string;
   readonly sides: readonly Side[];
-  /** What the ratio to each other side should be at least, where something was promised. */
+  /** The minimum ratio to each other side, where one was promised. */
   readonly targets?: { readonly [name: string]: number };
-  /** Rounds, where the usual number would take too long. */
+  /** The number of rounds, where the usual number would take too long. */
   readonly rounds?: number;
   close?(): Promise<void> | void;
 }
 
-/** Medians of a side. */
+/** The medians of a side. */
 export interface Figure {
   readonly name: string;
   readonly perSecond: number;
-  /** Microseconds of CPU, of all threads, for each operation (or megabyte). */
+  /** Microseconds of CPU time of all threads for each operation (or megabyte). */
   readonly cpuMicroseconds: number;
 }
 
@@ -39,9 +40,12 @@ export interface Outcome {
   readonly title: string;
   readonly unit: string;
   readonly figures: readonly Figure[];
-  /** How many times as fast as each other side the first is: the median of the rounds' ratios. */
+  /**
+   * The speed of the first side, divided by that of each other side: the median of the ratios of
+   * all rounds.
+   */
   readonly ratios: { readonly [name: string]: number };
-  /** Its CPU for an operation, as a part of each other side's. */
+  /** Its CPU time for an operation, as a fraction of that of each other side. */
   readonly cpuRatios: { readonly [name: string]: number };
   readonly targets: { readonly [name: string]: number };
 }
@@ -51,27 +55,27 @@ interface Sample {
   readonly cpu: number;
 }
 
-/** Tells how far it is. */
+/** Reports the progress. */
 export interface BenchProgress {
   start(total: number): void;
   step(count: number, what: string): void;
   stop(): void;
 }
 
-/** The middle one. */
+/** Returns the median. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[sorted.length >> 1] ?? Number.NaN;
 }
 
-/** Runs a work. */
+/** Measures a work. */
 export async function measure(work: Work, rounds: number, step: (what: string) => void): Promise<Outcome> {
   const { sides } = work;
-  // The compiler's and the caches' share.
+  // Warms up the compiler and the caches.
   for (const side of sides) await side.run();
   const samples = sides.map((): Sample[] => []);
   for (let round = 0; round < rounds; round++) {
-    // Each is first in its turn.
+    // Each side goes first in its turn.
     for (let turn = 0; turn < sides.length; turn++) {
       const index = (round + turn) % sides.length;
       const side = sides[index] as Side;

@@ -1,7 +1,8 @@
 /**
- * `uring bench net`: connections over loopback, both ends in this process, each in the same form.
+ * `uring bench net`: connections over loopback, with both ends in this process, both of the same
+ * kind.
  *
- * (`npm run bench -- net` in the repository has a load in C, on a core of its own.)
+ * (`npm run bench -- net` in the repository uses a load in C, on its own core.)
  *
  * @module
  */
@@ -17,18 +18,18 @@ const CONNECTIONS = 64;
 const MESSAGE = Buffer.alloc(64, 'uring');
 const BLOCK = Buffer.alloc(256 * 1024, 'uring');
 
-/** A server that sends back what it receives, and clients of it, in one form. */
+/** A server that sends back what it receives, and its clients, of one kind. */
 interface Ends {
-  /** So many round trips, over all connections. */
+  /** Makes this many round trips, over all connections. */
   echo(trips: number): Promise<void>;
-  /** So many bytes, one way. */
+  /** Sends this many bytes, one way. */
   stream(bytes: number): Promise<void>;
-  /** So many connections, each of one round trip. */
+  /** Makes this many connections, each for one round trip. */
   connect(count: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Round trips, streams and connections. */
+/** Returns the works: round trips, streams and connections. */
 export function netWorks(short: boolean): Work[] {
   const sizes = short ? { trips: 2000, bytes: 16 << 20, count: 200 } : { trips: 60_000, bytes: 512 << 20, count: 5000 };
   const work = (id: string, title: string, unit: string, run: (ends: Ends) => Promise<number>): Work => {
@@ -63,10 +64,10 @@ export function netWorks(short: boolean): Work[] {
   ];
 }
 
-/** Runs a piece of work for each connection at once. */
+/** Runs a function for each connection, all at once. */
 const onAll = <T>(all: readonly T[], body: (one: T) => Promise<void>) => Promise.all(all.map(body));
 
-/** `uring/sockets`. */
+/** The ends for `uring/sockets`. */
 class NativeEnds implements Ends {
   private listener: Promise<Listener> | undefined;
   private clients: Connection[] = [];
@@ -133,7 +134,7 @@ class NativeEnds implements Ends {
   }
 }
 
-/** `node:net`, and what has its form. */
+/** The ends for `node:net`, and for modules with its interface. */
 class NodeEnds implements Ends {
   private server: Promise<nodeNet.Server> | undefined;
   private clients: nodeNet.Socket[] = [];

@@ -1,5 +1,5 @@
 /**
- * `uring bench nop`: what the ring itself costs, and what promises over it cost.
+ * `uring bench nop`: the cost of the ring itself, and of promises over it.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Work } from './measure.js';
 
 const BATCHES = [1, 8, 32, 128];
 
-/** NOPs in batches: on the ring, and as promises. */
+/** Returns the works: NOPs in batches, on the ring and as promises. */
 export function nopWorks(short: boolean): Work[] {
   return BATCHES.map((batch) => {
     const ring = Ring.open({ entries: 256, optionalFlags: ['SINGLE_ISSUER', 'DEFER_TASKRUN'] });

@@ -14,7 +14,7 @@ const number = (value: number, digits = 0) =>
 
 const HEAD = ['', 'per second', 'CPU us', 'ratio', 'CPU ratio', 'at least'];
 
-/** The report; for a terminal with colours and charts. */
+/** Renders the report; for a terminal, with colors and charts. */
 export function renderOutcomes(outcomes: readonly Outcome[], rounds: number, terminal: boolean): string {
   const rows = outcomes.flatMap(({ title, unit, figures, ratios, cpuRatios, targets }) => [
     [{ content: `${title} (${unit})`, colSpan: HEAD.length }],

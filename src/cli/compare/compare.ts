@@ -1,6 +1,7 @@
 /**
- * `uring compare`: the same files read in four ways. First a round with digests, which proves that all see the same bytes
- * (and warms the cache for all alike); then rounds against the clock, interleaved, of which the medians count.
+ * `uring compare`: reads the same files in four ways. The first round computes digests, which
+ * proves that all readers see the same bytes, and warms the cache for all of them. Timed rounds
+ * follow, interleaved; the results are their medians.
  *
  * @module
  */
@@ -13,14 +14,14 @@ import type { Reader } from './reader.js';
 import { RingReader } from './ring-reader.js';
 import { walk } from './walk.js';
 
-/** Figures of one way of reading: medians over the rounds. */
+/** The figures of one way of reading: medians over the rounds. */
 export interface Figures {
   readonly name: string;
   readonly filesPerSecond: number;
   readonly megabytesPerSecond: number;
   readonly seconds: number;
   readonly cpuSeconds: number;
-  /** How many times as fast as each other way. */
+  /** The speed, divided by that of each other way. */
   readonly ratios: { readonly [name: string]: number };
 }
 
@@ -30,20 +31,20 @@ export interface Comparison {
   readonly files: number;
   readonly bytes: number;
   readonly rounds: number;
-  /** All ways of reading saw the same bytes, but for `changed`. */
+  /** Whether all ways of reading saw the same bytes, except for `changed`. */
   readonly identical: boolean;
-  /** Over all files; of the first reader. */
+  /** The digest over all files, as the first reader saw them. */
   readonly digest: string;
-  /** Files whose content differed between the readers: somebody writes to them. */
+  /** Files whose content differed between the readers, because another process writes to them. */
   readonly changed: string[];
   /** Files and directories that could not be read, with the error's code. */
   readonly unreadable: { readonly path: string; readonly code: string }[];
   readonly results: readonly Figures[];
-  /** The run was interrupted; `results` are of the rounds before. */
+  /** Whether the run was interrupted; `results` are then those of the rounds before. */
   readonly interrupted: boolean;
 }
 
-/** Tells how far it is, in files. */
+/** Reports the progress, in files. */
 export interface Progress {
   start(total: number): void;
   step(files: number, what: string): void;
@@ -57,11 +58,11 @@ interface Sample {
   readonly bytes: number;
 }
 
-/** `uring/fs` in the place of `node:fs/promises`. */
+/** Reads with `uring/fs` in place of `node:fs/promises`. */
 const uringFsReader = (large: ReadonlySet<number>) =>
   new PromisesReader(large, 'uring/fs readFile', uringFs as unknown as typeof node);
 
-/** Compares. Never throws for a file; for `path` itself it does. */
+/** Compares the ways of reading. Never throws for a single file, only for `path` itself. */
 export async function compare(
   path: string,
   options: { readonly rounds: number; readonly progress: Progress; readonly signal: AbortSignal },
@@ -163,7 +164,7 @@ function summarize(samples: ReadonlyMap<Reader, readonly Sample[]>): Figures[] {
         .filter(([other]) => other.name !== name)
         .map(([other, otherList]) => [
           other.name,
-          // Round by round, as both were measured at the same time.
+          // Round by round, because both were measured at about the same time.
           median(list.map((s, round) => s.files / s.seconds / speedOf(otherList[round]))),
         ]),
     ),

@@ -1,6 +1,7 @@
 /**
- * A digest over all files that does not depend on the order in which their pieces come: SHA-256 of each piece with its place, added
- * up by exclusive or, for each file. So three readers that go about it in three orders can be compared, file by file.
+ * A digest over all files that does not depend on the order in which their pieces arrive: for each
+ * file, the SHA-256 hashes of its pieces with their positions, combined by exclusive or. This way
+ * readers that read in different orders can be compared, file by file.
  *
  * @module
  */
@@ -8,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import type { Sink } from './reader.js';
 
-/** Collects what one reader has seen. */
+/** Collects the digests of what one reader has seen. */
 export class DigestSink implements Sink {
   readonly failures = new Map<number, string>();
   bytes = 0;
@@ -31,12 +32,12 @@ export class DigestSink implements Sink {
     this.files++;
   }
 
-  /** One file's digest, or its failure. */
+  /** Returns one file's digest, or its failure. */
   of(index: number): string {
     return this.failures.get(index) ?? this.digests.get(index)?.toString('hex') ?? 'empty';
   }
 
-  /** The digest over all files. */
+  /** Returns the digest over all files. */
   total(count: number): string {
     const hash = createHash('sha256');
     for (let index = 0; index < count; index++) hash.update(this.of(index)).update('\n');
@@ -44,7 +45,7 @@ export class DigestSink implements Sink {
   }
 }
 
-/** Counts only: for the rounds that are timed. */
+/** Only counts, for the timed rounds. */
 export class CountingSink implements Sink {
   bytes = 0;
   files = 0;

@@ -1,5 +1,5 @@
 /**
- * Reads files with Node's own functions: promises, 64 at a time, and synchronously.
+ * Reads files with Node's own functions: with promises, 64 at a time, and synchronously.
  *
  * @module
  */
@@ -8,7 +8,10 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import node from 'node:fs/promises';
 import { IN_FLIGHT, PIECE_SIZE, type Reader, type Sink } from './reader.js';
 
-/** Above this, `readFile` is not the way to read a file: it takes no more than 2 GiB, and memory for all of it. */
+/**
+ * Larger files are not read with `readFile`, which is limited to 2 GiB and needs memory for the
+ * whole file.
+ */
 const WHOLE_LIMIT = 8 * 1024 * 1024;
 
 const TURN_MS = 50;
@@ -17,7 +20,7 @@ function codeOf(error: unknown): string {
   return error instanceof Object && 'code' in error ? String(error.code) : String(error);
 }
 
-/** Hands a file's content on in the pieces that the ring reads it in. */
+/** Delivers a file's content in the same pieces in which the ring reads it. */
 function deliver(sink: Sink, index: number, content: Uint8Array): void {
   for (let offset = 0; offset < content.length; offset += PIECE_SIZE) {
     sink.piece(index, offset, content.subarray(offset, offset + PIECE_SIZE));
@@ -25,7 +28,7 @@ function deliver(sink: Sink, index: number, content: Uint8Array): void {
   sink.done(index);
 }
 
-/** `readFile` of `node:fs/promises`, or of something that has its shape. */
+/** Reads with `readFile` of `node:fs/promises`, or of a module with the same interface. */
 export class PromisesReader implements Reader {
   /** @param large indexes of files that are too large to be read whole. */
   constructor(
@@ -72,7 +75,7 @@ export class PromisesReader implements Reader {
   close(): void {}
 }
 
-/** `fs.readFileSync`. */
+/** Reads with `fs.readFileSync`. */
 export class SyncReader implements Reader {
   readonly name = 'fs.readFileSync';
   private readonly piece = Buffer.allocUnsafe(PIECE_SIZE);
@@ -117,7 +120,7 @@ export class SyncReader implements Reader {
   close(): void {}
 }
 
-/** Which files are too large to be read whole. */
+/** Returns the indexes of the files that are too large to be read whole. */
 export async function findLarge(paths: readonly string[]): Promise<Set<number>> {
   const large = new Set<number>();
   for (let start = 0; start < paths.length; start += 256) {

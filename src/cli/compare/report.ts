@@ -11,18 +11,18 @@ import type { Comparison } from './compare.js';
 const number = (value: number, digits = 0) =>
   value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-/** Most lines for files that need a word. */
+/** The maximum number of lines for files with problems. */
 const LISTED = 10;
 
 const SHORT: Readonly<Record<string, string>> = { 'fs.promises.readFile': 'promises', 'fs.readFileSync': 'sync' };
 
-/** The report; for a terminal with colours and a chart. */
+/** Renders the report; for a terminal, with colors and a chart. */
 export function renderComparison(comparison: Comparison, terminal: boolean): string {
   const lines: string[] = [];
   lines.push(`${number(comparison.files)} files, ${number(comparison.bytes / 1e6, 1)} MB, below ${comparison.path}`);
   if (comparison.results.length > 0) {
     const against = comparison.results.filter(({ name }) => name.startsWith('fs.'));
-    // Their names are too long for a column that holds a ratio.
+    // The names are too long for a column that holds a ratio.
     const head = ['', 'files/s', 'MB/s', 'CPU s', ...against.map(({ name }) => `x ${SHORT[name] ?? name}`)];
     const rows = comparison.results.map((row) => [
       row.name,

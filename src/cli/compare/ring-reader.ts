@@ -1,9 +1,10 @@
 /**
  * Reads files through the ring, 64 at a time.
  *
- * A small file is one chain: OPENAT into a slot of the registered files, READ from the slot, CLOSE of the slot. The chain breaks where the
- * open fails; the read is hard-linked, since a file shorter than the buffer is a short read, and is to be closed all the same. A file
- * that fills the buffer is large: it is opened again and read in pieces, several of them in flight.
+ * A small file is one chain: OPENAT into a slot of the registered files, READ from the slot, CLOSE
+ * of the slot. The chain breaks if the open fails. The read is hard-linked: a file shorter than the
+ * buffer is a short read, and must be closed nevertheless. A file that fills the buffer is large:
+ * it is opened again and read in pieces, several of them in flight.
  *
  * @module
  */
@@ -13,19 +14,19 @@ import { type Cqe, Ring, type Sqe, SqeFlag } from '../../ring/index.js';
 import { errnoName } from '../../syscalls/index.js';
 import { IN_FLIGHT, PIECE_SIZE, type Reader, type Sink, SMALL_SIZE } from './reader.js';
 
-/** Without O_CLOEXEC: a slot is no descriptor, and the kernel refuses the flag for one. */
+/** Without O_CLOEXEC: a slot is not a descriptor, and the kernel rejects the flag for one. */
 const O_RDONLY = 0;
 
-/** Longest path, with its null byte: PATH_MAX. */
+/** The longest path, with its null byte: PATH_MAX. */
 const PATH_SIZE = 4096;
 
-/** Pieces of large files in flight, over all of them. */
+/** The number of pieces in flight, over all large files. */
 const PIECES = 8;
 
-/** Large files read at the same time. */
+/** The number of large files read at the same time. */
 const LARGE_FILES = 2;
 
-/** How long the loop goes on before it lets the event loop run: for Ctrl-C and the progress bar. */
+/** How long the loop runs before it lets the event loop turn, for Ctrl-C and the progress bar. */
 const TURN_MS = 50;
 
 const Step = { OPEN: 0, READ: 1, CLOSE: 2, LARGE_OPEN: 3, PIECE: 4, LARGE_CLOSE: 5 } as const;
@@ -36,9 +37,9 @@ interface LargeFile {
   /** -1 when there is none. */
   index: number;
   state: 'opening' | 'reading' | 'ended' | 'closing';
-  /** Where the next piece starts. */
+  /** The offset of the next piece. */
   next: number;
-  /** Pieces in flight. */
+  /** The number of pieces in flight. */
   pending: number;
 }
 
@@ -46,7 +47,7 @@ interface Piece {
   readonly offset: number;
   file: number;
   at: number;
-  /** Bytes of the piece that have been read. */
+  /** The number of bytes of the piece that have been read. */
   filled: number;
 }
 
@@ -56,7 +57,7 @@ export class RingReader implements Reader {
   private readonly ring: Ring;
   private readonly paths: number[];
   private readonly buffers: number[];
-  /** What each slot is reading; -1 for a free one. */
+  /** The file that each slot is reading; -1 for a free slot. */
   private readonly files = new Array<number>(IN_FLIGHT).fill(-1);
   private readonly free: number[] = [];
   private readonly large: LargeFile[];
@@ -94,7 +95,8 @@ export class RingReader implements Reader {
       while (next < list.length && this.free.length > 0 && !signal.aborted) this.startSmall(next++);
       this.startLarge();
       for (let which = 0; which < LARGE_FILES; which++) this.continueLarge(which, signal.aborted);
-      // Cached files complete within the call; waiting for a share of what is in flight keeps the batches large.
+      // Cached files complete within the call. Waiting for a part of the operations in flight keeps
+      // the batches large.
       if (this.inFlight > 0) ring.submitAndWait(Math.max(1, this.inFlight >> 1));
       ring.forEachCqe(this.onCqe);
       if (performance.now() > turnEnds) {
@@ -145,11 +147,14 @@ export class RingReader implements Reader {
     }
   }
 
-  /** Reads on in a large file, as far as there are pieces free; closes it when nothing of it is in flight any more. */
+  /**
+   * Reads on in a large file, as far as pieces are free, and closes it when none of its pieces is
+   * in flight any more.
+   */
   private continueLarge(which: number, aborted: boolean): void {
     const file = this.large[which] as LargeFile;
     if (aborted && file.state === 'reading') file.state = 'ended';
-    // Half of the pieces for each, so that none has to wait for the other's end.
+    // Half of the pieces for each file, so that neither has to wait for the other to end.
     for (let number = which; number < PIECES && file.state === 'reading' && file.index >= 0; number += LARGE_FILES) {
       const piece = this.pieces[number] as Piece;
       if (piece.file >= 0) continue;
@@ -229,7 +234,7 @@ export class RingReader implements Reader {
     const which = piece.file;
     const file = this.large[which] as LargeFile;
     if (res > 0 && piece.filled + res < PIECE_SIZE) {
-      // Short: the end, or not; the next read tells.
+      // A short read may or may not be the end of the file; the next read shows which.
       piece.filled += res;
       this.readPiece(number);
       return;

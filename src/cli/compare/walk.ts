@@ -7,18 +7,18 @@
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-/** What was found. */
+/** The files that were found. */
 export interface Tree {
-  /** Absolute paths of regular files, in the order of their names. */
+  /** Absolute paths of regular files, sorted by name. */
   readonly files: string[];
   /** Directories that could not be listed, with the error's code. */
   readonly unreadable: { readonly path: string; readonly code: string }[];
 }
 
 /**
- * Walks a tree; symbolic links are not followed.
+ * Walks a tree, without following symbolic links.
  *
- * @throws what stat(2) says of `root` itself.
+ * @throws the error of stat(2) for `root` itself.
  */
 export function walk(root: string): Tree {
   const tree: Tree = { files: [], unreadable: [] };

@@ -1,21 +1,22 @@
 /**
- * What has come, and is told one by one: ticks and promises run between two, as with Node's own callbacks.
+ * Events that are delivered one by one: ticks and promises run between two of them, as between
+ * Node's own callbacks.
  *
  * @module
  */
 
 import { deliver } from './deliver.js';
 
-/** A queue of events, which is told while it is open. */
+/** A queue of events, delivered while it is open. */
 export class Arrivals<T> {
-  /** What was not told yet, the oldest first. */
+  /** The events not delivered yet, the oldest first. */
   readonly waiting: T[] = [];
   private isOpen = false;
   private isScheduled = false;
 
   /**
-   * @param tell may throw; the others are told all the same.
-   * @param emptied called when everything has been told.
+   * @param tell may throw; the other events are delivered nevertheless.
+   * @param emptied called when everything has been delivered.
    */
   constructor(
     private readonly tell: (event: T) => void,
@@ -27,13 +28,13 @@ export class Arrivals<T> {
     this.schedule();
   }
 
-  /** Somebody wants to be told. Idempotent. */
+  /** Starts delivery. Idempotent. */
   open(): void {
     this.isOpen = true;
     this.schedule();
   }
 
-  /** Nobody does, for now. Idempotent. */
+  /** Pauses delivery. Idempotent. */
   close(): void {
     this.isOpen = false;
   }

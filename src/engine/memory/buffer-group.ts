@@ -1,10 +1,11 @@
 /**
- * A group of buffers that the kernel chooses from when something has come: a ring of provided buffers over blocks of the pool.
+ * A group of buffers that the kernel selects from when data arrives: a ring of provided buffers
+ * over blocks of the pool.
  *
  * ```text
- *   the kernel's --completion--> chunks of it are out --the last one is dropped--> the kernel's again
- *        ^                            |
- *        +-- incremental: more of the same buffer follows, while its earlier chunks are still out
+ *   owned by the kernel --completion--> its chunks are out --last one released--> the kernel again
+ *        ^                                   |
+ *        +-- incremental: more data follows in the same buffer while earlier chunks are out
  * ```
  *
  * @module
@@ -18,23 +19,26 @@ import type { Chunk, ChunkKind, ChunkSource } from './chunk.js';
 import type { KernelMemory } from './kernel-memory.js';
 import type { Block } from './pool.js';
 
-/** What a group is to be. */
+/** Options of a buffer group. */
 export interface BufferGroupOptions {
-  /** A power of two up to 32,768. */
+  /** The number of buffers: a power of two up to 32,768. */
   readonly count: number;
-  /** Bytes of each. */
+  /** Bytes of each buffer. */
   readonly size: number;
-  /** Buffers are filled bit by bit, where the kernel can (6.12). Only for streams: a datagram would be cut at a buffer's end. */
+  /**
+   * Whether buffers are filled piece by piece, where the kernel supports it (6.12). Only for
+   * streams: a datagram would be cut at the end of a buffer.
+   */
   readonly incremental?: boolean;
-  /** The kernel has one more. */
+  /** Called when the kernel has one more buffer. */
   readonly replenished: () => void;
 }
 
 /** A buffer of the group. */
 class GroupBuffer implements BufferOwner {
-  /** Chunks of it that are out, and operations that use them. */
+  /** Chunks of it that are out, plus the operations that use it. */
   users = 0;
-  /** Where the kernel goes on, when it is not done with it. */
+  /** Where the kernel continues, while the buffer is partly filled. */
   next = 0;
   isKernels = true;
 
@@ -66,7 +70,10 @@ export class BufferGroup implements ChunkSource {
   private free = 0;
   private ended = false;
 
-  /** @throws UringError where the kernel has no rings of buffers (before 5.19), ENOMEM; RangeError for lack of memory. Nothing stays then. */
+  /**
+   * @throws UringError where the kernel has no provided buffer rings (before 5.19), or ENOMEM;
+   * RangeError when there is no memory. Nothing remains allocated then.
+   */
   constructor(
     private readonly memory: KernelMemory,
     private readonly options: BufferGroupOptions,
@@ -86,12 +93,12 @@ export class BufferGroup implements ChunkSource {
     }
   }
 
-  /** How many buffers the kernel has. */
+  /** The number of buffers that the kernel has. */
   get available(): number {
     return this.free;
   }
 
-  /** What a completion has brought. */
+  /** Takes the data that a completion has delivered. */
   take<Kind extends Chunk>(res: number, flags: number, kind: ChunkKind<Kind>): Kind {
     const buffer = this.buffers[flags >>> CQE_BUFFER_SHIFT] as GroupBuffer;
     const start = buffer.next;
@@ -101,7 +108,7 @@ export class BufferGroup implements ChunkSource {
     return new kind(this, buffer.id, buffer.block, start, res);
   }
 
-  /** A completion has taken a buffer, and put nothing into it. */
+  /** Handles a completion that has consumed a buffer without putting data into it. */
   unused(flags: number): void {
     if (!(flags & CqeFlag.BUFFER) || flags & CqeFlag.BUF_MORE) return;
     const buffer = this.buffers[flags >>> CQE_BUFFER_SHIFT] as GroupBuffer;
@@ -113,7 +120,7 @@ export class BufferGroup implements ChunkSource {
     this.buffers[id]?.unuse();
   }
 
-  /** The kernel is done with the group. What is out stays where it is. */
+  /** Releases the group, which the kernel no longer uses. Chunks that are out stay valid. */
   end(): void {
     this.ended = true;
     if (!this.memory.ring.closed) this.bufferRing.release();
@@ -128,7 +135,7 @@ export class BufferGroup implements ChunkSource {
     const { pool, buffers } = this.memory;
     const { count, size } = this.options;
     for (let id = 0; id < count; id++) {
-      // A page at least: a view's owner is looked for at the starts of pages.
+      // At least a page: the owner of a view is looked up at the starts of pages.
       const block = pool.take(Math.max(PAGE_SIZE, size));
       const view = new Uint8Array(block.region.memory, block.offset, size);
       const buffer = new GroupBuffer(block, view, this.provide, id);
@@ -158,7 +165,7 @@ export class BufferGroup implements ChunkSource {
     this.free--;
   }
 
-  /** One is free: for the kernel, or after the end for the pool. */
+  /** Returns a free buffer to the kernel or, after the end, to the pool. */
   private readonly provide = (buffer: GroupBuffer): void => {
     if (this.ended) {
       const { pool, buffers } = this.memory;
@@ -166,7 +173,7 @@ export class BufferGroup implements ChunkSource {
       pool.give(buffer.block);
       return;
     }
-    // A ring that has failed was closed without those who receive having come to an end.
+    // A ring that has failed was closed before its receivers had ended.
     if (this.memory.ring.closed) return;
     buffer.isKernels = true;
     this.free++;

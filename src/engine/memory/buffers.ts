@@ -1,5 +1,5 @@
 /**
- * Buffers of the engine's own memory for users: what is read into or written from them is never copied.
+ * Buffers of the engine's own memory for users. The kernel reads and writes them without a copy.
  *
  * @module
  */
@@ -11,25 +11,28 @@ import { UringError } from '../../syscalls/index.js';
 import { checkInteger, invalidState } from '../../validate.js';
 import { type Block, type Pool, type Region, SLAB_SIZE, slabOrigin } from './pool.js';
 
-/** Largest buffer: 1 GiB. */
+/** The size of the largest buffer: 1 GiB. */
 const MAX_SIZE = 0x4000_0000;
 
-/** Slots of the ring's table of registered buffers: one a slab. */
+/** Slots in the ring's table of registered buffers: one for each slab. */
 const TABLE_SIZE = 4096;
 
-/** Who decides when a block of the pool is free. @internal */
+/** The owner of a block, which decides when the block is free. @internal */
 export interface BufferOwner {
-  /** Whether it is in use by the program, and the view lies in it. */
+  /** Returns whether the program is using it and the view lies within it. */
   covers(view: ArrayBufferView): boolean;
-  /** One more operation uses it. */
+  /** Adds an operation that uses it. */
   use(): void;
-  /** One fewer. */
+  /** Removes one. */
   readonly unuse: () => void;
 }
 
-/** A buffer of the engine's, page-aligned, until it is given back. */
+/** A page-aligned buffer of the engine's memory, valid until it is released. */
 export class PooledBuffer {
-  /** Its memory, of exactly the size asked for, on a SharedArrayBuffer. Not to be used after {@link release}. */
+  /**
+   * Its memory, of exactly the requested size, on a SharedArrayBuffer. Must not be used after
+   * {@link release}.
+   */
   readonly bytes: SharedBytes;
   private users = 0;
   private released = false;
@@ -44,7 +47,8 @@ export class PooledBuffer {
   }
 
   /**
-   * Gives it back. Operations in flight go on: the memory is used again only when the last of them is over. Idempotent.
+   * Releases the buffer. Operations in flight continue: its memory is reused only when the last of
+   * them has completed. Idempotent.
    */
   release(): void {
     if (this.released) return;
@@ -56,7 +60,7 @@ export class PooledBuffer {
     this.release();
   }
 
-  /** Whether it is still the user's, and the view lies in it. @internal */
+  /** Whether the user still holds it and the view lies within it. @internal */
   covers(view: ArrayBufferView): boolean {
     return !this.released && view.byteOffset + view.byteLength <= this.block.offset + this.bytes.length;
   }
@@ -77,7 +81,7 @@ export class PooledBuffer {
 export class BufferPool {
   /** By region, then by offset. */
   private readonly owners = new Map<Region, Map<number, BufferOwner>>();
-  /** Whether the ring has a table of registered buffers: unknown until somebody wants one. */
+  /** Whether the ring has a table of registered buffers: unknown until the first use. */
   private table: boolean | undefined;
   private live = 0;
 
@@ -88,9 +92,10 @@ export class BufferPool {
   ) {}
 
   /**
-   * A buffer of the pool: page-aligned (good for O_DIRECT), and registered with the kernel as far as its limits allow.
+   * Allocates a buffer from the pool: page-aligned (suitable for O_DIRECT), and registered with the
+   * kernel as far as its limits allow.
    *
-   * @param size bytes, 1 to 1 GiB. What it contains is undefined.
+   * @param size bytes, 1 to 1 GiB. The contents are undefined.
    *
    * @example
    * ```ts
@@ -107,7 +112,7 @@ export class BufferPool {
     return buffer;
   }
 
-  /** Notes whose a block is, that operations may use views of it. @internal */
+  /** Records the owner of a block, so that operations may use views of it. @internal */
   own(block: Block, owner: BufferOwner): void {
     let owners = this.owners.get(block.region);
     if (owners === undefined) {
@@ -117,18 +122,21 @@ export class BufferPool {
     owners.set(block.offset, owner);
   }
 
-  /** Nobody's any more. @internal */
+  /** Removes the owner of a block. @internal */
   disown(block: Block): void {
     this.owners.get(block.region)?.delete(block.offset);
   }
 
-  /** How many buffers are allocated, and how many bytes of the pool are in use, the engine's own included. */
+  /**
+   * The number of buffers allocated, and the bytes of the pool in use, including the engine's own.
+   */
   get usage(): { readonly buffers: number; readonly bytes: number } {
     return { buffers: this.live, bytes: this.pool.bytesInUse };
   }
 
   /**
-   * The registered buffer that a view of the pool lies in, as its index, or -1: none, or the kernel would have no more of them.
+   * Returns the index of the registered buffer that a view of the pool lies in, or -1 when there is
+   * none or the kernel accepts no more.
    *
    * @internal
    */
@@ -143,10 +151,12 @@ export class BufferPool {
   }
 
   /**
-   * Notes that an operation uses a view of the pool.
+   * Records that an operation uses a view of the pool.
    *
-   * @returns its address and what ends the use; `undefined` when the memory is not the pool's.
-   * @throws Error ERR_INVALID_STATE when it is the pool's, but of no buffer that is still the user's.
+   * @returns its address and a function that ends the use; `undefined` when the memory does not
+   * belong to the pool.
+   * @throws Error ERR_INVALID_STATE when the memory belongs to the pool, but not to a buffer that
+   * the user still holds.
    * @internal
    */
   hold(view: ArrayBufferView): { readonly address: number; readonly release: () => void } | undefined {
@@ -158,12 +168,16 @@ export class BufferPool {
     return { address: region.base + view.byteOffset, release: owner.unuse };
   }
 
-  /** The buffer that begins last before a place: if the place is any buffer's at all, it is this one's. */
+  /**
+   * Returns the owner of the last buffer that begins before a place: if the place lies in a buffer
+   * at all, it is that one.
+   */
   private ownerOf(region: Region, offset: number): BufferOwner | undefined {
     const owners = this.owners.get(region);
     if (owners === undefined) return undefined;
     const origin = slabOrigin(region);
-    // A block starts at a multiple of its size, up to a slab's; beyond, at a slab.
+    // A block starts at a multiple of its size up to the size of a slab. Larger blocks start at a
+    // slab.
     for (let size = PAGE_SIZE; size <= SLAB_SIZE; size *= 2) {
       const start = origin + Math.floor((offset - origin) / size) * size;
       const owner = owners.get(start);
@@ -195,7 +209,8 @@ export class BufferPool {
       this.pool.pinned.add(index);
       return true;
     } catch (error) {
-      // RLIMIT_MEMLOCK, or a kernel without sparse tables: everything works without, a little slower.
+      // RLIMIT_MEMLOCK, or a kernel without sparse tables: everything works without registration, a
+      // little slower.
       if (!(error instanceof UringError)) throw error;
       this.table = false;
       return false;

@@ -1,5 +1,5 @@
 /**
- * A piece of data in a buffer that the kernel has chosen, and that goes back to the kernel.
+ * A piece of data in a buffer that the kernel has selected and that is returned to the kernel.
  *
  * @module
  */
@@ -7,19 +7,22 @@
 import { invalidState } from '../../validate.js';
 import type { Block } from './pool.js';
 
-/** Whose the buffers are. */
+/** The owner of the buffers. */
 export interface ChunkSource {
-  /** Nobody needs what is in a buffer any more. */
+  /** Takes back a buffer whose data is no longer needed. */
   giveBack(id: number): void;
 }
 
 interface PassedDescriptors {
   readonly descriptors: readonly number[];
-  /** While nobody has asked for them. */
+  /** Set until the caller has read the descriptors. */
   close: (() => void) | undefined;
 }
 
-/** The kinds of chunks: where the buffer lies that a completion has taken, and how many bytes of it. */
+/**
+ * The constructor of a kind of chunk: the buffer that a completion has taken, and how many bytes of
+ * it.
+ */
 export type ChunkKind<Kind extends Chunk> = new (
   source: ChunkSource,
   id: number,
@@ -29,16 +32,18 @@ export type ChunkKind<Kind extends Chunk> = new (
 ) => Kind;
 
 /**
- * A piece of data, in a buffer that is the reader's until it is released: at the latest when the next one is asked for.
+ * A piece of data in a buffer that belongs to the reader until it is released, at the latest when
+ * the next one is requested.
  *
- * Operations that are given its {@link bytes} (or, for connections, the chunk itself) use that memory as it is; released in the meantime, it goes
- * back only when the last of them is over.
+ * Operations that are given its {@link bytes} (or, for connections, the chunk itself) use that
+ * memory in place. If it is released meanwhile, its buffer is returned only when the last of them
+ * has completed.
  */
 export class Chunk {
   private view: Buffer | undefined;
   private live = true;
   private passed: PassedDescriptors | undefined;
-  /** The reader, and the operations that use it. */
+  /** The reader, plus the operations that use it. */
   private users = 1;
 
   /** @internal */
@@ -47,11 +52,11 @@ export class Chunk {
     private readonly id: number,
     protected readonly block: Block,
     protected readonly start: number,
-    /** How many bytes. */
+    /** The number of bytes. */
     readonly length: number,
   ) {}
 
-  /** The data, on shared memory. Not to be used after {@link release}. */
+  /** The data, on shared memory. Must not be used after {@link release}. */
   get bytes(): Buffer {
     const { region, offset } = this.checked();
     this.view ??= Buffer.from(region.memory, offset + this.start, this.length);
@@ -59,8 +64,9 @@ export class Chunk {
   }
 
   /**
-   * Descriptors that came with it over a Unix socket, for connections that take them: the caller's, who closes them, from the first time that they are
-   * asked for. Those that nobody asks for are closed when the chunk is released.
+   * The descriptors that arrived with it over a Unix socket, on connections that accept them. From
+   * the first access on they belong to the caller, who must close them. Descriptors that are never
+   * accessed are closed when the chunk is released.
    */
   get descriptors(): readonly number[] {
     this.checked();
@@ -70,24 +76,32 @@ export class Chunk {
     return passed.descriptors;
   }
 
-  /** The data in memory of its own, which stays. Faster than copying {@link bytes}: V8 copies shared memory word by word. */
+  /**
+   * Copies the data to memory of its own, which remains valid. Faster than copying {@link bytes}:
+   * V8 copies shared memory word by word.
+   */
   copy(): Buffer {
     return Buffer.from(this.checked().plain(this.start, this.length));
   }
 
-  /** As {@link copy}, but with nothing else in its `buffer`: as Node's own sockets give it. @internal */
+  /**
+   * Copies the data like {@link copy}, but into a `buffer` that holds nothing else, as Node's own
+   * sockets do.
+   *
+   * @internal
+   */
   copyAlone(): Buffer {
     const data = Buffer.allocUnsafeSlow(this.length);
     this.copyTo(data);
     return data;
   }
 
-  /** The data as text. Faster than that of {@link bytes}, for the same reason. */
+  /** Returns the data as text. Faster than `toString` of {@link bytes}, for the same reason. */
   toString(encoding: BufferEncoding = 'utf8'): string {
     return this.checked().plain(this.start, this.length).toString(encoding);
   }
 
-  /** Gives the buffer back to the kernel. Idempotent. */
+  /** Returns the buffer to the kernel. Idempotent. */
   release(): void {
     if (!this.live) return;
     this.live = false;
@@ -95,7 +109,7 @@ export class Chunk {
     this.drop();
   }
 
-  /** For `console.log`. @internal */
+  /** The text that `console.log` shows. @internal */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.live ? `Chunk(${this.length}) ${JSON.stringify(this.toString('latin1').slice(0, 64))}` : 'Chunk (released)';
   }
@@ -104,28 +118,33 @@ export class Chunk {
     this.release();
   }
 
-  /** Descriptors have come with it. @param close closes them. @internal */
+  /** Attaches descriptors that arrived with it. @param close closes them. @internal */
   attach(descriptors: readonly number[], close: () => void): void {
     this.passed = { descriptors, close };
   }
 
-  /** Copies it. @internal */
+  /** Copies the data to `target`. @internal */
   copyTo(target: Uint8Array): void {
     target.set(this.checked().plain(this.start, this.length));
   }
 
-  /** Where it lies, for those who {@link use} it. @internal */
+  /** Its address, for operations that {@link use} it. @internal */
   get address(): number {
     return this.block.address + this.start;
   }
 
-  /** An operation uses it, until it {@link drop}s it. @throws Error ERR_INVALID_STATE when it was released. @internal */
+  /**
+   * Adds an operation that uses it, until {@link drop}.
+   *
+   * @throws Error ERR_INVALID_STATE when it was released.
+   * @internal
+   */
   use(): void {
     this.checked();
     this.users++;
   }
 
-  /** One user fewer. @internal */
+  /** Removes a user. @internal */
   drop(): void {
     if (--this.users === 0) this.source.giveBack(this.id);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Ids of buffer groups. */
+/** The allocator of buffer group ids. */
 export class GroupIds {
   private readonly free: number[] = [];
   private next = 0;

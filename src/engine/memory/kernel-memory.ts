@@ -1,5 +1,6 @@
 /**
- * All memory that an engine gives to the kernel: its own, from the pool, and the caller's, by leases.
+ * All memory that an engine passes to the kernel: its own, from the pool, and the caller's, through
+ * leases.
  *
  * @module
  */
@@ -16,7 +17,7 @@ import { type Block, Pool } from './pool.js';
 /** The memory of one engine. */
 export class KernelMemory {
   readonly pool: Pool;
-  /** Buffers of the pool that users have. */
+  /** Buffers of the pool that users hold. */
   readonly buffers: BufferPool;
   readonly groupIds = new GroupIds();
 
@@ -28,14 +29,14 @@ export class KernelMemory {
     this.buffers = new BufferPool(this.pool, ring);
   }
 
-  /** Memory of the pool, zeroed. */
+  /** Takes zeroed memory from the pool. */
   zeroed(size: number): Block {
     const block = this.pool.take(Math.max(1, size));
     block.plain(0, block.size).fill(0);
     return block;
   }
 
-  /** A string or bytes, ended by a null byte. */
+  /** Returns a block with a string or bytes, terminated by a null byte. */
   cString(text: string | Uint8Array): Block {
     if (typeof text === 'string') {
       // No character takes more than three bytes for each of its UTF-16 units.
@@ -51,10 +52,10 @@ export class KernelMemory {
   }
 
   /**
-   * Leases memory for the kernel to work on directly.
+   * Leases memory for the kernel to work on in place.
    *
-   * @returns `undefined` for memory that could go away: the kernel needs a copy of it.
-   * @throws Error ERR_INVALID_STATE for memory of the pool that was given back.
+   * @returns `undefined` for memory that could disappear: the kernel must work on a copy of it.
+   * @throws Error ERR_INVALID_STATE for memory of the pool that was released.
    */
   leaseInPlace(data: ArrayBufferView | Chunk): Lease | undefined {
     if (data instanceof Chunk) {
@@ -69,7 +70,8 @@ export class KernelMemory {
   /**
    * Leases memory, in place or as a copy.
    *
-   * @throws Error ERR_INVALID_STATE for memory that is detached, or of the pool and given back; RangeError when the pool has no memory.
+   * @throws Error ERR_INVALID_STATE for memory that is detached, or that belongs to the pool and
+   * was released; RangeError when the pool has no memory.
    */
   lease(view: Uint8Array, direction: Direction): Lease {
     if (view.length === 0 && isDetached(view.buffer)) throw detachedError('nothing was done');
@@ -80,7 +82,7 @@ export class KernelMemory {
     return lease;
   }
 
-  /** Leases a block for a part of a view, of `size` bytes at most at a time. Nothing is copied yet. */
+  /** Leases a block for a part of a view of at most `size` bytes at a time. Copies nothing yet. */
   leaseCopy(view: ArrayBufferView, size: number): CopyLease {
     return new CopyLease(this.pool.take(Math.max(1, size)), this.pool, view);
   }

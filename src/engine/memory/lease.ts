@@ -1,13 +1,17 @@
 /**
- * A lease: the kernel's permission to use a piece of a caller's memory, from the submission to the last completion.
+ * A lease: the kernel's permission to use a piece of the caller's memory, from the submission to
+ * the last completion.
  *
- * The kernel is given only memory that stays where it is for as long as it needs it, however the program ends: the engine's pool, and
- * SharedArrayBuffers, which cannot be detached or transferred. An ordinary ArrayBuffer can be, and then its memory belongs to somebody else:
- * for it, the kernel works on a copy in the pool.
+ * The kernel is given only memory that stays in place for as long as the kernel needs it, however
+ * the program ends: the engine's pool, and SharedArrayBuffers, which cannot be detached or
+ * transferred. An ordinary ArrayBuffer can be, and its memory then gets another owner: for it, the
+ * kernel works on a copy in the pool.
  *
  * ```text
- *   view -> lease ->  in place      the address of the view itself; memory of the pool is not reused before `release`
- *                     a copy        the address of a block; `copyBack` brings what the kernel has written to the view
+ *   view -> lease ->  in place      the address of the view itself; memory of the pool is not
+ *                                   reused before `release`
+ *                     a copy        the address of a block; `copyBack` copies what the kernel has
+ *                                   written to the view
  * ```
  *
  * @module
@@ -22,21 +26,24 @@ import type { Block, Pool } from './pool.js';
 /** Memory that users can pass: a view of any kind, or a whole buffer. */
 export type Memory = ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
 
-/** Who uses the memory: the kernel reads `'input'`, and writes `'output'`. */
+/** How the kernel uses the memory: it reads `'input'` and writes `'output'`. */
 export type Direction = 'input' | 'output';
 
-/** Bytes as a view over all of them. */
+/** Returns a view over all bytes of the memory. */
 export function bytesOf(memory: Memory): Uint8Array {
   if (ArrayBuffer.isView(memory)) return new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength);
   return new Uint8Array(memory);
 }
 
-/** Whether a SharedArrayBuffer stays in place even when this thread is terminated (see `ring/arena.ts`). */
+/**
+ * Returns whether a SharedArrayBuffer stays in place even when this thread is terminated (see
+ * `ring/arena.ts`).
+ */
 export function outlivesThread(buffer: ArrayBufferLike): boolean {
   return buffer instanceof SharedArrayBuffer && (isMainThread || buffer.byteLength >= MIN_ARENA_SIZE);
 }
 
-/** The error of an operation whose memory is gone. */
+/** Returns the error of an operation whose memory is gone. */
 export function detachedError(what: string): Error {
   return invalidState(`the buffer was detached (or shrunk) while it was used; ${what}`);
 }
@@ -46,11 +53,11 @@ export abstract class Lease {
   private released = false;
 
   constructor(
-    /** For the kernel. */
+    /** The address for the kernel. */
     readonly address: number,
   ) {}
 
-  /** The kernel is done with it. Once. */
+  /** Ends the lease: the kernel no longer uses the memory. Must be called once. */
   release(): void {
     assert(!this.released, 'a lease is released once');
     this.released = true;
@@ -58,7 +65,7 @@ export abstract class Lease {
   }
 
   /**
-   * Brings `count` bytes that the kernel has written to the view, from `start` on.
+   * Copies `count` bytes that the kernel has written to the view, from `start` on.
    *
    * @throws Error ERR_INVALID_STATE when that part of the view is gone.
    */
@@ -71,7 +78,7 @@ export abstract class Lease {
 export class DirectLease extends Lease {
   constructor(
     address: number,
-    /** Referenced as long as the lease is. */
+    /** Referenced for as long as the lease is. */
     readonly memory: object,
     private readonly onRelease: (() => void) | undefined,
   ) {
@@ -85,7 +92,7 @@ export class DirectLease extends Lease {
   }
 }
 
-/** A block of the pool in the place of the caller's memory. */
+/** A block of the pool in place of the caller's memory. */
 export class CopyLease extends Lease {
   private readonly bytes: Uint8Array;
 
@@ -98,7 +105,7 @@ export class CopyLease extends Lease {
     this.bytes = view instanceof Uint8Array ? view : bytesOf(view);
   }
 
-  /** Copies a part of the view, which must be there, to the start of the block. */
+  /** Copies a part of the view, which must exist, to the start of the block. */
   copyIn(count: number, start = 0): void {
     const { bytes } = this;
     this.block.copyFrom(count === bytes.length ? bytes : bytes.subarray(start, start + count));

@@ -1,5 +1,5 @@
 /**
- * `struct msghdr` and `struct iovec`, by which messages are sent and received.
+ * `struct msghdr` and `struct iovec`, which describe messages to send and receive.
  *
  * @module
  */
@@ -10,16 +10,22 @@ import type { Block } from './pool.js';
 /** Byte offsets of `struct msghdr`. sendmsg(2). */
 export const Msghdr = { NAME: 0, NAMELEN: 8, IOV: 16, IOVLEN: 24, CONTROL: 32, CONTROLLEN: 40, FLAGS: 48, SIZE: 56 } as const;
 
-/** Byte offsets of `struct io_uring_recvmsg_out`, which stands in front of what a multishot RECVMSG has received. */
+/**
+ * Byte offsets of `struct io_uring_recvmsg_out`, which precedes the data that a multishot RECVMSG
+ * has received.
+ */
 export const RecvmsgOut = { NAMELEN: 0, CONTROLLEN: 4, PAYLOADLEN: 8, FLAGS: 12, SIZE: 16 } as const;
 
-/** A part of a message: an address, and how many bytes or pieces are there. */
+/** A part of a message: an address, and the number of bytes or elements there. */
 export interface Part {
   readonly address: number;
   readonly length: number;
 }
 
-/** What a message consists of. A multishot RECVMSG takes lengths alone: it puts the parts into its own buffers. */
+/**
+ * The parts of a message. A multishot RECVMSG takes only their lengths: it puts the parts into the
+ * selected buffer.
+ */
 export interface MessageParts {
   /** The peer's `struct sockaddr`. */
   readonly name?: Part | undefined;
@@ -40,7 +46,7 @@ export function writeMessageHeader(
   const { data } = block.region;
   const place = block.offset + start;
   setUint64(data, place + Msghdr.NAME, name.address);
-  // An int, and padding behind it.
+  // An int, followed by padding.
   setUint64(data, place + Msghdr.NAMELEN, name.length);
   setUint64(data, place + Msghdr.IOV, vector.address);
   setUint64(data, place + Msghdr.IOVLEN, vector.length);
@@ -49,7 +55,11 @@ export function writeMessageHeader(
   setUint64(data, place + Msghdr.FLAGS, 0);
 }
 
-/** Writes a `struct iovec` to its place in a block that is an array of them. @param start where the array begins in the block. */
+/**
+ * Writes a `struct iovec` to its place in an array of them.
+ *
+ * @param start where the array begins in the block.
+ */
 export function writeIovec(block: Block, index: number, address: number, length: number, start = 0): void {
   const { data } = block.region;
   const place = block.offset + start + IOVEC_SIZE * index;
@@ -57,7 +67,7 @@ export function writeIovec(block: Block, index: number, address: number, length:
   setUint64(data, place + 8, length);
 }
 
-/** A safe integer, in two halves: a BigInt would cost several times as much. */
+/** Writes a safe integer in two halves: a BigInt would cost several times as much. */
 function setUint64(data: DataView, offset: number, value: number): void {
   data.setUint32(offset, value, true);
   data.setUint32(offset + 4, value / 2 ** 32, true);

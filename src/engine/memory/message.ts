@@ -1,5 +1,5 @@
 /**
- * A message of a socket, as RECVMSG puts it into a buffer of the kernel's choice.
+ * A message received from a socket, as RECVMSG puts it into a buffer that the kernel selects.
  *
  * ```text
  *   | struct io_uring_recvmsg_out | the sender's struct sockaddr | the message |
@@ -15,13 +15,13 @@ import { RecvmsgOut } from './message-header.js';
 import type { Block } from './pool.js';
 import { decodeAddress, type SocketAddress } from './socket-address.js';
 
-/** Room for the sender's address. */
+/** Bytes reserved for the sender's address. */
 export const NAME_SIZE = SOCKADDR_SIZE;
 
-/** Bytes of a buffer in front of the message. */
+/** Bytes of a buffer before the message. */
 export const MESSAGE_OVERHEAD = RecvmsgOut.SIZE + NAME_SIZE;
 
-/** A message, with its sender: a chunk, whose buffer is the reader's until it is released. */
+/** A message with its sender: a chunk whose buffer belongs to the reader until it is released. */
 export class Message extends Chunk {
   private from: SocketAddress | undefined;
 
@@ -31,7 +31,7 @@ export class Message extends Chunk {
     super(source, id, block, start + MESSAGE_OVERHEAD, length);
   }
 
-  /** Who has sent it; `undefined` where nobody can tell, as with Unix sockets without a name. */
+  /** The sender's address; `undefined` when it is unknown, as for Unix sockets without a name. */
   get sender(): SocketAddress | undefined {
     const { region } = this.checked();
     const length = region.data.getUint32(this.header + RecvmsgOut.NAMELEN, true);
@@ -39,7 +39,7 @@ export class Message extends Chunk {
     return this.from;
   }
 
-  /** The sender as one number, address and port, where that is IPv4; else -1. @internal */
+  /** The sender's IPv4 address and port as one number; -1 for other families. @internal */
   get senderKey(): number {
     const { data } = this.checked().region;
     const name = this.header + RecvmsgOut.SIZE;
@@ -47,7 +47,7 @@ export class Message extends Chunk {
     return data.getUint32(name + 4) * 0x10000 + data.getUint16(name + 2);
   }
 
-  /** Whether the message was longer than the buffer: the rest is lost. */
+  /** Whether the message was longer than the buffer. The remainder is lost. */
   get truncated(): boolean {
     return (this.checked().region.data.getUint32(this.header + RecvmsgOut.FLAGS, true) & MSG_TRUNC) !== 0;
   }

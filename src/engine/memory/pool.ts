@@ -1,18 +1,20 @@
 /**
- * The engine's memory: all that the kernel is given by the library itself (paths, iovecs, results, copies of the user's data) and the
- * buffers that users ask for.
+ * The engine's memory: everything that the library itself passes to the kernel (paths, iovecs,
+ * results, copies of the user's data) and the buffers that users allocate.
  *
- * It lies in regions, each a SharedArrayBuffer above malloc's largest mmap threshold: nobody can detach it, and when a worker is
- * terminated its pages go back to the kernel instead of to the next `malloc` (see `ring/arena.ts`, which has the same reason, and a
- * lock that one thread alone does not need).
+ * It consists of regions. Each region is a SharedArrayBuffer larger than malloc's largest mmap
+ * threshold: it cannot be detached, and when a worker is terminated its pages are returned to the
+ * kernel and not to the next `malloc` (see `ring/arena.ts`, which exists for the same reason; its
+ * lock is not needed here, as one thread uses the pool).
  *
  * ```text
- *   region  | slab of 1 MiB | slab | ...              | untouched |       slabs can be registered with the kernel, one by one
- *   slab    | block of 4 KiB | block of 64 KiB | ...
+ *   region  | slab of 1 MiB | slab | ...              | untouched |    slabs can be registered
+ *   slab    | block of 4 KiB | block of 64 KiB | ...                   with the kernel, one by one
  *   span    64 KiB of a slab, cut into blocks of one small size
  * ```
  *
- * Blocks are powers of two from 64 bytes, aligned to their size up to a page. What is given back is kept for the next of its size.
+ * Block sizes are powers of two from 64 bytes on. Blocks are aligned to their size, up to a page. A
+ * released block is kept for the next request of its size.
  *
  * @module
  */
@@ -24,16 +26,16 @@ import type { SharedBytes, SharedData } from '../../ring/shared-views.js';
 import type { Syscalls } from '../../syscalls/index.js';
 import { invalidState, outOfRange } from '../../validate.js';
 
-/** Bytes of a region, of which only what is used takes memory. */
+/** Bytes of a region. Only the part that is used takes memory. */
 const REGION_SIZE = 64 * 1024 * 1024;
 
-/** What is registered with the kernel at once. No block of this size or below lies in two of them. */
+/** The unit of registration with the kernel. No block of this size or smaller spans two slabs. */
 export const SLAB_SIZE = 1024 * 1024;
 
-/** What small blocks are cut from. */
+/** The unit that small blocks are cut from. */
 const SPAN_SIZE = 64 * 1024;
 
-/** Bytes of large blocks that stay resident while nobody uses them. */
+/** Bytes of large free blocks that stay resident. */
 const KEPT_IDLE = 16 * 1024 * 1024;
 
 const MIN_CLASS = 6;
@@ -44,36 +46,37 @@ export interface Region {
   readonly memory: SharedArrayBuffer;
   readonly bytes: SharedBytes;
   readonly data: SharedData;
-  /** Address of byte 0. */
+  /** The address of byte 0. */
   readonly base: number;
-  /** Number of its first slab. */
+  /** The number of its first slab. */
   readonly firstSlab: number;
-  /** First byte that was never used. (No block begins before the first page.) */
+  /** The first byte that was never used. (No block begins before the first page.) */
   next: number;
-  /** Views of its slabs, as far as they were asked for. */
+  /** Views of its slabs, created on demand. */
   readonly slabs: (PlainView | undefined)[];
-  /** Views a part of it. */
+  /** Creates a view of a part of it. */
   readonly view: (start: number, length: number) => PlainView;
 }
 
 /**
- * A part of a region, on the main thread as an ordinary ArrayBuffer: V8 copies from and to shared memory word by word, two to three times as
- * slowly. Only of what is used: V8 takes all of such a view for memory of the program's, and collects garbage because of it.
+ * A part of a region, on the main thread as an ordinary ArrayBuffer: V8 copies shared memory word
+ * by word, two to three times slower. Only the used parts have such views: V8 counts all of a view
+ * as the program's memory, and collects garbage because of it.
  */
 export interface PlainView {
   readonly buffer: Buffer;
   readonly bytes: Uint8Array;
-  /** Where in the region it starts. */
+  /** Where it starts in the region. */
   readonly start: number;
 }
 
 /** A piece of the pool. */
 export class Block {
-  /** The next in the list of free ones. @internal */
+  /** The next block in the free list. @internal */
   link: Block | undefined;
   /** @internal */
   live = true;
-  /** Counted among the large blocks that are resident while they are free. @internal */
+  /** Whether it is counted among the large free blocks that stay resident. @internal */
   kept = false;
   private plainView: PlainView | undefined;
 
@@ -81,11 +84,11 @@ export class Block {
     readonly region: Region,
     /** Byte offset in the region. */
     readonly offset: number,
-    /** Its size is two to the power of this. */
+    /** The size is two to this power. */
     readonly sizeClass: number,
   ) {}
 
-  /** For the kernel. */
+  /** The address for the kernel. */
   get address(): number {
     return this.region.base + this.offset;
   }
@@ -98,7 +101,8 @@ export class Block {
   copyTo(target: Uint8Array, length: number, place = 0): void {
     const { bytes, start } = this.view;
     const from = this.offset - start;
-    // Of the array, not of the Buffer: a Buffer's subarray takes several times as long to make.
+    // A subarray of the Uint8Array, not of the Buffer: the latter takes several times as long to
+    // create.
     target.set(bytes.subarray(from, from + length), place);
   }
 
@@ -108,14 +112,17 @@ export class Block {
     bytes.set(source, this.offset - start);
   }
 
-  /** A number of bytes from `start`, as an ordinary Buffer: never to be seen by users, as it would outlive the pool. */
+  /**
+   * Returns `length` bytes from `start` on as an ordinary Buffer. It must never reach users, as it
+   * would outlive the pool.
+   */
   plain(start: number, length: number): Buffer {
     const { view } = this;
     const from = this.offset - view.start + start;
     return view.buffer.subarray(from, from + length) as Buffer;
   }
 
-  /** Writes text in UTF-8 to its start, and a null byte behind it. There must be room for both. */
+  /** Writes text in UTF-8 to its start, followed by a null byte. There must be room for both. */
   writeCString(text: string): void {
     const { buffer, start } = this.view;
     const from = this.offset - start;
@@ -132,7 +139,7 @@ export class Block {
 export class Pool {
   readonly regions: Region[] = [];
   private readonly free: (Block | undefined)[] = [];
-  /** The span that blocks of each small class are cut from: place of the next, and how many are left. */
+  /** For each small class, the span that blocks are cut from: the next place, and its end. */
   private readonly spans: ({ region: Region; next: number; end: number } | undefined)[] = [];
   /** Slabs that are registered with the kernel, which has pinned their pages. */
   readonly pinned = new Set<number>();
@@ -142,7 +149,7 @@ export class Pool {
 
   constructor(
     private readonly syscalls: Syscalls,
-    /** Told of every new region, which has to outlive whatever the kernel does. */
+    /** Called with every new region, which must outlive everything that the kernel does with it. */
     private readonly onRegion: (region: Region) => void,
   ) {}
 
@@ -152,10 +159,10 @@ export class Pool {
   }
 
   /**
-   * Takes a block. Its contents are whatever was there.
+   * Takes a block. Its contents are undefined.
    *
    * @param size bytes, 1 to 1 GiB.
-   * @throws RangeError when there is no memory, and for more than 1 GiB: nothing is taken then.
+   * @throws RangeError when there is no memory, and for more than 1 GiB. Nothing is taken then.
    */
   take(size: number): Block {
     const sizeClass = classOf(size);
@@ -169,7 +176,7 @@ export class Pool {
     return block;
   }
 
-  /** Gives a block back. The kernel must be done with it. */
+  /** Releases a block. The kernel must no longer use it. */
   give(block: Block): void {
     if (!block.live) throw invalidState('a block was given back twice');
     block.live = false;
@@ -179,21 +186,30 @@ export class Pool {
     if (block.size >= SLAB_SIZE) this.keepOrDiscard(block);
   }
 
-  /** What a burst has touched goes back to the system, but for a little: a block that is discarded costs page faults when it is used again. */
+  /**
+   * Returns the pages of a large block to the system, unless little is kept: a discarded block
+   * costs page faults when it is used again.
+   */
   private keepOrDiscard(block: Block): void {
     block.kept = this.keptBytes + block.size <= KEPT_IDLE || this.isPinned(block);
     if (block.kept) this.keptBytes += block.size;
     else this.syscalls.discard(block.address, block.size);
   }
 
-  /** The kernel goes on with the pages that it has pinned, whatever becomes of the memory. */
+  /**
+   * Whether a part of the block is pinned: the kernel keeps using pinned pages, even if the memory
+   * is discarded.
+   */
   private isPinned({ region, offset, size }: Block): boolean {
     const first = region.firstSlab + Math.floor((offset - slabOrigin(region)) / SLAB_SIZE);
     for (let slab = first; slab < first + size / SLAB_SIZE; slab++) if (this.pinned.has(slab)) return true;
     return false;
   }
 
-  /** The region that a view lies in, or `undefined` when its memory is not the pool's. */
+  /**
+   * Returns the region that a view lies in, or `undefined` when its memory does not belong to the
+   * pool.
+   */
   regionOf(view: ArrayBufferView): Region | undefined {
     const { buffer } = view;
     for (const region of this.regions) if (region.memory === buffer) return region;
@@ -220,7 +236,7 @@ export class Pool {
     return block;
   }
 
-  /** A region with this much left, its `next` aligned as an offset from the first page. */
+  /** Returns a region with this much room, its `next` aligned relative to the first page. */
   private room(size: number, alignment: number): Region {
     const last = this.regions.at(-1);
     if (last !== undefined && align(last, alignment, size)) return last;
@@ -232,14 +248,17 @@ export class Pool {
   private addRegion(size: number): Region {
     const region = createRegion(this.syscalls, Math.max(REGION_SIZE, size + PAGE_SIZE), this.slabs);
     this.slabs += Math.floor(region.memory.byteLength / SLAB_SIZE);
-    // Before anything of it is used: from here on the kernel may know it.
+    // Before any of it is used: from here on the kernel may know it.
     this.onRegion(region);
     this.regions.push(region);
     return region;
   }
 }
 
-/** Not a method: the ring holds on to regions, and a closure of the pool's would have it hold on to the engine as well. */
+/**
+ * Not a method: the ring retains regions, and a closure of the pool would make it retain the engine
+ * as well.
+ */
 function createRegion(syscalls: Syscalls, size: number, firstSlab: number): Region {
   const memory = new SharedArrayBuffer(size);
   const bytes = new Uint8Array(memory);
@@ -262,17 +281,18 @@ function plainView(syscalls: Syscalls, memory: SharedArrayBuffer, base: number, 
 }
 
 function plainBuffer(syscalls: Syscalls, memory: SharedArrayBuffer, base: number, start: number, length: number): Buffer {
-  // koffi aborts the process when a worker is terminated while it makes a view. A slower copy (3 us more for 64 KiB) is the lesser evil.
+  // koffi aborts the process when a worker is terminated while it creates a view. A slower copy (3
+  // us more for 64 KiB) is the lesser evil.
   if (!isMainThread) return Buffer.from(memory, start, length);
   try {
     return Buffer.from(syscalls.viewOf(base + start, length));
   } catch {
-    // The simulated kernel's addresses are no addresses.
+    // The addresses of the simulated kernel are not real.
     return Buffer.from(memory, start, length);
   }
 }
 
-/** The view of a block: that of its slab, or of its own if it is larger than one. */
+/** Returns the view of a block: the view of its slab, or its own if it is larger than a slab. */
 function viewOf({ region, offset, size }: Block): PlainView {
   if (size > SLAB_SIZE) return region.view(offset, size);
   const origin = slabOrigin(region);
@@ -282,12 +302,12 @@ function viewOf({ region, offset, size }: Block): PlainView {
   return region.slabs[slab] as PlainView;
 }
 
-/** Where slabs start in a region: at its first page. */
+/** Returns where slabs start in a region: at its first page. */
 export function slabOrigin(region: Region): number {
   return (PAGE_SIZE - (region.base % PAGE_SIZE)) % PAGE_SIZE;
 }
 
-/** Moves `next` to the alignment. @returns whether `size` bytes are left there. */
+/** Advances `next` to the alignment. @returns whether there is room for `size` bytes. */
 function align(region: Region, alignment: number, size: number): boolean {
   const origin = slabOrigin(region);
   const next = origin + Math.ceil((region.next - origin) / alignment) * alignment;
@@ -296,7 +316,7 @@ function align(region: Region, alignment: number, size: number): boolean {
   return true;
 }
 
-/** The exponent of the smallest block that holds `size` bytes. */
+/** Returns the exponent of the smallest block that holds `size` bytes. */
 function classOf(size: number): number {
   if (size > 2 ** MAX_CLASS) throw outOfRange('size', `<= ${2 ** MAX_CLASS}`, size);
   return Math.max(MIN_CLASS, 32 - Math.clz32(size - 1));

@@ -1,5 +1,5 @@
 /**
- * Socket addresses, between `struct sockaddr` and objects.
+ * Conversion of socket addresses between `struct sockaddr` and objects.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { isIP, isIPv4 } from 'node:net';
 import { AF_INET, AF_INET6, AF_UNIX } from '../../linux.js';
 import { checkInteger, invalidArgType, invalidArgValue, outOfRange } from '../../validate.js';
 
-/** An address of a socket. */
+/** The address of a socket. */
 export type SocketAddress =
   | { readonly family: 'IPv4'; readonly address: string; readonly port: number }
   | {
@@ -18,13 +18,16 @@ export type SocketAddress =
       readonly flowinfo?: number | undefined;
       readonly scopeId?: number | undefined;
     }
-  /** A path; one that starts with a null character is an abstract name; an empty one belongs to an unnamed socket. */
+  /**
+   * A path. A path that starts with a null character is an abstract name; an empty path belongs to
+   * an unnamed socket.
+   */
   | { readonly family: 'unix'; readonly path: string };
 
 /** Bytes of `sun_path`. */
 const UNIX_PATH_SIZE = 108;
 
-/** An address as the kernel reads it. */
+/** Encodes an address for the kernel. */
 export function encodeAddress(address: SocketAddress): Uint8Array {
   if (typeof address !== 'object' || address === null) throw invalidArgType('address', 'a socket address', address);
   if (address.family === 'unix') return encodeUnix(address.path);
@@ -50,14 +53,18 @@ export function encodeAddress(address: SocketAddress): Uint8Array {
   return bytes;
 }
 
-/** The address of bytes that the kernel has written. @param length as it tells; 0 for none. */
+/**
+ * Decodes an address that the kernel has written.
+ *
+ * @param length as the kernel reports it; 0 for none.
+ */
 export function decodeAddress(data: DataView, length: number): SocketAddress | undefined {
   if (length < 2) return undefined;
   const family = data.getUint16(0, true);
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (family === AF_UNIX) {
     const path = Buffer.from(bytes.subarray(2, Math.min(length, 2 + UNIX_PATH_SIZE)));
-    // A path is ended by a null byte, an abstract name by its length.
+    // A path ends at a null byte, an abstract name at its length.
     const end = path[0] === 0 ? path.length : path.indexOf(0);
     return { family: 'unix', path: path.toString('utf8', 0, end < 0 ? path.length : end) };
   }
@@ -109,7 +116,7 @@ function groupsOfIpv4(text: string): string {
   return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }
 
-/** As RFC 5952 wants it: the longest run of zeros left out. */
+/** Formats an address according to RFC 5952: the longest run of zeros is left out. */
 function ipv6Text(data: DataView, offset: number): string {
   const groups = Array.from({ length: 8 }, (_, index) => data.getUint16(offset + 2 * index));
   const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;

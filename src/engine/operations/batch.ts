@@ -1,5 +1,6 @@
 /**
- * Many operations, one promise. What each of them costs is the operation itself: there is no promise and no value for each, only its number.
+ * Many operations with one promise. Each costs only the operation itself: it has no promise and no
+ * value of its own, only its number.
  *
  * @module
  */
@@ -10,13 +11,16 @@ import { AbortError } from '../errors.js';
 import { type Engine, Operation, OperationRequest, type Outcome } from './operation.js';
 import { type Abortable, checkSignal, listen, unlisten } from './signals.js';
 
-/** What {@link Uring.batch} can be told. */
+/** Options of {@link Uring.batch}. */
 export interface BatchOptions {
-  /** Cancels all that is not over: the promise rejects with an `AbortError` when the last of them is. */
+  /**
+   * Cancels everything that has not completed. The promise rejects with an `AbortError` when the
+   * last operation has completed.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Starts operations, in any order. @returns the kernel's answer to each. */
+/** Starts operations, in any order. @returns the result of each. */
 export async function runBatch(
   engine: Engine,
   operations: readonly Operation<unknown>[],
@@ -62,7 +66,7 @@ class Batch implements Abortable {
         request.start();
         this.requests.push(request);
       } catch (error) {
-        // Those that have begun are waited for: the kernel works on their memory.
+        // Wait for those that have started: the kernel works on their memory.
         failure = error as Error;
         this.abort(error);
         for (let rest = index; rest < operations.length; rest++) this.settle(rest, -Errno.ECANCELED);

@@ -1,8 +1,9 @@
 /**
- * Chains: operations that the kernel runs one after the other, from one submission.
+ * Chains: operations that the kernel runs one after another, from one submission.
  *
- * The kernel says ECANCELED both of what was cut off and of what was cancelled itself. Here they are told apart: an operation
- * was cut off when it is ECANCELED and nobody cancelled it; what broke the chain is the last one before it that ran.
+ * The kernel returns ECANCELED both for operations that were cut off and for those that were
+ * cancelled. Here they are distinguished: an operation was cut off when it returned ECANCELED and
+ * was not cancelled; the last operation before it that ran has broken the chain.
  *
  * @module
  */
@@ -14,25 +15,30 @@ import { AbortError } from '../errors.js';
 import { type Engine, Operation, OperationRequest, type Outcome } from './operation.js';
 import { type Abortable, checkSignal, listen, unlisten } from './signals.js';
 
-/** What became of an operation of a chain. */
+/** The outcome of an operation of a chain. */
 export type LinkResult<T> =
-  /** It ran. (In a soft chain, one that moved less than it was asked to breaks the chain all the same.) */
+  /**
+   * It ran. (In a soft chain, an operation that moved less than requested still breaks the chain.)
+   */
   | { readonly status: 'done'; readonly value: T }
-  /** It ran, and failed; or it was cancelled. */
+  /** It ran and failed, or it was cancelled. */
   | { readonly status: 'failed'; readonly error: Error }
   /** It never ran, because the operation at this index failed or was short. */
   | { readonly status: 'cut'; readonly by: number };
 
-/** What became of all operations of a chain. */
+/** The outcomes of all operations of a chain. */
 export type LinkResults<Operations extends readonly Operation<unknown>[]> = {
   -readonly [Index in keyof Operations]: Operations[Index] extends Operation<infer T> ? LinkResult<T> : never;
 };
 
-/** How to run a chain. */
+/** Options of a chain. */
 export interface LinkOptions {
-  /** A failure, or a short result, does not break the chain (IOSQE_IO_HARDLINK). Default: it does. */
+  /**
+   * Whether the chain continues after a failure or a short result (IOSQE_IO_HARDLINK). Default: it
+   * does not.
+   */
   readonly hard?: boolean | undefined;
-  /** Cancels what is left of the chain. */
+  /** Cancels the remainder of the chain. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -107,7 +113,8 @@ class Chain implements Abortable {
     if (--this.left > 0) return;
     const { signal } = this.options;
     if (signal !== undefined) unlisten(signal, this);
-    // The kernel may refuse one before it starts any: then those before it are cut off by one that comes later.
+    // The kernel may refuse an operation before it starts any: those before it are then cut off by
+    // a later one.
     let breaker = this.results.findIndex(({ status }) => status === 'failed');
     this.resolve(
       this.results.map((each, at) => {

@@ -1,13 +1,13 @@
 /**
- * Operations that go on: one SQE, many completions, as an async iterator with back-pressure.
+ * Continuing operations: one SQE, many completions, as an async iterator with backpressure.
  *
  * ```text
  *   idle --next()--> armed --completions--> queue --next()--> the consumer
  *                      |                      |
- *                      |   the queue is full: cancelled in the kernel, armed again when it is empty
- *                      |   ENOBUFS: armed again when a buffer is given back
+ *                      |   queue full: cancelled in the kernel, armed again when it is empty
+ *                      |   ENOBUFS: armed again when a buffer is released
  *                      |   ended without a reason (an overflow): armed again
- *                      +-- failure, the end of the file, return(), abort: over
+ *                      +-- failure, end of file, return(), abort: ended
  * ```
  *
  * @module
@@ -21,51 +21,55 @@ import { type Engine, type File, isDirect, type RunOptions } from './operation.j
 import { Scope } from './scope.js';
 import { type Abortable, checkSignal, listen, unlisten } from './signals.js';
 
-/** How many results wait for the consumer before the kernel is told to stop. */
+/** How many results wait for the consumer before the operation is stopped in the kernel. */
 const HIGH_WATER = 64;
 
-/** What a kind of multishot operation does. */
+/** The definition of a kind of multishot operation. */
 export interface MultishotRecipe<T> {
   readonly name: OpcodeName;
   readonly file?: File | undefined;
-  /** Fills the SQE; with `single`, for kernels without multishot, as an operation that completes once. */
+  /**
+   * Fills the SQE; with `single`, for kernels without multishot, as an operation that completes
+   * once.
+   */
   encode(sqe: Sqe, scope: Scope, single: boolean): void;
-  /** What a completion means: a value, or the end. */
+  /** Decodes a completion: a value, or the end. */
   decode(res: number, flags: number): { readonly value: T } | 'end';
-  /** An answer that is no error although it is negative. */
+  /** A negative result that is not an error. */
   readonly success?: number | undefined;
-  /** Merges a result into one that nobody has taken yet, instead of queueing it. */
+  /** Merges a result into one that the consumer has not taken yet, instead of queueing it. */
   merge?(waiting: T, next: T): T;
-  /** The consumer is done with a value: it asked for the next, or stopped. */
+  /** Called when the consumer is done with a value: it has requested the next one, or stopped. */
   taken?(value: T): void;
-  /** A completion that failed has taken a buffer all the same. */
+  /** Called when a failed completion has nevertheless consumed a buffer. */
   unused?(flags: number): void;
-  /** Nobody took the value. */
+  /** Called with a value that was never taken. */
   dropped?(value: T): void;
-  /** The data of a value that nobody took, in memory of its own. */
+  /** Copies the data of a value that was never taken to memory of its own. */
   copy?(value: T): Buffer;
-  /** Whether there is a buffer for the kernel. */
+  /** Whether the kernel has a buffer to use. */
   hasBuffers?(): boolean;
-  /** The operation is over for good. */
+  /** Called when the operation has ended for good. */
   release?(): void;
-  /** How many times at most. */
+  /** The maximum number of completions. */
   readonly limit?: number | undefined;
 }
 
 type State = 'idle' | 'armed' | 'stopping' | 'starved' | 'ended';
 
-/** An operation that goes on, until it is left (`break`, `return()`) or aborted. */
+/** A continuing operation. It ends when it is left (`break`, `return()`) or aborted. */
 export class MultishotIterator<T> extends Request implements AsyncIterableIterator<T>, Abortable {
   /**
-   * What was received ahead and not taken when the iterator was left or aborted: the data of each piece, the oldest first. Of `readMany`, `recvMany` and
-   * `recvmsgMany`; the file has it no more.
+   * What was received ahead and not taken when the iterator was left or aborted: the data of each
+   * piece, the oldest first. Used by `readMany`, `recvMany` and `recvmsgMany`; the file no longer
+   * contains this data.
    */
   readonly rest: Buffer[] = [];
   private readonly scope: Scope;
   private readonly queue: T[] = [];
   private readonly waiting: { resolve(result: IteratorResult<T>): void; reject(error: unknown): void }[] = [];
   private readonly closers: (() => void)[] = [];
-  /** Values that the consumer has, until it asks for the next. */
+  /** Values that the consumer holds until it requests the next one. */
   private readonly delivered: T[] = [];
   private state: State = 'idle';
   private error: Error | undefined;
@@ -103,7 +107,10 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     });
   }
 
-  /** Stops: cancels in the kernel, waits for the end there, and gives everything back. */
+  /**
+   * Stops: cancels the operation in the kernel, waits until it has ended there, and releases
+   * everything.
+   */
   async return(): Promise<IteratorResult<T>> {
     this.giveBack();
     this.finish(undefined);
@@ -116,7 +123,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     await this.return();
   }
 
-  /** The engine is closing, or has failed. @internal */
+  /** Called when the engine is closing or has failed. @internal */
   engineClosed(error: Error): void {
     this.finish(error);
     this.dropQueue();
@@ -133,7 +140,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     else this.closers.push(callback);
   }
 
-  /** A buffer is free again. @internal */
+  /** Called when a buffer is free again. @internal */
   replenished(): void {
     if (this.state !== 'starved') return;
     this.state = 'idle';
@@ -151,7 +158,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     }
     if (this.state !== 'idle') return;
     if (this.finished) this.end();
-    // Over in the kernel, and wanted on.
+    // Ended in the kernel, but still wanted.
     else if (this.waiting.length > 0 || this.single === false) this.arm();
   }
 
@@ -177,12 +184,12 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     const { recipe, engine } = this;
     if (res === -Errno.ECANCELED && !engine.core.closing) return;
     if (res === -Errno.ENOBUFS && recipe.hasBuffers !== undefined) {
-      // The kernel is out of buffers; the consumer has them all, or those in the queue.
+      // The kernel is out of buffers: the consumer or the queue holds all of them.
       if (!this.finished && !recipe.hasBuffers()) this.state = 'starved';
       return;
     }
     if (res === -Errno.EINVAL && !this.single && this.count === 0) {
-      // A kernel that knows the operation, but not this form of it.
+      // The kernel knows the operation, but not this form of it.
       this.single = true;
       return;
     }
@@ -207,7 +214,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     }
   }
 
-  /** The oldest value in the queue. */
+  /** Takes the oldest value from the queue. */
   private shift(): { readonly value: T } | undefined {
     if (this.queue.length === 0) return undefined;
     const value = this.queue.shift() as T;
@@ -227,7 +234,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     this.recipe.dropped?.(value);
   }
 
-  /** The consumer is done with the values before. */
+  /** Releases the values delivered before, which the consumer no longer needs. */
   private giveBack(): void {
     for (const value of this.delivered.splice(0)) this.recipe.taken?.(value);
   }
@@ -236,7 +243,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     if (this.state !== 'idle' || this.finished || this.queue.length > 0) return;
     const { core } = this.engine;
     try {
-      // What the one before had is the kernel's no more.
+      // The kernel no longer uses the memory of the previous run.
       this.scope.release();
       const sqe = core.begin();
       this.recipe.encode(sqe, this.scope, this.single);
@@ -248,14 +255,14 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     }
   }
 
-  /** Has the kernel stop; what it has posted until then still comes. */
+  /** Stops the operation in the kernel. Completions posted before still arrive. */
   private stop(): void {
     if (this.state !== 'armed') return;
     this.state = 'stopping';
     this.engine.core.cancel(this);
   }
 
-  /** Nothing more for the consumer, but perhaps from the kernel. */
+  /** Delivers nothing more to the consumer. The kernel may still post completions. */
   private finish(error: Error | undefined): void {
     if (this.finished) return;
     this.finished = true;
@@ -269,12 +276,12 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
   private atTheEnd(): Promise<IteratorResult<T>> {
     const { error } = this;
     if (error === undefined) return Promise.resolve({ done: true, value: undefined });
-    // Told once, as a generator would.
+    // Reported once, as a generator does.
     this.error = undefined;
     return Promise.reject(error);
   }
 
-  /** The kernel is done with it. */
+  /** Releases everything: the kernel is done with it. */
   private end(): void {
     if (this.state === 'ended') return;
     this.state = 'ended';

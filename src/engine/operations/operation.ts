@@ -1,5 +1,6 @@
 /**
- * Operations as values: what to ask of the kernel, and how to read its answer. `uring.run` starts one, `uring.link` several in a row.
+ * Operations as values: what to request from the kernel, and how to decode its result. `uring.run`
+ * starts one, `uring.link` starts several in order.
  *
  * @module
  */
@@ -24,16 +25,23 @@ export interface DirectFile {
   readonly slot: number;
 }
 
-/** A file: its descriptor, something that has one (a `FileHandle`), or a slot of the registered files. */
+/**
+ * A file: its descriptor, an object that has one (a `FileHandle`), or a slot of the registered
+ * files.
+ */
 export type File = number | { readonly fd: number } | DirectFile;
 
-/** What every operation can be given. */
+/** Options that every operation accepts. */
 export interface RunOptions {
-  /** Cancels the operation: the promise rejects with an `AbortError`, unless the kernel had finished. */
+  /**
+   * Cancels the operation: the promise rejects with an `AbortError`, unless the kernel had
+   * finished.
+   */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Cancels the operation after so many milliseconds, by a timeout of the kernel's that is linked to it. Since 5.5. (One that blocks in a
-   * worker of the kernel's, such as opening a fifo, does not hear it; it does hear `signal`.)
+   * Cancels the operation after this many milliseconds, by a linked timeout of the kernel. Since
+   * 5.5. (It does not interrupt an operation that blocks in a kernel worker, such as opening a
+   * FIFO; `signal` does.)
    */
   readonly timeoutMs?: number | undefined;
 }
@@ -41,22 +49,23 @@ export interface RunOptions {
 /** The names of {@link RunOptions}. */
 export const RUN_OPTIONS = ['signal', 'timeoutMs'] as const;
 
-/** How an operation comes to its SQE and to its result. */
+/** How to fill an operation's SQE and decode its result. */
 export interface Recipe<Result> {
-  /** Fills the SQE. What memory it needs is the scope's. May throw: then nothing has happened. */
+  /** Fills the SQE, with memory from the scope. May throw: then nothing has happened. */
   readonly encode: (sqe: Sqe, scope: Scope) => void;
-  /** The result of a completion that is no error. */
+  /** Decodes the result of a completion that is not an error. */
   readonly decode: (res: number, scope: Scope, flags: number) => Result;
-  /** An answer that is no error although it is negative. */
+  /** A negative result that is not an error. */
   readonly success?: number | undefined;
-  /** Files that the operation is about; a slot among them makes it use registered files. */
+  /** The file that the operation is about. A slot makes it use registered files. */
   readonly file?: File | undefined;
-  /** Paths that it is about, for its errors. */
+  /** Paths that the operation is about, for its errors. */
   readonly paths?: readonly (string | Uint8Array)[] | undefined;
 }
 
 /**
- * Something to ask of the kernel. Made by the functions of `op`; it can be run any number of times.
+ * A request to the kernel as a value. Created by the functions of `op`; it can be run any number of
+ * times.
  */
 export class Operation<Result> {
   readonly signal: AbortSignal | undefined;
@@ -79,39 +88,44 @@ export class Operation<Result> {
     }
   }
 
-  /** The error of an answer. @internal */
+  /** Returns the error for a result. @internal */
   error(res: number): Error {
     const paths = this.recipe.paths?.map(textOfPath);
     return new UringError(res, this.name.toLowerCase(), undefined, paths);
   }
 
-  /** `SqeFlag`s of its own. @internal */
+  /** Its own `SqeFlag`s. @internal */
   readonly sqeFlags: number = 0;
 
-  /** The same operation, given to a worker of the kernel's at once: where the first attempt, inline, would mean something else. @internal */
+  /**
+   * Returns the same operation, but given to a kernel worker at once: for cases where the first
+   * attempt, inline, would mean something else.
+   *
+   * @internal
+   */
   inWorker(): this {
     const copy = Object.create(this) as this;
     return Object.assign(copy, { sqeFlags: SqeFlag.ASYNC });
   }
 
-  /** The same operation, whose errors are in somebody else's words. @internal */
+  /** Returns the same operation with errors created by `error`. @internal */
   withError(error: (res: number) => Error): this {
     const copy = Object.create(this) as this;
     return Object.assign(copy, { error });
   }
 }
 
-/** A path as text. */
+/** Returns a path as text. */
 function textOfPath(path: string | Uint8Array): string {
   return typeof path === 'string' ? path : Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString();
 }
 
-/** Checks an operation's options: its own names, and those that all have. */
+/** Checks an operation's options: its own, and those common to all. */
 export function checkRunOptions(options: unknown, ...own: string[]): void {
   checkOptions(options, [...own, ...RUN_OPTIONS]);
 }
 
-/** The number that stands in the SQE for a file. */
+/** Returns the number that represents a file in the SQE. */
 export function fdOf(file: File): number {
   if (typeof file === 'number') return file;
   const fd = typeof file === 'object' && file !== null ? ('slot' in file ? file.slot : file.fd) : file;
@@ -119,27 +133,27 @@ export function fdOf(file: File): number {
   return fd as number;
 }
 
-/** Whether it is a slot. */
+/** Returns whether a file is a slot. */
 export function isDirect(file: File | undefined): boolean {
   return typeof file === 'object' && file !== null && 'slot' in file;
 }
 
-/** Told when an operation of a chain is over. */
+/** Receives the outcome of an operation. */
 export interface Outcome<Result> {
   done(value: Result): void;
   failed(error: Error, res: number): void;
 }
 
-/** What the engine needs for an operation. */
+/** What the engine provides to operations. */
 export interface Engine {
   readonly core: Core;
   readonly memory: KernelMemory;
-  /** Iterators and connections that are not over, whether or not the kernel knows of them. */
+  /** Iterators and connections that have not ended, whether or not the kernel knows of them. */
   readonly iterators: Set<{ engineClosed(error: Error): void }>;
   readonly recordsCallSites: boolean;
 }
 
-/** A timeout that is linked to an operation. */
+/** A timeout linked to an operation. */
 class LinkTimeout extends Request {
   /** Its own result: -ETIME when it has cancelled the operation. */
   result: number | undefined;
@@ -158,11 +172,14 @@ class LinkTimeout extends Request {
 
 /** An operation in flight. */
 export class OperationRequest<Result> extends Request implements Abortable {
-  /** Its ids in the table: its own, and its timeout's. */
+  /** The ids in the table: of the operation and of its timeout. */
   readonly ids: number[] = [];
   private readonly scope: Scope;
   private aborted: { readonly reason: unknown } | undefined;
-  /** The result, when something is still to come: a notification (zero-copy sends), or the timeout's own end. */
+  /**
+   * The result, while something else is pending: a notification (zero-copy sends), or the
+   * completion of the timeout.
+   */
   private early: { readonly res: number; readonly flags: number } | undefined;
   private timeout: LinkTimeout | undefined;
   private site: string | undefined;
@@ -184,8 +201,8 @@ export class OperationRequest<Result> extends Request implements Abortable {
   /**
    * Puts the operation into the queue.
    *
-   * @param link `SqeFlag`s that tie it to the next.
-   * @param inChain there is room for it already, with those before and after it.
+   * @param link `SqeFlag`s that link it to the next one.
+   * @param inChain whether room was reserved for it, together with its neighbors in the chain.
    * @throws what the encoder throws; then nothing has happened.
    */
   start(link = 0, inChain = false): void {
@@ -215,7 +232,7 @@ export class OperationRequest<Result> extends Request implements Abortable {
     if (signal !== undefined) listen(signal, this);
   }
 
-  /** How many SQEs {@link start} takes. */
+  /** The number of SQEs that {@link start} takes. */
   get size(): number {
     return this.operation.timeoutMs === undefined ? 1 : 2;
   }
@@ -226,7 +243,7 @@ export class OperationRequest<Result> extends Request implements Abortable {
   }
 
   complete(res: number, flags: number): void {
-    // A notification of a zero-copy send comes after the result, and says nothing more.
+    // The notification of a zero-copy send follows the result and adds nothing.
     this.early ??= { res, flags };
     this.settleIfOver();
   }
@@ -237,8 +254,8 @@ export class OperationRequest<Result> extends Request implements Abortable {
   }
 
   /**
-   * The timeout has ended. When it was cancelled and its operation goes on, the kernel has never had it: short of memory, it took the operation
-   * alone. Then the time is kept here.
+   * Handles the completion of the timeout. If it was cancelled and its operation continues, the
+   * kernel never had it: short of memory, it took the operation alone. The time is kept here then.
    */
   private timeoutOver(): void {
     const timeout = this.timeout as LinkTimeout;
@@ -272,7 +289,7 @@ export class OperationRequest<Result> extends Request implements Abortable {
 
   private errorOf(res: number): Error {
     const { operation, timeout, engine } = this;
-    // A worker of the kernel's that is interrupted by the cancellation says so in its own way.
+    // A kernel worker that is interrupted by the cancellation reports EINTR or ERESTARTSYS.
     const cancelled = res === -Errno.ECANCELED || res === -Errno.EINTR || res === -ERESTARTSYS;
     if (cancelled && this.aborted !== undefined) return new AbortError(this.aborted.reason);
     if (cancelled && engine.core.closing) return engine.core.closingError();
@@ -295,7 +312,7 @@ class PromiseOutcome<Result> implements Outcome<Result> {
   }
 }
 
-/** Starts an operation. @returns what becomes of it. Never throws. */
+/** Starts an operation. @returns a promise of its result. Never throws. */
 export function runOperation<Result>(engine: Engine, operation: Operation<Result>): Promise<Result> {
   const { signal } = operation;
   if (signal?.aborted) return Promise.reject(new AbortError(signal.reason));
@@ -311,7 +328,7 @@ export function runOperation<Result>(engine: Engine, operation: Operation<Result
 
 function callSite(): string | undefined {
   const lines = new Error().stack?.split('\n').slice(1) ?? [];
-  // The first line that is not the library's own.
+  // The first line outside the library.
   return lines
     .find((line) => !line.includes(OWN_FOLDER))
     ?.trim()

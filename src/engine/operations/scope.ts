@@ -1,5 +1,5 @@
 /**
- * The memory of one operation: what it has of the pool, and what it has leased of the caller's.
+ * The memory of one operation: blocks of the pool, and leases of the caller's memory.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import type { Lease } from '../memory/lease.js';
 import { writeIovec } from '../memory/message-header.js';
 import type { Block } from '../memory/pool.js';
 
-/** What one operation uses, until its last completion. */
+/** The memory that one operation uses, until its last completion. */
 export class Scope {
   private readonly blocks: Block[] = [];
   private readonly leases: Lease[] = [];
   private readonly outputs: { readonly lease: Lease; readonly length: number }[] = [];
-  /** Referenced as long as the operation is in flight. */
+  /** Referenced for as long as the operation is in flight. */
   private readonly kept: object[] = [];
 
   constructor(private readonly memory: KernelMemory) {}
 
-  /** Memory of the pool, zeroed. */
+  /** Takes zeroed memory from the pool. */
   block(size: number): Block {
     const block = this.memory.zeroed(size);
     this.blocks.push(block);
@@ -32,26 +32,29 @@ export class Scope {
     return this.blocks[0] as Block;
   }
 
-  /** The registered buffer that a view lies in, or -1. */
+  /** Returns the index of the registered buffer that a view lies in, or -1. */
   registeredIndex(view: Uint8Array): number {
     return this.memory.buffers.registeredIndex(view);
   }
 
-  /** The address of a string (or bytes), ended by a null byte. */
+  /** Returns the address of a string (or bytes), terminated by a null byte. */
   cString(text: string | Uint8Array): number {
     const block = this.memory.cString(text);
     this.blocks.push(block);
     return block.address;
   }
 
-  /** The address of bytes that the kernel reads. */
+  /** Returns the address of bytes that the kernel reads. */
   input(view: Uint8Array): number {
     const lease = this.memory.lease(view, 'input');
     this.leases.push(lease);
     return lease.address;
   }
 
-  /** The address of bytes that the kernel writes; {@link collect} brings them to the user. */
+  /**
+   * Returns the address of bytes that the kernel writes; {@link collect} copies them to the user's
+   * memory.
+   */
   output(view: Uint8Array): number {
     const lease = this.memory.lease(view, 'output');
     this.leases.push(lease);
@@ -59,7 +62,7 @@ export class Scope {
     return lease.address;
   }
 
-  /** The address of an array of `struct iovec` over memory, in one direction. */
+  /** Returns the address of an array of `struct iovec` over memory, in one direction. */
   iovecs(views: readonly Uint8Array[], direction: 'input' | 'output'): number {
     const block = this.block(IOVEC_SIZE * views.length);
     views.forEach((view, index) => {
@@ -68,7 +71,7 @@ export class Scope {
     return block.address;
   }
 
-  /** The address of a `struct __kernel_timespec`. */
+  /** Returns the address of a `struct __kernel_timespec`. */
   timespec(milliseconds: number): number {
     const block = this.block(16);
     const { data } = block.region;
@@ -77,7 +80,7 @@ export class Scope {
     return block.address;
   }
 
-  /** The address of shared memory itself, which the kernel watches. */
+  /** Returns the address of shared memory itself, which the kernel watches. */
   addressOfShared(view: ArrayBufferView): number {
     this.keep(view);
     return this.memory.ring.addressOf(view);
@@ -89,9 +92,9 @@ export class Scope {
   }
 
   /**
-   * Copies what the kernel has written to where the user wants it.
+   * Copies what the kernel has written to the user's memory.
    *
-   * @param bytes how many, over all outputs in their order.
+   * @param bytes how many, over all outputs in order.
    * @throws Error ERR_INVALID_STATE when the user's memory is gone.
    */
   collect(bytes: number): void {
@@ -102,12 +105,12 @@ export class Scope {
     }
   }
 
-  /** The operation is over: everything goes back. */
+  /** Releases everything when the operation has completed. */
   release(): void {
     const { leases, blocks, outputs, kept } = this;
     for (const lease of leases) lease.release();
     for (const block of blocks) this.memory.pool.give(block);
-    // Emptying an array takes as long as all else here, also if it is empty.
+    // Emptying an array takes as long as everything else here, even if it is empty.
     if (leases.length > 0) leases.length = 0;
     if (blocks.length > 0) blocks.length = 0;
     if (outputs.length > 0) outputs.length = 0;

@@ -1,13 +1,13 @@
 /**
- * AbortSignals: one listener for each signal, however many operations it is given to. (A listener for each costs 0.2 us, and
- * Node warns of a leak from the eleventh on.)
+ * AbortSignals: one listener for each signal, however many operations use it. (A listener for each
+ * operation costs 0.2 us, and Node warns of a leak from the eleventh on.)
  *
  * @module
  */
 
 import { invalidArgType } from '../../validate.js';
 
-/** Somebody who can be told to end. */
+/** Something that can be aborted. */
 export interface Abortable {
   abort(reason: unknown): void;
 }
@@ -21,7 +21,7 @@ function onAbort(this: AbortSignal): void {
   if (all !== undefined) for (const target of [...all]) target.abort(this.reason);
 }
 
-/** Has `target` told when the signal is aborted. */
+/** Aborts `target` when the signal is aborted. */
 export function listen(signal: AbortSignal, target: Abortable): void {
   let all = targets.get(signal);
   if (all === undefined) {
@@ -32,7 +32,7 @@ export function listen(signal: AbortSignal, target: Abortable): void {
   all.add(target);
 }
 
-/** Takes {@link listen} back. */
+/** Undoes {@link listen}. */
 export function unlisten(signal: AbortSignal, target: Abortable): void {
   const all = targets.get(signal);
   if (all === undefined) return;
@@ -42,7 +42,7 @@ export function unlisten(signal: AbortSignal, target: Abortable): void {
   signal.removeEventListener('abort', onAbort);
 }
 
-/** An AbortSignal, or `undefined`. */
+/** Checks that a value is an AbortSignal or `undefined`. */
 export function checkSignal(name: string, value: unknown): asserts value is AbortSignal | undefined {
   if (value === undefined) return;
   if (typeof value !== 'object' || value === null || !('aborted' in value) || !('addEventListener' in value)) {

@@ -26,7 +26,7 @@ import { MultishotIterator } from './multishot.js';
 import { type Engine, type File, fdOf, type RunOptions } from './operation.js';
 import type { Scope } from './scope.js';
 
-/** Most bytes of a buffer: 1 GiB. And most buffers of a group. */
+/** The maximum size of a buffer, 1 GiB, and the maximum number of buffers of a group. */
 const MAX_BUFFER_SIZE = 0x4000_0000;
 const MAX_BUFFERS = 32_768;
 
@@ -35,19 +35,21 @@ export type IteratorOptions = Pick<RunOptions, 'signal'>;
 
 /** Options of `uring.interval`. */
 export interface IntervalOptions extends IteratorOptions {
-  /** Ends after so many ticks; default: never. */
+  /** The number of ticks after which it ends. Default: never. */
   readonly count?: number | undefined;
 }
 
 /** Options of `uring.readMany`, `uring.recvMany` and `uring.recvmsgMany`. */
 export interface ReadManyOptions extends IteratorOptions {
-  /** Bytes of each buffer; default 16,384, for messages 65,536: what is longer is cut off. */
+  /**
+   * Bytes of each buffer; default 16,384, and 65,536 for messages. Longer messages are truncated.
+   */
   readonly bufferSize?: number | undefined;
-  /** How many buffers, a power of two up to 32,768; default 16. */
+  /** The number of buffers, a power of two up to 32,768; default 16. */
   readonly buffers?: number | undefined;
 }
 
-/** Readiness, again and again: what is there each time, merged while nobody looks. */
+/** Watches a file for readiness; events are merged until they are taken. */
 export function pollMany(engine: Engine, file: File, events: number, options: IteratorOptions = {}): MultishotIterator<number> {
   checkOptions(options, ['signal']);
   return new MultishotIterator<number>(
@@ -63,7 +65,7 @@ export function pollMany(engine: Engine, file: File, events: number, options: It
   );
 }
 
-/** Ticks: how many have passed since the last one was taken. */
+/** Counts ticks: how many have passed since the last value was taken. */
 export function interval(engine: Engine, milliseconds: number, options: IntervalOptions = {}): MultishotIterator<number> {
   checkOptions(options, ['signal', 'count']);
   if (!(milliseconds > 0 && milliseconds <= Number.MAX_SAFE_INTEGER)) {
@@ -71,7 +73,8 @@ export function interval(engine: Engine, milliseconds: number, options: Interval
   }
   const { count } = options;
   if (count !== undefined) checkInteger('options.count', count, 1, 0xffff_ffff);
-  // A timer that expires again before the kernel is done with it keeps the kernel busy for ever: the shortest ones are taken together.
+  // A timer that expires again before the kernel has handled it keeps the kernel busy indefinitely,
+  // so several very short ticks are combined.
   const together = Math.max(1, Math.ceil(SHORTEST_TIMER_MS / milliseconds));
   const limit = count === undefined ? undefined : Math.ceil(count / together);
   let left = count ?? Number.POSITIVE_INFINITY;
@@ -98,7 +101,7 @@ export function interval(engine: Engine, milliseconds: number, options: Interval
 
 const SHORTEST_TIMER_MS = 1;
 
-/** What comes out of a pipe, a tty or another file that can be polled, piece by piece. */
+/** Reads from a pipe, a tty or another file that can be polled, piece by piece. */
 export function readMany(engine: Engine, file: File, options: ReadManyOptions = {}): MultishotIterator<Chunk> {
   return withBuffers(engine, file, options, {
     name: 'READ_MULTISHOT',
@@ -108,7 +111,10 @@ export function readMany(engine: Engine, file: File, options: ReadManyOptions = 
   });
 }
 
-/** What a socket receives, piece by piece. Of datagrams, an empty one is none the less one; of a stream it is the end. */
+/**
+ * Receives from a socket, piece by piece. An empty datagram is delivered as such; on a stream, an
+ * empty result is the end.
+ */
 export function recvMany(engine: Engine, file: File, options: ReadManyOptions = {}): MultishotIterator<Chunk> {
   return withBuffers(engine, file, options, {
     name: 'RECV',
@@ -123,16 +129,16 @@ function isForDatagrams(engine: Engine, fd: number): boolean {
   return engine.core.syscalls.sockets.getsockopt(fd, SOL_SOCKET, SO_TYPE, type) > 0 && type[0] === SOCK_DGRAM;
 }
 
-/** A chunk of nothing, which has no buffer of the kernel's. */
+/** Creates an empty chunk, which has no buffer of the kernel. */
 function emptyChunk<Kind extends Chunk>(engine: Engine, kind: ChunkKind<Kind>): Kind {
   const { pool } = engine.memory;
   const block = pool.take(1);
   return new kind({ giveBack: () => pool.give(block) }, 0, block, 0, 0);
 }
 
-/** Messages that a socket receives, with their senders. */
+/** Receives messages from a socket, with their senders. */
 export function recvmsgMany(engine: Engine, file: File, options: ReadManyOptions = {}): MultishotIterator<Message> {
-  // The largest message that UDP has; memory that it does not reach is never touched.
+  // The largest UDP message. Memory that is never reached is never touched.
   return withBuffers(
     engine,
     file,
@@ -146,7 +152,7 @@ export function recvmsgMany(engine: Engine, file: File, options: ReadManyOptions
           throw new UringUnavailableError(
             explainMissing('messages received again and again', '6.0', engine.core.syscalls.host()),
           );
-        // All that is asked for is room for the sender.
+        // The header requests only room for the sender.
         const header = scope.block(Msghdr.SIZE);
         writeMessageHeader(header, { name: { address: 0, length: NAME_SIZE } });
         prepRecvmsg(sqe, fdOf(file), header.address, 0, RecvSendFlag.RECV_MULTISHOT, group);
@@ -155,7 +161,7 @@ export function recvmsgMany(engine: Engine, file: File, options: ReadManyOptions
   );
 }
 
-/** Connections, as descriptors. Those that were accepted and never taken are closed. */
+/** Accepts connections, as descriptors. Accepted connections that are never taken are closed. */
 export function acceptMany(
   engine: Engine,
   file: File,
@@ -177,13 +183,13 @@ export function acceptMany(
   );
 }
 
-/** What is read into buffers of the kernel's choice. */
+/** An operation that reads into buffers that the kernel selects. */
 interface BufferedRecipe<Kind extends Chunk> {
   readonly name: 'READ_MULTISHOT' | 'RECV' | 'RECVMSG';
   readonly kind: ChunkKind<Kind>;
   /** Bytes of a buffer that the kernel needs for itself. */
   readonly overhead?: number;
-  /** Whether a result without data is one, and not the end. */
+  /** Whether a result without data is a value and not the end. */
   mayBeEmpty?(): boolean;
   encode(sqe: Sqe, group: number, single: boolean, scope: Scope): void;
 }

@@ -1,8 +1,10 @@
 /**
- * Operations that wait for room in the submission queue, as finished SQEs, in the order of their start.
+ * Operations that wait for room in the submission queue, as finished SQEs, in the order in which
+ * they were started.
  *
- * An encoder need not know whether it writes into the ring or into the backlog. Chains of linked SQEs move into the ring as a
- * whole, since the kernel takes the end of a submission for the end of a chain.
+ * An encoder need not know whether it writes into the ring or into the backlog. Chains of linked
+ * SQEs move into the ring as a whole, since the kernel takes the end of a submission for the end of
+ * a chain.
  *
  * @module
  */
@@ -14,10 +16,10 @@ const FIRST_CAPACITY = 64;
 /** A queue of SQEs outside the ring. */
 export class Backlog {
   private capacity = FIRST_CAPACITY;
-  /** Index of the oldest, and how many there are. */
+  /** The index of the oldest SQE, and the number of SQEs. */
   private first = 0;
   private count = 0;
-  /** How many have left: the place of the oldest. */
+  /** How many SQEs have left, which is the place of the oldest. */
   private left = 0;
   private cursor = cursorOver(FIRST_CAPACITY);
 
@@ -25,18 +27,18 @@ export class Backlog {
     return this.count;
   }
 
-  /** The next free SQE, which is in the queue from {@link commit} on. */
+  /** Returns the next free SQE, which {@link commit} adds to the queue. */
   next(): Sqe {
     if (this.first + this.count === this.capacity) this.makeRoom();
     return this.at(this.count);
   }
 
-  /** @returns its place, for {@link find}. */
+  /** Adds the SQE of {@link next}. @returns its place, for {@link find}. */
   commit(): number {
     return this.left + this.count++;
   }
 
-  /** Moves as many as there is room for into the ring. */
+  /** Moves as many SQEs into the ring as there is room for. */
   moveTo(sq: SubmissionQueue): void {
     while (this.count > 0) {
       const length = this.chainLength();
@@ -52,13 +54,13 @@ export class Backlog {
     this.first = 0;
   }
 
-  /** The SQE in a place, or `null` when it has moved into the ring. */
+  /** Returns the SQE in a place, or `null` when it has moved into the ring. */
   find(place: number): Sqe | null {
     const index = place - this.left;
     return index >= 0 && index < this.count ? this.at(index) : null;
   }
 
-  /** Forgets everything. */
+  /** Drops all SQEs. */
   clear(): void {
     this.left += this.count;
     this.first = 0;
@@ -76,7 +78,9 @@ export class Backlog {
     return this.cursor;
   }
 
-  /** Moves everything to the front, of an array twice as large if it is rather full. */
+  /**
+   * Moves everything to the front, of an array twice as large if more than half of it is in use.
+   */
   private makeRoom(): void {
     const { words } = this.cursor;
     const from = this.first * SQE_WORDS;

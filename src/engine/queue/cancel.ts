@@ -1,5 +1,5 @@
 /**
- * Cancelling: ASYNC_CANCEL, until it is heard.
+ * Cancellation: ASYNC_CANCEL, repeated until it takes effect.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { timers } from '../../timers.js';
 import type { InFlight } from './in-flight.js';
 import { Request } from './request.js';
 
-/** How soon a cancellation that found nothing is tried again, at first and at last. */
+/** How soon a cancellation without effect is repeated: the first delay and the longest. */
 const FIRST_RETRY_MS = 1;
 const LAST_RETRY_MS = 100;
 
-/** What a cancellation needs of the engine. */
+/** What a cancellation needs from the engine. */
 export interface CancelContext {
   readonly ring: { readonly closed: boolean };
   readonly operations: InFlight;
@@ -35,15 +35,16 @@ export class CancelRequest extends Request {
     super();
   }
 
-  /** Asks the kernel to end the target. */
+  /** Requests the kernel to end the target. */
   start(): void {
     prepCancel(this.context.begin(), (BigInt(this.generation >>> 0) << 32n) | BigInt(this.targetId));
     this.context.commit(this);
   }
 
   complete(res: number): void {
-    // Not found although it is in flight: between two of the kernel's lists, on its way to start. Or it is running, and does not hear.
-    // Then it is asked again.
+    // Not found although it is in flight: it is moving between two lists of the kernel, about to
+    // start. Or it is running and cannot be interrupted. In both cases the cancellation is
+    // repeated.
     if (res !== -Errno.ENOENT && res !== -Errno.EALREADY) return;
     timers.setTimeout(() => {
       const { context, target, targetId, generation } = this;

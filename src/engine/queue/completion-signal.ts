@@ -1,8 +1,8 @@
 /**
  * How completions wake the event loop: the kernel signals the ring's eventfd, which the loop polls.
  *
- * The eventfd is enabled only while nobody looks at the queue: signalling costs more than most operations do. Polling it keeps the process
- * alive if anything in flight is worth it.
+ * The eventfd is enabled only while the engine does not look at the queue: signaling costs more
+ * than most operations do. Polling it keeps the process alive if an operation in flight should.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { type CompletionQueue, CqRingFlag, type Ring } from '../../ring/index.js
 import type { EventLoopWaker } from '../../syscalls/index.js';
 import type { InFlight } from './in-flight.js';
 
-/** Wakes one engine. */
+/** The wakeups of one engine. */
 export class CompletionSignal {
-  /** The kernel signals. */
+  /** Whether the kernel signals the eventfd. */
   private armed = false;
-  /** The event loop polls. */
+  /** Whether the event loop polls it. */
   private watching = false;
   private wantsReference = true;
-  /** Polling keeps the process alive. */
+  /** Whether polling keeps the process alive. */
   private referenced = false;
 
   private readonly cq: CompletionQueue;
@@ -39,38 +39,43 @@ export class CompletionSignal {
     }
   }
 
-  /** The next completion wakes the loop. Whoever calls this looks at the queue once more: what came before is not signalled. */
+  /**
+   * Makes the next completion wake the loop. The caller must look at the queue once more: earlier
+   * completions are not signaled.
+   */
   arm(): void {
     this.armed = true;
     this.cq.flags = 0;
     this.watch();
   }
 
-  /** Somebody looks at the queue. */
+  /** Disables signaling while the engine looks at the queue. */
   disarm(): void {
     if (!this.armed) return;
     this.armed = false;
     this.cq.flags = CqRingFlag.EVENTFD_DISABLED;
   }
 
-  /** Nothing is in flight: the process can end. */
+  /** Lets the process end: nothing is in flight. */
   rest(): void {
     if (this.watching) this.waker.rest();
     this.watching = false;
   }
 
-  /** Whether pending operations keep the process alive at all. */
+  /** Sets whether pending operations keep the process alive at all. */
   keepAlive(wanted: boolean): void {
     this.wantsReference = wanted;
     this.update();
   }
 
-  /** What is worth staying alive for has changed. */
+  /**
+   * Updates whether the process stays alive, after the operations that keep it alive have changed.
+   */
   update(): void {
     if (this.watching) this.watch();
   }
 
-  /** The ring is closed. */
+  /** Closes the waker, after the ring is closed. */
   close(): void {
     this.waker.close();
   }

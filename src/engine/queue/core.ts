@@ -1,16 +1,18 @@
 /**
- * The engine's core: one ring, what is in flight on it, and the moments at which the kernel is entered.
+ * The engine's core: one ring, the operations in flight on it, and the moments at which the kernel
+ * is entered.
  *
  * ```text
- *   begin() -> encoder fills the SQE -> commit(request)      Submitter: ring or backlog; InFlight: the request's row
- *                                            |
+ *   begin() -> encoder fills the SQE -> commit(request)      Submitter: ring or backlog
+ *                                            |               InFlight: the request's row
  *                                  end of this turn          Pacing
  *                                            |
  *                     flush(): one io_uring_enter for all of them
  *                                            |
- *   what has completed: request.complete()                   and the program goes on in the same turn of the event loop
- *                                            |
- *   something is left in flight: arm the eventfd             Waker: the kernel signals, the loop wakes, flush()
+ *   completions: request.complete()                   the program continues in the same
+ *                                            |        turn of the event loop
+ *   still in flight: arm the eventfd                  CompletionSignal: the kernel signals,
+ *                                                     the loop wakes, flush()
  * ```
  *
  * @module
@@ -30,32 +32,38 @@ import { Pacing } from './pacing.js';
 import type { Request } from './request.js';
 import { Submitter } from './submitter.js';
 
-/** How often the kernel is entered at most for the end of what was cancelled: once is enough, unless it is short of memory. */
+/**
+ * How often the kernel is entered at most to wait for a cancelled operation. Once is enough, unless
+ * the kernel is short of memory.
+ */
 const MOST_TRIES = 100;
 
-/** Adds its operation to the next submission. See {@link Core.beforeSubmit}. */
+/** Adds its operation right before the kernel is entered. See {@link Core.beforeSubmit}. */
 export interface SubmitHook {
   /** Commits the operation. Must not throw. */
   commit(): void;
 }
 
-/** The context in which the library was loaded: not that of whoever comes first, whose AsyncLocalStorage would be kept. */
+/**
+ * The context in which the library was loaded. The context of the first caller would retain its
+ * AsyncLocalStorage.
+ */
 const rootContext = new AsyncResource('URING');
 
-/** Engines with something in flight. All others can be collected when nobody refers to them. */
+/** Engines with operations in flight. All others can be collected when they are not referenced. */
 const busy = new Set<Core>();
 
-/** An engine that was collected has a ring, which closes itself with a warning, and a waker. */
+/** Closes the wakers of collected engines. Their rings close themselves, with a warning. */
 const collected = new FinalizationRegistry<EventLoopWaker>((waker) => waker.close());
 
 /** A ring with everything that is in flight on it, for one thread. */
 export class Core {
   readonly ring: Ring;
-  /** System calls beside the ring: on sockets, descriptors, the machine. */
+  /** System calls outside the ring: on sockets, descriptors, the machine. */
   readonly syscalls: Syscalls;
   readonly operations = new InFlight();
   readonly observer = new Observer();
-  /** Nothing new may be started: neither by users nor to finish what is incomplete. */
+  /** No operation may be started, neither by users nor to continue an incomplete one. */
   closing = false;
   /** Set when the ring has failed for good. */
   broken: Error | undefined;
@@ -64,11 +72,11 @@ export class Core {
   readonly submitter: Submitter;
   readonly pacing: Pacing;
   readonly signal: CompletionSignal;
-  /** Whoever wants to add something before the kernel is entered. */
+  /** Hooks to call before the kernel is entered. */
   private hooks: SubmitHook[] = [];
-  /** Started, and the listeners do not know it yet. */
+  /** Operations that were started and not yet announced to the listeners. */
   private readonly unannounced: number[] = [];
-  /** Completions of the flush under way. */
+  /** The number of completions in the current flush. */
   private reaped = 0;
   private readonly idleWaiters: (() => void)[] = [];
 
@@ -93,12 +101,12 @@ export class Core {
     collected.register(this, this.signal.waker, this);
   }
 
-  /** Operations that are started and not over. */
+  /** The number of operations in flight. */
   get inFlight(): number {
     return this.operations.count;
   }
 
-  /** Why operations end that were in flight when the engine was closed. */
+  /** Returns the error of operations that were in flight when the engine was closed. */
   closingError(): AbortError {
     return new AbortError(this.broken ?? invalidState('the engine was closed'));
   }
@@ -106,8 +114,8 @@ export class Core {
   // Starting
 
   /**
-   * The next SQE, for an encoder to fill; it counts from {@link commit} on. Never `null`: what finds no room in the ring waits
-   * outside of it.
+   * Returns the next SQE, for an encoder to fill. It is queued by {@link commit}. Never `null`: an
+   * SQE that finds no room in the ring waits in the backlog.
    */
   begin(): Sqe {
     return this.submitter.begin();
@@ -116,17 +124,18 @@ export class Core {
   /**
    * Makes sure that the next `count` SQEs go to the kernel together.
    *
-   * @param arePrompt none of them waits in the kernel, so `enter` waits for all of them: a chain is over then, which takes an `enter` for each link
-   *   otherwise.
+   * @param arePrompt none of them waits in the kernel, so `enter` waits for all of them, and the
+   * chain has completed when it returns. Otherwise a chain takes an `enter` for each link.
    */
   beginTogether(count: number, arePrompt = false): void {
     this.submitter.beginTogether(count, arePrompt);
   }
 
   /**
-   * Puts the SQE that {@link begin} gave into the queue.
+   * Puts the SQE of {@link begin} into the queue.
    *
-   * @param usesUserMemory the kernel is given memory that the user could take away before it is shown the SQE.
+   * @param usesUserMemory the kernel is given memory that the user could take away before the SQE
+   * is submitted.
    * @returns its id.
    */
   commit(request: Request, usesUserMemory = false): number {
@@ -141,13 +150,19 @@ export class Core {
     return id;
   }
 
-  /** Has a hook called right before the kernel is entered: what comes until then can go with its operation. */
+  /**
+   * Calls a hook right before the kernel is entered: whatever arrives until then can go with its
+   * operation.
+   */
   beforeSubmit(hook: SubmitHook): void {
     this.hooks.push(hook);
     if (!this.pacing.isScheduled) this.pacing.schedule();
   }
 
-  /** Cancels an operation: before the kernel has seen it, for certain; afterwards, by asking. Its end comes as a completion. */
+  /**
+   * Cancels an operation: with certainty if the kernel has not taken it, otherwise by a request to
+   * the kernel. Its end is reported by a completion.
+   */
   cancel(request: Request): void {
     const { operations } = this;
     const { id } = request;
@@ -158,14 +173,15 @@ export class Core {
   // Entering the kernel
 
   /**
-   * Shows the kernel now what was committed; what is complete by then is settled at the end of the turn, as ever. For what the caller's next
-   * statement could change the meaning of: a path, by renaming; a mode, by umask.
+   * Submits now what was committed. Completed operations are settled at the end of the turn, as
+   * usual. For operations whose meaning the caller's next statement could change: a path, by
+   * renaming; a mode, by umask.
    */
   submitNow(): void {
     if (!this.submitter.isDead) this.submitter.submit();
   }
 
-  /** Enters the kernel until an operation that was cancelled is over. */
+  /** Enters the kernel repeatedly until a cancelled operation has completed. */
   settleNow(request: Request): void {
     for (let tries = 0; tries < MOST_TRIES && request.id >= 0 && !this.submitter.isDead; tries++) {
       if (tries > 0) this.submitter.oweEvents();
@@ -174,7 +190,7 @@ export class Core {
     }
   }
 
-  /** Shows the kernel what was committed, and settles what is complete. */
+  /** Submits what was committed, and settles what has completed. */
   readonly flush = (): void => {
     const { submitter, pacing } = this;
     pacing.begin(this.runHooks);
@@ -203,13 +219,16 @@ export class Core {
     for (const hook of hooks) hook.commit();
   };
 
-  /** Tells of what was started. Not in the middle of a chain, as listeners may start operations themselves. */
+  /**
+   * Announces started operations. Not in the middle of a chain, as listeners may start operations
+   * themselves.
+   */
   private announce(): void {
     const { operations, observer } = this;
     for (const id of this.unannounced.splice(0)) observer.submitted(id, operations.opcode(id), operations.fd(id));
   }
 
-  /** Calls every completion's request. */
+  /** Calls the request of every completion. */
   private reap(): void {
     const count = this.ring.cq.forEach(this.onCqe);
     this.pacing.completed(count);
@@ -219,7 +238,8 @@ export class Core {
   private readonly onCqe = (cqe: Cqe): void => {
     const id = cqe.tokenLow;
     const request = this.operations.find(id, cqe.tokenHigh);
-    // Not one of ours: another ring's message, or a tag.
+    // Not an operation of this engine: a message from another ring, or the tag of a registered
+    // resource.
     if (request === undefined) return;
     this.complete(id, request, this.operations.isMarked(id, Mark.WITHDRAWN) ? -Errno.ECANCELED : cqe.res, cqe.flags);
   };
@@ -233,7 +253,10 @@ export class Core {
     request.complete(res, flags);
   }
 
-  /** Leaves the loop with a way to be woken, if anything is to come; else lets the process end. */
+  /**
+   * Makes sure that the engine is woken if operations are in flight; otherwise lets the process
+   * end.
+   */
   private settle(): void {
     const { submitter, ring } = this;
     for (;;) {
@@ -245,16 +268,18 @@ export class Core {
       }
       if (this.pacing.isScheduled || ring.closed) return;
       busy.add(this);
-      // Where something has come, more may come at once. Only one such turn.
+      // After completions, more may follow at once. Lingers for one turn only.
       if (this.reaped > 0) {
         this.pacing.linger();
         return;
       }
-      // First the eventfd, then the last look: what the kernel does in between is seen by one of the two.
+      // Arm the eventfd before the last look: whatever the kernel does in between is seen by one of
+      // the two.
       this.signal.arm();
       if (ring.cq.ready === 0 && !(ring.sq.flags & (SqRingFlag.TASKRUN | SqRingFlag.CQ_OVERFLOW))) return;
-      // Here and now: promises get their turn only after all ticks, so ticks that follow each other for as long as a flag is set keep them
-      // waiting. What was run need not have posted anything, so what counts is whether the kernel asks again.
+      // Submit right here: promises run only after all ticks, so ticks that follow one another for
+      // as long as a flag is set would keep them waiting. The task work need not have posted
+      // anything, so what counts is whether the kernel sets the flag again.
       submitter.submit();
       this.reap();
       if (submitter.owesEvents || this.broken !== undefined) return;
@@ -262,7 +287,10 @@ export class Core {
     }
   }
 
-  /** Whether one request's operations keep the process alive: those it has now, and those to come. */
+  /**
+   * Sets whether the operations of a request keep the process alive: the current one and later
+   * ones.
+   */
   reference(request: Request, wanted: boolean): void {
     if (request.keepsAlive === wanted) return;
     request.keepsAlive = wanted;
@@ -279,7 +307,7 @@ export class Core {
     return new Promise((resolve) => this.idleWaiters.push(resolve));
   }
 
-  /** Cancels everything there is. */
+  /** Cancels all operations. */
   cancelAll(): void {
     const all: Request[] = [];
     this.operations.visit((_id, request) => {
@@ -288,7 +316,10 @@ export class Core {
     for (const request of all) this.cancel(request);
   }
 
-  /** Closes the ring; what is still in flight is cancelled once more and waited for, in the way of `Ring.close`. */
+  /**
+   * Closes the ring. Operations still in flight are cancelled once more and waited for, as in
+   * `Ring.close`.
+   */
   close(patienceMs?: number): void {
     if (this.ring.closed) return;
     this.closing = true;
@@ -299,7 +330,8 @@ export class Core {
       this.dropUnsubmitted();
       this.ring.closeWith({ completed: (cqe) => this.onCqe(cqe), idle: () => this.inFlight === 0, patienceMs });
     } else {
-      // The accounts are void since the failure: the ring proves itself that it is at rest, or its memory is kept.
+      // The counts are unreliable after the failure: the ring itself must prove that it is at rest,
+      // or its memory is kept.
       this.ring.closeWith(undefined);
     }
     this.signal.close();
@@ -308,7 +340,10 @@ export class Core {
     if (this.inFlight > 0) this.abandonAll(invalidState('the engine was closed, and the operation would not end'));
   }
 
-  /** What the kernel has not taken is over: it was withdrawn, so that it does no harm if the kernel takes it after all. */
+  /**
+   * Completes the operations that the kernel has not taken. They were withdrawn, so they do no harm
+   * if the kernel takes them after all.
+   */
   private dropUnsubmitted(): void {
     const unsubmitted: [id: number, request: Request][] = [];
     this.operations.visit((id, request) => {
@@ -318,7 +353,7 @@ export class Core {
     for (const [id, request] of unsubmitted) this.complete(id, request, -Errno.ECANCELED, 0);
   }
 
-  /** The ring is of no use any more: everybody is told, nothing is released. */
+  /** Marks the ring as unusable: all requests are abandoned, nothing is released. */
   private fail(error: Error): void {
     this.broken = error;
     this.submitter.hasFailed = true;
@@ -330,7 +365,7 @@ export class Core {
     this.submitter.dropBacklog();
     this.operations.visit((id, request) => {
       this.operations.remove(id);
-      // The kernel may still write to what it was given.
+      // The kernel may still write to the memory that it was given.
       this.ring.holdUntilRest(request);
       request.abandon(error);
     });
@@ -338,7 +373,7 @@ export class Core {
   }
 }
 
-/** Outside the constructor, where a closure would hold on to what the others there refer to. */
+/** Outside the constructor, where a closure would retain what the other closures there refer to. */
 function flushOf(core: WeakRef<Core>): () => void {
   return () => core.deref()?.flush();
 }

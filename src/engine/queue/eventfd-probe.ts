@@ -1,8 +1,9 @@
 /**
- * Whether the waker can be trusted on a ring with DEFER_TASKRUN.
+ * Whether the waker works reliably on a ring with DEFER_TASKRUN.
  *
- * Some stable kernels (6.12 from .114 on) signal a ring's eventfd for such a ring from an RCU callback, milliseconds later, and after the
- * first time not at all: a completion that came out of a wake-up is then never heard of. It is tried, once for each thread.
+ * Some stable kernels (6.12, from .114 on) signal the eventfd of such a ring from an RCU callback,
+ * milliseconds late, and after the first time not at all: a completion that is posted from within a
+ * wakeup then goes unnoticed. Each thread tests it once.
  *
  * @module
  */
@@ -16,7 +17,10 @@ const COUNTER_SIZE = 8;
 
 const known = new WeakMap<Syscalls, boolean>();
 
-/** Whether a ring with DEFER_TASKRUN tells its eventfd at once of what has completed. `true` when that cannot be found out. */
+/**
+ * Returns whether a ring with DEFER_TASKRUN signals its eventfd promptly; `true` when that cannot
+ * be determined.
+ */
 export function signalsEventfd(syscalls: Syscalls): boolean {
   let answer = known.get(syscalls);
   if (answer === undefined) {
@@ -30,7 +34,10 @@ export function signalsEventfd(syscalls: Syscalls): boolean {
   return answer;
 }
 
-/** A ring, and how much is in flight on it: to close it, no marker is needed, which the kernel would want a worker thread for. */
+/**
+ * A ring that counts its operations in flight. To close it, no marker is needed, for which the
+ * kernel would want a worker thread.
+ */
 class CountedRing {
   readonly ring: Ring;
   private inFlight = 0;
@@ -39,12 +46,12 @@ class CountedRing {
     this.ring = Ring.open(options);
   }
 
-  /** Shows the kernel what is queued, and with 1 waits for it. */
+  /** Submits what is queued and, with 1, waits for a completion. */
   submit(minComplete: 0 | 1): void {
     this.inFlight += minComplete ? this.ring.submitAndWait(minComplete) : this.ring.submit();
   }
 
-  /** The last completion's result, or 0. */
+  /** Returns the result of the last completion, or 0. */
   reap(): number {
     let result = 0;
     this.ring.forEachCqe((cqe) => {
@@ -68,8 +75,9 @@ class CountedRing {
 }
 
 /**
- * One ring polls a pipe, another writes into it, and then the first one's eventfd is looked at. (Not an eventfd in place of the pipe: what is
- * signalled from within an eventfd's own wake-up is deferred by every kernel.)
+ * Polls a pipe with one ring, writes into it with another, and then looks at the eventfd of the
+ * first. (The pipe is not an eventfd, because every kernel defers signals from within an eventfd's
+ * own wakeup.)
  */
 function attempt(syscalls: Syscalls): boolean {
   const fds: number[] = [];
@@ -106,11 +114,11 @@ function attempt(syscalls: Syscalls): boolean {
       listener.ring.getEvents();
       listener.reap();
       run(prepRead, reader, 0);
-      // That the completion is in the queue is told, too.
+      // Posting the completion to the queue signals the eventfd, too.
       run(prepRead, bell, RWF_NOWAIT);
       return answer !== -Errno.EAGAIN;
     };
-    // Twice: what is late may happen to come in time, but only the first comes at all.
+    // Twice: the first signal, though late, may happen to arrive in time; the second never arrives.
     return heard() && heard();
   } finally {
     for (const ring of rings) ring.close();

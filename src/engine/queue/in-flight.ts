@@ -1,13 +1,15 @@
 /**
- * What is in flight: a table with a row for each operation that was started and is not over.
+ * The operations in flight: a table with a row for each operation that was started and has not
+ * completed.
  *
  * ```text
  *   user data of an SQE and its CQEs:   | id: the row's number | generation |
  *   row:   request | generation | opcode | fd | start time | marks
  * ```
  *
- * The table is kept in columns, so that a row costs no object. A row's generation goes up when its operation is over: a completion or a
- * cancellation that comes late never meets the next operation in the same row.
+ * The table is stored in columns, so that a row costs no object. The generation of a row is
+ * incremented when its operation has completed: a late completion or cancellation never reaches the
+ * next operation in the same row.
  *
  * @module
  */
@@ -19,15 +21,15 @@ import type { Request } from './request.js';
 
 const FIRST_ROWS = 256;
 
-/** What is remembered of an operation. */
+/** Flags of an operation in flight. */
 export const Mark = {
-  /** It was taken back before the kernel saw it. */
+  /** It was withdrawn before the kernel took it. */
   WITHDRAWN: 1,
-  /** The kernel is given memory that its owner can take away before it is shown the SQE. */
+  /** It uses memory that the owner can take away before the SQE is submitted. */
   USER_MEMORY: 2,
-  /** The process may end without it. */
+  /** It does not keep the process alive. */
   UNREFERENCED: 4,
-  /** It has waited in the backlog, and perhaps still does. */
+  /** It has waited in the backlog, and may still do so. */
   BACKLOG: 8,
 } as const;
 
@@ -36,10 +38,12 @@ export type Visitor = (id: number, request: Request, opcode: number, fd: number,
 
 /** The table of operations in flight. */
 export class InFlight {
-  /** How many there are. */
+  /** The number of operations. */
   count = 0;
   private requests: (Request | undefined)[] = new Array(FIRST_ROWS).fill(undefined);
-  /** From 1 on: whatever else posts completions here, with small numbers as user data, meets no operation. */
+  /**
+   * Start at 1: completions of other origin, with small numbers as user data, match no operation.
+   */
   private generations = new Int32Array(FIRST_ROWS).fill(1);
   private opcodes = new Uint8Array(FIRST_ROWS);
   private fds = new Int32Array(FIRST_ROWS);
@@ -47,7 +51,7 @@ export class InFlight {
   private marks = new Uint8Array(FIRST_ROWS);
   private places = new Float64Array(FIRST_ROWS);
   private unreferenced = 0;
-  /** Rows that no operation has, used as a stack. */
+  /** A stack of free rows. */
   private free = new Int32Array(FIRST_ROWS);
   private freeCount = 0;
   /** Rows taken since the last {@link stamp}. */
@@ -66,7 +70,7 @@ export class InFlight {
    * Adds an operation whose SQE is filled, and sets the SQE's user data.
    *
    * @param mark a {@link Mark}, or 0.
-   * @param startTime in milliseconds; 0 for that of the next {@link stamp}.
+   * @param startTime in milliseconds; 0 for the time of the next {@link stamp}.
    * @returns its id.
    */
   add(request: Request, sqe: Sqe, mark: number, startTime: number): number {
@@ -86,7 +90,7 @@ export class InFlight {
     return id;
   }
 
-  /** An operation is over: its row is free. */
+  /** Removes an operation that has completed, and frees its row. */
   remove(id: number): void {
     const request = this.requests[id];
     assert(request !== undefined && this.count > 0, 'an operation is over once');
@@ -99,17 +103,20 @@ export class InFlight {
     if (request.id === id) request.id = -1;
   }
 
-  /** The operation that a completion belongs to; `undefined` for one that is over, and for another ring's message. */
+  /**
+   * Returns the operation that a completion belongs to; `undefined` if that has completed, and for
+   * a message from another ring.
+   */
   find(id: number, generation: number): Request | undefined {
     return this.generations[id] === generation ? this.requests[id] : undefined;
   }
 
-  /** The operation of a row. */
+  /** Returns the operation in a row. */
   at(id: number): Request | undefined {
     return this.requests[id];
   }
 
-  /** Whether an operation is in flight. */
+  /** Returns whether an operation is in flight. */
   has(request: Request): boolean {
     return request.id >= 0 && this.requests[request.id] === request;
   }
@@ -126,13 +133,13 @@ export class InFlight {
     return this.fds[id];
   }
 
-  /** It waits in the backlog. */
+  /** Records that an operation waits in the backlog. */
   putInBacklog(id: number, place: number): void {
     this.marks[id] |= Mark.BACKLOG;
     this.places[id] = place;
   }
 
-  /** Where in the backlog it waits, or has waited; -1 for nowhere. */
+  /** Returns the place in the backlog where it waits or has waited; -1 if it never did. */
   backlogPlace(id: number): number {
     return this.marks[id] & Mark.BACKLOG ? this.places[id] : -1;
   }
@@ -145,12 +152,12 @@ export class InFlight {
     return (this.marks[id] & mark) !== 0;
   }
 
-  /** It was taken back; whether the process stays alive for it stays as it is. */
+  /** Marks an operation as withdrawn. Whether it keeps the process alive is unchanged. */
   withdraw(id: number): void {
     this.marks[id] = (this.marks[id] & ~Mark.USER_MEMORY) | Mark.WITHDRAWN;
   }
 
-  /** Has the process stay alive for a row's operation, or not. */
+  /** Sets whether the operation in a row keeps the process alive. */
   reference(id: number, wanted: boolean): void {
     if (wanted) {
       this.marks[id] &= ~Mark.UNREFERENCED;
@@ -160,7 +167,10 @@ export class InFlight {
     }
   }
 
-  /** What was added since the last time, and is still there, has started now: what completes at once never needs the time. */
+  /**
+   * Sets the start time of operations that were added since the last call and are still in flight.
+   * Operations that complete at once do not need one.
+   */
   stamp(): void {
     const { unstamped } = this;
     if (unstamped.length === 0) return;
@@ -206,7 +216,7 @@ export class InFlight {
     this.freeRows(size, 2 * size);
   }
 
-  /** The first is taken first. */
+  /** Pushed in reverse, so that the first row is taken first. */
   private freeRows(first: number, end: number): void {
     for (let id = end - 1; id >= first; id--) this.free[this.freeCount++] = id;
   }

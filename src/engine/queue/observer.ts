@@ -1,8 +1,8 @@
 /**
- * Looking at an engine from outside: counters, latencies, and events for whoever subscribes.
+ * Observation of an engine from outside: counters, latencies, and events for subscribers.
  *
- * Free when nobody looks: a counter is an addition, an event costs a look at `hasSubscribers`, and the clock is asked only when
- * latencies are recorded.
+ * It costs next to nothing when unused: a counter is an addition, an event is a check of
+ * `hasSubscribers`, and the clock is read only when latencies are recorded.
  *
  * @module
  */
@@ -14,28 +14,29 @@ import { errnoName } from '../../syscalls/index.js';
 import { timers } from '../../timers.js';
 
 /**
- * Published to the diagnostics channel `uring:submit` when an operation is started, and to `uring:complete` when it is over.
+ * The message published to the diagnostics channel `uring:submit` when an operation is started, and
+ * to `uring:complete` when it has completed.
  */
 export interface OperationEvent {
-  /** Tells this operation from others in flight; used again afterwards. */
+  /** Distinguishes this operation from others in flight. Reused afterwards. */
   readonly id: number;
   /** The operation's kernel name: `'READ'`. */
   readonly operation: string;
   /** The file descriptor, or -1. */
   readonly fd: number;
-  /** Only on completion: the kernel's answer, negative for `-errno`. */
+  /** Only on completion: the kernel's result; on failure, `-errno`. */
   readonly result?: number;
-  /** Only on completion, for a failure: the errno's name. */
+  /** Only on completion, for a failure: the name of the errno. */
   readonly code?: string;
 }
 
-/** What an engine has done so far. */
+/** The counters of an engine. */
 export interface UringCounters {
   /** Operations started. */
   readonly submitted: number;
-  /** Operations that are over. */
+  /** Operations completed. */
   readonly completed: number;
-  /** Of those, the ones that failed (an end of file or a short read is none). */
+  /** Completed operations that failed (an end of file or a short read is not a failure). */
   readonly failed: number;
   /** How often the kernel was entered. */
   readonly enters: number;
@@ -46,7 +47,7 @@ export interface UringCounters {
 const submitChannel = channel('uring:submit');
 const completeChannel = channel('uring:complete');
 
-/** What a core tells of its work. */
+/** Records and publishes the work of a core. */
 export class Observer {
   submittedCount = 0;
   completedCount = 0;
@@ -54,18 +55,18 @@ export class Observer {
   enterCount = 0;
   private histogram: RecordableHistogram | undefined;
 
-  /** The time, when it is wanted for each operation; else 0. */
+  /** Returns the time if every operation needs it, otherwise 0. */
   startTime(): number {
     return this.histogram === undefined ? 0 : timers.now();
   }
 
-  /** Latencies in nanoseconds, from the call that asks first. */
+  /** Latencies in nanoseconds, recorded from the first access on. */
   get latency(): RecordableHistogram {
     this.histogram ??= createHistogram();
     return this.histogram;
   }
 
-  /** Whether somebody wants to know of submissions. */
+  /** Whether there are subscribers to submissions. */
   get hasListeners(): boolean {
     return submitChannel.hasSubscribers;
   }
@@ -91,7 +92,7 @@ export class Observer {
   }
 }
 
-/** An opcode's kernel name. */
+/** Returns the kernel name of an opcode. */
 export function nameOf(opcode: number): string {
   return operationOf(opcode)?.name ?? `opcode ${opcode}`;
 }

@@ -1,5 +1,5 @@
 /**
- * The ring as the engine wants it.
+ * The ring, set up as the engine needs it.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { Ring, type SetupFlagName } from '../../ring/index.js';
 import type { EventLoopKind, Syscalls } from '../../syscalls/index.js';
 import { signalsEventfd } from './eventfd-probe.js';
 
-/** Checked options of an engine. */
+/** The checked options of an engine. */
 export interface CoreOptions {
   readonly entries: number;
   readonly cqEntries: number;
@@ -18,7 +18,7 @@ export interface CoreOptions {
 
 const OPTIONAL_FLAGS = ['SINGLE_ISSUER', 'COOP_TASKRUN', 'TASKRUN_FLAG', 'SUBMIT_ALL', 'NO_SQARRAY'] as const;
 
-/** Opens a ring, without deferred work where the kernel would not signal its completions. */
+/** Opens a ring; without DEFER_TASKRUN where the kernel would not signal its completions. */
 export function openRing({ entries, cqEntries, syscalls }: CoreOptions): Ring {
   const open = (flags: readonly SetupFlagName[]) =>
     Ring.open({ entries, cqEntries, optionalFlags: [...flags, ...OPTIONAL_FLAGS], syscalls });

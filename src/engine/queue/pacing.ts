@@ -1,11 +1,12 @@
 /**
- * When the kernel is entered: as late as possible, so that one `enter` serves many operations, and never so late that somebody waits for it.
+ * When the kernel is entered: as late as possible, so that one `enter` serves many operations, and
+ * never so late that the program has to wait for it.
  *
  * ```text
  *   an operation is started          at the end of this turn of the program (process.nextTick)
  *   the same, in a long burst        after a turn of the event loop, which would otherwise starve
- *   an operation that can wait       after a turn of the event loop, together with what others start until then
- *   something has completed          once more in the next turn: more may have come
+ *   a deferred operation             after a turn of the event loop, with those started until then
+ *   operations have completed        once more in the next turn: more may have completed
  *   the kernel is short of memory    a millisecond later
  * ```
  *
@@ -14,18 +15,21 @@
 
 import { timers } from '../../timers.js';
 
-/** How long the engine goes on without letting the event loop turn. */
+/** How long the engine continues without letting the event loop turn. */
 const BURST_MS = 4;
 
-/** How many completions may pass between two looks at the clock: asking costs as much as a short read. */
+/**
+ * How many completions may pass between two reads of the clock, each of which costs as much as a
+ * short read.
+ */
 const COMPLETIONS_PER_LOOK = 16;
 
 /** How long to wait for the kernel to have memory again. */
 const RETRY_MS = 1;
 
-/** Calls `flush` when it is time. */
+/** Schedules the calls of `flush`. */
 export class Pacing {
-  /** Counts turns of the event loop in which the engine was at work. */
+  /** Counts the turns of the event loop in which the engine did work. */
   turn = 0;
   private scheduled = false;
   /** Scheduled, but only after a turn of the event loop. */
@@ -38,17 +42,17 @@ export class Pacing {
 
   constructor(private readonly flush: () => void) {}
 
-  /** A flush will come in this turn of the program, or as soon as the event loop has turned. */
+  /** Whether a flush follows in this turn of the program, or after the event loop has turned. */
   get isScheduled(): boolean {
     return this.scheduled;
   }
 
-  /** Waiting for the kernel to have memory again. */
+  /** Whether it waits for the kernel to have memory again. */
   get isRetrying(): boolean {
     return this.timer !== undefined;
   }
 
-  /** Something was started. */
+  /** Schedules a flush: an operation was started. */
   schedule(): void {
     if (this.scheduled && !this.deferred) return;
     this.scheduled = true;
@@ -57,7 +61,7 @@ export class Pacing {
     else timers.nextTick(this.flush);
   }
 
-  /** What `start` starts may wait until the event loop has turned. */
+  /** Calls `start`. Operations that it starts may wait until the event loop has turned. */
   defer(start: () => void): void {
     if (!this.scheduled) {
       this.scheduled = true;
@@ -70,7 +74,7 @@ export class Pacing {
     this.deferred = deferred;
   }
 
-  /** A flush begins; what `before` starts goes with it. */
+  /** Begins a flush. Operations that `before` starts go with it. */
   begin(before: () => void): void {
     this.scheduled = true;
     this.deferred = false;
@@ -78,7 +82,7 @@ export class Pacing {
     this.scheduled = false;
   }
 
-  /** The flush is going to enter the kernel. */
+  /** Records that the flush is about to enter the kernel. */
   enterBurst(): void {
     if (this.inBurst) return;
     this.inBurst = true;
@@ -87,7 +91,7 @@ export class Pacing {
     timers.setImmediate(this.endBurst);
   }
 
-  /** So many operations have completed. */
+  /** Records how many operations have completed. */
   completed(count: number): void {
     this.completions += count;
   }
@@ -98,7 +102,7 @@ export class Pacing {
     this.lingering = true;
   }
 
-  /** Tries again in a moment. */
+  /** Flushes again shortly. */
   retryLater(): void {
     this.timer ??= timers.setTimeout(() => {
       this.timer = undefined;
@@ -106,7 +110,7 @@ export class Pacing {
     }, RETRY_MS);
   }
 
-  /** No more. */
+  /** Stops retrying. */
   stop(): void {
     timers.clearTimeout(this.timer);
     this.timer = undefined;

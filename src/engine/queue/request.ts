@@ -1,5 +1,5 @@
 /**
- * What the engine knows of an operation in flight: somebody who is told its end.
+ * An operation in flight, as the engine sees it: the object that is notified of its completions.
  *
  * @module
  */
@@ -9,24 +9,24 @@ export abstract class Request {
   /** Its row in the table of operations in flight, or -1. Set by the engine. */
   id = -1;
 
-  /** Whether the process stays alive for it. Set through `Core.reference`. */
+  /** Whether it keeps the process alive. Set through `Core.reference`. */
   keepsAlive = true;
 
   /**
-   * A completion. With `CqeFlag.MORE` in `flags` others follow; without, it is over, and whatever the kernel was given is free again.
-   * Must not throw.
+   * Called with a completion. With `CqeFlag.MORE` in `flags`, others follow; without it, the
+   * operation is done, and the kernel no longer uses the memory that it was given. Must not throw.
    */
   abstract complete(res: number, flags: number): void;
 
   /**
-   * The ring is broken: no completion will come, and the kernel may still use what it was given, which must therefore not be
-   * released.
+   * Called when the ring has failed: no completion will arrive, and the kernel may still use the
+   * memory that it was given, which must therefore not be released.
    */
   abstract abandon(error: Error): void;
 
   /**
-   * Asked right before the kernel is shown the operation, of those that were committed as having memory of the user's own: whether it
-   * is still there.
+   * Returns whether the user's memory is still there. Called right before the operation is
+   * submitted, if it was committed with memory of the user.
    */
   memoryIsIntact(): boolean {
     return true;

@@ -1,6 +1,6 @@
 /**
- * The way of SQEs to the kernel: into the ring or, when that is full, into the backlog; together where they belong together; and back out,
- * as long as the kernel has not taken them.
+ * The path of SQEs to the kernel: into the ring or, when that is full, into the backlog; together
+ * where they belong together; and back out, as long as the kernel has not taken them.
  *
  * @module
  */
@@ -14,36 +14,42 @@ import { Backlog } from './backlog.js';
 import { type InFlight, Mark } from './in-flight.js';
 import type { Request } from './request.js';
 
-/** No operation has this user data: ids end far below it. */
+/** User data that no operation has: ids are far smaller. */
 const NO_OPERATION = 0xffff_ffff_ffff_ffffn;
 
-/** Told of what happens when the kernel is entered. */
+/** The events of entering the kernel. */
 export interface EnterEvents {
   entered(): void;
-  /** The kernel has taken less than it was shown, as it is short of memory: it is to be entered again. */
+  /**
+   * Called when the kernel has taken less than was submitted, because it is short of memory. It
+   * must be entered again.
+   */
   stoppedEarly(): void;
-  /** The ring has failed for good. */
+  /** Called when the ring has failed for good. */
   failed(error: Error): void;
 }
 
 /** Submits to one ring. */
 export class Submitter {
-  /** The ring has failed: nothing gets to the kernel any more. */
+  /** Whether the ring has failed: nothing reaches the kernel any more. */
   hasFailed = false;
   private readonly sq: SubmissionQueue;
   private readonly backlog = new Backlog();
-  /** What {@link begin} gave, and {@link commit} takes. */
+  /** The SQE between {@link begin} and {@link commit}. */
   private current: Sqe | null = null;
   private inBacklog = false;
-  /** Of a chain that is being started, how many SQEs are still to come. */
+  /** How many SQEs are missing from the chain that is being started. */
   private together = 0;
-  /** A chain that finds no room is being started. */
+  /** Whether the chain that is being started finds no room. */
   private roomIsShort = false;
-  /** For how many of the SQEs that wait to be shown `enter` waits. */
+  /** How many of the unsubmitted SQEs the next `enter` waits for. */
   private awaited = 0;
-  /** Operations that the kernel has not been shown, and that it was given memory of the caller's own for. */
+  /** Unsubmitted operations that use memory of the caller. */
   private withUserMemory: number[] = [];
-  /** GETEVENTS, from when the kernel has asked for it until an `enter` with it has succeeded. */
+  /**
+   * GETEVENTS, from the time that the kernel requests it until an `enter` with it has succeeded;
+   * otherwise 0.
+   */
   private owedEvents = 0;
 
   constructor(
@@ -54,32 +60,35 @@ export class Submitter {
     this.sq = ring.sq;
   }
 
-  /** Nothing gets to the kernel any more. */
+  /** Whether nothing reaches the kernel any more. */
   get isDead(): boolean {
     return this.ring.closed || this.hasFailed;
   }
 
-  /** A chain is being started: whoever is called in the middle of it must not start operations. */
+  /** Whether a chain is being started. Callbacks in the middle of it must not start operations. */
   get isInChain(): boolean {
     return this.together > 0;
   }
 
-  /** There is more than fits into the ring. */
+  /** Whether there are more SQEs than fit into the ring. */
   get hasBacklog(): boolean {
     return this.backlog.length > 0;
   }
 
-  /** SQEs in the ring that the kernel has not taken. */
+  /** The number of SQEs in the ring that the kernel has not taken. */
   get unsubmitted(): number {
     return this.sq.ready;
   }
 
-  /** The kernel has asked to be entered, and has not been since. */
+  /** Whether the kernel has requested to be entered, and has not been entered since. */
   get owesEvents(): boolean {
     return this.owedEvents !== 0;
   }
 
-  /** The next SQE, for an encoder to fill. Never `null`: what finds no room in the ring waits in the backlog. */
+  /**
+   * Returns the next SQE, for an encoder to fill. Never `null`: an SQE that finds no room in the
+   * ring waits in the backlog.
+   */
   begin(): Sqe {
     if (this.backlog.length === 0 && !this.roomIsShort && !this.isDead) {
       const sqe = this.sq.next() ?? this.makeRoom();
@@ -94,7 +103,7 @@ export class Submitter {
     return this.current;
   }
 
-  /** Puts what {@link begin} gave into the queue. @returns the operation's id. */
+  /** Puts the SQE of {@link begin} into the queue. @returns the operation's id. */
   commit(request: Request, usesUserMemory: boolean, startTime: number): number {
     const { current } = this;
     assert(current !== null, 'commit follows begin');
@@ -114,17 +123,17 @@ export class Submitter {
     this.together = count;
     if (this.backlog.length > 0 || this.isDead) return;
     if (this.sq.spaceLeft < count) this.submit();
-    // Without room even so, they wait in the backlog, from which a chain moves as a whole.
+    // If there is still no room, they wait in the backlog, from which a chain moves as a whole.
     this.roomIsShort = this.sq.spaceLeft < count;
     if (arePrompt && !this.roomIsShort) this.awaited += count;
   }
 
-  /** The chain, if there was one, is complete. */
+  /** Ends the chain, if one was being started. */
   endChain(): void {
     this.together = 0;
   }
 
-  /** Shows the kernel as much as fits into the ring: one `enter`. */
+  /** Submits as many SQEs as fit into the ring, with one `enter`. */
   submit(): void {
     if (this.backlog.length > 0) this.backlog.moveTo(this.sq);
     const { awaited } = this;
@@ -152,22 +161,22 @@ export class Submitter {
     }
   }
 
-  /** The next {@link submit} enters the kernel in any case, and has it post what is complete. */
+  /** Makes the next {@link submit} enter the kernel in any case, and post what has completed. */
   oweEvents(): void {
     this.owedEvents = EnterFlag.GETEVENTS;
   }
 
-  /** The SQE of an operation that the kernel has not taken, or `null`. */
+  /** Returns the SQE of an operation that the kernel has not taken, or `null`. */
   find(id: number): Sqe | null {
     const place = this.inFlight.backlogPlace(id);
     return (place < 0 ? null : this.backlog.find(place)) ?? this.sq.findUnsubmitted(id, this.inFlight.generation(id));
   }
 
   /**
-   * Takes an operation back, if the kernel has not taken it: it becomes one that does nothing, keeps its place in a chain, ends as cancelled,
-   * and breaks a soft chain.
+   * Withdraws an operation that the kernel has not taken: its SQE is replaced by one that does
+   * nothing, keeps its place in a chain, completes as cancelled, and breaks a soft chain.
    *
-   * @returns whether it was taken back.
+   * @returns whether it was withdrawn.
    */
   withdraw(id: number): boolean {
     const sqe = this.find(id);
@@ -175,7 +184,10 @@ export class Submitter {
     return sqe !== null;
   }
 
-  /** Takes back operations of a chain that could not be completed; the kernel has seen none of them. */
+  /**
+   * Withdraws the operations of a chain that could not be completed. The kernel has seen none of
+   * them.
+   */
   retract(ids: readonly number[]): void {
     for (const id of ids) {
       const sqe = this.find(id);
@@ -185,7 +197,7 @@ export class Submitter {
     }
   }
 
-  /** Forgets the backlog. */
+  /** Drops the backlog. */
   dropBacklog(): void {
     this.backlog.clear();
   }
@@ -205,7 +217,10 @@ export class Submitter {
     this.inFlight.withdraw(id);
   }
 
-  /** What the kernel took ends a chain for it; what is left of that chain must not run on its own. */
+  /**
+   * Withdraws the remainder of a cut chain, which must not run on its own: for the kernel, a chain
+   * ends with the last SQE that it took.
+   */
   private stoppedEarly(): void {
     for (const sqe of this.sq.restOfCutChain()) {
       const id = sqe.tokenLow;
@@ -214,7 +229,10 @@ export class Submitter {
     this.events.stoppedEarly();
   }
 
-  /** Takes back what was committed with memory that is gone by now. Before every `enter`: the kernel may not have taken all of it. */
+  /**
+   * Withdraws operations whose memory is gone. Called before every `enter`, as the kernel may not
+   * have taken all of them.
+   */
   private checkUserMemory(): void {
     const { inFlight } = this;
     if (this.withUserMemory.every((id) => inFlight.at(id)?.memoryIsIntact() !== false)) return;

@@ -1,5 +1,5 @@
 /**
- * Receiving datagrams.
+ * Receiving of datagrams.
  *
  * @module
  */
@@ -11,17 +11,24 @@ import type { Core } from '../queue/core.js';
 import { Receiving } from './receiving.js';
 import type { SharedBuffers } from './shared-buffers.js';
 
-/** Who is told what was received. */
+/** Receives the datagrams and errors of a socket. */
 export interface DatagramSink {
-  /** A datagram, whose buffer is to be released before this returns. It comes for a moment even after {@link DatagramReceiver.stop}. */
+  /**
+   * Called with a datagram, whose buffer must be released before this returns. Can still be called
+   * shortly after {@link DatagramReceiver.stop}.
+   */
   received(message: Message): void;
-  /** What became of one that was sent before. Receiving goes on. @param res `-errno`. */
+  /**
+   * Called with the error of a datagram that was sent before. Receiving continues.
+   *
+   * @param res `-errno`.
+   */
   failed(res: number): void;
-  /** Nothing more comes. Told once. */
+  /** Called once, when nothing more arrives. */
   ended(error: Error): void;
 }
 
-/** What is wrong with the descriptor, and stays so. */
+/** Errors of the descriptor that are permanent. */
 const LASTING = new Set([-Errno.EBADF, -Errno.ENOTSOCK, -Errno.EOPNOTSUPP, -Errno.EINVAL]);
 
 /** Receives for one socket. */

@@ -1,16 +1,18 @@
 /**
- * Sending datagrams: those of a turn of the event loop with one `enter`.
+ * Sending of datagrams: those of one turn of the event loop with one `enter`.
  *
- * They are copied into a block of the pool as they come. Those of one size for one receiver become one message, which the kernel cuts into datagrams at
- * the very end (UDP_SEGMENT, "generic segmentation offload"): most of what a datagram costs is its way through the kernel.
+ * They are copied into a block of the pool as they are added. Datagrams of one size for one
+ * receiver become one message, which the kernel cuts into datagrams at the very end (UDP_SEGMENT,
+ * "generic segmentation offload"): most of the cost of a datagram is its way through the kernel.
  *
  * ```text
  *   block:  | data of all datagrams | msghdr, control, name, iovecs | msghdr, ... |
  *   ring:   SENDMSG -> link -> SENDMSG -> link -> SENDMSG
  * ```
  *
- * The messages are a chain, and none of them waits in the kernel (MSG_DONTWAIT). So they are over when `enter` returns, none overtakes another of the same
- * receiver, and after a failure the rest is not sent: whoever gave it decides what becomes of it.
+ * The messages are a chain, and none of them waits in the kernel (MSG_DONTWAIT). So they have
+ * completed when `enter` returns, none overtakes another to the same receiver, and after a failure
+ * the remainder is not sent: the sink decides what happens to it.
  *
  * @module
  */
@@ -25,10 +27,16 @@ import type { Engine } from '../operations/operation.js';
 import type { Core, SubmitHook } from '../queue/core.js';
 import { Request } from '../queue/request.js';
 
-/** Bytes of data in a block: of a message with all its datagrams at most, as UDP counts them in 16 bits. */
+/**
+ * Bytes of data in a block, and so the most of a message with all its datagrams: UDP counts in 16
+ * bits.
+ */
 const DATA_SIZE = 64 * 1024 - 64;
 
-/** What the kernel needs of each message: `struct msghdr`, a control message of 16 bits, `struct sockaddr_in6`; the vector follows. */
+/**
+ * The layout of a message for the kernel: `struct msghdr`, a control message of 16 bits,
+ * `struct sockaddr_in6`, followed by the vector.
+ */
 const CONTROL = Msghdr.SIZE;
 const CONTROL_LENGTH = 18;
 const CONTROL_SPACE = 24;
@@ -36,7 +44,10 @@ const NAME = CONTROL + CONTROL_SPACE;
 const NAME_SPACE = 32;
 const VECTOR = NAME + NAME_SPACE;
 
-/** Most messages of a chain, most datagrams of a message (`UDP_MAX_SEGMENTS` before Linux 6.9), and most datagrams of a chain. */
+/**
+ * The most messages of a chain, datagrams of a message (`UDP_MAX_SEGMENTS` before Linux 6.9), and
+ * datagrams of a chain.
+ */
 const MOST_MESSAGES = 64;
 const MOST_SEGMENTS = 64;
 const MOST_DATAGRAMS = 1024;
@@ -44,21 +55,32 @@ const MOST_DATAGRAMS = 1024;
 const BLOCK_SIZE = 128 * 1024;
 
 /**
- * How many datagrams a message has to have, on average, to cost less than each of them on its own. Measured on loopback: 64 in a turn to 48 receivers, 1.4 of
- * libuv's; to 64, 0.96.
+ * How many datagrams a message must have, on average, to cost less than sending each of them on its
+ * own. Measured on loopback with 64 datagrams in a turn, relative to libuv's throughput: 1.4 with
+ * 48 receivers, 0.96 with 64.
  */
 const FEWEST_SEGMENTS = 1.2;
 
-/** What the kernel answers where it cannot segment: datagrams longer than the route takes whole, or a device that cannot make checksums. */
+/**
+ * The kernel's errors where it cannot segment: the datagrams are longer than the route's MTU, or
+ * the device cannot compute checksums.
+ */
 const NOT_SEGMENTED = new Set([-Errno.EINVAL, -Errno.EMSGSIZE, -Errno.EIO, -Errno.EOPNOTSUPP]);
 
-/** Who is told what became of datagrams, each once. */
+/** Receives the outcome of each datagram, once. */
 export interface SentSink<Token> {
-  /** It is sent, or it is not. @param res its length, or `-errno`. */
+  /** Called when it was sent or has failed. @param res its length, or `-errno`. */
   sent(token: Token, res: number): void;
-  /** It was not tried, or there is no room at the moment. @param data the sender's memory, which is used again after the call. */
+  /**
+   * Called when it was not tried, or there is no room at the moment.
+   *
+   * @param data the sender's memory, which is reused after the call.
+   */
   unsent(token: Token, data: Uint8Array): void;
-  /** So many datagrams have so little in common that each of them costs less on its own: all of them are {@link unsent} now. */
+  /**
+   * Called when `count` datagrams have so little in common that sending each on its own costs less.
+   * {@link unsent} follows for all of them.
+   */
   apart(count: number): void;
 }
 
@@ -67,16 +89,16 @@ export class DatagramSender<Token> implements SubmitHook {
   private readonly core: Core;
   private readonly pool: Pool;
   private messages: DatagramMessage<Token>[] = [];
-  /** The last message of each receiver. */
+  /** The last message to each receiver. */
   private readonly open = new Map<Uint8Array | undefined, DatagramMessage<Token>>();
   private block: Block | undefined;
   private used = 0;
   private count = 0;
   private scheduled = false;
   private readonly chains = new Set<Chain<Token>>();
-  /** Some were not sent by the ring, and others must not overtake them. */
+  /** Some datagrams were not sent by the ring, and later ones must not overtake them. */
   private hasUnsent = false;
-  /** Bytes of a datagram up to which the kernel has not refused to segment. */
+  /** The size of a datagram up to which the kernel has not refused to segment. */
   private longestSegment = DATA_SIZE;
   private readonly mostMessages: number;
 
@@ -90,18 +112,21 @@ export class DatagramSender<Token> implements SubmitHook {
     this.mostMessages = Math.min(MOST_MESSAGES, core.ring.sq.entries);
   }
 
-  /** Whether there are datagrams whose end was not told. */
+  /** Whether there are datagrams whose outcome was not reported. */
   get isBusy(): boolean {
     return this.count > 0 || this.chains.size > 0;
   }
 
   /**
-   * Sends a datagram at the end of this turn of the event loop, or whenever the kernel is entered before.
+   * Sends a datagram at the end of this turn of the event loop, or earlier when the kernel is
+   * entered.
    *
-   * @param name its receiver's `struct sockaddr`; `undefined` for the peer of a connected socket. Those of one array are for one receiver.
+   * @param name its receiver's `struct sockaddr`; `undefined` for the peer of a connected socket.
+   * Datagrams with the same array have the same receiver.
    * @param pieces its data, which is copied.
-   * @param length of all of them, 16 KiB at most.
-   * @returns whether it will be: not where the engine is closed, or out of memory; nor where others had to go before, of which some were not sent.
+   * @param length the total length, at most 16 KiB.
+   * @returns whether it was accepted. It is not if the engine is closed or out of memory, or if
+   * others had to be sent first and some of them were not sent.
    */
   add(name: Uint8Array | undefined, pieces: readonly Uint8Array[], length: number, token: Token): boolean {
     this.hasUnsent = false;
@@ -117,7 +142,7 @@ export class DatagramSender<Token> implements SubmitHook {
     this.count++;
     if (!this.scheduled) {
       this.scheduled = true;
-      // Answers to what is delivered one by one go together.
+      // Replies to datagrams that are delivered one by one are sent together.
       this.core.pacing.defer(this.askLater);
     }
     return true;
@@ -143,13 +168,13 @@ export class DatagramSender<Token> implements SubmitHook {
     return message;
   }
 
-  /** Sends what was added, now. */
+  /** Sends now what was added. */
   flush(): void {
     this.commit();
     for (const { messages } of this.chains) for (const message of messages) this.core.settleNow(message);
   }
 
-  /** The kernel is about to be entered. */
+  /** Called when the kernel is about to be entered. */
   commit(): void {
     this.scheduled = false;
     const { core, messages, block, count } = this;
@@ -159,7 +184,7 @@ export class DatagramSender<Token> implements SubmitHook {
     this.block = undefined;
     this.used = 0;
     this.count = 0;
-    // What is under way already is not to be overtaken.
+    // Must not overtake datagrams that are in flight.
     if (count < FEWEST_SEGMENTS * messages.length && this.chains.size === 0) {
       this.sink.apart(count);
       for (const message of messages) this.leave(message, 0);
@@ -173,7 +198,7 @@ export class DatagramSender<Token> implements SubmitHook {
         this.pool.give(block);
         return;
       }
-      // The kernel may use the block for ever.
+      // The kernel may use the block indefinitely.
       for (const { tokens } of messages) for (const token of tokens) this.sink.sent(token, -Errno.ECANCELED);
     });
     this.chains.add(chain);
@@ -193,14 +218,14 @@ export class DatagramSender<Token> implements SubmitHook {
     if (tokens.length > 1 && NOT_SEGMENTED.has(res)) {
       this.longestSegment = Math.min(this.longestSegment, segment - 1);
     } else if (res !== -Errno.ECANCELED && res !== -Errno.EAGAIN) {
-      // The kernel has looked at the first alone.
+      // The kernel has looked at the first datagram only.
       sink.sent(tokens[0] as Token, res);
       tried = 1;
     }
     this.leave(message, tried);
   }
 
-  /** Tells of a message's datagrams, from one on, that they are not sent. */
+  /** Reports the datagrams of a message, from the index `first` on, as not sent. */
   private leave(message: DatagramMessage<Token>, first: number): void {
     const { tokens } = message;
     this.hasUnsent ||= first < tokens.length;
@@ -208,7 +233,7 @@ export class DatagramSender<Token> implements SubmitHook {
   }
 }
 
-/** The messages of one block, on their way. */
+/** The messages of one block, in flight. */
 class Chain<Token> {
   private left: number;
 
@@ -216,7 +241,10 @@ class Chain<Token> {
     private readonly core: Core,
     private readonly fd: number,
     readonly messages: readonly DatagramMessage<Token>[],
-    /** Called when all of them are over, before their memory is used again; or when nobody will ever know. */
+    /**
+     * Called when all of them have completed, before their memory is reused; with `false` when the
+     * outcome will never be known.
+     */
     private readonly done: (isOver: boolean) => void,
   ) {
     this.left = messages.length;
@@ -241,7 +269,7 @@ class Chain<Token> {
     this.done(true);
   }
 
-  /** The kernel may use the memory for ever. */
+  /** Reports the outcome as unknown. The kernel may use the memory indefinitely. */
   lost(): void {
     if (this.left === 0) return;
     this.left = 0;
@@ -252,10 +280,10 @@ class Chain<Token> {
 /** Datagrams of one size, of which the last may be shorter, for one receiver. */
 class DatagramMessage<Token> extends Request {
   readonly tokens: Token[] = [];
-  /** What has become of it. */
+  /** Its result. */
   res = 0;
   chain: Chain<Token> | undefined;
-  /** For the kernel. */
+  /** The address of its header, for the kernel. */
   address = 0;
   private bytes = 0;
   /** Where the datagrams begin in the block. */
@@ -264,13 +292,13 @@ class DatagramMessage<Token> extends Request {
   constructor(
     readonly block: Block,
     readonly name: Uint8Array | undefined,
-    /** Bytes of each. */
+    /** Bytes of each datagram. */
     readonly segment: number,
   ) {
     super();
   }
 
-  /** Whether one more can go with it. */
+  /** Whether a datagram of this length can be added. */
   takes(length: number): boolean {
     const { segment, tokens, bytes } = this;
     return (
@@ -278,7 +306,7 @@ class DatagramMessage<Token> extends Request {
       length <= segment &&
       tokens.length < MOST_SEGMENTS &&
       bytes + length <= DATA_SIZE &&
-      // None behind a shorter one.
+      // No datagram may follow a shorter one.
       bytes === tokens.length * segment
     );
   }
@@ -297,7 +325,12 @@ class DatagramMessage<Token> extends Request {
     return this.block.plain(this.offsets[index] as number, this.lengthOf(index));
   }
 
-  /** Writes what the kernel is to read. @param place in the block, a multiple of 8. @returns the next. */
+  /**
+   * Writes the message for the kernel.
+   *
+   * @param place in the block, a multiple of 8.
+   * @returns the next place.
+   */
   write(place: number): number {
     const { block, name, segment } = this;
     const isSegmented = this.tokens.length > 1;
@@ -317,7 +350,7 @@ class DatagramMessage<Token> extends Request {
     return place + VECTOR + IOVEC_SIZE * pieces;
   }
 
-  /** Datagrams that lie one after another are one piece. */
+  /** Writes the vector. Datagrams that lie one after another are one piece. */
   private writeVector(place: number): number {
     const { block, offsets, segment } = this;
     let pieces = 0;
@@ -341,7 +374,7 @@ class DatagramMessage<Token> extends Request {
   }
 }
 
-/** `struct cmsghdr` of UDP_SEGMENT. @param segment bytes of each datagram. */
+/** Writes the `struct cmsghdr` of UDP_SEGMENT. @param segment bytes of each datagram. */
 function writeControlMessage(block: Block, start: number, segment: number): void {
   const { data } = block.region;
   const place = block.offset + start;

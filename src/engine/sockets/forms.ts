@@ -1,5 +1,5 @@
 /**
- * How sockets receive: data alone, descriptors with it, or datagrams.
+ * The forms in which sockets receive: data alone, data with descriptors, or datagrams.
  *
  * @module
  */
@@ -15,22 +15,22 @@ import type { Block } from '../memory/pool.js';
 import type { Engine } from '../operations/operation.js';
 import { RIGHTS_SPACE, rightsIn } from './rights.js';
 
-/** A way of receiving into buffers of the kernel's choice. */
+/** A form of receiving into buffers that the kernel selects. */
 export interface ReceiveForm {
   readonly kind: ChunkKind<Chunk>;
-  /** Many small pieces may share a buffer, where the kernel can. */
+  /** Whether many small pieces may share a buffer, where the kernel supports it. */
   readonly incremental: boolean;
-  /** Whether the form can complete once. */
+  /** Whether the form has a variant that completes once. */
   readonly hasSingle: boolean;
   /** Bytes of each buffer. Memory that is never filled is never used. */
   readonly bufferSize: number;
-  /** Whoever receives keeps nothing, so the kernel has the buffer back at once. */
+  /** Whether the receiver keeps nothing, so that the kernel gets the buffer back at once. */
   readonly isCopied?: boolean;
-  /** Fills the SQE; with `single` as an operation that completes once. */
+  /** Fills the SQE; with `single`, as an operation that completes once. */
   prepare(sqe: Sqe, fd: number, group: number, single: boolean): void;
-  /** Descriptors that have come with a chunk. */
+  /** Returns the descriptors that arrived with a chunk. */
   descriptorsOf?(chunk: Chunk): readonly number[];
-  /** Gives back what the form needed for itself: nobody will receive. */
+  /** Releases what the form needed for itself, when it will not be used. */
   release?(): void;
 }
 
@@ -45,10 +45,10 @@ export const DATA: ReceiveForm = {
   prepare: (sqe, fd, group, single) => prepRecvSelect(sqe, fd, group, 0, 0, single ? 0 : RecvSendFlag.RECV_MULTISHOT),
 };
 
-/** Bytes of each buffer in front of the data. */
+/** Bytes of each buffer before the data. */
 const OVERHEAD = RecvmsgOut.SIZE + RIGHTS_SPACE;
 
-/** Data behind a header, and what the kernel has to say beside it. */
+/** Data after a header and control messages. */
 class ControlledChunk extends Chunk {
   constructor(source: ChunkSource, id: number, block: Block, start: number, _received: number) {
     const length = block.region.data.getUint32(block.offset + start + RecvmsgOut.PAYLOADLEN, true);
@@ -63,7 +63,10 @@ class ControlledChunk extends Chunk {
   }
 }
 
-/** RECVMSG, with room for descriptors. Since 6.0. A header would not fit into the rest of a buffer: each message has one of its own. */
+/**
+ * RECVMSG, with room for descriptors. Since 6.0. A header would not fit into the remainder of a
+ * buffer, so each message has its own buffer.
+ */
 export function withDescriptors({ core, memory: { pool } }: Engine): ReceiveForm {
   const header = pool.take(Msghdr.SIZE);
   writeMessageHeader(header, { control: { address: 0, length: RIGHTS_SPACE } });
@@ -90,7 +93,7 @@ export function datagrams({ core, memory: { pool } }: Engine): ReceiveForm {
     kind: Message,
     incremental: false,
     hasSingle: false,
-    // The longest datagram, 65,507 bytes, and what stands in front of it.
+    // The longest datagram, 65,507 bytes, and what precedes it.
     bufferSize: 2 * BUFFER_SIZE,
     isCopied: true,
     prepare(sqe, fd, group, single) {

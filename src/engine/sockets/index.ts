@@ -1,5 +1,5 @@
 /**
- * What connections are made of.
+ * The parts that connections consist of.
  *
  * @module
  */
@@ -15,30 +15,32 @@ import { Receiver, type ReceiveSink } from './receiver.js';
 import { Sender } from './sender.js';
 import { SharedBuffers } from './shared-buffers.js';
 
-/** Somebody who is told that the engine is closing, or has failed. */
+/** Something that is notified when the engine is closing or has failed. */
 export interface Endpoint {
   engineClosed(error: Error): void;
 }
 
 /** Sockets on an engine. */
 export class Sockets {
-  /** Made by the first who receives data, descriptors, or datagrams. */
+  /** Created by the first receiver of data, descriptors, or datagrams. */
   private buffers: SharedBuffers | undefined;
   private descriptorBuffers: SharedBuffers | undefined;
   private datagramBuffers: SharedBuffers | undefined;
 
   constructor(private readonly engine: Engine) {}
 
-  /** What is asked about sockets without the ring. */
+  /** System calls on sockets outside the ring. */
   get calls(): SocketCalls {
     return this.engine.core.syscalls.sockets;
   }
 
   /**
-   * Makes sure that there is what connections receive into: before the first socket is made, so that none fails for it.
+   * Makes sure that there are buffers for connections to receive into. Called before the first
+   * socket is created, so that none fails for lack of them.
    *
-   * @param descriptors also for those who receive descriptors.
-   * @throws UringUnavailableError where the kernel has no rings of buffers (before 5.19); UringError ENOMEM; Error ERR_INVALID_STATE.
+   * @param descriptors also for connections that receive descriptors.
+   * @throws UringUnavailableError where the kernel has no provided buffer rings (before 5.19);
+   * UringError ENOMEM; Error ERR_INVALID_STATE.
    */
   prepare(descriptors = false): void {
     const { core } = this.engine;
@@ -57,10 +59,11 @@ export class Sockets {
     }
   }
 
-  /** @throws as {@link prepare}. */
+  /** Creates a receiver. @throws as {@link prepare}. */
   receiver(fd: number, sink: ReceiveSink, descriptors = false): Receiver {
     const existing = () => (descriptors ? this.descriptorBuffers : this.buffers);
-    // Not where there are buffers: a connection that an engine takes while it closes is told so, and its descriptor is closed.
+    // Not if there are buffers: a connection that an engine accepts while it closes is notified of
+    // that, and its descriptor is closed.
     if (existing() === undefined) this.prepare(descriptors);
     return new Receiver(this.engine.core, existing() as SharedBuffers, fd, sink);
   }
@@ -69,7 +72,11 @@ export class Sockets {
     return new Sender(this.engine, fd);
   }
 
-  /** Receives datagrams. @throws UringError, RangeError where there is no room for buffers; Error ERR_INVALID_STATE. */
+  /**
+   * Creates a receiver of datagrams.
+   *
+   * @throws UringError, RangeError where there is no room for buffers; Error ERR_INVALID_STATE.
+   */
   datagramReceiver(fd: number, sink: DatagramSink): DatagramReceiver {
     const { core } = this.engine;
     if (core.closing) throw invalidState('the engine is closed');
@@ -81,17 +88,20 @@ export class Sockets {
     return new DatagramSender(this.engine, fd, sink);
   }
 
-  /** Whether a receiver, sender or iterator keeps the process alive while it waits. */
+  /** Sets whether a receiver, sender or iterator keeps the process alive while it waits. */
   reference(request: Request, wanted: boolean): void {
     this.engine.core.reference(request, wanted);
   }
 
-  /** Enters the kernel until an operation that was cancelled is over, with what it has brought until then. */
+  /**
+   * Enters the kernel repeatedly until a cancelled operation has completed, including the data that
+   * it delivers until then.
+   */
   settleNow(request: Request): void {
     this.engine.core.settleNow(request);
   }
 
-  /** Has an endpoint told of the engine's end, until {@link remove}. */
+  /** Notifies an endpoint of the engine's end, until {@link remove}. */
   add(endpoint: Endpoint): void {
     this.engine.iterators.add(endpoint);
   }

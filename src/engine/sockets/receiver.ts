@@ -10,11 +10,14 @@ import type { Core } from '../queue/core.js';
 import { Receiving } from './receiving.js';
 import type { SharedBuffers } from './shared-buffers.js';
 
-/** Who is told what was received. */
+/** Receives the data of a socket. */
 export interface ReceiveSink {
-  /** Data. It comes for a moment even after {@link Receiver.stop}. */
+  /** Called with data. Can still be called shortly after {@link Receiver.stop}. */
   received(chunk: Chunk): void;
-  /** Nothing more comes: the peer has ended (`undefined`), or an error. Told once. */
+  /**
+   * Called once, when nothing more arrives: the peer has ended (`undefined`), or there was an
+   * error.
+   */
   ended(error: Error | undefined): void;
 }
 
@@ -34,7 +37,7 @@ export class Receiver extends Receiving {
       this.sink.received(chunk);
       return;
     }
-    // A header alone is the end.
+    // A header without data is the end.
     chunk.release();
     this.end(undefined);
   }

@@ -1,14 +1,15 @@
 /**
- * Receiving from a socket: one operation that goes on for as long as somebody wants data.
+ * Receiving from a socket: one operation that continues for as long as data is wanted.
  *
  * ```text
  *   idle --start()--> armed --completions--> received(chunk)
- *     ^                 |  stop(): cancelled in the kernel; what it has posted until then still comes
+ *     ^                 |  stop(): cancelled in the kernel; completions posted before still arrive
  *     |                 v
- *     +------------- stopping        ENOBUFS: starved, until a buffer comes back
+ *     +------------- stopping        ENOBUFS: starved, until a buffer is free again
  * ```
  *
- * While others wait for buffers, each takes one at a time and goes to the end of the queue.
+ * While others wait for buffers, each receiver takes one at a time and goes to the end of the
+ * queue.
  *
  * @module
  */
@@ -20,7 +21,7 @@ import type { Core } from '../queue/core.js';
 import { Request } from '../queue/request.js';
 import type { SharedBuffers, Starved } from './shared-buffers.js';
 
-/** Receives for one socket, of whatever kind. */
+/** Receives for one socket of any kind. */
 export abstract class Receiving extends Request implements Starved {
   private state: 'idle' | 'armed' | 'stopping' | 'starved' = 'idle';
   private wanted = false;
@@ -38,13 +39,13 @@ export abstract class Receiving extends Request implements Starved {
     super();
   }
 
-  /** Data. It comes for a moment even after {@link stop}. */
+  /** Handles data. Can still be called shortly after {@link stop}. */
   protected abstract received(chunk: Chunk): void;
 
-  /** An error of the socket's. @param res `-errno`; 0 for its end. */
+  /** Handles an error of the socket. @param res `-errno`; 0 for the end. */
   protected abstract failed(res: number): void;
 
-  /** Nothing more comes. Called once. @param error `undefined` when the peer has ended. */
+  /** Called once, when nothing more arrives. @param error `undefined` when the peer has ended. */
   protected abstract ended(error: Error | undefined): void;
 
   /** Whether data is wanted. */
@@ -52,13 +53,13 @@ export abstract class Receiving extends Request implements Starved {
     return this.wanted;
   }
 
-  /** Data is wanted. Idempotent. */
+  /** Starts receiving. Idempotent. */
   start(): void {
     this.wanted = true;
     if (this.state === 'idle') this.arm();
   }
 
-  /** No more for now. Idempotent. */
+  /** Stops receiving for now. Idempotent. */
   stop(): void {
     this.wanted = false;
     if (this.state === 'armed') {
@@ -70,7 +71,11 @@ export abstract class Receiving extends Request implements Starved {
     }
   }
 
-  /** No more at all; what is still to come is dropped. @param done called when the kernel is done with the socket. */
+  /**
+   * Stops receiving for good; data that still arrives is dropped.
+   *
+   * @param done called when the kernel is done with the socket.
+   */
   close(done: () => void): void {
     this.hasEnded = true;
     this.closed = done;
@@ -95,7 +100,7 @@ export abstract class Receiving extends Request implements Starved {
       this.buffers.group.unused(flags);
       this.over(res);
     }
-    // Whoever was told may have started it again.
+    // The callback may have started it again.
     if (!more && this.state === 'idle') this.rest();
   }
 
@@ -105,13 +110,13 @@ export abstract class Receiving extends Request implements Starved {
     this.rest();
   }
 
-  /** Without data: the end, or a reason to stop. */
+  /** Handles a completion without data: the end, or a reason to stop. */
   private over(res: number): void {
     const { core } = this;
     if (res === -Errno.ECANCELED) {
       if (core.closing) this.end(core.closingError());
     } else if (res === -Errno.ENOBUFS || res === -Errno.ENOMEM) {
-      // Never an error, however long it takes: what has come waits in the socket, and its window closes.
+      // Never an error, however long it takes: the data waits in the socket, and its window closes.
       this.refusals++;
       if (this.wanted) this.queue();
     } else if (res === -Errno.EINVAL && !this.single) {
@@ -122,7 +127,7 @@ export abstract class Receiving extends Request implements Starved {
     }
   }
 
-  /** Tells that nothing more comes. */
+  /** Reports that nothing more arrives. */
   protected end(error: Error | undefined): void {
     this.wanted = false;
     if (this.hasEnded) return;
@@ -130,7 +135,11 @@ export abstract class Receiving extends Request implements Starved {
     this.ended(error);
   }
 
-  /** Nothing is in the kernel. @param isItsTurn it has waited for buffers. */
+  /**
+   * Decides how to continue when nothing is in the kernel.
+   *
+   * @param isItsTurn whether it has waited for buffers.
+   */
   private rest(isItsTurn = false): void {
     const { closed } = this;
     if (closed !== undefined) {
@@ -150,7 +159,7 @@ export abstract class Receiving extends Request implements Starved {
   private arm(): void {
     if (this.hasEnded) return;
     const { core } = this;
-    // Not while the engine waits for the end of everything.
+    // Not while the engine waits for all operations to end.
     if (core.closing) {
       this.end(core.closingError());
       return;

@@ -1,5 +1,5 @@
 /**
- * Control messages that carry descriptors: SCM_RIGHTS of unix(7), in the form of cmsg(3).
+ * Control messages that carry descriptors: SCM_RIGHTS of unix(7), in the format of cmsg(3).
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { SCM_RIGHTS, SOL_SOCKET } from '../../linux.js';
 /** Byte offsets of `struct cmsghdr`; DATA is where its data begins. */
 const Cmsghdr = { LEN: 0, LEVEL: 8, TYPE: 12, DATA: 16 } as const;
 
-/** As many as the kernel passes at once (SCM_MAX_FD). */
+/** The most descriptors that the kernel passes at once (SCM_MAX_FD). */
 export const MOST_DESCRIPTORS = 253;
 
-/** Room for as many. CMSG_SPACE. */
+/** Bytes for that many descriptors. CMSG_SPACE. */
 export const RIGHTS_SPACE = align(Cmsghdr.DATA + 4 * MOST_DESCRIPTORS);
 
-/** A control message that hands descriptors on: its bytes. */
+/** Returns the bytes of a control message that passes descriptors. */
 export function rightsMessage(descriptors: readonly number[]): Uint8Array {
   const length = Cmsghdr.DATA + 4 * descriptors.length;
   const bytes = new Uint8Array(align(length));
@@ -29,7 +29,7 @@ export function rightsMessage(descriptors: readonly number[]): Uint8Array {
   return bytes;
 }
 
-/** The descriptors in the control messages between two places. */
+/** Returns the descriptors in the control messages between two places. */
 export function rightsIn(data: DataView, start: number, end: number): number[] {
   const all: number[] = [];
   for (let message = start; message + Cmsghdr.DATA <= end; ) {

@@ -1,8 +1,9 @@
 /**
  * Sending on a stream socket: in order, one operation at a time, until everything is sent.
  *
- * What is written while one is under way goes with the next: small pieces of the user's own memory are copied one after another into a block
- * of the pool, and what the kernel can be given as it is (chunks, pooled and shared buffers) becomes a part of a vector.
+ * Data written while a send is in flight goes with the next one: small pieces of ordinary memory
+ * are copied one after another into a block of the pool, and memory that the kernel can use in
+ * place (chunks, pooled and shared buffers) becomes a part of a vector.
  *
  * @module
  */
@@ -20,49 +21,49 @@ import type { SubmitHook } from '../queue/core.js';
 import { Request } from '../queue/request.js';
 import { rightsMessage } from './rights.js';
 
-/** Most pieces of a vector, and most bytes that are copied for one send. */
+/** The most pieces of a vector, and the most bytes that are copied for one send. */
 const MOST_PIECES = 128;
 const MOST_COPIED = 256 * 1024;
 
-/** Most bytes of one part of it. */
+/** The most bytes of one part of a vector. */
 const MOST_BYTES = 0x4000_0000;
 
-/** What the kernel refuses because of a descriptor: it is not open, or too many are on their way. */
+/** Errors caused by a descriptor: it is not open, or too many are in flight. */
 const OF_DESCRIPTORS = new Set([-Errno.EBADF, -Errno.ETOOMANYREFS]);
 
-/** What can be sent. */
+/** Data that can be sent. */
 export type Sendable = Uint8Array | Chunk;
 
 type Done = (error: Error | undefined) => void;
 
 class Piece {
   constructor(
-    /** Nothing in a reservation: what comes after it waits until it is closed. */
+    /** `undefined` for a reservation: the data after it waits until it is closed. */
     readonly data: Sendable | undefined,
     readonly length: number,
     readonly done: Done | undefined,
-    /** What goes with its first byte. */
+    /** Descriptors that go with its first byte. */
     readonly descriptors?: readonly number[] | undefined,
-    /** Where the kernel may use the memory itself. */
+    /** Set if the kernel may use the memory in place. */
     public lease?: Lease | undefined,
   ) {}
 }
 
 /** A place in the order of what is sent, for data that is still to come. */
 export interface Reservation {
-  /** Sends data in this place, after what was written there before. As {@link Sender.write}. */
+  /** Sends data in this place, after the data written there before. As {@link Sender.write}. */
   write(data: Sendable, done?: Done): void;
-  /** Nothing more comes here. Idempotent. */
+  /** Closes the place: no more data follows here. Idempotent. */
   close(): void;
 }
 
 /** Sends for one socket. */
 export class Sender extends Request implements SubmitHook {
   private queue: Piece[] = [];
-  /** Bytes of the first piece that are sent. */
+  /** Bytes of the first piece that have been sent. */
   private sent = 0;
   private pending = 0;
-  /** A send is under way, or about to be. */
+  /** A send is in flight, or about to be. */
   private busy = false;
   private error: Error | undefined;
   private readonly blocks: Block[] = [];
@@ -75,36 +76,38 @@ export class Sender extends Request implements SubmitHook {
     super();
   }
 
-  /** Bytes that were written and not sent. */
+  /** Bytes that were written and have not been sent. */
   get queued(): number {
     return this.pending;
   }
 
-  /** Why nothing is sent any more. */
+  /** The reason why nothing is sent any more. */
   get failure(): Error | undefined {
     return this.error;
   }
 
   /**
-   * Sends data after what was written before.
+   * Sends data after the data written before.
    *
-   * @param done called when the kernel has taken all of it, or with the error. Not before `write` has returned, unless there is nothing to send.
+   * @param done called when the kernel has taken all of it, or with the error. Not before `write`
+   * has returned, unless there is nothing to send.
    */
   write(data: Sendable, done?: Done): void {
     this.insert(data, done);
   }
 
   /**
-   * Sends data, and descriptors with its first byte, over a Unix socket. One that the kernel refuses (EBADF) leaves everything else as it is.
+   * Sends data, and descriptors with its first byte, over a Unix socket. A descriptor that the
+   * kernel refuses (EBADF) does not affect other data.
    *
-   * @param data one byte at least.
+   * @param data at least one byte.
    */
   pass(data: Sendable, descriptors: readonly number[], done: Done): void {
     this.insert(data, done, undefined, descriptors);
   }
 
   /**
-   * Keeps a place for what comes later: what is written in the meantime is sent after it.
+   * Reserves a place for later data: data written meanwhile is sent after it.
    *
    * @param failed called when nothing is sent any more.
    */
@@ -139,7 +142,7 @@ export class Sender extends Request implements SubmitHook {
       done?.(undefined);
       return;
     }
-    // Held from here on: what is released in the meantime stays where it is.
+    // Leased from here on: memory that is released meanwhile is not reused.
     let lease: Lease | undefined;
     try {
       if (length > 0) lease = this.engine.memory.leaseInPlace(data);
@@ -160,7 +163,7 @@ export class Sender extends Request implements SubmitHook {
     else this.drained.push(callback);
   }
 
-  /** Sends no more: what is queued fails. */
+  /** Stops sending: queued data fails. */
   abort(error: Error): void {
     this.error ??= error;
     if (this.id >= 0) this.engine.core.cancel(this);
@@ -179,7 +182,7 @@ export class Sender extends Request implements SubmitHook {
       if (res === -Errno.ECANCELED && core.closing) this.error ??= core.closingError();
       else if (res !== -Errno.EINTR && res !== -Errno.EAGAIN) this.error ??= withoutFrames(() => new UringError(res, 'send'));
     } else {
-      // Those who are told may write more at once: it is busy until they have.
+      // Callbacks may write more at once: it stays busy until they have returned.
       this.advance(res);
     }
     if (this.error === undefined && this.isReady()) {
@@ -192,14 +195,14 @@ export class Sender extends Request implements SubmitHook {
   }
 
   abandon(error: Error): void {
-    // Nothing is given back: the kernel may still read it.
+    // Nothing is released: the kernel may still read it.
     for (const piece of this.queue) piece.lease = undefined;
     this.busy = false;
     this.error = error;
     this.fail();
   }
 
-  /** So many bytes more are sent. */
+  /** Advances by the number of bytes sent. */
   private advance(count: number): void {
     this.pending -= count;
     let left = this.sent + count;
@@ -223,7 +226,7 @@ export class Sender extends Request implements SubmitHook {
     this.engine.core.beforeSubmit(this);
   }
 
-  /** What was written until now is sent. */
+  /** Sends what was written until now. */
   commit(): void {
     const { engine, fd } = this;
     if (this.error !== undefined) {
@@ -253,7 +256,7 @@ export class Sender extends Request implements SubmitHook {
     core.commit(this);
   }
 
-  /** What goes with the next send: the start of the queue. */
+  /** Returns the parts of the next send, from the start of the queue. */
   private segments(): Part[] {
     const [first] = this.queue;
     if (this.queue.length === 1 && first !== undefined) return [this.whole(first)];
@@ -290,7 +293,7 @@ export class Sender extends Request implements SubmitHook {
     return segments;
   }
 
-  /** The rest of the only piece: what nearly all sends are. */
+  /** Returns the remainder of the only piece, which is the case in nearly all sends. */
   private whole(piece: Piece): Part {
     const { data, length } = piece;
     const start = this.sent;
@@ -299,7 +302,7 @@ export class Sender extends Request implements SubmitHook {
     return this.copy([{ data: data as Uint8Array, start, length: Math.min(length - start, MOST_COPIED) }]);
   }
 
-  /** The address of memory that the kernel can be given as it is. */
+  /** Returns the address of memory that the kernel can use in place. */
   private addressOf({ data, length, lease }: Piece): number | undefined {
     if (lease !== undefined) return lease.address;
     const isGone = data instanceof Uint8Array && (data.length !== length || isDetached(data.buffer));
@@ -319,7 +322,11 @@ export class Sender extends Request implements SubmitHook {
     return { address: block.address, length: total };
   }
 
-  /** A message of several segments, or with descriptors. @returns the address of its header. */
+  /**
+   * Writes a message of several segments, or with descriptors.
+   *
+   * @returns the address of its header.
+   */
   private message(segments: readonly Part[], descriptors: readonly number[] | undefined): number {
     const vector = { address: this.vector(segments), length: segments.length };
     const control = descriptors && this.rights(descriptors);
@@ -328,7 +335,7 @@ export class Sender extends Request implements SubmitHook {
     return header.address;
   }
 
-  /** An array of `struct iovec`. */
+  /** Writes an array of `struct iovec`. @returns its address. */
   private vector(segments: readonly Part[]): number {
     const block = this.take(IOVEC_SIZE * segments.length);
     segments.forEach(({ address, length }, index) => {

@@ -1,9 +1,11 @@
 /**
- * The buffers that all sockets of an engine receive into: an idle one has none.
+ * The buffers that all sockets of an engine receive into. An idle socket holds none.
  *
- * Nobody can starve the others. Who reads slowly is stopped by itself (see `Receiver`); and when few buffers are left, because many readers
- * keep what they have, what comes next is copied out, and its buffer goes back at once. Who found none waits in a queue, from which as many are
- * let go as there are buffers: with thousands of connections, all of them at once would mostly be refused again.
+ * No socket can starve the others. A slow reader stops receiving (see `Receiver`). When few buffers
+ * are left, because many readers hold theirs, further data is copied out, and its buffer is
+ * returned at once. A receiver that found no buffer waits in a queue, from which as many are
+ * released as there are buffers: if thousands of connections retried at once, most of them would be
+ * refused again.
  *
  * @module
  */
@@ -19,26 +21,26 @@ import type { Block } from '../memory/pool.js';
 import type { Engine } from '../operations/operation.js';
 import type { ReceiveForm } from './forms.js';
 
-/** Incremental buffers are shared by many small messages; others hold one each. */
+/** Many small messages share an incremental buffer; other messages hold one each. */
 const BUFFERS = 64;
 
-/** From how few buffers on data is copied out. */
+/** Data is copied out when fewer buffers than this are left. */
 const FEW = BUFFERS / 4;
 
-/** How often somebody is refused before the next try is put off, and for how long at most. */
+/** How many refusals are retried at once, and the longest delay of the later retries. */
 const FREE_TRIES = 4;
 const LONGEST_PAUSE_MS = 50;
 
-/** Somebody who found no buffer. */
+/** A receiver that found no buffer. */
 export interface Starved {
-  /** There may be some now. */
+  /** Called when there may be buffers again. */
   replenished(): void;
 }
 
-/** One group of buffers, for streams that receive in one form. */
+/** A group of buffers for sockets that receive in one form. */
 export class SharedBuffers {
   readonly group: BufferGroup;
-  /** In the order in which they came. */
+  /** In the order in which they started to wait. */
   private readonly starving = new Set<Starved>();
   private scheduled = false;
   private timer: NodeJS.Timeout | undefined;
@@ -61,7 +63,7 @@ export class SharedBuffers {
     }
   }
 
-  /** What a completion has brought. */
+  /** Takes the data that a completion has delivered. */
   take(res: number, flags: number): Chunk {
     const { form, group, engine } = this;
     const received = group.take(res, flags, form.kind);
@@ -75,31 +77,42 @@ export class SharedBuffers {
     return chunk;
   }
 
-  /** Whether somebody waits for buffers. */
+  /** Whether receivers wait for buffers. */
   get crowded(): boolean {
     return this.starving.size > 0;
   }
 
-  /** Fills the SQE of an operation that receives: again and again, or once, if the kernel cannot or others wait. */
+  /**
+   * Fills the SQE of an operation that receives repeatedly, or once if the kernel has no multishot
+   * form or others wait.
+   */
   prepare(sqe: Sqe, fd: number, single: boolean): void {
     this.form.prepare(sqe, fd, this.group.id, single || (this.crowded && this.form.hasSingle));
   }
 
-  /** Tells somebody when there are buffers again. @param refusals how often in a row it found none. */
+  /**
+   * Notifies a receiver when there are buffers again.
+   *
+   * @param refusals how often in a row it found none.
+   */
   wait(starved: Starved, refusals: number): void {
     this.starving.add(starved);
-    // They may have come back since the kernel has looked. If it says so again and again, it is short of memory itself.
+    // Buffers may have been returned since the kernel looked. If the kernel keeps refusing, it is
+    // itself short of memory.
     if (this.group.available === 0) return;
     if (refusals <= FREE_TRIES) this.feed();
     else this.feedLater(Math.min(LONGEST_PAUSE_MS, refusals - FREE_TRIES));
   }
 
-  /** Takes {@link wait} back. */
+  /** Undoes {@link wait}. */
   forget(starved: Starved): void {
     this.starving.delete(starved);
   }
 
-  /** Lets those who have waited longest try again, as many as there are buffers, once in a turn of the event loop. */
+  /**
+   * Lets the receivers that have waited longest try again, as many as there are buffers, once in a
+   * turn of the event loop.
+   */
   private feed(): void {
     if (this.scheduled || this.starving.size === 0) return;
     this.scheduled = true;
@@ -111,7 +124,7 @@ export class SharedBuffers {
         this.starving.delete(starved);
         starved.replenished();
       }
-      // Incremental buffers hold the data of several: there may be some left when these have been served.
+      // Incremental buffers hold the data of several receivers, so some may be left after these.
       if (this.group.available > 0) this.feed();
     });
   }

@@ -11,16 +11,19 @@ import type { Core } from '../queue/core.js';
 import { Request } from '../queue/request.js';
 import type { FileSlots } from './file-slots.js';
 
-/** What the first read can take: files up to this size are read by a chain alone. */
+/** The size of the first read: files up to this size are read by a chain alone. */
 const FIRST_SIZE = 60 * 1024;
 
-/** What the second can, which is there to see the end. */
+/** The size of the second read, which serves to detect the end of the file. */
 const SECOND_SIZE = 4 * 1024;
 
-/** What a chain has read when there is more: all of this, unless the file answers with less than it has, as fifos and files of /proc do. */
+/**
+ * How much a chain has read when there is more. It is less if the file returns less than it holds,
+ * as FIFOs and files in /proc do.
+ */
 export const CHAIN_SIZE = FIRST_SIZE + SECOND_SIZE;
 
-/** The kernel's answers to a chain that writes: 0 or more, or `-errno`. */
+/** The results of a chain that writes: non-negative, or `-errno`. */
 export interface FileChain {
   readonly open: number;
   readonly transfer: number;
@@ -28,13 +31,22 @@ export interface FileChain {
   readonly close: number;
 }
 
-/** Who wants to read a file by a chain, and what it makes of the outcome. */
+/** Handles the outcome of a chain that reads a file. */
 export interface ReadSink<T> {
-  /** The whole content: the first `length` bytes of a block that is used again afterwards. May throw. */
+  /**
+   * Called with the whole content: the first `length` bytes of a block that is reused afterwards.
+   * May throw.
+   */
   content(block: Block, length: number): T;
-  /** A call has failed; the file is closed, or was never open. Returns its error, or a promise of the content by other means. */
+  /**
+   * Called when a call has failed; the file is closed, or was never open. Returns the error, or a
+   * promise of the content by other means.
+   */
   failed(res: number, syscall: 'open' | 'read' | 'close'): Error | Promise<T>;
-  /** There is more than this: the file is still open in its slot, which is the sink's now. */
+  /**
+   * Called when the file has more than this. It is still open in its slot, which now belongs to the
+   * sink.
+   */
   more(slot: number, start: Buffer): Promise<T>;
 }
 
@@ -50,8 +62,9 @@ export class FileChains {
   /**
    * Reads a file of up to 60 KiB.
    *
-   * @param slot a free one; the chain gives it back, unless there is more to read.
-   * @param isPatient whether it may go on together with others, after a turn of the event loop.
+   * @param slot a free slot; the chain releases it, unless there is more to read.
+   * @param isPatient whether it may be continued together with others, after a turn of the event
+   * loop.
    */
   read<T>(slot: number, path: Path, flags: number, sink: ReadSink<T>, isPatient = false): Promise<T> {
     const promise = pendingPromise<T>();
@@ -64,7 +77,7 @@ export class FileChains {
     return promise;
   }
 
-  /** Writes a file. @param slot a free one; the chain gives it back. */
+  /** Writes a file. @param slot a free slot; the chain releases it. */
   async write(slot: number, path: Path, flags: number, mode: number, bytes: Uint8Array, sync: boolean): Promise<FileChain> {
     const { engine } = this;
     const chain = await new Promise<number[]>((resolve, reject) => {
@@ -79,7 +92,7 @@ export class FileChains {
     }
   }
 
-  /** Goes on where a chain was cut off. */
+  /** Continues where a chain was cut off. */
   private async finish(
     slot: number,
     bytes: Uint8Array,
@@ -88,7 +101,7 @@ export class FileChains {
     sync: boolean,
   ): Promise<Omit<FileChain, 'open'>> {
     const file = { slot };
-    // Cut off before it began: the kernel, short of memory, had taken a part of the chain only.
+    // Cut off before the write began: the kernel, short of memory, took only a part of the chain.
     let transfer = first === -Errno.ECANCELED ? 0 : first;
     let done = Math.max(0, first);
     const answer = async (promise: Promise<unknown>) => {
@@ -99,7 +112,7 @@ export class FileChains {
       }
     };
     while ((transfer >= 0 && done < bytes.length) || transfer === -Errno.EINTR) {
-      // Not at the file's position, which the kernel forgets to move when a write stops halfway.
+      // Not at the file's position, which the kernel does not advance when a write stops halfway.
       transfer = await answer(runOperation(this.engine, write(file, bytes.subarray(done), { offset: done })));
       if (transfer === 0) transfer = -Errno.EIO;
       done += Math.max(0, transfer);
@@ -134,7 +147,7 @@ const FIRST = 1;
 const SECOND = 2;
 const CLOSE = 3;
 
-/** A chain that reads; used again and again. */
+/** A chain that reads. It is reused. */
 class ReadChain {
   private readonly core: Core;
   private readonly memory: KernelMemory;
@@ -151,7 +164,7 @@ class ReadChain {
   private first = 0;
   private sink: ReadSink<unknown> | undefined;
   private settle: Settle<unknown> | undefined;
-  /** What the promise becomes once the file is closed: content, or how it failed. */
+  /** The outcome of the promise once the file is closed: the content, or the failure. */
   private content: unknown;
   private failure: Error | undefined;
   private failed = 0;
@@ -168,7 +181,7 @@ class ReadChain {
 
   start(slot: number, path: Path, flags: number, sink: ReadSink<unknown>, settle: Settle<unknown>): void {
     const { core, memory, block } = this;
-    // What can throw comes before anything is noted.
+    // Whatever can throw precedes any change of state.
     this.path = memory.cString(path);
     this.slot = slot;
     this.sink = sink;
@@ -202,7 +215,7 @@ class ReadChain {
     this.settle = undefined;
   }
 
-  /** The opening and the first read are over. */
+  /** Continues when the open and the first read have completed. */
   private firstDone(): void {
     const { core, opened, first: res } = this;
     this.memory.pool.give(this.path as Block);
@@ -213,7 +226,7 @@ class ReadChain {
       this.slots.give(this.slot);
       this.fail(opened, 'open');
     } else if (res === -Errno.ECANCELED) {
-      // The kernel, short of memory, has taken the opening only: all is still to be read.
+      // The kernel, short of memory, took only the open: everything is still to be read.
       this.goOn(0, 0);
     } else if (res > 0) {
       const second = core.begin();
@@ -221,7 +234,8 @@ class ReadChain {
       second.setFlags(SqeFlag.FIXED_FILE);
       core.commit(this.secondStep);
     } else {
-      // The end is the end: a terminal, asked again, would want to be told twice.
+      // Do not read again after the end of a file: a terminal would want a second end-of-file
+      // character.
       this.finish(res);
     }
   }
@@ -233,13 +247,13 @@ class ReadChain {
     else this.finish(res);
   }
 
-  /** There is more than fits; the sink goes on. */
+  /** Hands over to the sink: there is more than fits. */
   private goOn(first: number, second: number): void {
     const pieces = [this.block.plain(0, first), this.block.plain(FIRST_SIZE, second)];
     this.end((this.sink as ReadSink<unknown>).more(this.slot, Buffer.concat(pieces)));
   }
 
-  /** The file has ended, or cannot be read. */
+  /** Closes the file, which has ended or cannot be read. */
   private finish(res: number): void {
     const { core, slot } = this;
     this.failed = Math.min(0, res);
@@ -260,7 +274,7 @@ class ReadChain {
     this.content = undefined;
     if (failure !== undefined) this.end(failure);
     else if (failed < 0) this.fail(failed, 'read');
-    // With the engine everything is closed, whatever became of this.
+    // When the engine closes, all its files are closed, whatever the result here.
     else if (res < 0 && !this.core.closing) this.fail(res, 'close');
     else this.end(content);
   }
@@ -269,7 +283,7 @@ class ReadChain {
     this.end((this.sink as ReadSink<unknown>).failed(res, syscall));
   }
 
-  /** @param outcome the content, a promise of it, or an error. */
+  /** Settles the promise. @param outcome the content, a promise of it, or an error. */
   private end(outcome: unknown): void {
     const { settle } = this;
     this.settle = undefined;
@@ -297,7 +311,7 @@ class WriteChain {
     const { core, memory } = this.engine;
     const hasData = bytes.length > 0;
     this.left = 2 + Number(hasData) + Number(sync);
-    // What can throw comes before anything is committed.
+    // Whatever can throw precedes the first commit.
     const name = memory.cString(path);
     this.blocks.push(name);
     const block = hasData ? memory.pool.take(bytes.length) : undefined;
@@ -310,7 +324,7 @@ class WriteChain {
       this.blocks.push(block);
       block.copyFrom(bytes);
       const sqe = core.begin();
-      // From the start; where there is no start, or O_APPEND, the kernel ignores it.
+      // At the start. The kernel ignores the offset for files without offsets and with O_APPEND.
       prepWrite(sqe, slot, block.address, bytes.length, 0);
       sqe.setFlags(SqeFlag.FIXED_FILE | SqeFlag.IO_LINK);
       core.commit(new ChainOperation(this, 1));

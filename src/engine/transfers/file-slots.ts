@@ -1,5 +1,6 @@
 /**
- * Slots of the engine's registered files: files without a descriptor, for chains that open, use and close one.
+ * Slots of the engine's registered files: files without a descriptor, for chains that open, use and
+ * close a file.
  *
  * @module
  */
@@ -8,22 +9,27 @@ import type { Ring } from '../../ring/index.js';
 import { UringError } from '../../syscalls/index.js';
 import { invalidState } from '../../validate.js';
 
-/** Slots at most; fewer where the limit of descriptors is lower, which counts for tables, too. */
+/**
+ * The most slots. There are fewer where the limit on descriptors is lower, as it applies to tables,
+ * too.
+ */
 const TABLE_SIZE = 1024;
 const SMALLEST_TABLE = 16;
 
-/** A slot, until it is given back. */
+/** A slot, until it is released. */
 export class FileSlot {
   private live = true;
 
   /** @internal */
   constructor(
-    /** Its number: what `slot` of an operation takes; the object itself can be given as a file. */
+    /**
+     * Its number, for the option `slot` of an operation. The object itself can be used as a file.
+     */
     readonly slot: number,
     private readonly giveBack: (slot: number) => void,
   ) {}
 
-  /** Gives it back. It must be empty: closed, or never opened into. Idempotent. */
+  /** Releases the slot. It must be empty: closed, or never opened into. Idempotent. */
   release(): void {
     if (!this.live) return;
     this.live = false;
@@ -46,9 +52,11 @@ export class FileSlots {
   constructor(private readonly ring: Ring) {}
 
   /**
-   * A free slot, for `op.openat(path, { slot: slot.slot })`, `op.read(slot, ...)` and `op.closeFile(slot)`.
+   * Allocates a free slot, for `op.openat(path, { slot: slot.slot })`, `op.read(slot, ...)` and
+   * `op.closeFile(slot)`.
    *
-   * @throws Error ERR_INVALID_STATE when all are in use (1,024, or half of the limit of descriptors where that is lower), or the kernel has no tables (before 5.19).
+   * @throws Error ERR_INVALID_STATE when all are in use (1,024, or half of the limit on descriptors
+   * where that is lower), or the kernel has no sparse tables (before 5.19).
    */
   allocate(): FileSlot {
     const slot = this.take();
@@ -56,7 +64,7 @@ export class FileSlots {
     return new FileSlot(slot, (number) => this.give(number));
   }
 
-  /** A free slot's number, or -1. @internal */
+  /** Takes a free slot. @returns its number, or -1. @internal */
   take(): number {
     const again = this.free.pop();
     if (again !== undefined) return again;

@@ -1,13 +1,13 @@
 /**
- * Reading many ranges of a file into one piece of memory: one promise, one array of results.
+ * Reading of many ranges of a file into one piece of memory: one promise, one array of results.
  *
  * ```text
- *   memory of the engine's, or shared     each range by one operation that works on it directly
- *   the user's own                        what is in the page cache is copied within io_uring_enter; what is not comes by way of a
- *                                         block of the pool, as a transfer of its own
+ *   engine memory, shared memory     each range by one operation, in place
+ *   other memory                     cached data is copied within io_uring_enter; the remainder
+ *                                    goes through a block of the pool, as a transfer of its own
  * ```
  *
- * So many are in flight at once; what one of them leaves over is a transfer's affair.
+ * A limited number are in flight at once. Whatever an operation leaves over is read by a transfer.
  *
  * @module
  */
@@ -23,22 +23,25 @@ import type { Core } from '../queue/core.js';
 import { Request } from '../queue/request.js';
 import type { TransferFile } from './transfer-file.js';
 
-/** How many ranges are in flight at once, and how many bytes of cached ones, which this thread copies. */
+/**
+ * How many ranges are in flight at once, and how many bytes of cached ones, which this thread
+ * copies.
+ */
 const AT_ONCE = 128;
 const BYTES_AT_ONCE = 4 * 1024 * 1024;
 
 /** A larger range is read in pieces. */
 const LARGEST = 512 * 1024;
 
-/** Parts of a file, one after another in memory. */
+/** Parts of a file that lie one after another in memory. */
 export interface Ranges {
-  /** In the file. */
+  /** Positions in the file. */
   readonly offsets: Float64Array;
-  /** In bytes. */
+  /** Lengths in bytes. */
   readonly lengths: Int32Array;
 }
 
-/** Reads a range as a transfer of its own. `Transfers.read`. */
+/** Reads a range as a transfer of its own. Implemented by `Transfers.read`. */
 export interface RangeTransfers {
   read(
     file: TransferFile,
@@ -50,19 +53,22 @@ export interface RangeTransfers {
   ): Promise<number>;
 }
 
-/** Reads all ranges. The arguments are checked already; the file is referenced by the caller, and given back by `file.unref()`. */
+/**
+ * Reads all ranges. The arguments must have been checked. The caller references the file;
+ * `file.unref()` releases it.
+ */
 export class RangeReader implements Abortable {
   private readonly results: Int32Array;
   private readonly starts: Float64Array;
   private readonly idle: RangeRead[] = [];
-  /** Those that are there, {@link AT_ONCE} at most. */
+  /** All reads, at most {@link AT_ONCE}. */
   private readonly reads: RangeRead[] = [];
   private next = 0;
   private bytesInFlight = 0;
   private left: number;
   private readonly length: number;
   private base = 0;
-  /** The view itself, where the kernel may use it. */
+  /** The lease of the view itself, where the kernel may use it in place. */
   private direct: Lease | undefined;
   private aborted: AbortError | undefined;
   private broken: Error | undefined;
@@ -88,7 +94,11 @@ export class RangeReader implements Abortable {
     this.length = start;
   }
 
-  /** @returns bytes of each range; or the kernel's error, as a negative number. */
+  /**
+   * Reads all ranges.
+   *
+   * @returns the bytes of each range, or the kernel's error as a negative number.
+   */
   async read(signal: AbortSignal | undefined): Promise<Int32Array> {
     const { file, view, core } = this;
     try {
@@ -107,7 +117,7 @@ export class RangeReader implements Abortable {
       if (this.aborted !== undefined) throw this.aborted;
       return this.results;
     } finally {
-      // Of a broken ring, the kernel may still write to it.
+      // If the ring has failed, the kernel may still write to it.
       if (this.broken === undefined) this.direct?.release();
       file.unref();
     }
@@ -176,7 +186,7 @@ export class RangeReader implements Abortable {
     const length = this.ranges.lengths[index] as number;
     const isDirect = this.direct !== undefined;
     if (!isDirect) this.bytesInFlight -= length;
-    // All of it; or the end of the file.
+    // All of it, or the end of the file.
     if (res === length || res === 0 || (res > 0 && isDirect)) this.finish(read, res);
     else if (this.aborted !== undefined || this.core.closing) this.finish(read, -Errno.ECANCELED);
     else {
@@ -185,7 +195,10 @@ export class RangeReader implements Abortable {
     }
   }
 
-  /** What is left of a range, by a transfer, which waits for it, and tries again what can be tried again. */
+  /**
+   * Reads the remainder of a range by a transfer, which waits for the data and retries where
+   * possible.
+   */
   private readOn(read: RangeRead, done: number): void {
     const { file, ranges, view, transfers } = this;
     const { index } = read;
@@ -221,7 +234,7 @@ export class RangeReader implements Abortable {
 
 const counted = (count: number) => count;
 
-/** A range that is being read; used for one after another. */
+/** The read of a range, reused for one range after another. */
 class RangeRead extends Request {
   index = 0;
 

@@ -1,21 +1,25 @@
 /**
- * Reading and writing open files: the hot path of `uring/fs`.
+ * Reading and writing of open files: the hot path of `uring/fs`.
  *
- * An ordinary ArrayBuffer can be detached while the kernel works on it, or freed with its worker; then somebody else owns the memory. So
- * the kernel touches it only while this thread stands still:
+ * An ordinary ArrayBuffer can be detached while the kernel works on it, or freed with its worker;
+ * its memory then gets another owner. So the kernel touches it only while this thread waits in a
+ * system call:
  *
  * ```text
- *   memory of the engine's, or shared        the operation works on it directly
- *   the user's own, reading                  1. RWF_NOWAIT: what is in the page cache is copied within io_uring_enter itself
- *                                            2. what is not (EAGAIN): into a block of the pool, and from there at completion
- *   the user's own, writing                  by way of a block
+ *   engine memory, shared memory     the operation works in place
+ *   other memory, reading            1. RWF_NOWAIT: cached data is copied within io_uring_enter
+ *                                    2. otherwise (EAGAIN): into a block of the pool, and copied
+ *                                       from there on completion
+ *   other memory, writing            through a block
  * ```
  *
- * Transfers finish their job: a short result of a file with offsets is continued, EINTR and EAGAIN are tried again. What has offsets is never
- * read or written without one, as the kernel does not move a file's position when a call ends asynchronously: a call at the file's own
- * position claims its part of the file first.
+ * Transfers run to the end: a short result of a file with offsets is continued, EINTR and EAGAIN
+ * are retried. Files that have offsets are always read and written at an explicit offset, as the
+ * kernel does not advance a file's position when a call completes asynchronously: a call at the
+ * file's own position first claims its part of the file.
  *
- * Cached data is copied by this thread, so the bytes moved in one turn of the event loop are bounded: what exceeds the bound waits for the next.
+ * This thread copies cached data, so the bytes moved in one turn of the event loop are limited:
+ * transfers that exceed the limit wait for the next turn.
  *
  * @module
  */
@@ -33,28 +37,28 @@ import { Request } from '../queue/request.js';
 import { RangeReader, type Ranges } from './ranges.js';
 import { NO_FILE, type TransferFile } from './transfer-file.js';
 
-/** Most bytes that the kernel moves in one call. */
+/** The most bytes that the kernel moves in one call. */
 const MAX_RW_COUNT = 0x7fff_f000;
 
-/** What goes through the pool at once, of a file with offsets. */
+/** The bytes that go through the pool at once, for a file with offsets. */
 const PIECE = 512 * 1024;
 
-/** What goes through the pool at once when a call cannot be continued: a pipe, a device. */
+/** The bytes that go through the pool at once when a call cannot be continued: a pipe, a device. */
 const WHOLE_PIECE = 64 * 1024 * 1024;
 
-/** What one call moves at most when it can be continued. */
+/** The most bytes of one call that can be continued. */
 const CALL_BYTES = 4 * 1024 * 1024;
 
-/** What is moved in one turn of the event loop: two or three milliseconds of copying. */
+/** The bytes moved in one turn of the event loop: two or three milliseconds of copying. */
 const TURN_BYTES = 8 * 1024 * 1024;
 
-/** How a transfer's promise is settled: with what, in the words of its caller. */
+/** Creates the result of a transfer, in the form that its caller expects. */
 export type Shape<Result> = (count: number, view: ArrayBufferView) => Result;
 
 /** Steps of a read. */
 const ReadStep = { TRY: 0, DIRECT: 1, PIECE: 2 } as const;
 
-/** Bounds what is moved in one turn of the event loop. */
+/** Limits the bytes moved in one turn of the event loop. */
 class Turn {
   private number = -1;
   private left = 0;
@@ -62,7 +66,10 @@ class Turn {
 
   constructor(private readonly core: Core) {}
 
-  /** Whether a call of so many bytes may start in this turn; otherwise the transfer is resumed in a later one. */
+  /**
+   * Returns whether a call of this many bytes may start in this turn; otherwise the transfer is
+   * resumed in a later one.
+   */
   admits(transfer: Transfer, bytes: number): boolean {
     if (this.core.pacing.turn !== this.number) {
       this.number = this.core.pacing.turn;
@@ -82,36 +89,36 @@ class Turn {
     this.number = this.core.pacing.turn;
     const all = this.waiting;
     this.waiting = [];
-    // Those that exceed the bound again come behind one another, in their order.
+    // Transfers that exceed the limit again queue up in the same order.
     for (const transfer of all) transfer.resume();
   };
 }
 
-/** What both directions share. */
+/** The part common to both directions. */
 abstract class Transfer extends Request {
   protected settle: Settle<unknown> | undefined;
   protected file!: TransferFile;
   protected view!: ArrayBufferView;
   protected shape!: Shape<unknown>;
-  /** Where in the view, how much of it, and how much is done. */
+  /** The start in the view, the length, and the bytes done. */
   protected offset = 0;
   protected length = 0;
   protected done = 0;
-  /** In the file; CURRENT_POSITION for its own. */
+  /** The position in the file; CURRENT_POSITION for the file's own. */
   protected position: number | bigint = 0;
-  /** The view itself, where the kernel may use it. */
+  /** The lease of the view itself, where the kernel may use it in place. */
   protected direct: Lease | undefined;
-  /** The pool's memory in its place, else. */
+  /** Otherwise, the pool's memory in its place. */
   protected copy: CopyLease | undefined;
   protected retried = false;
-  /** The position was claimed. */
+  /** Whether the position was claimed. */
   private claimed = false;
 
   constructor(
     protected readonly core: Core,
     protected readonly memory: KernelMemory,
     protected readonly turn: Turn,
-    /** Where it waits for its next use. */
+    /** The list where it waits for reuse. */
     private readonly idle: Transfer[],
   ) {
     super();
@@ -146,13 +153,13 @@ abstract class Transfer extends Request {
     }
   }
 
-  /** Whether a call at the file's own position is to name it. */
+  /** Whether a call at the file's own position must pass an explicit offset. */
   protected abstract takesOffset(file: TransferFile): boolean;
 
-  /** The first call. May throw: then nothing has happened. */
+  /** Starts the first call. May throw: then nothing has happened. */
   protected abstract begin(): void;
 
-  /** Goes on, in a new turn of the event loop. */
+  /** Continues in a new turn of the event loop. */
   resume(): void {
     try {
       if (this.core.closing) this.finish(this.core.closingError());
@@ -163,7 +170,7 @@ abstract class Transfer extends Request {
     }
   }
 
-  /** The call for what is left, once more. */
+  /** Starts a call for the remainder. */
   protected abstract again(sqeFlags: number): void;
 
   override memoryIsIntact(): boolean {
@@ -171,28 +178,32 @@ abstract class Transfer extends Request {
   }
 
   abandon(error: Error): void {
-    // Nothing is given back: the kernel may still use it, and this object is kept for that.
+    // Nothing is released: the kernel may still use it, and this object is kept for that.
     if (this.settle !== undefined) reject(this.settle, error);
     this.file.unref();
   }
 
-  /** The position of what is left. */
+  /** The position of the remainder. */
   protected get here(): number | bigint {
     const { position, done } = this;
     if (position === CURRENT_POSITION) return position;
     return typeof position === 'number' ? position + done : position + BigInt(done);
   }
 
-  /** The pool's memory in the view's place; its size is that of the first piece, the largest. */
+  /**
+   * Returns the pool's memory in place of the view. Its size is that of the first piece, which is
+   * the largest.
+   */
   protected copyOf(size: number): CopyLease {
     this.copy ??= this.memory.leaseCopy(this.view, size);
     return this.copy;
   }
 
   /**
-   * What the kernel would give to a worker, and cannot: it has none, and may have no more (a limit of processes). Nothing has been done then.
+   * Makes a call by other means that the kernel would give to a worker but cannot: it has none, and
+   * cannot create one (a limit on processes). Nothing has been done in that case.
    *
-   * @returns whether there is another way.
+   * @returns whether there are other means.
    */
   protected elsewhere(way: 'read' | 'write'): boolean {
     const { file, view, offset, done } = this;
@@ -207,7 +218,7 @@ abstract class Transfer extends Request {
     return counted !== undefined;
   }
 
-  /** Settles with what is done; or with an error, if nothing is. */
+  /** Settles with the bytes done, or with an error if there are none. */
   protected finish(error?: Error): void {
     const { settle, file, view, done, shape } = this;
     if (this.claimed) file.unclaim(this.position as number, this.length, done);
@@ -217,7 +228,7 @@ abstract class Transfer extends Request {
     this.direct = undefined;
     this.settle = undefined;
     this.view = NOTHING;
-    // The object is kept for the next transfer; the file is not to be kept with it.
+    // This object is kept for the next transfer; it must not retain the file.
     this.file = NO_FILE;
     this.retried = false;
     this.claimed = false;
@@ -245,8 +256,8 @@ export class Transfers {
   }
 
   /**
-   * Reads into a part of a view, as much as there is, once the kernel is entered. The arguments are checked already; the file is
-   * referenced by the caller and given back by `file.unref()`.
+   * Reads into a part of a view, as much as there is, once the kernel is entered. The arguments
+   * must have been checked. The caller references the file; `file.unref()` releases it.
    */
   read<Result>(
     file: TransferFile,
@@ -263,16 +274,17 @@ export class Transfers {
   }
 
   /**
-   * Reads many ranges into a view, one after another. The arguments are checked already; the file is referenced by the caller.
+   * Reads many ranges into a view, one after another. The arguments must have been checked. The
+   * caller references the file.
    *
-   * @returns bytes of each range; or the kernel's error, as a negative number.
+   * @returns the bytes of each range, or the kernel's error as a negative number.
    * @throws AbortError.
    */
   readRanges(file: TransferFile, view: Uint8Array, ranges: Ranges, signal: AbortSignal | undefined): Promise<Int32Array> {
     return new RangeReader(this.core, this.memory, this, file, view, ranges).read(signal);
   }
 
-  /** Writes a part of a view, all of it, in the same way. */
+  /** Writes all of a part of a view, in the same way. */
   write<Result>(
     file: TransferFile,
     view: ArrayBufferView,
@@ -290,7 +302,7 @@ export class Transfers {
 
 class ReadTransfer extends Transfer {
   private step: number = ReadStep.TRY;
-  /** Bytes asked for by the call in flight. */
+  /** The bytes requested by the call in flight. */
   private asked = 0;
 
   protected takesOffset(file: TransferFile): boolean {
@@ -305,7 +317,7 @@ class ReadTransfer extends Transfer {
     this.again(0);
   }
 
-  /** One call for what is left. What has to be waited for comes by way of the pool. */
+  /** Starts a call for the remainder. Data that must be waited for goes through the pool. */
   protected again(sqeFlags: number): void {
     const { core, step, file } = this;
     const isPiece = step === ReadStep.PIECE;
@@ -324,7 +336,7 @@ class ReadTransfer extends Transfer {
     core.commit(this, step === ReadStep.TRY);
   }
 
-  /** The address of the view. */
+  /** Returns the address of the view. */
   private base(): number {
     return this.direct?.address ?? this.core.ring.addressOf(this.view);
   }
@@ -341,9 +353,9 @@ class ReadTransfer extends Transfer {
   private received(res: number): void {
     if (this.step === ReadStep.PIECE) this.copy?.copyBack(res, this.offset + this.done);
     this.done += res;
-    // All of it; or the end; or as much as a pipe had.
+    // All of it, or the end, or as much as a pipe had.
     if (res === 0 || this.done === this.length || !this.file.hasOffsets) this.finish();
-    // The kernel itself goes on to the end, unless it must not wait.
+    // The kernel itself continues to the end of the file, unless it must not wait.
     else if ((this.step !== ReadStep.TRY && res < this.asked) || this.core.closing) this.finish();
     else this.again(0);
   }
@@ -355,14 +367,14 @@ class ReadTransfer extends Transfer {
     } else if (res === -Errno.EINTR) {
       this.again(0);
     } else if (step === ReadStep.TRY && (res === -Errno.EAGAIN || res === -Errno.EOPNOTSUPP)) {
-      // EOPNOTSUPP: this file system cannot tell.
+      // EOPNOTSUPP: this file system does not support RWF_NOWAIT.
       if (res === -Errno.EOPNOTSUPP) file.canTry = false;
       this.step = ReadStep.PIECE;
       this.again(0);
     } else if (step === ReadStep.TRY && res === -Errno.ECANCELED && !this.memoryIsIntact()) {
       this.finish(detachedError('nothing was read'));
     } else if (res === -Errno.EAGAIN && !this.retried) {
-      // A file that cannot be waited for in the usual way: a worker of the kernel's does.
+      // A file that the kernel cannot wait for in the usual way: a kernel worker can.
       this.retried = true;
       this.again(SqeFlag.ASYNC);
     } else if (res !== -Errno.ECANCELED || !this.elsewhere('read')) {
@@ -372,7 +384,7 @@ class ReadTransfer extends Transfer {
 }
 
 class WriteTransfer extends Transfer {
-  /** The copy has what is to be written next. */
+  /** Whether the copy holds the data to be written next. */
   private filled = false;
 
   /** The kernel itself finds the end of the file when it appends. */
@@ -386,11 +398,11 @@ class WriteTransfer extends Transfer {
     this.again(0);
   }
 
-  /** Writes what is left, or the next piece of it. */
+  /** Writes the remainder, or the next piece of it. */
   protected again(sqeFlags: number): void {
     const { core, direct, file } = this;
     const left = this.length - this.done;
-    // In one call, if at all possible, where pieces of two writers could mix.
+    // In one call if possible where the pieces of two writers could be interleaved.
     const canSplit = file.hasOffsets && this.position !== CURRENT_POSITION;
     const asked = Math.min(left, direct === undefined ? (canSplit ? PIECE : WHOLE_PIECE) : canSplit ? CALL_BYTES : MAX_RW_COUNT);
     if (!this.turn.admits(this, asked)) return;
@@ -402,7 +414,7 @@ class WriteTransfer extends Transfer {
     core.commit(this);
   }
 
-  /** Copies what is next. @returns the copy's address. */
+  /** Copies the next piece. @returns the copy's address. */
   private fill(length: number): number {
     const copy = this.copyOf(length);
     if (!this.filled) {

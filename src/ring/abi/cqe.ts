@@ -12,10 +12,13 @@
  * @module
  */
 
-/** Bytes of a CQE; twice as many with `SETUP_CQE32`, or with `CqeFlag.BIG` in a `SETUP_CQE_MIXED` ring. */
+/**
+ * The size of a CQE in bytes; twice that with `SETUP_CQE32`, or with `CqeFlag.BIG` in a
+ * `SETUP_CQE_MIXED` ring.
+ */
 export const CQE_SIZE = 16;
 
-/** Index of each 32-bit word of a CQE. */
+/** The index of each 32-bit word of a CQE. */
 export const CqeWord = { USER_DATA: 0, RES: 2, FLAGS: 3, EXTRA1: 4, EXTRA2: 6 } as const;
 
 /** `IORING_CQE_F_*`. See io_uring_cqe(3) and io_uring(7). */
@@ -26,15 +29,15 @@ export const CqeFlag = {
   MORE: 1 << 1,
   /** The socket has more data to read. Since 5.19. */
   SOCK_NONEMPTY: 1 << 2,
-  /** A zero-copy send tells that its buffer is free. Since 6.0. */
+  /** The buffer of a zero-copy send can be reused. Since 6.0. */
   NOTIF: 1 << 3,
-  /** The buffer, of an incremental buffer ring, will be used again. Since 6.12. */
+  /** The buffer, which belongs to an incremental buffer ring, will be used again. Since 6.12. */
   BUF_MORE: 1 << 4,
-  /** A filler at the end of a mixed ring: skip it. Since 6.18. */
+  /** A filler at the end of a mixed ring, to be skipped. Since 6.18. */
   SKIP: 1 << 5,
   /** The CQE is 32 bytes long, in a mixed ring. Since 6.18. */
   BIG: 1 << 15,
 } as const;
 
-/** A buffer's id is in the flags from this bit on (`IORING_CQE_BUFFER_SHIFT`). */
+/** The buffer id is stored in the flags from this bit on (`IORING_CQE_BUFFER_SHIFT`). */
 export const CQE_BUFFER_SHIFT = 16;

@@ -1,5 +1,5 @@
 /**
- * The kernel interface in numbers: `linux/io_uring.h` as `as const` objects.
+ * The constants of the kernel interface: `linux/io_uring.h` as `as const` objects.
  *
  * @module
  */

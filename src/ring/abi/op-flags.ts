@@ -1,5 +1,5 @@
 /**
- * Flags of single operations, in their kernel names.
+ * Flags of individual operations, under their kernel names.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export const FsyncFlag = { DATASYNC: 1 << 0 } as const;
 export const TimeoutFlag = {
   /** The time is absolute. Since 5.5. */
   ABS: 1 << 0,
-  /** TIMEOUT_REMOVE changes the timeout instead. Since 5.11. */
+  /** TIMEOUT_REMOVE updates the timeout instead of removing it. Since 5.11. */
   UPDATE: 1 << 1,
   /** CLOCK_BOOTTIME. Since 5.15. */
   BOOTTIME: 1 << 2,
@@ -31,7 +31,7 @@ export const TimeoutFlag = {
   LINK_UPDATE: 1 << 4,
   /** Expiring counts as success for links and CQE_SKIP_SUCCESS; `res` stays -ETIME. Since 5.16. */
   ETIME_SUCCESS: 1 << 5,
-  /** Fires again and again. Since 6.4. */
+  /** Fires repeatedly. Since 6.4. */
   MULTISHOT: 1 << 6,
 } as const;
 
@@ -49,11 +49,11 @@ export const PollEvent = {
 
 /** `IORING_POLL_*`, in `len` of POLL_ADD and POLL_REMOVE. */
 export const PollFlag = {
-  /** Posts a CQE each time. Since 5.13. */
+  /** Posts a CQE for each event (multishot). Since 5.13. */
   ADD_MULTI: 1 << 0,
-  /** POLL_REMOVE changes the events. Since 5.13. */
+  /** POLL_REMOVE updates the events. Since 5.13. */
   UPDATE_EVENTS: 1 << 1,
-  /** POLL_REMOVE changes the user data. Since 5.13. */
+  /** POLL_REMOVE updates the user data. Since 5.13. */
   UPDATE_USER_DATA: 1 << 2,
   /** Level-triggered. Since 5.19. */
   ADD_LEVEL: 1 << 3,
@@ -61,21 +61,21 @@ export const PollFlag = {
 
 /** `IORING_ASYNC_CANCEL_*`. See io_uring_prep_cancel(3). */
 export const CancelFlag = {
-  /** Cancel all that match. Since 5.19. */
+  /** Cancel all matching operations. Since 5.19. */
   ALL: 1 << 0,
   /** Match by fd. Since 5.19. */
   FD: 1 << 1,
-  /** Match anything. Since 5.19. */
+  /** Match any operation. Since 5.19. */
   ANY: 1 << 2,
   /** The fd is a registered one. Since 6.0. */
   FD_FIXED: 1 << 3,
-  /** Match by user data as well. Since 6.6. */
+  /** Also match by user data. Since 6.6. */
   USERDATA: 1 << 4,
-  /** Match by opcode as well. Since 6.6. */
+  /** Also match by opcode. Since 6.6. */
   OP: 1 << 5,
 } as const;
 
-/** `IORING_RECVSEND_*` and neighbours, in `ioprio` of the socket operations. */
+/** `IORING_RECVSEND_*` and related flags, in `ioprio` of the socket operations. */
 export const RecvSendFlag = {
   /** Wait for readiness first. Since 5.19. */
   POLL_FIRST: 1 << 0,
@@ -83,9 +83,9 @@ export const RecvSendFlag = {
   RECV_MULTISHOT: 1 << 1,
   /** The buffer is a registered one. Since 6.0. */
   FIXED_BUF: 1 << 2,
-  /** The notification tells whether data was copied. Since 6.2. */
+  /** The notification reports whether data was copied. Since 6.2. */
   ZC_REPORT_USAGE: 1 << 3,
-  /** Several provided buffers at once. Since 6.10. */
+  /** Uses several provided buffers at once. Since 6.10. */
   BUNDLE: 1 << 4,
   /** The buffer of a SEND is an iovec. Since 6.17. */
   SEND_VECTORIZED: 1 << 5,
@@ -95,24 +95,24 @@ export const RecvSendFlag = {
 export const AcceptFlag = {
   /** Posts a CQE for each connection. Since 5.19. */
   MULTISHOT: 1 << 0,
-  /** Answers EAGAIN instead of waiting. Since 6.10. */
+  /** Fails with EAGAIN instead of waiting. Since 6.10. */
   DONTWAIT: 1 << 1,
   /** Waits for readiness first. Since 6.10. */
   POLL_FIRST: 1 << 2,
 } as const;
 
-/** `IORING_MSG_*`: what a MSG_RING sends, in `addr`. */
+/** `IORING_MSG_*`: the command of a MSG_RING, in `addr`. */
 export const MsgRingCommand = { DATA: 0, SEND_FD: 1 } as const;
 
 /** `IORING_MSG_RING_*` flags. */
 export const MsgRingFlag = {
   /** The target gets no CQE (with SEND_FD). Since 6.0. */
   CQE_SKIP: 1 << 0,
-  /** The target's CQE has the flags given. Since 6.3. */
+  /** The target's CQE carries the given flags. Since 6.3. */
   FLAGS_PASS: 1 << 1,
 } as const;
 
-/** `SPLICE_F_*`, and io_uring's own. */
+/** `SPLICE_F_*`, and the flag that io_uring adds. */
 export const SpliceFlag = {
   MOVE: 1 << 0,
   NONBLOCK: 1 << 1,

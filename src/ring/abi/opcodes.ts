@@ -1,11 +1,11 @@
 /**
- * The opcodes (`IORING_OP_*`) of Linux 6.18. What each one does, takes and returns is told by the catalogue
- * and the encoders of `src/ops`; here are only the numbers.
+ * The opcodes (`IORING_OP_*`) of Linux 6.18. This file holds only the numbers; the catalogue and
+ * the encoders of `src/ops` document what each operation does, takes, and returns.
  *
  * @module
  */
 
-/** Every opcode by its kernel name, without the prefix. */
+/** Every opcode, by its kernel name without the prefix. */
 export const Opcode = {
   NOP: 0,
   READV: 1,
@@ -72,8 +72,8 @@ export const Opcode = {
   PIPE: 62,
 } as const;
 
-/** The kernel name of an operation, without the prefix: `'READ'`. */
+/** The kernel name of an operation without the prefix: `'READ'`. */
 export type OpcodeName = keyof typeof Opcode;
 
-/** Every opcode name, in the order of the numbers. */
+/** Every opcode name, in numerical order. */
 export const OPCODE_NAMES = Object.keys(Opcode) as OpcodeName[];

@@ -1,10 +1,13 @@
 /**
- * io_uring_register(2): its operations and the layout of their arguments.
+ * io_uring_register(2): its operations and the layouts of their arguments.
  *
  * @module
  */
 
-/** `IORING_REGISTER_*` of Linux 6.18 (0 to 35) and ZCRX_CTRL (36, since 6.19), without the prefix. */
+/**
+ * `IORING_REGISTER_*` without the prefix: the operations of Linux 6.18 (0 to 35), and ZCRX_CTRL
+ * (36, since 6.19).
+ */
 export const RegisterOp = {
   BUFFERS: 0,
   UNREGISTER_BUFFERS: 1,
@@ -48,7 +51,9 @@ export const RegisterOp = {
 /** The name of a register operation, without the prefix. */
 export type RegisterOpName = keyof typeof RegisterOp;
 
-/** Since which Linux each register operation is there; for reports, never for decisions. */
+/**
+ * The Linux version that introduced each register operation. Used for reports, never for decisions.
+ */
 export const REGISTER_OP_SINCE: { readonly [Name in RegisterOpName]: string } = {
   BUFFERS: '5.1',
   UNREGISTER_BUFFERS: '5.1',
@@ -89,10 +94,15 @@ export const REGISTER_OP_SINCE: { readonly [Name in RegisterOpName]: string } = 
   ZCRX_CTRL: '6.19',
 };
 
-/** Or'ed into the opcode when the ring is given by its registered index (`IORING_REGISTER_USE_REGISTERED_RING`). Since 6.3. */
+/**
+ * ORed into the opcode when the ring is identified by its registered index
+ * (`IORING_REGISTER_USE_REGISTERED_RING`). Since 6.3.
+ */
 export const USE_REGISTERED_RING = 0x8000_0000;
 
-/** In a list of fds: leave this slot as it is (`IORING_REGISTER_FILES_SKIP`). Since 5.12. */
+/**
+ * In a list of descriptors: leave this slot unchanged (`IORING_REGISTER_FILES_SKIP`). Since 5.12.
+ */
 export const FILES_SKIP = -2;
 
 /** `struct iovec`. */
@@ -101,13 +111,13 @@ export const Iovec = { SIZE: 16, BASE: 0, LEN: 8 } as const;
 /** `struct io_uring_rsrc_register`. */
 export const RsrcRegister = { SIZE: 32, NR: 0, FLAGS: 4, DATA: 16, TAGS: 24, FLAG_SPARSE: 1 } as const;
 
-/** `struct io_uring_rsrc_update`, also `io_uring_files_update`. */
+/** `struct io_uring_rsrc_update`, and `io_uring_files_update`. */
 export const RsrcUpdate = { SIZE: 16, OFFSET: 0, DATA: 8 } as const;
 
 /** `struct io_uring_rsrc_update2`. */
 export const RsrcUpdate2 = { SIZE: 32, OFFSET: 0, DATA: 8, TAGS: 16, NR: 24 } as const;
 
-/** `struct io_uring_probe` and the `io_uring_probe_op`s behind it. */
+/** `struct io_uring_probe` and the `io_uring_probe_op` entries that follow it. */
 export const Probe = { HEADER: 16, OP_SIZE: 8, LAST_OP: 0, OPS_LENGTH: 1, OP_FLAGS: 2, FLAG_SUPPORTED: 1, MAX_OPS: 256 } as const;
 
 /** `struct io_uring_restriction`; `IORING_RESTRICTION_*`. */
@@ -121,7 +131,10 @@ export const Restriction = {
   SQE_FLAGS_REQUIRED: 3,
 } as const;
 
-/** `struct io_uring_buf`, an entry of a buffer ring; the ring's tail lies over the first entry's `resv`. */
+/**
+ * `struct io_uring_buf`, an entry of a buffer ring. The ring's tail overlays `resv` of the first
+ * entry.
+ */
 export const BufRingEntry = { SIZE: 16, ADDR: 0, LEN: 8, BID: 12, TAIL: 14 } as const;
 
 /** `struct io_uring_buf_reg`. */

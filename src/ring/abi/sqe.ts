@@ -20,13 +20,15 @@
  * @module
  */
 
-/** Bytes of an SQE; twice as many with `SETUP_SQE128`. */
+/** The size of an SQE in bytes; twice that with `SETUP_SQE128`. */
 export const SQE_SIZE = 64;
 
-/** 32-bit words of an SQE. */
+/** The number of 32-bit words of an SQE. */
 export const SQE_WORDS = 16;
 
-/** Index of each 32-bit word of an SQE. Fields of 64 bits take the word named and the next one. */
+/**
+ * The index of each 32-bit word of an SQE. 64-bit fields occupy the named word and the next one.
+ */
 export const SqeWord = {
   /** opcode (bits 0 to 7), flags (8 to 15), ioprio (16 to 31). */
   OPCODE_FLAGS_IOPRIO: 0,
@@ -36,7 +38,7 @@ export const SqeWord = {
   /** `addr`, `splice_off_in`, or `level` and `optname`. */
   ADDR: 4,
   LEN: 6,
-  /** `rw_flags` and the flag words of the other operations. */
+  /** `rw_flags`, and the flag words of the other operations. */
   OP_FLAGS: 7,
   USER_DATA: 8,
   /** `buf_index` or `buf_group` (bits 0 to 15), `personality` (16 to 31). */
@@ -49,26 +51,32 @@ export const SqeWord = {
   PAD2: 14,
 } as const;
 
-/** `IOSQE_*`: flags that every operation has. See io_uring_sqe_set_flags(3). */
+/** `IOSQE_*`: flags common to all operations. See io_uring_sqe_set_flags(3). */
 export const SqeFlag = {
   /** `fd` is an index into the registered files. Since 5.1. */
   FIXED_FILE: 1 << 0,
-  /** Starts after everything submitted before it has completed. Since 5.2. */
+  /** Starts only after everything submitted before it has completed. Since 5.2. */
   IO_DRAIN: 1 << 1,
-  /** The next SQE starts when this one succeeded, and is cancelled when it failed or was short. Since 5.3. */
+  /**
+   * The next SQE starts when this one has succeeded. It is canceled when this one fails or is
+   * short. Since 5.3.
+   */
   IO_LINK: 1 << 2,
-  /** As IO_LINK, but a failure does not break the chain. Since 5.5. */
+  /** Like IO_LINK, but a failure does not break the chain. Since 5.5. */
   IO_HARDLINK: 1 << 3,
-  /** Goes to a kernel worker at once, without an attempt inline. Since 5.6. */
+  /** Runs in a kernel worker immediately, without an inline attempt. Since 5.6. */
   ASYNC: 1 << 4,
-  /** Takes its buffer from the group `buf_group` when it is ready to use one. Since 5.7. */
+  /** Selects its buffer from the group `buf_group` when it is ready to use one. Since 5.7. */
   BUFFER_SELECT: 1 << 5,
   /** Posts no CQE if it succeeds. Since 5.17. */
   CQE_SKIP_SUCCESS: 1 << 6,
 } as const;
 
-/** Largest number of bytes one read or write moves: the kernel's MAX_RW_COUNT is just under 2 GiB. */
+/**
+ * The maximum number of bytes that one read or write moves. The kernel's MAX_RW_COUNT is just under
+ * 2 GiB.
+ */
 export const MAX_RW_LENGTH = 0x7fff_ffff;
 
-/** `file_index` that makes the kernel choose a free slot (`IORING_FILE_INDEX_ALLOC`). */
+/** The `file_index` that makes the kernel choose a free slot (`IORING_FILE_INDEX_ALLOC`). */
 export const FILE_INDEX_ALLOC = 0xffff_ffff;

@@ -1,11 +1,12 @@
 /**
- * Buffer rings: groups of buffers that the kernel picks from when an operation with `SqeFlag.BUFFER_SELECT` is ready to
- * use one. The program puts buffers in at the tail, the kernel takes them out at a head that it keeps to itself.
+ * Buffer rings: groups of buffers from which the kernel selects one when an operation with
+ * `SqeFlag.BUFFER_SELECT` is ready to use it. The program adds buffers at the tail; the kernel
+ * takes them from a head that it does not share.
  *
  * ```text
  *   entry 0                            entry 1
  *   | addr u64 | len u32 | bid | tail | addr u64 | len u32 | bid | resv | ...
- *                                ^ the ring's tail lies over the first entry's unused field
+ *                                ^ the ring's tail overlays the first entry's unused field
  * ```
  *
  * @module
@@ -19,21 +20,24 @@ import { mapPart } from '../memory.js';
 import type { RingState } from '../state.js';
 import { register, registerStruct, writeAddress } from './call.js';
 
-/** How to set up a buffer ring. */
+/** The options of a buffer ring. */
 export interface BufferRingOptions {
-  /** The group's id, 0 to 65,535: what `sqe.setBufferIndex()` names. */
+  /** The group id, 0 to 65,535, as passed to `sqe.setBufferIndex()`. */
   readonly group: number;
-  /** Slots: a power of two up to 32,768. */
+  /** The number of entries: a power of two, up to 32,768. */
   readonly entries: number;
-  /** Bytes of each buffer; then the ring makes `entries` buffers in its arena, with ids from 0, and provides them all. */
+  /**
+   * The size of each buffer in bytes. If set, the ring allocates `entries` buffers in its arena,
+   * with ids starting at 0, and provides them all.
+   */
   readonly bufferSize?: number;
-  /** A buffer is used bit by bit instead of as a whole (INC, since 6.12). */
+  /** Whether buffers are consumed incrementally instead of as a whole (INC, since 6.12). */
   readonly incremental?: boolean;
-  /** The ring's memory: the arena's, or the kernel's (MMAP, since 6.4). Default `'arena'`. */
+  /** The ring's memory: the arena's, or the kernel's (MMAP, since 6.4). Default: `'arena'`. */
   readonly memory?: 'arena' | 'mapped';
 }
 
-/** Groups of buffers that the kernel selects from: `ring.bufferRings`. */
+/** The groups of buffers from which the kernel selects: `ring.bufferRings`. */
 export class BufferRings {
   /** @internal */
   constructor(private readonly state: RingState) {}
@@ -41,7 +45,7 @@ export class BufferRings {
   /**
    * Registers a buffer ring. `io_uring_setup_buf_ring`. Since 5.19.
    *
-   * @throws UringError EEXIST when the group has one, EINVAL.
+   * @throws UringError EEXIST when the group already has one, EINVAL.
    */
   create(options: BufferRingOptions): BufferRing {
     checkOptions(options, ['group', 'entries', 'bufferSize', 'incremental', 'memory']);
@@ -104,7 +108,10 @@ export class BufferRing {
   private readonly blocks: ArenaBlock[] = [];
   private tail = 0;
   private released = false;
-  /** What is left to do when the ring itself is closed: the buffers stay referenced until then, and a mapping goes. */
+  /**
+   * The cleanup for when the ring itself is closed. Until then the buffers stay referenced; then a
+   * mapping is released, too.
+   */
   private readonly cleanup = () => {
     this.released = true;
     this.views.clear();
@@ -114,9 +121,9 @@ export class BufferRing {
   /** @internal */
   constructor(
     private readonly state: RingState,
-    /** The group's id. */
+    /** The group id. */
     readonly group: number,
-    /** Slots. */
+    /** The number of entries. */
     readonly entries: number,
     private readonly memory: MappedBlock,
   ) {
@@ -127,12 +134,13 @@ export class BufferRing {
   }
 
   /**
-   * Puts a buffer at the tail; the kernel sees it after {@link advance}. `io_uring_buf_ring_add`.
+   * Adds a buffer at the tail. The kernel sees it after {@link advance}. `io_uring_buf_ring_add`.
    *
-   * The view is referenced until it is replaced by another of the same id, or the ring is released.
+   * The view stays referenced until another view with the same id replaces it, or the ring is
+   * released.
    *
-   * @param id what the CQE will name, 0 to 65,535.
-   * @param position how many were added since the last `advance`.
+   * @param id the buffer id in the CQE, 0 to 65,535.
+   * @param position the number of buffers added since the last `advance`.
    */
   add(view: ArrayBufferView, id: number, position = 0): void {
     checkBuffer('view', view);
@@ -146,7 +154,7 @@ export class BufferRing {
     this.data.setUint16(at + BufRingEntry.BID, id, true);
   }
 
-  /** Shows the kernel the buffers added. `io_uring_buf_ring_advance`. */
+  /** Makes the added buffers visible to the kernel. `io_uring_buf_ring_advance`. */
   advance(count: number): void {
     checkInteger('count', count, 0, this.entries);
     if (this.released) throw invalidState('the buffer ring was released');
@@ -155,25 +163,28 @@ export class BufferRing {
     Atomics.store(this.tails, 0, this.tail);
   }
 
-  /** Gives a buffer back to the kernel: {@link add} and {@link advance} in one. */
+  /** Returns a buffer to the kernel: {@link add} and {@link advance} in one call. */
   provide(view: ArrayBufferView, id: number): void {
     this.add(view, id);
     this.advance(1);
   }
 
-  /** The buffer of an id; `cqe.res` tells how much of it was filled. */
+  /** Returns the buffer with an id. `cqe.res` is the number of bytes that the kernel has filled. */
   buffer(id: number): ArrayBufferView | undefined {
     return this.views.get(id);
   }
 
-  /** Gives a buffer of the ring's own back to the kernel, by its id. */
+  /** Returns a buffer of this ring to the kernel by its id. */
   recycle(id: number): void {
     const view = this.views.get(id);
     if (view === undefined) throw outOfRange('id', 'the id of a buffer of this ring', id);
     this.provide(view, id);
   }
 
-  /** How many buffers the kernel has taken so far, as a u16 that wraps. `io_uring_buf_ring_head`. Since 6.8. */
+  /**
+   * The number of buffers that the kernel has taken so far, as a u16 that wraps.
+   * `io_uring_buf_ring_head`. Since 6.8.
+   */
   get head(): number {
     let head = 0;
     registerStruct(
@@ -189,14 +200,14 @@ export class BufferRing {
     return head & 0xffff;
   }
 
-  /** Buffers that the kernel has yet to take. `io_uring_buf_ring_available`. Since 6.8. */
+  /**
+   * The number of buffers that the kernel can still take. `io_uring_buf_ring_available`. Since 6.8.
+   */
   get available(): number {
     return (this.tail - this.head) & 0xffff;
   }
 
-  /**
-   * Unregisters the ring. No operation may still select from it. `io_uring_free_buf_ring`.
-   */
+  /** Unregisters the ring. No operation may still select from it. `io_uring_free_buf_ring`. */
   release(): void {
     if (this.released) return;
     unregisterGroup(this.state, this.group);
@@ -205,7 +216,7 @@ export class BufferRing {
     for (const block of this.blocks) block.free();
   }
 
-  /** Makes and provides `entries` buffers. @internal */
+  /** Allocates and provides `entries` buffers. @internal */
   fill(size: number): void {
     for (let id = 0; id < this.entries; id++) this.blocks.push(this.state.arena.block(size));
     this.blocks.forEach((block, id) => {

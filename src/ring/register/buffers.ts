@@ -1,6 +1,7 @@
 /**
- * The table of registered buffers: memory that the kernel has mapped and pinned once, for READ_FIXED, WRITE_FIXED and their
- * kin. Registered views are referenced until they are unregistered or replaced, or the ring is closed.
+ * The table of registered buffers: memory that the kernel has mapped and pinned once, for
+ * READ_FIXED, WRITE_FIXED, and related operations. Registered views stay referenced until they are
+ * unregistered or replaced, or the ring is closed.
  *
  * @module
  */
@@ -11,15 +12,15 @@ import type { RingState } from '../state.js';
 import { register, registerStruct, writeAddress } from './call.js';
 import { checkTags, registerResources, updateResources } from './files.js';
 
-/** Most buffers that one table can have. */
+/** The maximum number of buffers in a table. */
 const MAX_BUFFERS = 16384;
 
-/** Most bytes that one of them can have: 1 GiB. */
+/** The maximum size of a registered buffer: 1 GiB. */
 const MAX_BUFFER_SIZE = 0x4000_0000;
 
 /** A ring whose buffers are cloned. */
 export interface CloneSource {
-  /** Its fd. */
+  /** The ring's descriptor. */
   readonly fd: number;
 }
 
@@ -35,8 +36,8 @@ export class BufferTable {
   /**
    * Registers buffers; slot i gets `views[i]`. `io_uring_register_buffers`. Since 5.1.
    *
-   * @param views anonymous memory, 1 to 16,384 of them, at most 1 GiB each.
-   * @throws UringError EBUSY when a table is registered already, ENOMEM (RLIMIT_MEMLOCK), EFAULT.
+   * @param views 1 to 16,384 views of anonymous memory, at most 1 GiB each.
+   * @throws UringError EBUSY when a table is already registered, ENOMEM (RLIMIT_MEMLOCK), EFAULT.
    */
   register(views: readonly ArrayBufferView[]): void {
     checkViews(views);
@@ -46,8 +47,9 @@ export class BufferTable {
   }
 
   /**
-   * Registers buffers with tags: when the kernel lets go of slot i, a CQE with `tags[i]` as user data is posted (none for tag 0).
-   * `io_uring_register_buffers_tags`. Since 5.13; Linux 6.1 posts none when the whole table is unregistered.
+   * Registers buffers with tags. When the kernel releases slot i, it posts a CQE with `tags[i]` as
+   * user data (none for tag 0). `io_uring_register_buffers_tags`. Since 5.13; Linux 6.1 posts none
+   * when the whole table is unregistered.
    */
   registerTagged(views: readonly ArrayBufferView[], tags: readonly (number | bigint)[]): void {
     checkViews(views);
@@ -57,7 +59,8 @@ export class BufferTable {
   }
 
   /**
-   * Registers a table of empty slots, to be filled by {@link update}. `io_uring_register_buffers_sparse`. Since 5.19.
+   * Registers a table of empty slots, to be filled by {@link update}.
+   * `io_uring_register_buffers_sparse`. Since 5.19.
    *
    * @param slots 1 to 16,384.
    */
@@ -67,12 +70,14 @@ export class BufferTable {
   }
 
   /**
-   * Puts other buffers into slots from `offset` on; `null` empties a slot. `io_uring_register_buffers_update_tag`. Since 5.13.
+   * Replaces the buffers in the slots from `offset` on; `null` empties a slot.
+   * `io_uring_register_buffers_update_tag`. Since 5.13.
    *
-   * Operations in flight go on with the old buffers, and who started them keeps those alive.
+   * Operations in flight continue with the old buffers; the code that started them must keep those
+   * alive.
    *
    * @param tags as in {@link registerTagged}; none by default.
-   * @returns how many slots were updated.
+   * @returns the number of updated slots.
    */
   update(offset: number, views: readonly (ArrayBufferView | null)[], tags: readonly (number | bigint)[] = []): number {
     checkUint32('offset', offset);
@@ -84,10 +89,12 @@ export class BufferTable {
   }
 
   /**
-   * Registers another ring's buffers with this one, too. `io_uring_clone_buffers`. Since 6.12; a part of them since 6.13.
+   * Registers the buffers of another ring with this one, too. `io_uring_clone_buffers`. Since 6.12;
+   * a part of them since 6.13.
    *
-   * @param source the other ring; its views must stay alive as long as either ring uses them.
-   * @param options `sourceOffset`, `offset` and `count` (0: all) choose a part; `replace` allows this ring to have a table already.
+   * @param source the other ring. Its views must stay alive as long as either ring uses them.
+   * @param options `sourceOffset`, `offset`, and `count` (0: all) select a part; `replace` allows
+   *   this ring to have a table already.
    */
   cloneFrom(
     source: CloneSource,
@@ -107,7 +114,7 @@ export class BufferTable {
       data.setUint32(at + CloneBuffers.DST_OFF, offset, true);
       data.setUint32(at + CloneBuffers.NR, count, true);
     });
-    // The views that this ring now uses are the other's; both keep them.
+    // This ring now uses the views of the other; both rings reference them.
     if ('buffers' in source && source.buffers instanceof BufferTable) {
       const views = source.buffers.held.slice(sourceOffset, count === 0 ? undefined : sourceOffset + count);
       this.hold(offset, views);
@@ -115,8 +122,8 @@ export class BufferTable {
   }
 
   /**
-   * Takes the table back; waits for nothing. Operations in flight go on with the buffers: whoever started them keeps those alive
-   * until their completions. `io_uring_unregister_buffers`.
+   * Unregisters the table without waiting. Operations in flight continue with the buffers; the code
+   * that started them must keep those alive until their completions. `io_uring_unregister_buffers`.
    *
    * @throws UringError ENXIO when there is none.
    */

@@ -1,5 +1,5 @@
 /**
- * io_uring_register(2) as every group of registrations calls it.
+ * io_uring_register(2), as called by every group of registrations.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import { invalidState } from '../../validate.js';
 import { RegisterOp, type RegisterOpName } from '../abi/register.js';
 import type { RingState } from '../state.js';
 
-/** The error of everything that is done with a closed ring. */
+/** Creates the error for any use of a closed ring. */
 export function closedError(): Error {
   return invalidState('the ring is closed');
 }
 
 /**
- * Registers with a ring.
+ * Calls io_uring_register(2) for a ring.
  *
- * @param arg address of the argument, or 0.
+ * @param arg the address of the argument, or 0.
  * @returns the operation's result.
  * @throws UringError with the operation's name; Error ERR_INVALID_STATE when the ring is closed.
  */
@@ -29,7 +29,10 @@ export function register(state: RingState, operation: RegisterOpName, arg: numbe
   return result;
 }
 
-/** Registers with a struct of `size` bytes that `fill` writes, and lets `read` take the answer out of it. */
+/**
+ * Calls io_uring_register(2) with a struct of `size` bytes. `fill` writes the struct; `read` reads
+ * the results from it.
+ */
 export function registerStruct(
   state: RingState,
   operation: RegisterOpName,

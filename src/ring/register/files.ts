@@ -1,5 +1,6 @@
 /**
- * The table of registered files ("direct descriptors"): operations with `SqeFlag.FIXED_FILE` name a file by its slot.
+ * The table of registered files ("direct descriptors"): operations with `SqeFlag.FIXED_FILE`
+ * identify a file by its slot.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { register, registerStruct, writeAddress, writeInts, writeTags } from './
 
 const MAX_FILES = 0x8000_0000;
 
-/** An empty slot, in a list of fds. */
+/** An empty slot in a list of descriptors. */
 const EMPTY = -1;
 
 /** The table of registered files: `ring.files`. */
@@ -20,9 +21,10 @@ export class FileTable {
   constructor(private readonly state: RingState) {}
 
   /**
-   * Registers files; slot i gets `fds[i]`, or stays empty for -1. `io_uring_register_files`. Since 5.1 (-1: 5.5).
+   * Registers files; slot i gets `fds[i]`, or stays empty for -1. `io_uring_register_files`. Since
+   * 5.1 (-1: 5.5).
    *
-   * @throws UringError EBUSY when a table is registered already, EBADF, EMFILE (RLIMIT_NOFILE).
+   * @throws UringError EBUSY when a table is already registered, EBADF, EMFILE (RLIMIT_NOFILE).
    */
   register(fds: readonly number[]): void {
     checkFds('fds', fds, EMPTY);
@@ -30,9 +32,9 @@ export class FileTable {
   }
 
   /**
-   * Registers files with tags: when the kernel lets go of slot i's file, a CQE with `tags[i]` as user data is posted (none for
-   * tag 0). `io_uring_register_files_tags`. Since 5.13; Linux 6.1 posts none when the whole table is
-   * unregistered.
+   * Registers files with tags. When the kernel releases the file of slot i, it posts a CQE with
+   * `tags[i]` as user data (none for tag 0). `io_uring_register_files_tags`. Since 5.13; Linux 6.1
+   * posts none when the whole table is unregistered.
    */
   registerTagged(fds: readonly number[], tags: readonly (number | bigint)[]): void {
     checkFds('fds', fds, EMPTY);
@@ -43,7 +45,7 @@ export class FileTable {
   /**
    * Registers a table of empty slots. `io_uring_register_files_sparse`. Since 5.19.
    *
-   * @param slots 1 or more; RLIMIT_NOFILE bounds it.
+   * @param slots 1 or more, limited by RLIMIT_NOFILE.
    */
   registerSparse(slots: number): void {
     checkInteger('slots', slots, 1, MAX_FILES);
@@ -51,10 +53,10 @@ export class FileTable {
   }
 
   /**
-   * Puts other files into slots from `offset` on; -1 empties a slot, -2 leaves it (5.12). `io_uring_register_files_update`.
-   * Since 5.5.
+   * Replaces the files in the slots from `offset` on; -1 empties a slot, -2 leaves it unchanged
+   * (5.12). `io_uring_register_files_update`. Since 5.5.
    *
-   * @returns how many slots were updated.
+   * @returns the number of updated slots.
    */
   update(offset: number, fds: readonly number[]): number {
     checkUint32('offset', offset);
@@ -69,7 +71,10 @@ export class FileTable {
     });
   }
 
-  /** As {@link update}, with tags. `io_uring_register_files_update_tag`. Since 5.13. */
+  /**
+   * Replaces files like {@link update}, with tags. `io_uring_register_files_update_tag`. Since
+   * 5.13.
+   */
   updateTagged(offset: number, fds: readonly number[], tags: readonly (number | bigint)[]): number {
     checkUint32('offset', offset);
     checkFds('fds', fds, FILES_SKIP);
@@ -78,7 +83,8 @@ export class FileTable {
   }
 
   /**
-   * The slots that FILE_INDEX_ALLOC chooses from. `io_uring_register_file_alloc_range`. Since 6.0.
+   * Sets the range of slots from which FILE_INDEX_ALLOC chooses.
+   * `io_uring_register_file_alloc_range`. Since 6.0.
    */
   setAllocRange(offset: number, length: number): void {
     checkUint32('offset', offset);
@@ -90,7 +96,7 @@ export class FileTable {
   }
 
   /**
-   * Takes the table back; operations in flight keep their files. `io_uring_unregister_files`.
+   * Unregisters the table; operations in flight keep their files. `io_uring_unregister_files`.
    *
    * @throws UringError ENXIO when there is none.
    */
@@ -99,7 +105,10 @@ export class FileTable {
   }
 }
 
-/** `*_REGISTER` with a `struct io_uring_rsrc_register`: shared by files and buffers. @internal */
+/**
+ * Registers resources with a `struct io_uring_rsrc_register`; shared by files and buffers.
+ * @internal
+ */
 export function registerResources(
   state: RingState,
   operation: 'FILES2' | 'BUFFERS2',
@@ -123,7 +132,9 @@ export function registerResources(
   });
 }
 
-/** `*_UPDATE` with a `struct io_uring_rsrc_update2`: shared by files and buffers. @internal */
+/**
+ * Updates resources with a `struct io_uring_rsrc_update2`; shared by files and buffers. @internal
+ */
 export function updateResources(
   state: RingState,
   operation: 'FILES_UPDATE2' | 'BUFFERS_UPDATE',
@@ -155,7 +166,7 @@ function checkFds(name: string, fds: unknown, least: number): void {
   });
 }
 
-/** As many tags as items, each a u64. @internal */
+/** Checks for as many tags as items, each a u64. @internal */
 export function checkTags(tags: unknown, count: number): void {
   if (!Array.isArray(tags)) throw invalidArgType('tags', 'an array of numbers or bigints', tags);
   if (tags.length !== count) throw outOfRange('tags.length', `${count}, as many as there are items`, tags.length);

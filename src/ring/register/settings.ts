@@ -1,6 +1,6 @@
 /**
- * Everything about a ring that is registered once and then simply holds: eventfd, restrictions, credentials, the ring's own
- * registered index, the clock, busy polling, the wait region, the size.
+ * The settings of a ring that are registered once and then remain in effect: eventfd, restrictions,
+ * credentials, the ring's registered index, the clock, busy polling, the wait region, the size.
  *
  * @module
  */
@@ -27,42 +27,43 @@ import { allocateQueues, freeQueues, isShared, mapMemory, sharedMemory } from '.
 import type { RingState } from '../state.js';
 import { closedError, register, registerStruct, writeAddress, writeInts } from './call.js';
 
-/** What a restricted ring still allows. */
+/** The operations that a restricted ring still allows. */
 export interface Restrictions {
   /** Operations that may be submitted. */
   readonly operations?: readonly OpcodeName[];
   /** Register operations that may be called after {@link Settings.enable}. */
   readonly registrations?: readonly RegisterOpName[];
-  /** `SqeFlag`s that an SQE may have; default: none but the required. */
+  /** `SqeFlag` bits that an SQE may have. Default: only the required ones. */
   readonly allowedSqeFlags?: number;
-  /** `SqeFlag`s that every SQE must have. */
+  /** `SqeFlag` bits that every SQE must have. */
   readonly requiredSqeFlags?: number;
 }
 
-/** Busy polling of network devices. */
+/** The settings for busy polling of network devices. */
 export interface NapiSettings {
   /** How long to poll, in microseconds. */
   readonly busyPollMicroseconds: number;
   readonly preferBusyPoll: boolean;
 }
 
-/** CLOCK_MONOTONIC and CLOCK_BOOTTIME, the clocks that waits can be measured by. */
+/** CLOCK_MONOTONIC and CLOCK_BOOTTIME, the clocks that can be used to measure waits. */
 export const Clock = { MONOTONIC: 1, BOOTTIME: 7 } as const;
 
 const REGISTER_OP_NAMES = Object.keys(RegisterOp) as RegisterOpName[];
 
-/** What is registered once: `ring.settings`. */
+/** The settings that are registered once: `ring.settings`. */
 export class Settings {
   /** @internal */
   waitRegion: ArenaBlock | undefined;
-  /** How many wait arguments it has. @internal */
+  /** The number of wait arguments in the region. @internal */
   waitArguments = 0;
 
   /** @internal */
   constructor(private readonly state: RingState) {}
 
   /**
-   * Signals an eventfd for each completion. `io_uring_register_eventfd`. Since 5.2.
+   * Registers an eventfd that the kernel signals for each completion. `io_uring_register_eventfd`.
+   * Since 5.2.
    *
    * @throws UringError EBUSY when there is one already, EBADF.
    */
@@ -71,39 +72,53 @@ export class Settings {
     registerStruct(this.state, 'EVENTFD', 4, 1, (data, offset) => writeInts(data, offset, [fd]));
   }
 
-  /** Signals an eventfd for completions that did not happen inline only. `io_uring_register_eventfd_async`. Since 5.6. */
+  /**
+   * Registers an eventfd that the kernel signals only for completions that did not happen inline.
+   * `io_uring_register_eventfd_async`. Since 5.6.
+   */
   registerEventfdAsync(fd: number): void {
     checkFd('fd', fd);
     registerStruct(this.state, 'EVENTFD_ASYNC', 4, 1, (data, offset) => writeInts(data, offset, [fd]));
   }
 
-  /** Takes the eventfd back. `io_uring_unregister_eventfd`. @throws UringError ENXIO when there is none. */
+  /**
+   * Unregisters the eventfd. `io_uring_unregister_eventfd`.
+   *
+   * @throws UringError ENXIO when there is none.
+   */
   unregisterEventfd(): void {
     register(this.state, 'UNREGISTER_EVENTFD', 0, 0);
   }
 
   /**
-   * Registers the credentials of this thread; `sqe.setPersonality()` uses them. `io_uring_register_personality`. Since 5.6.
+   * Registers the credentials of this thread, for use with `sqe.setPersonality()`.
+   * `io_uring_register_personality`. Since 5.6.
    *
-   * @returns their id.
+   * @returns the id of the credentials.
    */
   registerPersonality(): number {
     return register(this.state, 'PERSONALITY', 0, 0);
   }
 
-  /** Takes credentials back. `io_uring_unregister_personality`. @throws UringError EINVAL for an unknown id. */
+  /**
+   * Unregisters credentials. `io_uring_unregister_personality`.
+   *
+   * @throws UringError EINVAL for an unknown id.
+   */
   unregisterPersonality(id: number): void {
     checkInteger('id', id, 0, 0xffff);
     register(this.state, 'UNREGISTER_PERSONALITY', 0, id);
   }
 
   /**
-   * Restricts the ring, which must have been opened with R_DISABLED, to what is listed. Anything else is answered with EACCES
-   * once the ring is enabled. `io_uring_register_restrictions`. Since 5.10.
+   * Restricts the ring, which must have been opened with R_DISABLED, to the listed operations.
+   * Anything else fails with EACCES once the ring is enabled. `io_uring_register_restrictions`.
+   * Since 5.10.
    *
-   * SYNC_CANCEL and UNREGISTER_RING_FDS stay allowed always, as closing the ring needs them.
+   * SYNC_CANCEL and UNREGISTER_RING_FDS always stay allowed, because closing the ring needs them.
    *
-   * @throws UringError EBADFD when the ring is enabled already, EBUSY when it is restricted already.
+   * @throws UringError EBADFD when the ring is already enabled, EBUSY when it is already
+   *   restricted.
    */
   restrict(restrictions: Restrictions): void {
     checkOptions(restrictions, ['operations', 'registrations', 'allowedSqeFlags', 'requiredSqeFlags'], 'restrictions');
@@ -133,14 +148,18 @@ export class Settings {
     });
   }
 
-  /** Enables a ring opened with R_DISABLED. `io_uring_enable_rings`. Since 5.10. @throws UringError EBADFD when it is enabled. */
+  /**
+   * Enables a ring that was opened with R_DISABLED. `io_uring_enable_rings`. Since 5.10.
+   *
+   * @throws UringError EBADFD when it is already enabled.
+   */
   enable(): void {
     register(this.state, 'ENABLE_RINGS', 0, 0);
   }
 
   /**
-   * Registers the ring's own fd with this thread, which saves the kernel a look-up in every `enter`.
-   * `io_uring_register_ring_fd`. Since 5.18.
+   * Registers the ring's own descriptor with this thread, which saves the kernel a lookup in every
+   * `enter`. `io_uring_register_ring_fd`. Since 5.18.
    *
    * @returns the index.
    */
@@ -162,7 +181,7 @@ export class Settings {
     return state.registeredIndex;
   }
 
-  /** Goes back to the plain fd. `io_uring_unregister_ring_fd`. Since 5.18. */
+  /** Reverts to the plain descriptor. `io_uring_unregister_ring_fd`. Since 5.18. */
   unregisterRingFd(): void {
     const { state } = this;
     if (state.registeredIndex < 0) throw invalidState('the ring fd is not registered');
@@ -172,9 +191,9 @@ export class Settings {
   }
 
   /**
-   * Busy-polls network devices while waiting. `io_uring_register_napi`. Since 6.9.
+   * Enables busy polling of network devices while waiting. `io_uring_register_napi`. Since 6.9.
    *
-   * @returns the settings before.
+   * @returns the previous settings.
    */
   registerNapi(settings: NapiSettings): NapiSettings {
     checkOptions(settings, ['busyPollMicroseconds', 'preferBusyPoll'], 'settings');
@@ -182,7 +201,9 @@ export class Settings {
     return this.napi('NAPI', settings);
   }
 
-  /** Stops busy polling. `io_uring_unregister_napi`. Since 6.9. @returns the settings before. */
+  /**
+   * Disables busy polling. `io_uring_unregister_napi`. Since 6.9. @returns the previous settings.
+   */
   unregisterNapi(): NapiSettings {
     return this.napi('UNREGISTER_NAPI', { busyPollMicroseconds: 0, preferBusyPoll: false });
   }
@@ -208,7 +229,10 @@ export class Settings {
     return before;
   }
 
-  /** The clock that wait timeouts are measured by: one of {@link Clock}. `io_uring_register_clock`. Since 6.12. */
+  /**
+   * Sets the clock that measures wait timeouts: one of {@link Clock}. `io_uring_register_clock`.
+   * Since 6.12.
+   */
   setClock(clockId: number): void {
     checkUint32('clockId', clockId);
     registerStruct(this.state, 'CLOCK', ClockRegister.SIZE, 0, (data, offset) => {
@@ -217,12 +241,13 @@ export class Settings {
   }
 
   /**
-   * Gives the ring other sizes, with everything in it kept. The ring must have DEFER_TASKRUN and not be shared.
-   * `io_uring_resize_rings`. Since 6.13.
+   * Resizes the queues and keeps everything in them. The ring must have DEFER_TASKRUN and must not
+   * be shared. `io_uring_resize_rings`. Since 6.13.
    *
-   * Every `Sqe` and `Cqe` taken before is void afterwards, and `ring.sq` and `ring.cq` are new objects.
+   * All `Sqe` and `Cqe` objects obtained before are invalid afterwards, and `ring.sq` and `ring.cq`
+   * are new objects.
    *
-   * @throws UringError EINVAL, EOVERFLOW when what is in the queues does not fit.
+   * @throws UringError EINVAL; EOVERFLOW when the entries in the queues do not fit.
    */
   resize(entries: number, cqEntries?: number): void {
     const { state } = this;
@@ -251,7 +276,7 @@ export class Settings {
         throw error;
       }
       const params = new DataView(state.arena.bytes.slice(offset, offset + Params.SIZE).buffer);
-      // The kernel answers with the flags of the call; those of the ring stay what they were.
+      // The kernel returns the flags of the call; those of the ring are unchanged.
       const { features, sqeSize, cqeSize } = state.layout;
       const answer = { ...readLayout(params), setupFlags, features, sqeSize, cqeSize };
       const resized = { ...answer, sqArray: resizedSqArray(answer) };
@@ -260,11 +285,11 @@ export class Settings {
   }
 
   /**
-   * Registers a region of wait arguments; `ring.submitAndWaitRegistered()` then waits by the index of one of them, without
-   * anything being copied. `io_uring_register_region`. Since 6.13. The ring must have been opened with R_DISABLED and not be
-   * enabled yet.
+   * Registers a region of wait arguments. `ring.submitAndWaitRegistered()` then uses one of them by
+   * its index, without copying anything. `io_uring_register_region`. Since 6.13. The ring must have
+   * been opened with R_DISABLED and must not be enabled yet.
    *
-   * @param count wait arguments, 1 to 64.
+   * @param count the number of wait arguments, 1 to 64.
    */
   registerWaitRegion(count: number): void {
     checkInteger('count', count, 1, PAGE_SIZE / RegWait.SIZE);
@@ -291,7 +316,7 @@ export class Settings {
     this.waitArguments = count;
   }
 
-  /** Sets the time limit of a registered wait argument, in milliseconds; `undefined` for none. */
+  /** Sets the time limit of a registered wait argument in milliseconds; `undefined` for none. */
   setRegisteredWait(index: number, timeoutMs: number | undefined, minWaitMicroseconds = 0): void {
     if (!this.waitRegion) throw invalidState('there is no wait region');
     checkInteger('index', index, 0, this.waitArguments - 1);
@@ -308,8 +333,9 @@ export class Settings {
 }
 
 /**
- * Where RESIZE_RINGS has put the SQ array: the kernel moves it and does not say where to (6.18 answers 0). It lies on the
- * cache line behind the header and the CQEs, and CQE32 doubles both.
+ * Returns where RESIZE_RINGS has put the SQ array: the kernel moves it and does not report its
+ * position (6.18 returns 0). It is on the cache line after the header and the CQEs, and CQE32
+ * doubles both.
  */
 function resizedSqArray(layout: RingLayout): number {
   if (layout.setupFlags & SetupFlag.NO_SQARRAY) return 0;

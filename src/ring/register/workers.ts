@@ -1,5 +1,5 @@
 /**
- * The kernel's worker threads (io-wq) that run what cannot complete inline.
+ * The kernel's worker threads (io-wq), which run operations that cannot complete inline.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import { checkInteger, checkOptions, invalidArgType, outOfRange } from '../../va
 import type { RingState } from '../state.js';
 import { register, registerStruct } from './call.js';
 
-/** Limits of the two kinds of workers. */
+/** The limits of the two kinds of workers. */
 export interface WorkerLimits {
-  /** For files and block devices, whose operations end by themselves. */
+  /** For files and block devices, whose operations complete in bounded time. */
   readonly bounded: number;
-  /** For sockets, pipes and the like. */
+  /** For sockets, pipes, and the like. */
   readonly unbounded: number;
 }
 
@@ -24,9 +24,9 @@ export class Workers {
   constructor(private readonly state: RingState) {}
 
   /**
-   * Lets workers run on these CPUs only. `io_uring_register_iowq_aff`. Since 5.14.
+   * Restricts the workers to these CPUs. `io_uring_register_iowq_aff`. Since 5.14.
    *
-   * @param cpus numbers of CPUs, at least one.
+   * @param cpus the CPU numbers, at least one.
    */
   setAffinity(cpus: readonly number[]): void {
     if (!Array.isArray(cpus)) throw invalidArgType('cpus', 'an array of CPU numbers', cpus);
@@ -40,16 +40,16 @@ export class Workers {
     });
   }
 
-  /** Lets workers run on all CPUs again. `io_uring_unregister_iowq_aff`. Since 5.14. */
+  /** Lets the workers run on all CPUs again. `io_uring_unregister_iowq_aff`. Since 5.14. */
   clearAffinity(): void {
     register(this.state, 'UNREGISTER_IOWQ_AFF', 0, 0);
   }
 
   /**
-   * Bounds the number of workers of the calling thread's rings; 0 leaves a limit as it is.
+   * Limits the number of workers for the rings of the calling thread; 0 leaves a limit unchanged.
    * `io_uring_register_iowq_max_workers`. Since 5.15.
    *
-   * @returns the limits before.
+   * @returns the previous limits.
    */
   setLimits(limits: Partial<WorkerLimits> = {}): WorkerLimits {
     checkOptions(limits, ['bounded', 'unbounded'], 'limits');

@@ -1,6 +1,7 @@
 /**
- * Zero-copy receive: a queue of a network card puts packets straight into memory of the program's. Needs a card whose driver can, with
- * header split and a queue set aside for it; see the kernel's Documentation/networking/iou-zcrx.rst.
+ * Zero-copy receive: a queue of a network card puts packets directly into memory of the program. It
+ * needs a card whose driver supports this, with header split and a dedicated queue; see the
+ * kernel's Documentation/networking/iou-zcrx.rst.
  *
  * @module
  */
@@ -11,33 +12,36 @@ import { type ArenaBlock, PAGE_SIZE } from '../arena.js';
 import type { RingState } from '../state.js';
 import { register, registerStruct, writeAddress } from './call.js';
 
-/** How to set up a zero-copy receive queue. */
+/** The options of a zero-copy receive queue. */
 export interface ZeroCopyQueueOptions {
   /** The network interface's index (`/sys/class/net/NAME/ifindex`). */
   readonly interfaceIndex: number;
   /** The card's receive queue. */
   readonly receiveQueue: number;
-  /** Slots of the refill ring: a power of two up to 32,768. */
+  /** The number of entries of the refill ring: a power of two, up to 32,768. */
   readonly entries: number;
-  /** Where packets go: page-aligned memory of whole pages. Referenced until the ring is closed. */
+  /**
+   * The memory for packets: page-aligned, in whole pages. It stays referenced until the ring is
+   * closed.
+   */
   readonly area: Uint8Array;
 }
 
 /** A registered zero-copy receive queue. */
 export interface ZeroCopyQueue {
-  /** What `prepRecvZc` names. */
+  /** The id to pass to `prepRecvZc`. */
   readonly id: number;
-  /** To be or'ed into the offsets that buffers are given back with. */
+  /** The token to be ORed into the offsets with which buffers are returned. */
   readonly areaToken: bigint;
-  /** The refill ring: a header with head and tail, then entries of 16 bytes (offset, length). */
+  /** The refill ring: a header with head and tail, then 16-byte entries (offset, length). */
   readonly refillRing: ArenaBlock;
-  /** Byte offsets in it. */
+  /** The byte offsets of the head and the tail in it. */
   readonly head: number;
   readonly tail: number;
   readonly refillEntries: number;
 }
 
-/** Bytes of an entry of the refill ring. */
+/** The size of a refill ring entry in bytes. */
 const REFILL_ENTRY = 16;
 
 /** Zero-copy receive: `ring.zeroCopy`. */
@@ -46,9 +50,11 @@ export class ZeroCopy {
   constructor(private readonly state: RingState) {}
 
   /**
-   * Registers a queue. `io_uring_register_ifq`. Since 6.15; the ring must have DEFER_TASKRUN, and CQE32 or CQE_MIXED.
+   * Registers a queue. `io_uring_register_ifq`. Since 6.15; the ring must have DEFER_TASKRUN, and
+   * CQE32 or CQE_MIXED.
    *
-   * @throws UringError EOPNOTSUPP for a card that cannot, ENODEV, EPERM (CAP_NET_ADMIN), EINVAL.
+   * @throws UringError EOPNOTSUPP for a card without support, ENODEV, EPERM (CAP_NET_ADMIN),
+   *   EINVAL.
    */
   registerQueue(options: ZeroCopyQueueOptions): ZeroCopyQueue {
     checkOptions(options, ['interfaceIndex', 'receiveQueue', 'entries', 'area']);
@@ -94,9 +100,10 @@ export class ZeroCopy {
   }
 
   /**
-   * Has the kernel take everything out of a queue's refill ring. `ZCRX_CTRL_FLUSH_RQ`. Since 6.19.
+   * Makes the kernel take all entries from the refill ring of a queue. `ZCRX_CTRL_FLUSH_RQ`. Since
+   * 6.19.
    *
-   * @param id the queue's.
+   * @param id the queue's id.
    */
   flush(id: number): void {
     checkUint32('id', id);

@@ -1,10 +1,10 @@
 /**
- * Bytes on their way from one end of a pipe or a connection to the other.
+ * Bytes in transit from one end of a pipe or a connection to the other.
  *
  * @module
  */
 
-/** A queue of bytes with room for so many. */
+/** A queue of bytes with limited capacity. */
 export class ByteQueue {
   private readonly chunks: Uint8Array[] = [];
   size = 0;
@@ -15,7 +15,7 @@ export class ByteQueue {
     return this.capacity - this.size;
   }
 
-  /** @returns how many bytes found room. */
+  /** @returns how many bytes fit. */
   push(source: Uint8Array): number {
     const piece = source.slice(0, this.room);
     if (piece.length > 0) this.chunks.push(piece);
@@ -23,7 +23,7 @@ export class ByteQueue {
     return piece.length;
   }
 
-  /** Copies the first bytes, and leaves them there. */
+  /** Copies the first bytes without removing them. */
   peek(target: Uint8Array): number {
     let done = 0;
     for (const chunk of this.chunks) {
@@ -35,7 +35,7 @@ export class ByteQueue {
     return done;
   }
 
-  /** Takes the first bytes away. */
+  /** Removes the first bytes. */
   drop(count: number): void {
     let left = count;
     for (let chunk = this.chunks[0]; chunk !== undefined && left > 0; chunk = this.chunks[0]) {
@@ -50,7 +50,7 @@ export class ByteQueue {
     this.size -= count - left;
   }
 
-  /** Takes the first bytes. */
+  /** Copies and removes the first bytes. */
   shift(target: Uint8Array): number {
     const count = this.peek(target);
     this.drop(count);

@@ -1,5 +1,5 @@
 /**
- * The disk that files lie on: how much room it has, and whether it can be written to.
+ * The disk that stores the files: its capacity, and whether it is writable.
  *
  * @module
  */
@@ -7,19 +7,19 @@
 import { Errno } from '../../syscalls/index.js';
 import type { FileInode } from './inode.js';
 
-/** The largest size a file can have: it is kept in memory. */
+/** The largest size of a file: its content is kept in memory. */
 export const MAX_FILE_SIZE = 1 << 28;
 
-/** How much there is room for. */
+/** The disk space. */
 export class Disk {
-  /** Bytes that files may have, all together. */
+  /** The total number of bytes that files may occupy. */
   capacity = Number.POSITIVE_INFINITY;
   readOnly = false;
   private used = 0;
 
   constructor(readonly now: () => number) {}
 
-  /** Makes a file longer, if it is shorter. @returns the size that it can have, or `-errno`. */
+  /** Extends a file, if it is shorter. @returns the size that it can have, or `-errno`. */
   grow(inode: FileInode, size: number, all = false): number {
     if (size > MAX_FILE_SIZE) return -Errno.EFBIG;
     const wanted = size - inode.size;
@@ -30,13 +30,13 @@ export class Disk {
     return inode.size;
   }
 
-  /** Gives a file its size, whatever there is room for. */
+  /** Sets the size of a file, regardless of the capacity. */
   resize(inode: FileInode, size: number): void {
     this.used += size - inode.size;
     inode.resize(size);
   }
 
-  /** A file is used no more: if it has no name either, its room is free. */
+  /** Frees the space of a file that is no longer used, unless it still has a name. */
   release(inode: FileInode): void {
     if (inode.links > 0) return;
     this.resize(inode, 0);

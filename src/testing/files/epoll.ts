@@ -1,5 +1,5 @@
 /**
- * epoll instances: level-triggered, and EPOLLONESHOT.
+ * epoll instances: level-triggered, with EPOLLONESHOT.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export class EpollFile implements SimulatedFile {
     const member = this.members.get(fd);
     if (operation === ADD) {
       if (member !== undefined) return -Errno.EEXIST;
-      // What is always ready cannot be waited for.
+      // Files that are always ready cannot be polled.
       if (file.kind === 'file' || file.kind === 'directory') return -Errno.EPERM;
       const watcher = () => notify(this.watchers);
       file.watchers.add(watcher);
@@ -52,7 +52,7 @@ export class EpollFile implements SimulatedFile {
     return 0;
   }
 
-  /** What is ready, at most so many. */
+  /** Takes at most `most` ready members. */
   take(most: number): { readonly events: number; readonly data: bigint }[] {
     const ready: { events: number; data: bigint }[] = [];
     for (const member of this.members.values()) {
@@ -83,6 +83,6 @@ export class EpollFile implements SimulatedFile {
 }
 
 function readiness({ file, events }: Member): number {
-  // One that was disarmed tells nothing, not even errors.
+  // A disarmed member reports nothing, not even errors.
   return events === 0 ? 0 : file.poll() & (events | PollEvent.ERR | PollEvent.HUP);
 }

@@ -9,7 +9,7 @@ import { Errno } from '../../syscalls/index.js';
 import { notify, type SimulatedFile } from './file.js';
 import { FileType, Inode } from './inode.js';
 
-/** A counter that reads as a u64 and is reset by it. */
+/** A counter that reads as a u64; reading resets it. */
 export class EventFile implements SimulatedFile {
   readonly kind = 'eventfd';
   readonly seekable = false;

@@ -1,5 +1,6 @@
 /**
- * Names: directories, links, and the walk along a path. One file system, in memory, whose user may do anything.
+ * Names: directories, links, and path resolution. One file system, in memory, whose user has all
+ * permissions.
  *
  * @module
  */
@@ -19,13 +20,13 @@ const UMASK = 0o022;
 const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
 
-/** Where a path leads. */
+/** The result of resolving a path. */
 interface Place {
   readonly parent: DirectoryInode;
   /** The last component; empty for a path that ends in `/`, `.` or `..`. */
   readonly name: string;
   readonly inode: Inode | undefined;
-  /** The path ends in a slash: it means a directory. */
+  /** Whether the path ends in a slash, and so must name a directory. */
   readonly slash: boolean;
 }
 
@@ -39,7 +40,7 @@ export class FileSystem {
     this.disk = new Disk(now);
   }
 
-  /** Puts a file under a path, with the directories that lead there. */
+  /** Creates a file at a path, and its parent directories. */
   put(path: string, bytes: Uint8Array): void {
     const names = path.split('/').filter((name) => name !== '');
     const last = names.pop() as string;
@@ -118,7 +119,7 @@ export class FileSystem {
     return this.create(start, path, false, () => new LinkInode(target, this.now()));
   }
 
-  /** A socket's name. */
+  /** Creates a socket's name. */
   bindSocket(path: string): number {
     const result = this.create(this.root, path, false, () => new Inode(FileType.SOCKET, 0o755, this.now()));
     return result === -Errno.EEXIST ? -Errno.EADDRINUSE : result;
@@ -188,7 +189,7 @@ export class FileSystem {
     return 0;
   }
 
-  /** What a rename replaces goes. */
+  /** Removes the file that a rename replaces. */
   private makeWay(inode: Inode, { parent, name, inode: old }: Place): number {
     if (old === undefined) return 0;
     if (inode instanceof DirectoryInode) {
@@ -228,7 +229,7 @@ export class FileSystem {
     return 0;
   }
 
-  /** Follows a path. */
+  /** Resolves a path. */
   private walk(start: DirectoryInode, path: string, follow: boolean, resolve = 0): Place | number {
     if (path === '') return -Errno.ENOENT;
     if (Buffer.byteLength(path) >= MAX_PATH) return -Errno.ENAMETOOLONG;
@@ -277,7 +278,7 @@ export class FileSystem {
   }
 }
 
-/** What unlink and rmdir say of `.`, `..` and the root. */
+/** The errors of unlink and rmdir for `.`, `..` and the root. */
 function unnamed(path: string, wantsDirectory: boolean): number {
   if (!wantsDirectory) return -Errno.EISDIR;
   if (/(^|\/)\.\/*$/.test(path)) return -Errno.EINVAL;

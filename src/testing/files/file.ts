@@ -1,35 +1,38 @@
 /**
- * What a descriptor of the simulated kernel stands for.
+ * The open files behind the descriptors of the simulated kernel.
  *
  * @module
  */
 
 import type { Inode } from './inode.js';
 
-/** What kind of file it is. */
+/** The kinds of files. */
 export type FileKind = 'file' | 'directory' | 'path' | 'pipe-read' | 'pipe-write' | 'eventfd' | 'socket' | 'epoll';
 
-/** An open file. Results are bytes, or `-errno`; -EAGAIN means: wait until `poll` changes. */
+/**
+ * An open file. Results are bytes, or `-errno`; -EAGAIN means to wait until the result of `poll`
+ * changes.
+ */
 export interface SimulatedFile {
   readonly kind: FileKind;
   /** @param position in bytes, or `undefined` for a file without positions. */
   read(target: Uint8Array, position: number | undefined): number;
   write(source: Uint8Array, position: number | undefined): number;
-  /** `PollEvent`s that are there. */
+  /** Returns the `PollEvent`s that are ready. */
   poll(): number;
-  /** Called whenever the answer of `poll` may have changed. */
+  /** Called whenever the result of `poll` may have changed. */
   readonly watchers: Set<() => void>;
   /** Whether the file has positions. */
   readonly seekable: boolean;
-  /** The current position, of one that has. */
+  /** The current position of a file that has positions. */
   position: number;
-  /** What stat(2) tells of it. */
+  /** The inode, with the data that stat(2) reports. */
   readonly inode: Inode;
-  /** The last descriptor was closed. */
+  /** Called when the last descriptor is closed. */
   close(): void;
 }
 
-/** Tells everybody who waits. */
+/** Notifies all watchers. */
 export function notify(watchers: ReadonlySet<() => void>): void {
   for (const watcher of [...watchers]) watcher();
 }

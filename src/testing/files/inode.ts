@@ -1,10 +1,11 @@
 /**
- * What is behind names and open files: content, names in a directory, a target; and what stat(2) tells.
+ * The objects behind names and open files: content, directory entries, or a link target; and the
+ * data that stat(2) reports.
  *
  * @module
  */
 
-/** S_IF* of a mode. */
+/** The S_IF* bits of a mode. */
 export const FileType = {
   FIFO: 0o010000,
   CHARACTER: 0o020000,
@@ -16,7 +17,7 @@ export const FileType = {
 
 let numbers = 0;
 
-/** A file as the file system has it. */
+/** A file as the file system stores it. */
 export class Inode {
   readonly number = ++numbers;
   links = 1;
@@ -42,7 +43,7 @@ export class Inode {
     return 0;
   }
 
-  /** The content, or the directory, was changed. */
+  /** Notes that the content or the directory was changed. */
   touch(now: number): void {
     this.modified = this.changed = now;
   }

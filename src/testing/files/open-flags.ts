@@ -1,5 +1,6 @@
 /**
- * The flags of open(2) that the simulated file system knows; the numbers are those of x86-64 and most others.
+ * The flags of open(2) that the simulated file system supports; the values are those of x86-64 and
+ * most other architectures.
  *
  * @module
  */

@@ -12,7 +12,7 @@ import { FileType, Inode } from './inode.js';
 
 const CAPACITY = 65536;
 
-/** What both ends share. */
+/** The state that both ends share. */
 class Pipe {
   readonly bytes = new ByteQueue(CAPACITY);
   readonly watchers = new Set<() => void>();
@@ -43,12 +43,12 @@ export class PipeEnd implements SimulatedFile {
     return this.pipe.inode;
   }
 
-  /** The bytes in it, for splice(2) and tee(2). */
+  /** The bytes in the pipe, for splice(2) and tee(2). */
   get bytes(): ByteQueue {
     return this.pipe.bytes;
   }
 
-  /** Nothing will come any more. */
+  /** Whether no more data will arrive. */
   get ended(): boolean {
     return !this.pipe.hasWriter;
   }
@@ -87,7 +87,7 @@ export class PipeEnd implements SimulatedFile {
   }
 }
 
-/** A pipe's two ends. */
+/** Creates the two ends of a pipe. */
 export function createPipe(now: number): { readonly reader: PipeEnd; readonly writer: PipeEnd } {
   const pipe = new Pipe(now);
   return { reader: new PipeEnd('pipe-read', pipe), writer: new PipeEnd('pipe-write', pipe) };

@@ -1,5 +1,5 @@
 /**
- * Regular files and directories that are open.
+ * Open regular files and directories.
  *
  * @module
  */
@@ -48,7 +48,7 @@ export class RegularFile implements SimulatedFile {
     const start = this.flags & OpenFlag.APPEND ? inode.size : position;
     const end = disk.grow(inode, start + source.length);
     if (end < 0) return end;
-    // A full disk takes a part.
+    // A full disk accepts part of the data.
     const count = Math.min(source.length, end - start);
     if (count <= 0) return -Errno.ENOSPC;
     inode.bytes.set(source.subarray(0, count), start);
@@ -61,7 +61,7 @@ export class RegularFile implements SimulatedFile {
     if (!this.writable) return -Errno.EINVAL;
     if (length < 0) return -Errno.EINVAL;
     if (length > MAX_FILE_SIZE) return -Errno.EFBIG;
-    // A hole costs nothing.
+    // A hole takes no disk space.
     this.disk.resize(this.inode, length);
     this.inode.touch(this.disk.now());
     return 0;
@@ -93,7 +93,7 @@ export class RegularFile implements SimulatedFile {
   }
 }
 
-/** A directory, or anything that was opened by O_PATH. */
+/** A directory, or any file opened with O_PATH. */
 export class NamedFile implements SimulatedFile {
   readonly seekable = false;
   readonly watchers = new Set<() => void>();
@@ -104,7 +104,7 @@ export class NamedFile implements SimulatedFile {
     readonly inode: Inode,
   ) {}
 
-  /** The directory, of one that is. */
+  /** The directory; `undefined` if the inode is not a directory. */
   get directory(): DirectoryInode | undefined {
     return 'entries' in this.inode ? (this.inode as DirectoryInode) : undefined;
   }

@@ -1,5 +1,6 @@
 /**
- * Sockets of one machine: streams, datagrams and sequenced packets over loopback addresses and names.
+ * The sockets of one machine: streams, datagrams and sequenced packets over loopback addresses and
+ * Unix names.
  *
  * @module
  */
@@ -11,10 +12,10 @@ import { notify, type SimulatedFile } from './file.js';
 import type { FileSystem } from './file-system.js';
 import { FileType, Inode } from './inode.js';
 
-/** Bytes on the way to one socket. */
+/** The most bytes in transit to one socket. */
 const CAPACITY = 65536;
 
-/** Datagrams on the way to one socket. */
+/** The most datagrams in transit to one socket. */
 const MOST_MESSAGES = 256;
 
 const FIRST_EPHEMERAL_PORT = 32768;
@@ -38,7 +39,7 @@ interface Message {
   readonly from: Uint8Array;
 }
 
-/** What was received. */
+/** A received message. */
 export interface Received {
   /** Bytes, or `-errno`. */
   readonly result: number;
@@ -48,7 +49,7 @@ export interface Received {
   readonly truncated?: boolean;
 }
 
-/** The names that sockets have. */
+/** The addresses that sockets are bound to. */
 export class Network {
   private readonly bound = new Map<string, SimulatedSocket>();
   private nextPort = FIRST_EPHEMERAL_PORT;
@@ -68,7 +69,7 @@ export class Network {
     return fits ? new SimulatedSocket(this, family, kind) : -Errno.EPROTONOSUPPORT;
   }
 
-  /** Gives a socket its address. @returns 0, or `-errno`. */
+  /** Binds a socket to an address. @returns 0, or `-errno`. */
   bind(socket: SimulatedSocket, address: Uint8Array): number {
     const own = address.length === 2 ? this.freeName() : address.slice();
     if (socket.family !== AF_UNIX) {
@@ -94,13 +95,13 @@ export class Network {
     }
   }
 
-  /** An abstract name: a null byte and five digits. */
+  /** Returns an unused abstract name: a null byte and five digits. */
   private freeName(): Uint8Array {
     const digits = (this.nextName++).toString(16).padStart(5, '0');
     return Uint8Array.of(AF_UNIX, 0, 0, ...Buffer.from(digits));
   }
 
-  /** Who has an address. @returns the socket, or `-errno`. */
+  /** Finds the socket bound to an address. @returns the socket, or `-errno`. */
   find(type: number, address: Uint8Array): SimulatedSocket | number {
     const found = this.bound.get(keyOf(type, address));
     if (found !== undefined) return found;
@@ -110,7 +111,7 @@ export class Network {
     return typeof named === 'number' ? named : -Errno.ECONNREFUSED;
   }
 
-  /** A socket is gone. */
+  /** Releases the addresses of a closed socket. */
   unbind(socket: SimulatedSocket): void {
     for (const [key, other] of this.bound) if (other === socket) this.bound.delete(key);
   }
@@ -149,7 +150,7 @@ export class SimulatedSocket implements SimulatedFile {
     return this.backlog !== undefined;
   }
 
-  /** Its own, unnamed as long as it has none. */
+  /** The socket's own address; unnamed if it has none. */
   get ownAddress(): Uint8Array {
     return this.address ?? unnamedAddress(this.family);
   }
@@ -159,7 +160,7 @@ export class SimulatedSocket implements SimulatedFile {
     return this.connected;
   }
 
-  /** The value of an option: what was set, or 0. */
+  /** Returns the value of an option: the value that was set, or 0. */
   getOption(level: number, option: number): Uint8Array {
     if (level === SOL_SOCKET && option === SO_TYPE) return int(this.type);
     if (level === SOL_SOCKET && option === SO_ERROR) return int(this.takeError());
@@ -170,7 +171,7 @@ export class SimulatedSocket implements SimulatedFile {
     this.options.set(`${level}:${option}`, value.slice());
   }
 
-  /** The other's address. */
+  /** The peer's address. */
   get peerAddress(): Uint8Array {
     return this.peer?.address ?? unnamedAddress(this.family);
   }
@@ -193,7 +194,7 @@ export class SimulatedSocket implements SimulatedFile {
     return 0;
   }
 
-  /** Ties two sockets together. */
+  /** Connects two sockets to each other. */
   pair(peer: SimulatedSocket): void {
     this.peer = peer;
     peer.peer = this;
@@ -222,7 +223,7 @@ export class SimulatedSocket implements SimulatedFile {
     return 0;
   }
 
-  /** Where a connection that finds no room waits. */
+  /** Returns the listener that a connection waits for when its backlog is full. */
   listenerAt(address: Uint8Array): SimulatedSocket | undefined {
     const other = this.network.find(this.type, address);
     return typeof other === 'number' ? undefined : other;
@@ -234,7 +235,7 @@ export class SimulatedSocket implements SimulatedFile {
     if (this.backlog === undefined || this.shutForReading) return -Errno.EINVAL;
     const connection = this.backlog.shift();
     if (connection === undefined) return -Errno.EAGAIN;
-    // There is room for another.
+    // The backlog has room for another connection.
     notify(this.watchers);
     return connection;
   }
@@ -248,7 +249,7 @@ export class SimulatedSocket implements SimulatedFile {
     }
     if (flags & MessageFlag.PEEK) return { result: this.incoming.peek(target) };
     const result = this.incoming.shift(target);
-    // The other has room again.
+    // The peer can send again.
     if (this.peer !== undefined) notify(this.peer.watchers);
     return { result };
   }
@@ -295,7 +296,7 @@ export class SimulatedSocket implements SimulatedFile {
     }
     if (this.family !== AF_UNIX && source.length > 65507) return -Errno.EMSGSIZE;
     if (this.address === undefined && this.family !== AF_UNIX) this.network.bind(this, unnamedAddress(this.family));
-    // Nobody there: over a network nobody says so, at once.
+    // No socket has the address: over a network, the sender is not notified immediately.
     if (typeof target === 'number') return this.family === AF_UNIX || target === -Errno.ENETUNREACH ? target : source.length;
     if (target === undefined || target.closed) return this.family === AF_UNIX ? -Errno.ECONNREFUSED : source.length;
     return this.deliver(target, source);
@@ -308,7 +309,7 @@ export class SimulatedSocket implements SimulatedFile {
     return source.length;
   }
 
-  /** The sender's address, when it has none: Unix sockets do not even tell the family. */
+  /** The address of an unbound sender: Unix sockets do not even report the family. */
   private nobody(): Uint8Array {
     return this.family === AF_UNIX ? new Uint8Array(0) : unnamedAddress(this.family);
   }
@@ -365,7 +366,7 @@ export class SimulatedSocket implements SimulatedFile {
     const { peer } = this;
     if (peer !== undefined && this.type !== DATAGRAM) {
       peer.ended = true;
-      // What was sent and never read is told as a reset.
+      // Data that was sent and never read causes a reset.
       if (this.incoming.size > 0 || this.messages.length > 0) peer.pendingError = Errno.ECONNRESET;
       notify(peer.watchers);
     }
@@ -401,7 +402,7 @@ function setPort(address: Uint8Array, port: number): void {
 function unnamedAddress(family: number): Uint8Array {
   const address = new Uint8Array(family === AF_UNIX ? 2 : family === AF_INET ? 16 : 28);
   address[0] = family;
-  // The loopback address: nothing else leads here.
+  // The loopback address: no other address is reachable here.
   if (family === AF_INET) address.set([127, 0, 0, 1], 4);
   if (family === AF_INET6) address[23] = 1;
   return address;
@@ -412,7 +413,7 @@ function pathOf(address: Uint8Array): string {
   return Buffer.from(address.subarray(2, end < 0 ? undefined : end)).toString();
 }
 
-/** Any loopback address, or the wildcard. */
+/** Returns whether an address is any loopback address, or the wildcard. */
 function isLocal(address: Uint8Array): boolean {
   if (familyOf(address) === AF_INET) return address[4] === 127 || address.subarray(4, 8).every((byte) => byte === 0);
   return address.subarray(8, 23).every((byte) => byte === 0);
@@ -420,7 +421,7 @@ function isLocal(address: Uint8Array): boolean {
 
 function keyOf(type: number, address: Uint8Array): string {
   const family = familyOf(address);
-  // All loopback addresses are one.
+  // All loopback addresses are equivalent.
   if (family !== AF_UNIX) return `${family}:${type}:${portOf(address)}`;
   return `${family}:${type}:${Buffer.from(address.subarray(2)).toString('latin1').replace(/\0+$/, '') || '\0'}`;
 }

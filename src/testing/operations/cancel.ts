@@ -23,7 +23,7 @@ export const CANCELS: OperationTable = {
 
 const ALL_FLAGS = Object.values(CancelFlag).reduce((all, flag) => all | flag, 0);
 
-/** What a cancellation looks for. */
+/** The criteria of a cancellation. */
 export interface CancelCriteria {
   readonly userData: bigint;
   readonly fd: number;
@@ -32,7 +32,12 @@ export interface CancelCriteria {
   readonly except?: KernelRequest;
 }
 
-/** Cancels what matches. @returns the answer: how many with ALL or ANY, else 0; ENOENT for none, EALREADY for one that is running. */
+/**
+ * Cancels matching requests.
+ *
+ * @returns how many with ALL or ANY, otherwise 0; -ENOENT for none, -EALREADY for one that is
+ *   running.
+ */
 export function cancel(ring: RingInternals, criteria: CancelCriteria): number {
   const { flags } = criteria;
   const file = flags & CancelFlag.FD ? fileAt(ring, criteria.fd, (flags & CancelFlag.FD_FIXED) !== 0) : undefined;
@@ -61,7 +66,7 @@ export function cancel(ring: RingInternals, criteria: CancelCriteria): number {
   return found > 0 ? 0 : running ? -Errno.EALREADY : -Errno.ENOENT;
 }
 
-/** Whether a cancellation finds it, although it may come too late. */
+/** Returns whether a cancellation finds the request, although it may be too late to stop it. */
 function isCancellable({ started, answered, cancel, running }: KernelRequest): boolean {
   return started && !answered && (cancel !== undefined || running);
 }

@@ -1,5 +1,5 @@
 /**
- * What operations have in common: their file, their memory, their waiting.
+ * Helpers shared by the operations: files, memory, waiting.
  *
  * @module
  */
@@ -14,19 +14,19 @@ import { type KernelRequest, PENDING } from '../request.js';
 /** Bytes or 0, `-errno`, or {@link PENDING}. */
 export type Result = number | typeof PENDING;
 
-/** What an opcode does. */
+/** The implementation of an opcode. */
 export type Operation = (ring: RingInternals, request: KernelRequest) => Result;
 
 /** Operations by opcode. */
 export type OperationTable = { readonly [opcode: number]: Operation };
 
-/** Memory of a transfer. */
+/** A piece of the memory of a transfer. */
 export interface Piece {
   readonly address: number;
   readonly length: number;
 }
 
-/** Finds the file that an SQE names, and keeps it open until the operation is over. */
+/** Finds the file that an SQE names, and keeps it open until the operation has completed. */
 export function withFile(ring: RingInternals, request: KernelRequest, body: (file: SimulatedFile) => Result): Result {
   const file = request.file ?? fileAt(ring, request.fd, request.has(SqeFlag.FIXED_FILE));
   if (!file) return -Errno.EBADF;
@@ -37,12 +37,14 @@ export function withFile(ring: RingInternals, request: KernelRequest, body: (fil
   return body(file);
 }
 
-/** A file by its descriptor, or by its slot. */
+/** Returns a file by its descriptor, or by its slot. */
 export function fileAt(ring: RingInternals, fd: number, fixed: boolean): SimulatedFile | undefined {
   return fixed ? ring.files.at(fd) : ring.kernel.file(fd);
 }
 
-/** Runs `attempt` now, or whenever one of the files may be ready, until it answers other than EAGAIN. */
+/**
+ * Runs `attempt` now, and whenever one of the files may be ready, until its result is not -EAGAIN.
+ */
 export function waitFor(
   ring: RingInternals,
   request: KernelRequest,
@@ -52,7 +54,7 @@ export function waitFor(
 ): Result {
   let running = false;
   let told = false;
-  /** What it does may tell the watchers, itself among them; then there may be more to do. */
+  /** `attempt` may notify the watchers, this one included; then there may be more to do. */
   const run = (): number => {
     running = true;
     let result: number;
@@ -84,7 +86,9 @@ export function waitFor(
   return PENDING;
 }
 
-/** Goes on for as long as there is something: `attempt` posts, and answers whether there may be more. */
+/**
+ * Continues as long as there is data: `attempt` posts a CQE, and returns whether there may be more.
+ */
 export function waitAgain(
   ring: RingInternals,
   request: KernelRequest,
@@ -94,7 +98,7 @@ export function waitAgain(
   request.multishot = true;
   let running = false;
   const watcher = () => {
-    // What it takes away tells the watchers, this one among them.
+    // Consuming data notifies the watchers, this one included.
     if (running) return;
     running = true;
     while (!request.answered) {
@@ -112,12 +116,12 @@ export function waitAgain(
   return PENDING;
 }
 
-/** The one piece that `addr` and `len` name. */
+/** Returns the single piece that `addr` and `len` describe. */
 export function single(request: KernelRequest): Piece[] {
   return [{ address: request.addr, length: request.len }];
 }
 
-/** The pieces of an array of `struct iovec`. @returns them, or `-errno`. */
+/** Reads the pieces of an array of `struct iovec`. @returns them, or `-errno`. */
 export function vector(ring: RingInternals, request: KernelRequest, address: number, count: number): Piece[] | number {
   if (count > 1024) return -Errno.EINVAL;
   const data = ring.kernel.memory.data(address, 16 * count);
@@ -129,7 +133,7 @@ export function vector(ring: RingInternals, request: KernelRequest, address: num
   }));
 }
 
-/** The pieces, if they lie in a registered buffer. */
+/** Returns the pieces if they lie within a registered buffer, or -EFAULT. */
 export function insideRegistered(ring: RingInternals, request: KernelRequest, pieces: Piece[] | number): Piece[] | number {
   if (typeof pieces === 'number') return pieces;
   const buffer = ring.buffers?.[request.bufIndex];
@@ -138,12 +142,12 @@ export function insideRegistered(ring: RingInternals, request: KernelRequest, pi
   return pieces.every(inside) ? pieces : -Errno.EFAULT;
 }
 
-/** Bytes of all the pieces. */
+/** Returns the total length of the pieces. */
 export function total(pieces: readonly Piece[]): number {
   return pieces.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** From now on until its end, an operation has this memory. */
+/** Lends memory to an operation until it has completed. */
 export function lend(
   ring: RingInternals,
   request: KernelRequest,
@@ -153,13 +157,13 @@ export function lend(
   for (const { address, length } of pieces) ring.kernel.ownership.lend(request, address, length, way);
 }
 
-/** The flags of a CQE that hands a buffer over. */
+/** Returns the flags of a CQE that passes a buffer. */
 export function bufferFlags(buffer: SelectedBuffer | undefined): number {
   if (buffer === undefined) return 0;
   return CqeFlag.BUFFER | (buffer.id << CQE_BUFFER_SHIFT) | (buffer.more ? CqeFlag.BUF_MORE : 0);
 }
 
-/** Gives a file that was opened a descriptor, or the slot that the SQE asks for. */
+/** Installs an opened file at a new descriptor, or in the slot that the SQE requests. */
 export function installFile(ring: RingInternals, request: KernelRequest, file: SimulatedFile): number {
   if (request.fileIndex === 0) return ring.kernel.install(file);
   const automatic = request.fileIndex === FILE_INDEX_ALLOC;
@@ -173,7 +177,7 @@ export function installFile(ring: RingInternals, request: KernelRequest, file: S
   return automatic ? slot : 0;
 }
 
-/** A C string that the SQE points to. */
+/** Reads a C string that the SQE points to. */
 export function stringAt(ring: RingInternals, request: KernelRequest, address: number): string | undefined {
   const text = ring.kernel.memory.string(address);
   if (text !== undefined) ring.kernel.ownership.lend(request, address, Buffer.byteLength(text) + 1, 'kernel reads');

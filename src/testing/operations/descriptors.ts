@@ -1,5 +1,5 @@
 /**
- * What is done with open files beside reading and writing, and with descriptors and slots.
+ * Operations on open files other than reading and writing, and on descriptors and slots.
  *
  * @module
  */
@@ -63,7 +63,9 @@ export const DESCRIPTORS: OperationTable = {
   [Opcode.REMOVE_BUFFERS]: removeBuffers,
 };
 
-/** NOP_FILE, NOP_FIXED_FILE, NOP_FIXED_BUFFER, NOP_TW: NOPs that pretend to use things. */
+/**
+ * NOP_FILE, NOP_FIXED_FILE, NOP_FIXED_BUFFER, NOP_TW: NOPs that pretend to use files or buffers.
+ */
 const NOP_FILE_AND_BUFFER = 0x1e;
 
 function close(ring: RingInternals, request: KernelRequest): Result {
@@ -77,7 +79,7 @@ function close(ring: RingInternals, request: KernelRequest): Result {
 }
 
 function pipe(ring: RingInternals, request: KernelRequest): Result {
-  // O_DIRECT: packets, which these pipes do not have; taken all the same.
+  // O_DIRECT means packet mode, which these pipes do not implement; it is accepted anyway.
   if (request.opFlags & ~(O_CLOEXEC | O_NONBLOCK | 0o40000)) return -Errno.EINVAL;
   const ends = ring.kernel.memory.data(request.addr, 8);
   if (!ends) return -Errno.EFAULT;
@@ -85,7 +87,7 @@ function pipe(ring: RingInternals, request: KernelRequest): Result {
   const { reader, writer } = createPipe(ring.kernel.clock.now);
   const first = installFile(ring, request, reader);
   if (first < 0) return first;
-  // The next slot, where a slot was named.
+  // The writer goes into the next slot, if a slot was specified.
   if (request.fileIndex !== 0 && request.fileIndex !== FILE_INDEX_ALLOC) {
     const slot = request.fileIndex;
     if (slot >= ring.files.length) {

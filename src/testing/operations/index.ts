@@ -1,8 +1,8 @@
 /**
- * What each operation does in the simulated kernel. An operation returns its result, or `PENDING` when it completes later; then it
- * leaves in `request.cancel` how to stop it.
+ * The implementation of each operation in the simulated kernel. An operation returns its result, or
+ * `PENDING` when it completes later; then it stores in `request.cancel` how to stop it.
  *
- * Operations that are in no table answer EOPNOTSUPP, as a kernel built without them does.
+ * Operations that are in no table fail with EOPNOTSUPP, as in a kernel built without them.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export function execute(ring: RingInternals, request: KernelRequest): Result {
   return operation ? operation(ring, request) : -Errno.EOPNOTSUPP;
 }
 
-/** Whether the simulated kernel can do an operation. */
+/** Returns whether the simulated kernel supports an operation. */
 export function canExecute(opcode: number): boolean {
   return opcode in OPERATIONS;
 }

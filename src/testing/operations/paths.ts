@@ -1,5 +1,5 @@
 /**
- * Operations on names, and what is told of files: stat, extended attributes.
+ * Operations on names and file metadata: stat, extended attributes.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { installFile, type OperationTable, type Result, stringAt, withFile } fro
 
 const OPEN_HOW_SIZE = 24;
 
-/** Where `struct statx` has its fields. */
+/** The field offsets of `struct statx`. */
 const Statx = {
   SIZE: 256,
   MASK: 0,
@@ -79,7 +79,7 @@ export const PATHS: OperationTable = {
   [Opcode.GETXATTR]: (ring, request) => withInode(ring, request, (inode) => getAttribute(ring, request, inode)),
 };
 
-/** Reads a path, and finds out where it starts. */
+/** Reads a path, and determines the directory where it starts. */
 function withPath(
   ring: RingInternals,
   request: KernelRequest,
@@ -114,7 +114,7 @@ function open(
   mode: number,
   resolve: number,
 ): Result {
-  // A slot is no descriptor: what is about descriptors makes no sense.
+  // A slot is not a descriptor, so descriptor flags make no sense.
   if (request.fileIndex !== 0 && flags & OpenFlag.CLOEXEC) return -Errno.EINVAL;
   const file = ring.kernel.files.open(start, path, flags, mode, resolve);
   return typeof file === 'number' ? file : installFile(ring, request, file);

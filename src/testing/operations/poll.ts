@@ -37,7 +37,7 @@ function pollAdd(ring: RingInternals, request: KernelRequest): Result {
     let last = 0;
     const watcher = () => {
       const events = file.poll() & (state.events | PollEvent.ERR | PollEvent.HUP);
-      // Edge-triggered: what was told is not told again until it has gone.
+      // Edge-triggered: an event that was reported is not reported again until it has cleared.
       const fresh = state.multishot ? events & ~last : events;
       last = events;
       if (fresh === 0) return;
@@ -59,7 +59,7 @@ function pollRemove(ring: RingInternals, request: KernelRequest): Result {
   const target = [...ring.live.named(request.addr64)].find((other) => isWaiting(other) && polls.has(other));
   const updates = PollFlag.UPDATE_EVENTS | PollFlag.UPDATE_USER_DATA;
   if (request.len & ~(updates | PollFlag.ADD_MULTI) || request.len === PollFlag.ADD_MULTI) return -Errno.EINVAL;
-  // What is given has to be asked for.
+  // Values may only be passed along with the flags that use them.
   if (!(request.len & PollFlag.UPDATE_EVENTS) && request.opFlags !== 0) return -Errno.EINVAL;
   if (!(request.len & PollFlag.UPDATE_USER_DATA) && request.off !== 0n) return -Errno.EINVAL;
   if (!target) return -Errno.ENOENT;

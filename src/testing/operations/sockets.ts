@@ -29,7 +29,10 @@ import {
 /** `struct msghdr`. */
 const Msghdr = { SIZE: 56, NAME: 0, NAMELEN: 8, IOV: 16, IOVLEN: 24, CONTROL: 32, CONTROLLEN: 40, FLAGS: 48 } as const;
 
-/** Byte offsets of a `struct cmsghdr` with 16 bits of data, and the one that says how long the datagrams are that a message is cut into. */
+/**
+ * Byte offsets of a `struct cmsghdr` with 16 bits of data: UDP_SEGMENT, the size of the datagrams
+ * that a message is split into.
+ */
 const Cmsghdr = { LEN: 0, LEVEL: 8, TYPE: 12, DATA: 16, SIZE: 18 } as const;
 const SOL_UDP = 17;
 const UDP_SEGMENT = 103;
@@ -38,7 +41,7 @@ const MOST_SEGMENTS = 64;
 /** `struct io_uring_recvmsg_out`, at the start of each buffer of a multishot RECVMSG. */
 const RecvmsgOut = { SIZE: 16, NAMELEN: 0, CONTROLLEN: 4, PAYLOADLEN: 8, FLAGS: 12 } as const;
 
-/** What the notification of a zero-copy send says when the data was copied, as over loopback. */
+/** The result of a zero-copy send's notification when the data was copied, as over loopback. */
 const NOTIF_USAGE_COPIED = 0x8000_0000;
 
 const SEND_FLAGS = RecvSendFlag.POLL_FIRST | RecvSendFlag.FIXED_BUF | RecvSendFlag.ZC_REPORT_USAGE;
@@ -167,7 +170,7 @@ function sendMessage(ring: RingInternals, request: KernelRequest, zeroCopy: bool
   });
 }
 
-/** Bytes of the datagrams that a message is cut into; 0 for one. */
+/** Returns the size of the datagrams that a message is split into; 0 if it is not split. */
 function segmentOf(ring: RingInternals, header: DataView): number {
   const size = pointer(header, Msghdr.CONTROLLEN);
   if (size === 0) return 0;
@@ -177,7 +180,7 @@ function segmentOf(ring: RingInternals, header: DataView): number {
     size >= Cmsghdr.SIZE &&
     message.getInt32(Cmsghdr.LEVEL, true) === SOL_UDP &&
     message.getInt32(Cmsghdr.TYPE, true) === UDP_SEGMENT;
-  // Others are taken, and mean nothing here.
+  // Other control messages are accepted and have no effect.
   if (!isSegment) return 0;
   if (message.getUint32(Cmsghdr.LEN, true) !== Cmsghdr.SIZE) return -Errno.EINVAL;
   return message.getUint16(Cmsghdr.DATA, true);
@@ -204,7 +207,7 @@ function sendPieces(
     if (all) request.expected = length;
     let done = 0;
     const attempt = (): number => {
-      // What is sent is read now: until now it could have been changed, and must not have been.
+      // The data is read only now: it could have been changed until now, but must not have been.
       const bytes = (gather(ring, pieces) as Uint8Array).subarray(done);
       const piece = socket.type === 1 ? bytes.subarray(0, ring.kernel.chaos?.shorten(bytes.length) ?? bytes.length) : bytes;
       const result = segment === 0 ? socket.send(piece, address) : sendSegments(socket, piece, address, segment);
@@ -219,7 +222,10 @@ function sendPieces(
   });
 }
 
-/** One datagram after another. Only the first is refused: the others are on their way through the network, where they may be lost. */
+/**
+ * Sends the datagrams in order. Only the first can fail: the others count as sent and may be lost
+ * in the network.
+ */
 function sendSegments(socket: SimulatedSocket, bytes: Uint8Array, address: Uint8Array | undefined, segment: number): number {
   for (let start = 0; start < bytes.length; start += segment) {
     const result = socket.send(bytes.subarray(start, start + segment), address);
@@ -262,7 +268,11 @@ function recv(ring: RingInternals, request: KernelRequest): Result {
   });
 }
 
-/** Runs `body` with a buffer of the group, and posts its CQE with it. @returns the result, or -ENOBUFS. */
+/**
+ * Runs `body` with a buffer of the group, and posts the CQE that passes it.
+ *
+ * @returns the result, or -ENOBUFS.
+ */
 function withBuffer(
   ring: RingInternals,
   request: KernelRequest,
@@ -320,7 +330,10 @@ function scatter(ring: RingInternals, pieces: readonly Piece[], start: number, b
   return true;
 }
 
-/** RECV and RECVMSG, again and again. With a name's or a control message's size, each buffer starts with a header. */
+/**
+ * Runs RECV or RECVMSG repeatedly. With RECVMSG, each buffer starts with a header, and with room
+ * for the name and the control messages.
+ */
 function receiveAgain(
   ring: RingInternals,
   request: KernelRequest,
@@ -342,7 +355,7 @@ function receiveAgain(
     if (message.result < 0) return { last: message.result };
     if (withHeader) writeHeader(memory, nameSize, message);
     const result = message.result + overhead;
-    // The end of a stream takes no buffer with it.
+    // The end of a stream consumes no buffer.
     if (message.result === 0 && socket.type !== 2) return { last: 0 };
     group?.commit(buffer, result);
     ring.progress(request, result, bufferFlags(buffer) | (socket.readable > 0 ? CqeFlag.SOCK_NONEMPTY : 0));
@@ -350,7 +363,10 @@ function receiveAgain(
   });
 }
 
-/** How much a message that goes to a buffer of a group may have: the length of the only piece; 0, and without a piece, for all of the buffer. */
+/**
+ * Returns how many bytes a message in a group's buffer may have: the length of the only piece; 0,
+ * or no piece, means the whole buffer.
+ */
 function firstLength(ring: RingInternals, header: DataView): number | undefined {
   if (pointer(header, Msghdr.IOVLEN) === 0) return 0;
   const piece = ring.kernel.memory.data(pointer(header, Msghdr.IOV), 16);
@@ -382,7 +398,8 @@ function recvMessage(ring: RingInternals, request: KernelRequest): Result {
     const pieces = vector(ring, request, pointer(header, Msghdr.IOV), pointer(header, Msghdr.IOVLEN));
     if (typeof pieces === 'number') return pieces;
     if (request.has(SqeFlag.BUFFER_SELECT)) {
-      // One piece at most: its length is how much is wanted, its place is the group's.
+      // At most one piece: its length limits the data; its address is not used, as the group
+      // provides the buffer.
       const attempt = () =>
         withBuffer(ring, request, pieces[0]?.length ?? 0, (buffer) => {
           const memory = ring.kernel.memory.bytes(buffer.address, buffer.length);

@@ -14,7 +14,7 @@ import type { OperationTable, Result } from './common.js';
 export const TIMEOUTS: OperationTable = {
   [Opcode.TIMEOUT]: timeout,
   [Opcode.TIMEOUT_REMOVE]: timeoutRemove,
-  // Alone, without an operation before it in a link.
+  // A linked timeout without a preceding operation in the link is invalid.
   [Opcode.LINK_TIMEOUT]: () => -Errno.EINVAL,
 };
 
@@ -62,7 +62,7 @@ function timeout(ring: RingInternals, request: KernelRequest): Result {
       }
     });
   };
-  // Completes, too, when as many others have completed as its offset says.
+  // It also completes when as many other operations have completed as its offset specifies.
   const stopCounting =
     !multishot && request.off > 0n
       ? ring.countCompletions(Number(request.off), () => {
@@ -98,7 +98,7 @@ function timeoutRemove(ring: RingInternals, request: KernelRequest): Result {
   return 0;
 }
 
-/** Starts a linked timeout for the request before it. */
+/** Starts a linked timeout for the preceding request. */
 export function armLinkTimeout(ring: RingInternals, target: KernelRequest, request: KernelRequest): void {
   const time = readTimespec(ring, request, request.addr);
   const { clock } = ring.kernel;
@@ -111,12 +111,12 @@ export function armLinkTimeout(ring: RingInternals, target: KernelRequest, reque
     timer.cancel();
     timer = clock.at(flags & TimeoutFlag.ABS ? nanoseconds : clock.now + nanoseconds, () => {
       ring.kernel.wakeWaiters();
-      // A worker that is at it does not hear: the operation ends when it ends.
+      // A request that a worker is running cannot be cancelled: it completes on its own.
       if (target.running) {
         ring.finishOnly(request, -Errno.EALREADY);
         return;
       }
-      // The timeout's CQE comes before its target's.
+      // The timeout's CQE is posted before its target's.
       ring.finishOnly(request, -Errno.ETIME);
       target.cancel?.();
       ring.complete(target, -Errno.ECANCELED);

@@ -59,7 +59,7 @@ function transfer(ring: RingInternals, request: KernelRequest, way: Way, pieces:
   return withFile(ring, request, (file) => {
     if (typeof pieces === 'number') return pieces;
     if (request.opFlags & ~(RWF.HIPRI | RWF.DSYNC | RWF.SYNC | RWF.NOWAIT | RWF.APPEND | RWF.NOAPPEND)) return -Errno.EOPNOTSUPP;
-    // A descriptor that cannot read is told before a buffer is looked for.
+    // The direction is checked before a buffer is selected.
     const wrongWay = file.kind === 'pipe-write' ? 'read' : file.kind === 'pipe-read' ? 'write' : undefined;
     if (way === wrongWay) return -Errno.EBADF;
     const selected = request.has(SqeFlag.BUFFER_SELECT);
@@ -70,7 +70,7 @@ function transfer(ring: RingInternals, request: KernelRequest, way: Way, pieces:
     const group = ring.bufferGroups.get(request.bufIndex);
     const attempt = (): number => {
       const buffer = selected ? selectFor(group, request, request.len, ring.kernel.ownership) : undefined;
-      // The buffer is picked before the file is looked at.
+      // The buffer is selected before the file is accessed.
       if (selected && !buffer) return -Errno.ENOBUFS;
       const done = moveBytes(ring, request, file, way, buffer ? [buffer] : pieces);
       if (buffer && done >= 0) {
@@ -87,7 +87,7 @@ function moveBytes(ring: RingInternals, request: KernelRequest, file: SimulatedF
   const { kernel } = ring;
   const atCurrent = request.off === CURRENT;
   const start = file.seekable ? (atCurrent ? file.position : Number(request.off)) : undefined;
-  // A regular file is read to the end of what was asked for, unless it must not wait.
+  // A regular file is read up to the requested length, unless the read must not wait.
   const mayBeShort = way === 'write' || start === undefined || (request.opFlags & RWF.NOWAIT) !== 0;
   let left = mayBeShort ? (kernel.chaos?.shorten(total(pieces)) ?? MAX_TRANSFER) : MAX_TRANSFER;
   let done = 0;
@@ -104,7 +104,7 @@ function moveBytes(ring: RingInternals, request: KernelRequest, file: SimulatedF
     left -= result;
     if (result < length) break;
   }
-  // Nothing to move is still tried: a file that cannot be read says so.
+  // A transfer of 0 bytes is tried as well: a file that cannot be read reports an error.
   if (done === 0 && total(pieces) === 0) {
     const result = file[way](new Uint8Array(0), start);
     if (result < 0 && result !== -Errno.EAGAIN) return result;
@@ -113,7 +113,7 @@ function moveBytes(ring: RingInternals, request: KernelRequest, file: SimulatedF
   return done;
 }
 
-/** Where the position is after a transfer: a file that is appended to has it at its end. */
+/** Returns the position after a transfer: after an append, it is the end of the file. */
 function positionAfter(file: SimulatedFile, way: Way, start: number, done: number): number {
   const appended = way === 'write' && 'flags' in file && ((file.flags as number) & 0o2000) !== 0;
   return appended && done > 0 ? file.inode.size : start + done;
@@ -139,7 +139,7 @@ function readMultishot(ring: RingInternals, request: KernelRequest): Result {
   });
 }
 
-/** splice(2) and tee(2): the source is in `splice_fd_in`. */
+/** Implements splice(2) and tee(2): the source is in `splice_fd_in`. */
 function splice(ring: RingInternals, request: KernelRequest, copy: boolean): Result {
   const flags = request.opFlags;
   if (flags & ~(SpliceFlag.MOVE | SpliceFlag.NONBLOCK | SpliceFlag.MORE | SpliceFlag.FD_IN_FIXED)) return -Errno.EINVAL;
@@ -159,7 +159,7 @@ function splice(ring: RingInternals, request: KernelRequest, copy: boolean): Res
   });
 }
 
-/** A pipe has no positions. */
+/** Returns whether an offset was passed for a pipe, which has no positions. */
 function hasOffset(request: KernelRequest, pipeIn: PipeEnd | undefined, pipeOut: PipeEnd | undefined): boolean {
   return (pipeIn !== undefined && request.addr64 !== CURRENT) || (pipeOut !== undefined && request.off !== CURRENT);
 }
@@ -189,7 +189,7 @@ function spliceBytes(
   if (written <= 0) return written;
   if (target.seekable && request.off === CURRENT) target.position += written;
   if (pipeIn && !copy) {
-    // Taken, and those who wait for room are told.
+    // Consumes the bytes, and notifies those who wait for room.
     pipeIn.read(new Uint8Array(written));
   }
   return written;

@@ -1,5 +1,5 @@
 /**
- * What the functions of `op` share.
+ * Code shared by the functions of `op`.
  *
  * @module
  */
@@ -13,7 +13,9 @@ export { bytesOf, type Memory } from '../../memory/lease.js';
 export { checkRunOptions, type DirectFile, type File, fdOf, isDirect, Operation, type RunOptions } from '../operation.js';
 export type { Scope } from '../scope.js';
 
-/** A path: text or bytes, without null bytes. Relative to `directory`, or to the working directory. */
+/**
+ * A path: text or bytes, without null bytes. Relative to `directory`, or to the working directory.
+ */
 export type Path = string | Uint8Array;
 
 /** Checks a path. */
@@ -26,22 +28,22 @@ export function checkPath(name: string, value: unknown): asserts value is Path {
   checkCString(name, value);
 }
 
-/** The bytes of memory that a user passed. */
+/** Returns the bytes of memory that a user passed. */
 export function checkMemory(name: string, value: unknown): Uint8Array {
   if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return bytesOf(value);
   if (!ArrayBuffer.isView(value)) {
     throw invalidArgType(name, 'an instance of Buffer, TypedArray, DataView, ArrayBuffer or SharedArrayBuffer', value);
   }
-  // A detached one is told apart from one that is empty on purpose.
+  // Distinguishes a detached view from one that is empty on purpose.
   if (value.byteLength === 0 && isDetached(value.buffer)) throw invalidArgValue(name, value, 'is detached');
   return bytesOf(value as ArrayBufferView as Memory);
 }
 
-/** Several pieces of memory. */
+/** Returns the bytes of several pieces of memory. */
 export function checkMemories(name: string, value: unknown): Uint8Array[] {
   if (!Array.isArray(value)) throw invalidArgType(name, 'an array of Buffer, TypedArray, or DataView', value);
   return value.map((item, index) => checkMemory(`${name}[${index}]`, item));
 }
 
-/** What `slot` of a direct open may be. */
+/** The values of `slot` for a direct open. */
 export type { DirectSlot };

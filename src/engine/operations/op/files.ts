@@ -37,9 +37,9 @@ import {
   type RunOptions,
 } from './common.js';
 
-/** Where in a file, and how. */
+/** The position in a file, and flags. */
 export interface TransferOptions extends RunOptions {
-  /** Position in the file; default: its current position, which moves on. */
+  /** Position in the file. Default: its current position, which is advanced. */
   readonly offset?: number | bigint | undefined;
   /** `RWF_*` flags of preadv2(2). */
   readonly flags?: number | undefined;
@@ -47,15 +47,15 @@ export interface TransferOptions extends RunOptions {
 
 /** Options of {@link fsync}. */
 export interface FsyncOptions extends RunOptions {
-  /** Data only, with the metadata that reading it back needs: fdatasync(2). */
+  /** Flushes only the data, with the metadata needed to read it back: fdatasync(2). */
   readonly datasync?: boolean | undefined;
 }
 
 /** Options of {@link splice}. */
 export interface SpliceOptions extends RunOptions {
-  /** Position in the source; none for a pipe, or for the file's own. */
+  /** Position in the source. Default: the file's own position. Must not be set for a pipe. */
   readonly offsetIn?: number | bigint | undefined;
-  /** Position in the target; likewise. */
+  /** Position in the target, likewise. */
   readonly offsetOut?: number | bigint | undefined;
   /** `SpliceFlag`s. */
   readonly flags?: number | undefined;
@@ -64,10 +64,10 @@ export interface SpliceOptions extends RunOptions {
 /**
  * Reads into memory, once: the result can be short. read(2), pread(2). Since 5.6.
  *
- * Memory of `uring.buffers`, or a SharedArrayBuffer, is read into directly; an ordinary ArrayBuffer, which could be detached
- * meanwhile, by way of a copy.
+ * Memory of `uring.buffers` and SharedArrayBuffers are read into directly. An ordinary ArrayBuffer,
+ * which could be detached meanwhile, is read into through a copy.
  *
- * @returns bytes read; 0 at the end.
+ * @returns bytes read; 0 at the end of the file.
  * @throws UringError EBADF, EISDIR, EINVAL, EIO, as read(2).
  */
 export function read(file: File, memory: Memory, options: TransferOptions = {}): Operation<number> {
@@ -90,8 +90,8 @@ export function read(file: File, memory: Memory, options: TransferOptions = {}):
 }
 
 /**
- * Writes memory, once: the result can be short. write(2), pwrite(2). Since 5.6. An ordinary ArrayBuffer is copied first, and is the
- * caller's again at once.
+ * Writes memory, once: the result can be short. write(2), pwrite(2). Since 5.6. An ordinary
+ * ArrayBuffer is copied first, so the caller can reuse it at once.
  *
  * @returns bytes written.
  */
@@ -111,7 +111,11 @@ export function write(file: File, memory: Memory, options: TransferOptions = {})
   });
 }
 
-/** Reads into several pieces of memory, one after the other. readv(2), preadv2(2). Since 5.1. @returns bytes read. */
+/**
+ * Reads into several pieces of memory, one after another. readv(2), preadv2(2). Since 5.1.
+ *
+ * @returns bytes read.
+ */
 export function readv(file: File, memories: readonly Memory[], options: TransferOptions = {}): Operation<number> {
   checkRunOptions(options, 'offset', 'flags');
   const views = checkMemories('memories', memories);
@@ -126,7 +130,11 @@ export function readv(file: File, memories: readonly Memory[], options: Transfer
   });
 }
 
-/** Writes several pieces of memory, one after the other. writev(2), pwritev2(2). Since 5.1. @returns bytes written. */
+/**
+ * Writes several pieces of memory, one after another. writev(2), pwritev2(2). Since 5.1.
+ *
+ * @returns bytes written.
+ */
 export function writev(file: File, memories: readonly Memory[], options: TransferOptions = {}): Operation<number> {
   checkRunOptions(options, 'offset', 'flags');
   const views = checkMemories('memories', memories);
@@ -138,14 +146,18 @@ export function writev(file: File, memories: readonly Memory[], options: Transfe
   });
 }
 
-/** Brings a file to the disk. fsync(2), fdatasync(2). Since 5.1. */
+/** Flushes a file to disk. fsync(2), fdatasync(2). Since 5.1. */
 export function fsync(file: File, options: FsyncOptions = {}): Operation<void> {
   checkRunOptions(options, 'datasync');
   const flags = options.datasync === true ? FsyncFlag.DATASYNC : 0;
   return plain('FSYNC', file, options, (sqe) => prepFsync(sqe, fdOf(file), flags));
 }
 
-/** Brings a part of a file to the disk. sync_file_range(2). Since 5.2. @param flags `SYNC_FILE_RANGE_*`. */
+/**
+ * Flushes a part of a file to disk. sync_file_range(2). Since 5.2.
+ *
+ * @param flags `SYNC_FILE_RANGE_*`.
+ */
 export function syncFileRange(
   file: File,
   offset: number | bigint,
@@ -169,13 +181,17 @@ export function fallocate(
   return plain('FALLOCATE', file, options, (sqe) => prepFallocate(sqe, fdOf(file), mode, offset, length));
 }
 
-/** Cuts or extends a file. ftruncate(2). Since 6.9. */
+/** Truncates or extends a file. ftruncate(2). Since 6.9. */
 export function ftruncate(file: File, length: number | bigint, options: RunOptions = {}): Operation<void> {
   checkRunOptions(options);
   return plain('FTRUNCATE', file, options, (sqe) => prepFtruncate(sqe, fdOf(file), length));
 }
 
-/** Announces how a file will be read. posix_fadvise(2). Since 5.6. @param advice `POSIX_FADV_*`. */
+/**
+ * Announces how a file will be accessed. posix_fadvise(2). Since 5.6.
+ *
+ * @param advice `POSIX_FADV_*`.
+ */
 export function fadvise(
   file: File,
   offset: number | bigint,
@@ -188,9 +204,10 @@ export function fadvise(
 }
 
 /**
- * Closes a descriptor, or empties a slot of the registered files. close(2). Since 5.6; slots since 5.15.
+ * Closes a descriptor, or empties a slot of the registered files. close(2). Since 5.6; slots since
+ * 5.15.
  *
- * Operations that are pending on the file go on, and keep it open until they are over.
+ * Operations pending on the file continue, and keep it open until they have completed.
  */
 export function closeFile(file: File, options: RunOptions = {}): Operation<void> {
   checkRunOptions(options);
@@ -201,7 +218,8 @@ export function closeFile(file: File, options: RunOptions = {}): Operation<void>
 }
 
 /**
- * Moves data between two files, of which one is a pipe, without copying it through the program. splice(2). Since 5.7.
+ * Moves data between two files, one of which is a pipe, without copying it through the program.
+ * splice(2). Since 5.7.
  *
  * @returns bytes moved.
  */
@@ -219,7 +237,11 @@ export function splice(source: File, target: File, length: number, options: Spli
   });
 }
 
-/** Copies data from a pipe to another, and leaves it in the first. tee(2). Since 5.8. @returns bytes copied. */
+/**
+ * Copies data from one pipe to another without consuming it. tee(2). Since 5.8.
+ *
+ * @returns bytes copied.
+ */
 export function tee(source: File, target: File, length: number, options: RunOptions = {}): Operation<number> {
   checkRunOptions(options);
   return new Operation('TEE', options, {
@@ -229,7 +251,12 @@ export function tee(source: File, target: File, length: number, options: RunOpti
   });
 }
 
-/** Makes a pipe. pipe2(2). Since 6.16. @param flags `O_*` of pipe2(2), beside O_CLOEXEC. @returns read end and write end. */
+/**
+ * Creates a pipe. pipe2(2). Since 6.16.
+ *
+ * @param flags `O_*` of pipe2(2), in addition to O_CLOEXEC.
+ * @returns the read end and the write end.
+ */
 export function pipe(flags = 0, options: RunOptions = {}): Operation<{ readonly reader: number; readonly writer: number }> {
   checkRunOptions(options);
   return new Operation('PIPE', options, {
@@ -241,7 +268,7 @@ export function pipe(flags = 0, options: RunOptions = {}): Operation<{ readonly 
   });
 }
 
-/** An operation on a file that only succeeds or fails. */
+/** Creates an operation on a file that returns nothing but success or failure. */
 function plain(
   name: ConstructorParameters<typeof Operation>[0],
   file: File,

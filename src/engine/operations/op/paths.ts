@@ -39,41 +39,43 @@ import {
 } from './common.js';
 import { bigStatsOf, statsOf } from './stats.js';
 
-/** What operations on paths can be given. */
+/** Options of operations on paths. */
 export interface PathOptions extends RunOptions {
-  /** Descriptor of the directory that a relative path starts from; default: the working directory. */
+  /**
+   * Descriptor of the directory that a relative path starts from. Default: the working directory.
+   */
   readonly directory?: number | undefined;
 }
 
 /** Options of {@link openat}. */
 export interface OpenOptions extends PathOptions {
-  /** `O_*` flags (`fs.constants`); default O_RDONLY. O_CLOEXEC is always set. */
+  /** `O_*` flags (`fs.constants`). Default O_RDONLY. O_CLOEXEC is always set. */
   readonly flags?: number | undefined;
-  /** Of a file that is created; default 0o666. */
+  /** The mode of a file that is created. Default 0o666. */
   readonly mode?: number | undefined;
-  /** Opens into a slot of the engine's registered files instead, where no descriptor is used. Since 5.15. */
+  /** Opens into a slot of the engine's registered files, without using a descriptor. Since 5.15. */
   readonly slot?: DirectSlot | undefined;
 }
 
 /** Options of {@link openat2}. */
 export interface Open2Options extends OpenOptions {
-  /** `RESOLVE_*` flags: how the path may be walked. */
+  /** `RESOLVE_*` flags: how the path may be resolved. */
   readonly resolve?: number | undefined;
 }
 
 /** Options of {@link statx}. */
 export interface StatOptions extends PathOptions {
-  /** Tells about a symbolic link itself. */
+  /** Whether to return the status of a symbolic link itself. */
   readonly noFollow?: boolean | undefined;
-  /** Numbers as bigints. */
+  /** Whether the numbers are bigints. */
   readonly bigint?: boolean | undefined;
 }
 
 /** Options of {@link renameat} and {@link linkat}. */
 export interface TwoPathOptions extends RunOptions {
-  /** Where the first path starts from. */
+  /** Descriptor of the directory that the first path starts from. */
   readonly directory?: number | undefined;
-  /** Where the second path starts from. */
+  /** Descriptor of the directory that the second path starts from. */
   readonly newDirectory?: number | undefined;
   /** `RENAME_*` of renameat2(2), or `AT_*` of linkat(2). */
   readonly flags?: number | undefined;
@@ -84,7 +86,7 @@ const OPEN_NAMES = ['directory', 'flags', 'mode', 'slot'];
 /**
  * Opens a file. openat(2). Since 5.6.
  *
- * @returns the descriptor; with `slot`, 0, or the slot chosen.
+ * @returns the descriptor; with `slot`, 0 or the selected slot.
  * @throws UringError ENOENT, EACCES, EISDIR, ELOOP, ENOTDIR, EMFILE, as open(2).
  */
 export function openat(path: Path, options: OpenOptions = {}): Operation<number> {
@@ -92,7 +94,7 @@ export function openat(path: Path, options: OpenOptions = {}): Operation<number>
   checkPath('path', path);
   const { directory = AT_FDCWD, flags = 0, mode = 0o666, slot } = options;
   checkOpenAccess(path, directory, flags);
-  // A slot is no descriptor, and the kernel refuses the flag for one.
+  // A slot is not a descriptor, and the kernel rejects the flag for it.
   const all = slot === undefined ? (flags | O_CLOEXEC) >>> 0 : flags;
   return new Operation('OPENAT', options, {
     paths: [path],
@@ -101,7 +103,10 @@ export function openat(path: Path, options: OpenOptions = {}): Operation<number>
   });
 }
 
-/** Opens a file, with a say in how the path is resolved. openat2(2). Since 5.6. Otherwise as {@link openat}. */
+/**
+ * Opens a file, with control over how the path is resolved. openat2(2). Since 5.6. Otherwise like
+ * {@link openat}.
+ */
 export function openat2(path: Path, options: Open2Options = {}): Operation<number> {
   checkRunOptions(options, ...OPEN_NAMES, 'resolve');
   checkPath('path', path);
@@ -124,9 +129,10 @@ export function openat2(path: Path, options: Open2Options = {}): Operation<numbe
 }
 
 /**
- * What is known of a file. statx(2). Since 5.6. The kernel gives this to a worker always, so it is no faster than Node's.
+ * Returns the status of a file. statx(2). Since 5.6. The kernel always gives this to a worker, so
+ * it is no faster than Node's.
  *
- * @param target a path, or an open file's descriptor.
+ * @param target a path, or the descriptor of an open file.
  * @returns Node's stat object.
  */
 export function statx(target: Path | number, options: StatOptions & { readonly bigint: true }): Operation<BigIntStats>;
@@ -155,7 +161,7 @@ export function statx(target: Path | number, options: StatOptions = {}): Operati
   });
 }
 
-/** Makes a directory. mkdirat(2). Since 5.15. @param mode default 0o777. */
+/** Creates a directory. mkdirat(2). Since 5.15. @param mode default 0o777. */
 export function mkdirat(path: Path, mode = 0o777, options: PathOptions = {}): Operation<void> {
   checkRunOptions(options, 'directory');
   checkPath('path', path);
@@ -168,7 +174,7 @@ export function mkdirat(path: Path, mode = 0o777, options: PathOptions = {}): Op
   });
 }
 
-/** Removes a file, or with `removeDirectory` an empty directory. unlinkat(2). Since 5.11. */
+/** Removes a file or, with `removeDirectory`, an empty directory. unlinkat(2). Since 5.11. */
 export function unlinkat(
   path: Path,
   options: PathOptions & { readonly removeDirectory?: boolean | undefined } = {},
@@ -184,17 +190,21 @@ export function unlinkat(
   });
 }
 
-/** Gives a file another name. renameat2(2). Since 5.11. */
+/** Renames a file. renameat2(2). Since 5.11. */
 export function renameat(path: Path, newPath: Path, options: TwoPathOptions = {}): Operation<void> {
   return twoPaths('RENAMEAT', prepRenameat, path, newPath, options);
 }
 
-/** Gives a file one more name. linkat(2). Since 5.15. */
+/** Creates a hard link. linkat(2). Since 5.15. */
 export function linkat(path: Path, newPath: Path, options: TwoPathOptions = {}): Operation<void> {
   return twoPaths('LINKAT', prepLinkat, path, newPath, options);
 }
 
-/** Makes a symbolic link. symlinkat(2). Since 5.15. @param target what it says; any text. */
+/**
+ * Creates a symbolic link. symlinkat(2). Since 5.15.
+ *
+ * @param target the contents of the link; any text.
+ */
 export function symlinkat(target: Path, path: Path, options: PathOptions = {}): Operation<void> {
   checkRunOptions(options, 'directory');
   checkPath('target', target);

@@ -47,15 +47,15 @@ export interface SocketOptions extends RunOptions {
   readonly slot?: DirectSlot | undefined;
 }
 
-/** Options of what sends and receives. */
+/** Options of operations that send and receive. */
 export interface MessageOptions extends RunOptions {
   /** `MSG_*` of send(2) and recv(2). */
   readonly flags?: number | undefined;
 }
 
-/** Options of what sends. */
+/** Options of operations that send. */
 export interface SendOptions extends MessageOptions {
-  /** Where to, for sockets that are not connected. SEND: since 6.0. */
+  /** The destination, for sockets that are not connected. SEND: since 6.0. */
   readonly address?: SocketAddress | undefined;
 }
 
@@ -65,25 +65,29 @@ export interface AcceptOptions extends RunOptions {
   readonly slot?: DirectSlot | undefined;
 }
 
-/** A connection that was accepted. */
+/** An accepted connection. */
 export interface Accepted {
   /** Its descriptor, or slot. */
   readonly fd: number;
-  /** The peer's address, where it has one. */
+  /** The peer's address, if it has one. */
   readonly address: SocketAddress | undefined;
 }
 
-/** A message that was received. */
+/** A received message. */
 export interface ReceivedMessage {
-  /** How many bytes. */
+  /** The number of bytes. */
   readonly bytes: number;
-  /** Who sent it, where the protocol tells. */
+  /** The sender's address, where the protocol reports it. */
   readonly address: SocketAddress | undefined;
   /** `MSG_*`: MSG_TRUNC (0x20) when it was longer than the memory. */
   readonly flags: number;
 }
 
-/** Makes a socket. socket(2). Since 5.19. @returns its descriptor; with `slot`, 0, or the slot chosen. */
+/**
+ * Creates a socket. socket(2). Since 5.19.
+ *
+ * @returns its descriptor; with `slot`, 0 or the selected slot.
+ */
 export function socket(family: keyof typeof FAMILIES, options: SocketOptions = {}): Operation<number> {
   checkRunOptions(options, 'type', 'protocol', 'slot');
   const { type = 'stream', protocol = 0, slot } = options;
@@ -97,12 +101,12 @@ export function socket(family: keyof typeof FAMILIES, options: SocketOptions = {
   });
 }
 
-/** Gives a socket its address. bind(2). Since 6.11. */
+/** Assigns an address to a socket. bind(2). Since 6.11. */
 export function bind(file: File, address: SocketAddress, options: RunOptions = {}): Operation<void> {
   return withAddress('BIND', prepBind, file, address, options);
 }
 
-/** Has a socket take connections. listen(2). Since 6.11. */
+/** Makes a socket accept connections. listen(2). Since 6.11. */
 export function listen(file: File, backlog: number, options: RunOptions = {}): Operation<void> {
   checkRunOptions(options);
   return new Operation('LISTEN', options, {
@@ -112,19 +116,23 @@ export function listen(file: File, backlog: number, options: RunOptions = {}): O
   });
 }
 
-/** Connects a socket. connect(2). Since 5.5. @throws UringError ECONNREFUSED, ETIMEDOUT, ENETUNREACH. */
+/**
+ * Connects a socket. connect(2). Since 5.5.
+ *
+ * @throws UringError ECONNREFUSED, ETIMEDOUT, ENETUNREACH.
+ */
 export function connect(file: File, address: SocketAddress, options: RunOptions = {}): Operation<void> {
   return withAddress('CONNECT', prepConnect, file, address, options);
 }
 
-/** Takes one connection. accept4(2). Since 5.5. */
+/** Accepts one connection. accept4(2). Since 5.5. */
 export function accept(file: File, options: AcceptOptions = {}): Operation<Accepted> {
   checkRunOptions(options, 'slot');
   const { slot } = options;
   return new Operation('ACCEPT', options, {
     file,
     encode(sqe, scope) {
-      // The address, then its size.
+      // The address, followed by its size.
       const block = scope.block(SOCKADDR_SIZE + 4);
       block.region.data.setUint32(block.offset + SOCKADDR_SIZE, SOCKADDR_SIZE, true);
       const flags = slot === undefined ? SOCK_CLOEXEC : 0;
@@ -137,13 +145,17 @@ export function accept(file: File, options: AcceptOptions = {}): Operation<Accep
   });
 }
 
-/** Sends, once: the result can be short on a stream. send(2), sendto(2). Since 5.6. @returns bytes sent. */
+/**
+ * Sends, once: the result can be short on a stream. send(2), sendto(2). Since 5.6.
+ *
+ * @returns bytes sent.
+ */
 export function send(file: File, memory: Memory, options: SendOptions = {}): Operation<number> {
   return sendWith('SEND', prepSend, file, memory, options);
 }
 
 /**
- * Sends without copying into the kernel; over when the kernel needs the memory no more.
+ * Sends without copying into the kernel. Completes when the kernel no longer needs the memory.
  * `io_uring_prep_send_zc`. Since 6.0.
  *
  * @returns bytes sent.
@@ -152,7 +164,7 @@ export function sendZc(file: File, memory: Memory, options: SendOptions = {}): O
   return sendWith('SEND_ZC', prepSendZc, file, memory, options);
 }
 
-/** Receives, once. recv(2). Since 5.6. @returns bytes; 0 when the peer has ended. */
+/** Receives, once. recv(2). Since 5.6. @returns bytes received; 0 when the peer has ended. */
 export function recv(file: File, memory: Memory, options: MessageOptions = {}): Operation<number> {
   checkRunOptions(options, 'flags');
   const view = checkMemory('memory', memory);
@@ -171,12 +183,12 @@ export function sendmsg(file: File, memories: readonly Memory[], options: SendOp
   return sendMessageWith('SENDMSG', prepSendmsg, file, memories, options);
 }
 
-/** As {@link sendmsg}, without copying, as {@link sendZc}. Since 6.1. */
+/** Sends like {@link sendmsg}, but without copying, like {@link sendZc}. Since 6.1. */
 export function sendmsgZc(file: File, memories: readonly Memory[], options: SendOptions = {}): Operation<number> {
   return sendMessageWith('SENDMSG_ZC', prepSendmsgZc, file, memories, options);
 }
 
-/** Receives one message, with its sender. recvmsg(2). Since 5.3. */
+/** Receives one message and its sender's address. recvmsg(2). Since 5.3. */
 export function recvmsg(file: File, memories: readonly Memory[], options: MessageOptions = {}): Operation<ReceivedMessage> {
   checkRunOptions(options, 'flags');
   const views = checkMemories('memories', memories);
@@ -196,7 +208,7 @@ export function recvmsg(file: File, memories: readonly Memory[], options: Messag
   });
 }
 
-/** Ends one or both directions of a connection. shutdown(2). Since 5.11. */
+/** Shuts down one or both directions of a connection. shutdown(2). Since 5.11. */
 export function shutdown(file: File, how: 'read' | 'write' | 'both', options: RunOptions = {}): Operation<void> {
   checkRunOptions(options);
   const number = ['read', 'write', 'both'].indexOf(how);
@@ -208,7 +220,11 @@ export function shutdown(file: File, how: 'read' | 'write' | 'both', options: Ru
   });
 }
 
-/** Reads a socket's option. getsockopt(2), for the level SOL_SOCKET. Since 6.7. @returns its value. */
+/**
+ * Reads a socket option. getsockopt(2), for the level SOL_SOCKET. Since 6.7.
+ *
+ * @returns its value.
+ */
 export function getSocketOption(
   file: File,
   level: number,
@@ -226,7 +242,7 @@ export function getSocketOption(
   });
 }
 
-/** Sets a socket's option. setsockopt(2). Since 6.7. @param value an int, or bytes. */
+/** Sets a socket option. setsockopt(2). Since 6.7. @param value an int, or bytes. */
 export function setSocketOption(
   file: File,
   level: number,
@@ -301,7 +317,7 @@ function sendMessageWith(
   });
 }
 
-/** A `struct msghdr`, with room for an address behind it. @returns its address. */
+/** Writes a `struct msghdr`, followed by room for an address. @returns its address. */
 function message(
   scope: Scope,
   views: readonly Uint8Array[],

@@ -1,8 +1,9 @@
 /**
- * `struct statx` as Node's own stat objects.
+ * Conversion of `struct statx` to Node's own stat objects.
  *
- * The prototypes are Node's, so that `instanceof fs.Stats` holds and every method is there. Their constructors are not used: they are
- * deprecated, and differ from version to version in whether the dates are properties or getters.
+ * The prototypes are Node's, so `instanceof fs.Stats` holds and every method is present. Their
+ * constructors are not used: they are deprecated, and whether the dates are properties or getters
+ * differs between versions.
  *
  * @module
  */
@@ -17,9 +18,12 @@ const TIME_OFFSETS = [Statx.ATIME, Statx.MTIME, Statx.CTIME, Statx.BTIME];
 
 interface Shape {
   readonly prototype: object;
-  /** The version of Node has the dates as properties of their own. */
+  /** Whether this version of Node has the dates as own properties. */
   readonly ownDates: boolean;
-  /** What newer versions keep of the nanoseconds, under symbols: in the order of {@link TIMES}. */
+  /**
+   * The symbols under which newer versions keep parts of the nanoseconds, in the order of
+   * {@link TIMES}.
+   */
   readonly nanoseconds: readonly (symbol | undefined)[];
 }
 
@@ -35,7 +39,10 @@ function shapeOf(template: object): Shape {
   };
 }
 
-/** A stat object of Node's own, of any open descriptor: which the permission model does not ask about, as it does about paths. */
+/**
+ * Returns a stat object created by Node, of any open descriptor: unlike paths, descriptors are not
+ * subject to the permission model.
+ */
 function anyStats(bigint: boolean): object {
   for (let fd = 0; ; fd++) {
     try {
@@ -46,10 +53,10 @@ function anyStats(bigint: boolean): object {
   }
 }
 
-/** Below this there is the descriptor of the event loop, at least. */
+/** At least the event loop's descriptor is below this. */
 const MOST_TRIES = 64;
 
-/** The stat object of a `struct statx`. */
+/** Converts a `struct statx` to a stat object. */
 export function statsOf(block: Block): Stats {
   plainShape ??= shapeOf(anyStats(false));
   const { data } = block.region;
@@ -80,7 +87,7 @@ export function statsOf(block: Block): Stats {
   return stats;
 }
 
-/** The stat object of a `struct statx`, in bigints. */
+/** Converts a `struct statx` to a stat object with bigints. */
 export function bigStatsOf(block: Block): BigIntStats {
   bigShape ??= shapeOf(anyStats(true));
   const { data } = block.region;
@@ -110,13 +117,13 @@ export function bigStatsOf(block: Block): BigIntStats {
   return stats;
 }
 
-/** makedev(3) as the GNU C library encodes it. */
+/** Encodes a device number like makedev(3) of the GNU C library. */
 function device(major: number, minor: number): number {
   const low = ((minor & 0xff) | ((major & 0xfff) << 8)) >>> 0;
   return low + (minor & ~0xff) * 2 ** 12 + (major & ~0xfff) * 2 ** 32;
 }
 
-/** Rounded as Node rounds it. */
+/** Rounds a date as Node does. */
 function date(ms: number): Date {
   return new Date(Math.round(ms));
 }

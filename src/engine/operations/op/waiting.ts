@@ -1,5 +1,6 @@
 /**
- * Operations that wait for something: time, readiness, children, other threads; and those between rings.
+ * Operations that wait for something: time, readiness, child processes, other threads; and
+ * operations between rings.
  *
  * @module
  */
@@ -23,7 +24,7 @@ import { Errno } from '../../../syscalls/index.js';
 import { checkInteger, checkUint32, invalidArgType, invalidArgValue, outOfRange } from '../../../validate.js';
 import { checkRunOptions, type DirectFile, type File, fdOf, Operation, type RunOptions, type Scope } from './common.js';
 
-/** `struct epoll_event`: packed on x86-64, not elsewhere. */
+/** `struct epoll_event`: packed on x86-64, but not elsewhere. */
 const EPOLL_EVENT_SIZE = process.arch === 'x64' ? 12 : 16;
 const EPOLL_DATA = process.arch === 'x64' ? 4 : 8;
 
@@ -32,7 +33,7 @@ const EPOLL_OPERATIONS = { add: 1, remove: 2, modify: 3 } as const;
 /** `struct futex_waitv`. */
 const FUTEX_WAITV_SIZE = 24;
 
-/** `siginfo_t` of a child. */
+/** `siginfo_t` of a child process. */
 const Siginfo = { SIZE: 128, CODE: 8, PID: 16, UID: 20, STATUS: 24 } as const;
 
 const CHILD_CODES = ['', 'exited', 'killed', 'dumped', 'trapped', 'stopped', 'continued'] as const;
@@ -44,13 +45,13 @@ const P_ALL = 0;
 
 /** An event of an epoll instance. */
 export interface EpollEvent {
-  /** `PollEvent`s that are there. */
+  /** The `PollEvent`s that have occurred. */
   readonly events: number;
-  /** What the file was added with. */
+  /** The data that the file was added with. */
   readonly data: bigint;
 }
 
-/** What became of a child process. */
+/** The state of a child process. */
 export interface ChildState {
   readonly pid: number;
   readonly uid: number;
@@ -60,7 +61,7 @@ export interface ChildState {
   readonly status: number;
 }
 
-/** Does nothing: a trip to the kernel and back. Since 5.1. */
+/** Does nothing: a round trip to the kernel. Since 5.1. */
 export function nop(options: RunOptions = {}): Operation<void> {
   checkRunOptions(options);
   return new Operation('NOP', options, { encode: prepNop, decode: () => undefined });
@@ -69,8 +70,8 @@ export function nop(options: RunOptions = {}): Operation<void> {
 /**
  * Waits until a file is ready. poll(2). Since 5.1.
  *
- * @param events {@link PollEvent}s, or'ed together.
- * @returns those that are there; ERR and HUP even if not asked for.
+ * @param events {@link PollEvent}s, combined with OR.
+ * @returns the events that have occurred; ERR and HUP even if not requested.
  */
 export function poll(file: File, events: number, options: RunOptions = {}): Operation<number> {
   checkRunOptions(options);
@@ -82,9 +83,10 @@ export function poll(file: File, events: number, options: RunOptions = {}): Oper
 }
 
 /**
- * Waits. `io_uring_prep_timeout`. Since 5.4. As exact as the kernel's high-resolution timers.
+ * Waits for a time. `io_uring_prep_timeout`. Since 5.4. As exact as the kernel's high-resolution
+ * timers.
  *
- * @param milliseconds fractions allowed.
+ * @param milliseconds may be fractional.
  */
 export function timeout(milliseconds: number, options: RunOptions = {}): Operation<void> {
   checkRunOptions(options);
@@ -95,12 +97,17 @@ export function timeout(milliseconds: number, options: RunOptions = {}): Operati
   return new Operation('TIMEOUT', options, {
     encode: (sqe, scope) => prepTimeout(sqe, scope.timespec(milliseconds)),
     decode: () => undefined,
-    // The time is over: what it was for.
+    // The time has expired, which is the purpose.
     success: -Errno.ETIME,
   });
 }
 
-/** Changes what an epoll instance watches. epoll_ctl(2). Since 5.6. @param events `EPOLL*`. @param data comes back with events. */
+/**
+ * Changes what an epoll instance watches. epoll_ctl(2). Since 5.6.
+ *
+ * @param events `EPOLL*`.
+ * @param data is returned with events.
+ */
 export function epollCtl(
   epoll: number,
   operation: keyof typeof EPOLL_OPERATIONS,
@@ -141,7 +148,8 @@ export function epollWait(epoll: number, most: number, options: RunOptions = {})
 }
 
 /**
- * Waits for the end of a child process. waitid(2). Since 6.7. Not for children of `node:child_process`, whose end Node waits for itself.
+ * Waits for the end of a child process. waitid(2). Since 6.7. Not for children of
+ * `node:child_process`, which Node itself waits for.
  *
  * @param pid the process, or `undefined` for any child.
  * @param flags `W*` of waitid(2); default WEXITED.
@@ -168,10 +176,11 @@ export function waitid(pid: number | undefined, flags = WEXITED, options: RunOpt
 /**
  * Waits until another thread wakes a word of shared memory. futex(2). Since 6.7.
  *
- * These are the kernel's futexes: `Atomics.wait` and `Atomics.notify` have a list of their own and know nothing of them.
+ * These are the kernel's futexes: `Atomics.wait` and `Atomics.notify` have their own list and know
+ * nothing of them.
  *
  * @param words on a SharedArrayBuffer.
- * @param value what the word must have now, or EAGAIN.
+ * @param value the value that the word must have now; otherwise EAGAIN.
  */
 export function futexWait(words: Int32Array, index: number, value: number, options: RunOptions = {}): Operation<void> {
   checkRunOptions(options);
@@ -182,7 +191,7 @@ export function futexWait(words: Int32Array, index: number, value: number, optio
   });
 }
 
-/** Wakes those who wait for a word of shared memory. Since 6.7. @returns how many. */
+/** Wakes waiters of a word of shared memory. Since 6.7. @returns how many. */
 export function futexWake(words: Int32Array, index: number, count = 1, options: RunOptions = {}): Operation<number> {
   checkRunOptions(options);
   checkFutex(words, index);
@@ -192,7 +201,11 @@ export function futexWake(words: Int32Array, index: number, count = 1, options: 
   });
 }
 
-/** Waits for the first of several words. futex_waitv(2). Since 6.7. @returns which was woken. */
+/**
+ * Waits for the first of several words. futex_waitv(2). Since 6.7.
+ *
+ * @returns the index of a woken word.
+ */
 export function futexWaitv(
   waiters: readonly { readonly words: Int32Array; readonly index: number; readonly value: number }[],
   options: RunOptions = {},
@@ -217,8 +230,8 @@ export function futexWaitv(
 }
 
 /**
- * Posts a completion to another ring. `io_uring_prep_msg_ring`. Since 5.18. For rings of `uring/ring`: an engine ignores what it did not
- * ask for.
+ * Posts a completion to another ring. `io_uring_prep_msg_ring`. Since 5.18. For rings of
+ * `uring/ring`: an engine ignores completions that it did not request.
  */
 export function msgRing(fd: number, userData: number | bigint, result = 0, options: RunOptions = {}): Operation<void> {
   checkRunOptions(options);
@@ -228,7 +241,11 @@ export function msgRing(fd: number, userData: number | bigint, result = 0, optio
   });
 }
 
-/** Gives a registered file a descriptor, too. `io_uring_prep_fixed_fd_install`. Since 6.8. @returns the descriptor. */
+/**
+ * Creates a descriptor for a registered file. `io_uring_prep_fixed_fd_install`. Since 6.8.
+ *
+ * @returns the descriptor.
+ */
 export function fixedFdInstall(file: DirectFile, options: RunOptions = {}): Operation<number> {
   checkRunOptions(options);
   return new Operation('FIXED_FD_INSTALL', options, {

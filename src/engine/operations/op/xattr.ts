@@ -21,23 +21,26 @@ import {
 
 /** Options of {@link getxattr}. */
 export interface GetXattrOptions extends RunOptions {
-  /** Bytes of the largest value expected; ERANGE when it is larger. Default 65,536, the kernel's limit. */
+  /**
+   * Bytes of the largest value expected; ERANGE when the value is larger. Default 65,536, the
+   * kernel's limit.
+   */
   readonly size?: number | undefined;
 }
 
 /** Options of {@link setxattr}. */
 export interface SetXattrOptions extends RunOptions {
-  /** XATTR_CREATE (1): must not exist; XATTR_REPLACE (2): must exist. */
+  /** XATTR_CREATE (1): the attribute must not exist; XATTR_REPLACE (2): it must exist. */
   readonly flags?: number | undefined;
 }
 
-/** Largest value: XATTR_SIZE_MAX. */
+/** The size of the largest value: XATTR_SIZE_MAX. */
 const MAX_VALUE = 65_536;
 
 /**
  * Reads an extended attribute. getxattr(2), fgetxattr(2).
  *
- * @param target a path, or an open file's descriptor.
+ * @param target a path, or the descriptor of an open file.
  * @returns its value.
  * @throws UringError ENODATA when there is none, ERANGE, EOPNOTSUPP.
  */
