@@ -141,7 +141,7 @@ describe('the pacing', () => {
     const clock = takeTimers();
     let flushes = 0;
     const pacing = new Pacing(() => {
-      pacing.begin(() => undefined);
+      pacing.begin();
       flushes++;
     });
     pacing.schedule();
@@ -153,14 +153,14 @@ describe('the pacing', () => {
 
   test('lets the event loop turn in a long burst', () => {
     const clock = takeTimers();
-    const pacing = new Pacing(() => pacing.begin(() => undefined));
+    const pacing = new Pacing(() => pacing.begin());
     pacing.enterBurst();
     expect(clock.ways).toEqual(['immediate']);
     pacing.completed(16);
     clock.pass(3);
     pacing.schedule();
     expect(clock.ways).toEqual(['immediate', 'tick']);
-    pacing.begin(() => undefined);
+    pacing.begin();
     pacing.completed(16);
     clock.pass(2);
     pacing.schedule();
@@ -182,8 +182,9 @@ describe('the pacing', () => {
   test('what the beginning of a flush starts goes with it', () => {
     const clock = takeTimers();
     const pacing = new Pacing(() => undefined);
-    pacing.begin(() => pacing.schedule());
-    expect([clock.ways, pacing.isScheduled]).toEqual([[], false]);
+    pacing.beforeSubmit({ commit: () => pacing.schedule() });
+    pacing.begin();
+    expect([clock.ways, pacing.isScheduled]).toEqual([['tick'], false]);
   });
 
   test('looks once more after completions, and retries once', () => {

@@ -38,12 +38,6 @@ import { Submitter } from './submitter.js';
  */
 const MOST_TRIES = 100;
 
-/** Adds its operation right before the kernel is entered. See {@link Core.beforeSubmit}. */
-export interface SubmitHook {
-  /** Commits the operation. Must not throw. */
-  commit(): void;
-}
-
 /**
  * The context in which the library was loaded. The context of the first caller would retain its
  * AsyncLocalStorage.
@@ -72,10 +66,6 @@ export class Core {
   readonly submitter: Submitter;
   readonly pacing: Pacing;
   readonly signal: CompletionSignal;
-  /** Hooks to call before the kernel is entered. */
-  private hooks: SubmitHook[] = [];
-  /** Operations that were started and not yet announced to the listeners. */
-  private readonly unannounced: number[] = [];
   /** The number of completions in the current flush. */
   private reaped = 0;
   private readonly idleWaiters: (() => void)[] = [];
@@ -144,19 +134,11 @@ export class Core {
     observer.submittedCount++;
     this.pacing.schedule();
     if (observer.hasListeners) {
-      this.unannounced.push(id);
-      if (!submitter.isInChain) this.announce();
+      observer.started(id);
+      // Listeners may start operations themselves, which must not get into a chain.
+      if (!submitter.isInChain) observer.announce(this.operations);
     }
     return id;
-  }
-
-  /**
-   * Calls a hook right before the kernel is entered: whatever arrives until then can go with its
-   * operation.
-   */
-  beforeSubmit(hook: SubmitHook): void {
-    this.hooks.push(hook);
-    if (!this.pacing.isScheduled) this.pacing.schedule();
   }
 
   /**
@@ -193,14 +175,14 @@ export class Core {
   /** Submits what was committed, and settles what has completed. */
   readonly flush = (): void => {
     const { submitter, pacing } = this;
-    pacing.begin(this.runHooks);
+    pacing.begin();
     if (submitter.isDead) {
       this.abandonAll(this.closingError());
       return;
     }
     pacing.enterBurst();
     submitter.endChain();
-    if (this.unannounced.length > 0) this.announce();
+    this.observer.announce(this.operations);
     this.signal.disarm();
     this.reaped = 0;
     do {
@@ -211,22 +193,6 @@ export class Core {
     if (submitter.unsubmitted > 0 && !pacing.isScheduled && !pacing.isRetrying && this.broken === undefined) pacing.schedule();
     this.settle();
   };
-
-  private readonly runHooks = (): void => {
-    if (this.hooks.length === 0) return;
-    const hooks = this.hooks;
-    this.hooks = [];
-    for (const hook of hooks) hook.commit();
-  };
-
-  /**
-   * Announces started operations. Not in the middle of a chain, as listeners may start operations
-   * themselves.
-   */
-  private announce(): void {
-    const { operations, observer } = this;
-    for (const id of this.unannounced.splice(0)) observer.submitted(id, operations.opcode(id), operations.fd(id));
-  }
 
   /** Calls the request of every completion. */
   private reap(): void {
@@ -324,7 +290,7 @@ export class Core {
     if (this.ring.closed) return;
     this.closing = true;
     this.pacing.stop();
-    this.runHooks();
+    this.pacing.runHooks();
     if (this.broken === undefined) {
       this.cancelAll();
       this.dropUnsubmitted();

@@ -12,6 +12,7 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { operationOf } from '../../ops/index.js';
 import { errnoName } from '../../syscalls/index.js';
 import { timers } from '../../timers.js';
+import type { InFlight } from './in-flight.js';
 
 /**
  * The message published to the diagnostics channel `uring:submit` when an operation is started, and
@@ -54,6 +55,7 @@ export class Observer {
   failedCount = 0;
   enterCount = 0;
   private histogram: RecordableHistogram | undefined;
+  private readonly unannounced: number[] = [];
 
   /** Returns the time if every operation needs it, otherwise 0. */
   startTime(): number {
@@ -71,8 +73,18 @@ export class Observer {
     return submitChannel.hasSubscribers;
   }
 
-  submitted(id: number, opcode: number, fd: number): void {
-    submitChannel.publish({ id, operation: nameOf(opcode), fd } satisfies OperationEvent);
+  /** Notes a started operation, for {@link announce}. */
+  started(id: number): void {
+    this.unannounced.push(id);
+  }
+
+  /** Announces started operations to the listeners, which may start operations themselves. */
+  announce(operations: InFlight): void {
+    if (this.unannounced.length === 0) return;
+    for (const id of this.unannounced.splice(0)) {
+      const event: OperationEvent = { id, operation: nameOf(operations.opcode(id)), fd: operations.fd(id) };
+      submitChannel.publish(event);
+    }
   }
 
   entered(): void {

@@ -27,6 +27,12 @@ const COMPLETIONS_PER_LOOK = 16;
 /** How long to wait for the kernel to have memory again. */
 const RETRY_MS = 1;
 
+/** Adds its operation right before the kernel is entered. See {@link Pacing.beforeSubmit}. */
+export interface SubmitHook {
+  /** Commits the operation. Must not throw. */
+  commit(): void;
+}
+
 /** Schedules the calls of `flush`. */
 export class Pacing {
   /** Counts the turns of the event loop in which the engine did work. */
@@ -39,6 +45,8 @@ export class Pacing {
   private completions = 0;
   private lingering = false;
   private timer: NodeJS.Timeout | undefined;
+
+  private hooks: SubmitHook[] = [];
 
   constructor(private readonly flush: () => void) {}
 
@@ -74,12 +82,29 @@ export class Pacing {
     this.deferred = deferred;
   }
 
-  /** Begins a flush. Operations that `before` starts go with it. */
-  begin(before: () => void): void {
+  /**
+   * Calls a hook right before the kernel is entered: whatever arrives until then can go with its
+   * operation.
+   */
+  beforeSubmit(hook: SubmitHook): void {
+    this.hooks.push(hook);
+    if (!this.scheduled) this.schedule();
+  }
+
+  /** Begins a flush. The operations that hooks commit are part of it. */
+  begin(): void {
     this.scheduled = true;
     this.deferred = false;
-    before();
+    this.runHooks();
     this.scheduled = false;
+  }
+
+  /** Calls the hooks. */
+  runHooks(): void {
+    if (this.hooks.length === 0) return;
+    const { hooks } = this;
+    this.hooks = [];
+    for (const hook of hooks) hook.commit();
   }
 
   /** Records that the flush is about to enter the kernel. */

@@ -24,7 +24,8 @@ import { Errno } from '../../syscalls/index.js';
 import { Msghdr, writeIovec, writeMessageHeader } from '../memory/message-header.js';
 import type { Block, Pool } from '../memory/pool.js';
 import type { Engine } from '../operations/operation.js';
-import type { Core, SubmitHook } from '../queue/core.js';
+import type { Core } from '../queue/core.js';
+import type { SubmitHook } from '../queue/pacing.js';
 import { Request } from '../queue/request.js';
 
 /**
@@ -148,7 +149,7 @@ export class DatagramSender<Token> implements SubmitHook {
     return true;
   }
 
-  private readonly askLater = () => this.core.beforeSubmit(this);
+  private readonly askLater = () => this.core.pacing.beforeSubmit(this);
 
   private messageFor(name: Uint8Array | undefined, length: number): DatagramMessage<Token> | undefined {
     const newest = this.messages.at(-1);

@@ -17,7 +17,7 @@ import { detachedError, type Lease } from '../memory/lease.js';
 import { Msghdr, type Part, writeIovec, writeMessageHeader } from '../memory/message-header.js';
 import type { Block } from '../memory/pool.js';
 import type { Engine } from '../operations/operation.js';
-import type { SubmitHook } from '../queue/core.js';
+import type { SubmitHook } from '../queue/pacing.js';
 import { Request } from '../queue/request.js';
 import { rightsMessage } from './rights.js';
 
@@ -223,7 +223,7 @@ export class Sender extends Request implements SubmitHook {
 
   private sendLater(): void {
     this.busy = true;
-    this.engine.core.beforeSubmit(this);
+    this.engine.core.pacing.beforeSubmit(this);
   }
 
   /** Sends what was written until now. */
