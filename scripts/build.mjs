@@ -40,6 +40,14 @@ await build({
   chunkNames: 'chunk-[hash]',
 });
 
+await build({
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20',
+  entryPoints: ['src/register/preload.cts'],
+  outfile: 'dist/register/preload.cjs',
+});
+
 const { metafile } = await build({
   ...common,
   metafile: true,

@@ -70,7 +70,7 @@ export function register(options: RegisterOptions = {}): void {
   }
   const url = new URL('register/index.js', OWN_URL);
   url.search = new URLSearchParams({ modules: registered.join(), ...(require ? { require: '1' } : {}) }).toString();
-  patchWorkers(patch, url.href);
+  patchWorkers(patch, url);
   patch.publish();
 }
 
