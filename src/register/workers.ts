@@ -7,8 +7,10 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import worker, { Worker, type WorkerOptions } from 'node:worker_threads';
+import worker, { type Worker, type WorkerOptions } from 'node:worker_threads';
 import type { Patch } from './patch.js';
+
+const INVALID_FLAGS = 'ERR_WORKER_INVALID_EXEC_ARGV';
 
 /**
  * Makes threads load a module first.
@@ -16,20 +18,31 @@ import type { Patch } from './patch.js';
  * @param url the URL of `uring/register`, with its options as the query.
  */
 export function patchWorkers(patch: Patch, url: URL): void {
+  // Not the import, which follows what is replaced.
+  const { Worker: NodesWorker } = worker;
   const preload = fileURLToPath(new URL('preload.cjs', url));
-  const withFlags = (options: WorkerOptions = {}): WorkerOptions => {
-    const given = options.execArgv ?? process.execArgv;
-    const flags = [...given];
+  const withFlags = (options: WorkerOptions, given: readonly string[]): WorkerOptions => {
     const has = (text: string) => given.some((flag) => flag.includes(text));
+    const flags = [...given];
     if (options.eval && !has(preload)) flags.push('--require', preload);
-    if (options.eval ? !has(url.href) : !has('uring/register') && !has(url.href)) flags.push('--import', url.href);
-    return { ...options, execArgv: flags };
+    if (!has(url.href) && (options.eval || !has('uring/register'))) flags.push('--import', url.href);
+    return flags.length === given.length ? options : { ...options, execArgv: flags };
   };
-  class RegisteredWorker extends Worker {
-    constructor(filename: string | URL, options?: WorkerOptions) {
-      super(filename, withFlags(options));
+  const RegisteredWorker = function (filename: string | URL, options: WorkerOptions = {}): Worker {
+    if (new.target === undefined) throw new TypeError("Class constructor Worker cannot be invoked without 'new'");
+    const start = (given: readonly string[]) =>
+      Reflect.construct(NodesWorker, [filename, withFlags(options, given)], new.target) as Worker;
+    try {
+      return start(options.execArgv ?? process.execArgv);
+    } catch (error) {
+      if (options.execArgv !== undefined || (error as { code?: unknown }).code !== INVALID_FLAGS) throw error;
+      // The process has flags that no thread can have: V8's, which are every thread's anyway.
+      const { message } = error as Error;
+      return start(process.execArgv.filter((flag) => !message.includes(flag)));
     }
-  }
-  Object.defineProperty(RegisteredWorker, 'name', { value: 'Worker' });
+  };
+  Object.setPrototypeOf(RegisteredWorker, NodesWorker);
+  RegisteredWorker.prototype = NodesWorker.prototype;
+  Object.defineProperty(RegisteredWorker, 'name', { value: 'Worker', configurable: true });
   patch.replace(worker, 'Worker', RegisteredWorker);
 }

@@ -1,0 +1,148 @@
+/**
+ * A program that knows nothing of this library, for `uring/register`: `node [--import uring/register] register.mjs SCRIPT`. Prints
+ * JSON; what is said of the ring is asked of `uring/register/api`.
+ */
+
+import { fork } from 'node:child_process';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import * as namespace from 'node:fs';
+import defaultFs, { readFile as named, promises } from 'node:fs';
+import { stat as namedPromise } from 'node:fs/promises';
+import http from 'node:http';
+import { createRequire } from 'node:module';
+import net from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { register, status, unregister } from 'uring/register/api';
+
+const require = createRequire(import.meta.url);
+const self = new URL(import.meta.url);
+const isNodes = (value) => /\[native code\]|callback \|\|=|maybeCallback/.test(String(value));
+
+const scripts = {
+  /** Whether all ways to a function lead to the same one. */
+  async references() {
+    const all = [
+      named,
+      namespace.readFile,
+      namespace.default.readFile,
+      defaultFs.readFile,
+      // biome-ignore lint/style/useNodejsImportProtocol: both names are tested.
+      require('fs').readFile,
+      require('node:fs').readFile,
+    ];
+    const stats = [namedPromise, promises.stat, require('node:fs/promises').stat, (await import('node:fs/promises')).stat];
+    return { same: new Set(all).size === 1 && new Set(stats).size === 1, isNodes: isNodes(named), modules: status().modules };
+  },
+  /** Threads, started in every way. */
+  async threads() {
+    const code = `const { parentPort } = require('node:worker_threads');
+      import('uring/register/api').then(({ status }) => parentPort.postMessage(status().modules));`;
+    const answers = [];
+    for (const [what, options] of [
+      [code, { eval: true }],
+      [code, { eval: true, execArgv: [] }],
+      [new URL('register-thread.mjs', self), {}],
+      [new URL('register-thread.mjs', self), { execArgv: [] }],
+    ]) {
+      const worker = new Worker(what, options);
+      const [answer] = await once(worker, 'message');
+      answers.push(Object.keys(answer));
+      await worker.terminate();
+    }
+    return answers;
+  },
+  /** A process that is forked. */
+  async forked() {
+    const child = fork(self, ['child']);
+    const [answer] = await once(child, 'message');
+    return answer;
+  },
+  async child() {
+    process.send(Object.keys(status().modules));
+    process.disconnect();
+  },
+  /** Taking it back. */
+  async unregistered() {
+    const before = named;
+    const replaced = status().modules;
+    unregister();
+    const after = defaultFs.readFile;
+    register({ modules: ['fs', 'dgram'] });
+    const again = Object.keys(status().modules);
+    // Somebody else's function is left alone.
+    const theirs = () => undefined;
+    defaultFs.readFile = theirs;
+    unregister();
+    unregister();
+    return {
+      replaced,
+      differs: before !== after,
+      nodes: isNodes(after),
+      again,
+      theirs: defaultFs.readFile === theirs,
+      left: status().modules,
+    };
+  },
+  /** Files, sockets and datagrams: the same with and without. */
+  async work() {
+    const file = `${process.argv[3]}/file`;
+    await promises.writeFile(file, 'content');
+    const texts = [
+      await promises.readFile(file, 'utf8'),
+      await new Promise((done) => named(file, 'utf8', (error, text) => done(error ?? text))),
+    ];
+    const missing = await namedPromise(`${file}.none`).catch(({ code, message }) => [code, message.replace(file, 'FILE')]);
+    const server = net.createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const echoes = await Promise.all(
+      Array.from({ length: 32 }, async (_, index) => {
+        const socket = net.connect(server.address().port, '127.0.0.1');
+        let text = '';
+        socket.setEncoding('utf8').on('data', (piece) => {
+          text += piece;
+          if (text.length < 400) socket.write(`${index % 10}`);
+          else socket.end();
+        });
+        socket.write(`${index % 10}`);
+        await once(socket, 'close');
+        return text.length;
+      }),
+    );
+    server.close();
+    const web = http.createServer((request, response) => response.end(request.url)).listen(0);
+    await once(web, 'listening');
+    const answer = await fetch(`http://127.0.0.1:${web.address().port}/path`).then((response) => response.text());
+    web.closeAllConnections();
+    web.close();
+    const [one, other] = [dgram.createSocket('udp4'), dgram.createSocket('udp4')];
+    one.bind(0, '127.0.0.1');
+    await once(one, 'listening');
+    for (let index = 0; index < 8; index++) other.send(`${index}`, one.address().port, '127.0.0.1');
+    const datagrams = [];
+    for await (const [message] of on(one, 'message', 8)) datagrams.push(String(message));
+    for (const socket of [one, other]) socket.close();
+    return { texts, missing, echoes, answer, datagrams, socket: [one instanceof dgram.Socket, server instanceof net.Server] };
+  },
+  /** What the ring has done for it. */
+  async counters() {
+    await scripts.work();
+    const { modules, counters } = status();
+    return { modules, submitted: counters.submitted > 0 };
+  },
+};
+
+async function* on(emitter, event, count) {
+  const queue = [];
+  let wake = () => undefined;
+  emitter.on(event, (...args) => {
+    queue.push(args);
+    wake();
+  });
+  for (let left = count; left > 0; left--) {
+    while (queue.length === 0) await new Promise((resolve) => (wake = resolve));
+    yield queue.shift();
+  }
+}
+
+console.log(JSON.stringify((await scripts[process.argv[2]]()) ?? null));
