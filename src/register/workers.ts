@@ -1,6 +1,6 @@
 /**
- * Threads that are started later, which replace the same functions. Node gives them the flags of the
- * process, unless the program gives them its own; and in threads that run a string, it ignores
+ * Threads that are started later, which replace the same functions. Node gives them the flags of
+ * the process, unless the program gives them its own; and in threads that run a string, it ignores
  * `--import`.
  *
  * @module

@@ -1,4 +1,7 @@
-/** The callback functions of `uring/fs` in a process of their own: `node callbacks.mjs throw|worker|streams|reused|replaced|full FILE [uring|node]`. Prints JSON. */
+/**
+ * The callback functions of `uring/fs` in a separate process: `node callbacks.mjs
+ * throw|worker|streams|reused|replaced|full FILE [uring|node]`. Prints JSON.
+ */
 
 import { once } from 'node:events';
 import nodes from 'node:fs';
@@ -7,7 +10,7 @@ import ours from 'uring/fs';
 
 const [, , scenario = workerData?.scenario, file = workerData?.file, name] = process.argv;
 
-/** How many descriptors of this process are of the file. */
+/** Returns the number of descriptors of this process that refer to the file. */
 function countOpen() {
   const links = nodes.readdirSync('/proc/self/fd').map((fd) => {
     try {
@@ -29,7 +32,7 @@ function isOpen(fd) {
 }
 
 const scenarios = {
-  /** A thread that is terminated while streams are open. */
+  /** Terminates a thread while streams are open. */
   async streams() {
     if (isMainThread) {
       const worker = new Worker(new URL(import.meta.url), { workerData: { scenario, file }, argv: [] });
@@ -46,7 +49,10 @@ const scenarios = {
     return new Promise((resolve) => setTimeout(resolve, 60_000));
   },
 
-  /** A thread closes a stream's descriptor itself; its number is somebody else's when the thread is terminated. */
+  /**
+   * A thread closes a stream's descriptor itself; the number has been reused when the thread is
+   * terminated.
+   */
   async reused() {
     if (isMainThread) {
       const worker = new Worker(new URL(import.meta.url), { workerData: { scenario, file }, argv: [] });
@@ -73,7 +79,7 @@ const scenarios = {
       throw new Error(what);
     };
     const fd = nodes.openSync(file);
-    // One after another, so that each is answered at once.
+    // One after another, so that each completes at once.
     for (const call of [
       () => ours.stat(file, fail('stat')),
       () => ours.open(file, fail('open')),
@@ -98,7 +104,7 @@ const scenarios = {
       fds.push(await new Promise((resolve) => ours.open(file, (_error, fd) => resolve(fd))));
     const opened = countOpen();
     for (const [index, fd] of fds.entries()) {
-      // By either.
+      // With either module.
       if (index % 2) nodes.closeSync(fd);
       else await new Promise((resolve) => ours.close(fd, resolve));
     }
@@ -134,13 +140,13 @@ const scenarios = {
       open: (done) => fs.open(file, done),
       realpath: (done) => fs.realpath(file, done),
     };
-    // Everything that is opened once is open by now.
+    // Everything that is opened only once is open by now.
     for (const call of Object.values(calls).filter((call) => call !== calls.open)) await outcome(call);
     const taken = [];
     try {
       for (;;) taken.push(nodes.openSync('/dev/null'));
     } catch {
-      // None is left.
+      // No descriptor is left.
     }
     const told = {};
     for (const [key, call] of Object.entries(calls)) told[key] = await outcome(call);

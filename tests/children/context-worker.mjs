@@ -1,7 +1,9 @@
 /**
- * A thread of the context's tests. It is told what to do by messages: { role, handle, ... }, and answers 'done' or an error's stack.
+ * A thread of the context's tests. It receives its role in messages, { role, handle, ... }, and
+ * replies with 'done' or the stack of an error.
  *
- * Shared words: how many operations are in flight, how many completions were seen, and how often each user data was seen.
+ * Shared words: the number of operations in flight, the number of completions seen, and how often
+ * each user data was seen.
  */
 
 import { parentPort, threadId } from 'node:worker_threads';
@@ -21,7 +23,8 @@ const roles = {
           break;
         } catch (error) {
           if (!(error instanceof NoSpaceError)) throw error;
-          // Somebody has to submit what the queue is full of; and not more should be in flight than the queue holds.
+          // One of the threads has to submit the full queue, and no more should be in flight than
+          // the queue holds.
           context.submit();
           for (let now = Atomics.load(words, IN_FLIGHT); now > limit; now = Atomics.load(words, IN_FLIGHT)) {
             Atomics.wait(words, IN_FLIGHT, now, 100);
@@ -45,7 +48,10 @@ const roles = {
     }
   },
 
-  /** Adds a read of a pipe that nobody writes to, and waits: what comes first has to be somebody else's NOP. */
+  /**
+   * Adds a read of a pipe without data, and waits: the first completion must be another thread's
+   * NOP.
+   */
   waitForNop({ context, words, fd }) {
     const buffer = new Uint8Array(16);
     context.addRead(buffer, fd, null, 0);

@@ -1,9 +1,9 @@
-/** Datagrams in a network of their own. */
+/** Datagrams in a separate network. */
 
 import { bind } from 'uring/sockets';
 
 const modes = {
-  /** A group of IPv6, on an interface of this network. */
+  /** Joins an IPv6 group on an interface of this network. */
   async group() {
     const member = await bind({ host: '::' });
     const sender = await bind({ host: '::' });
@@ -20,7 +20,7 @@ const modes = {
     await Promise.all([member.close(), sender.close()]);
   },
 
-  /** Waits, and lets the process end. */
+  /** Waits, and lets the process exit. */
   async unref() {
     const socket = (await bind({ host: '127.0.0.1' })).ref();
     const messages = socket.receive();

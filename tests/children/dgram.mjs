@@ -1,4 +1,7 @@
-/** `uring/dgram` in a process of its own, with the ring at work from the start: `node dgram.mjs exit|throw|listener|unref|worker|limits [PORT]`. Prints JSON. */
+/**
+ * `uring/dgram` in a separate process, with the ring in use from the start: `node dgram.mjs
+ * exit|throw|listener|unref|worker|limits [PORT]`. Prints JSON.
+ */
 
 import nodes from 'node:dgram';
 import { once } from 'node:events';
@@ -34,7 +37,7 @@ const scenarios = {
     process.exit();
   },
 
-  /** Sends, and dies of an exception in the same turn. */
+  /** Sends, and dies from an exception in the same turn. */
   async throw() {
     const socket = await connected(port);
     process.on('exit', () => console.log('{}'));
@@ -45,7 +48,7 @@ const scenarios = {
     });
   },
 
-  /** Listeners and callbacks that throw: the others are called all the same. */
+  /** Listeners and callbacks that throw: the others are still called. */
   async listener() {
     const caught = [];
     process.on('uncaughtException', ({ message }) => caught.push(message));
@@ -65,7 +68,7 @@ const scenarios = {
     return caught.toSorted();
   },
 
-  /** Sockets that do not keep the process alive, before and after they are bound. */
+  /** Unreferenced sockets do not keep the process alive, before and after they are bound. */
   async unref() {
     (await bound(dgram)).unref();
     dgram.createSocket('udp4').unref().bind(0);
@@ -73,7 +76,7 @@ const scenarios = {
     return 'waits for nobody';
   },
 
-  /** Threads that are ended in the middle of it. */
+  /** Threads that are terminated while they send. */
   async worker() {
     if (!isMainThread) {
       const [a, b] = [await bound(dgram), await bound(dgram)];
@@ -93,7 +96,7 @@ const scenarios = {
     return 'ended';
   },
 
-  /** Descriptors run out: an error, as with Node, and then it goes on. */
+  /** Descriptors run out: an error, as with Node, and then everything works again. */
   async limits() {
     const errors = async (module) => {
       const all = [];

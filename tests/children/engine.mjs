@@ -1,4 +1,7 @@
-/** Scenarios of an engine's life, each in a process of its own: `node engine.mjs SCENARIO [ARGUMENT]`. The last line is JSON. */
+/**
+ * Scenarios of an engine's life, each in a separate process: `node engine.mjs SCENARIO [ARGUMENT]`.
+ * The last line is JSON.
+ */
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync, writeSync } from 'node:fs';
@@ -18,7 +21,7 @@ process.on('warning', (warning) => warnings.push(warning.code ?? warning.name));
 
 const say = (result) => console.log(JSON.stringify(result));
 
-/** How many rings and eventfds are open. */
+/** Returns the number of open rings and eventfds. */
 const bells = () => descriptors(/io_uring|eventfd/).length;
 
 const startWorker = async (role, data) => {
@@ -28,7 +31,10 @@ const startWorker = async (role, data) => {
 };
 
 const roles = {
-  /** Reads and polls into memory of the pool, of the library's and of the user's, until it is terminated. */
+  /**
+   * Reads and polls into memory of the pool, of the library, and of the user, until it is
+   * terminated.
+   */
   async fly({ reader, file }) {
     const uring = Uring.open();
     for (let i = 0; i < 8; i++) {
@@ -43,7 +49,7 @@ const roles = {
     for (;;) await Promise.all([handle.read(buffer, 0, BLOCK, 0), fs.readFile(file), uring.nop()]);
   },
 
-  /** Is woken by its engine all the time. */
+  /** Is woken by its engine continuously. */
   async wake() {
     const uring = Uring.open();
     for (let i = 0; i < 4; i++)
@@ -54,7 +60,7 @@ const roles = {
     parentPort.postMessage('awake');
   },
 
-  /** Says what a worker's engine does. */
+  /** Reports what a worker's engine does. */
   async work({ file }) {
     const uring = Uring.open();
     const start = performance.now();
@@ -76,7 +82,7 @@ const temporary = async (body) => {
 };
 
 const scenarios = {
-  /** An idle engine keeps no process alive. */
+  /** An idle engine does not keep the process alive. */
   async idle(eventLoop) {
     const uring = Uring.open({ eventLoop });
     await uring.nop();
@@ -85,20 +91,20 @@ const scenarios = {
     say({ idle: true });
   },
 
-  /** An operation in flight does. */
+  /** An operation in flight keeps the process alive. */
   async pending(eventLoop) {
     const uring = Uring.open({ eventLoop });
     uring.timeout(150).then(() => say({ completed: true, eventLoop: uring.eventLoop }));
   },
 
-  /** Unless it is not to. */
+  /** Unless the engine is unreferenced. */
   async unreferenced() {
     const uring = Uring.open().unref();
     uring.timeout(60_000).then(() => say({ completed: true }));
     say({ completed: false });
   },
 
-  /** What a continuation throws is an uncaught exception, and nothing is lost by it. */
+  /** An error thrown by a continuation is an uncaught exception, and nothing is lost. */
   async uncaught() {
     const uring = Uring.open();
     const seen = [];
@@ -120,7 +126,7 @@ const scenarios = {
     say({ seen: seen.sort() });
   },
 
-  /** The process ends in the middle of everything. */
+  /** The process ends with everything in flight. */
   async exit(how) {
     await temporary(async (file) => {
       writeFileSync(file, Buffer.alloc(1 << 20));
@@ -143,7 +149,7 @@ const scenarios = {
     });
   },
 
-  /** Workers with everything in flight are terminated, again and again. */
+  /** Workers with everything in flight are terminated repeatedly. */
   async terminate(rounds) {
     await temporary(async (file) => {
       writeFileSync(file, Buffer.alloc(10_000, 1));
@@ -182,7 +188,7 @@ const scenarios = {
     say({ terminated: Number(rounds) });
   },
 
-  /** An engine that does not keep the process alive works as long as it lives. */
+  /** An unreferenced engine works as long as the process lives. */
   async unreferencedButAlive(eventLoop) {
     const uring = Uring.open({ eventLoop }).unref();
     const other = setTimeout(() => say({ completed: false }), 10_000);
@@ -217,21 +223,21 @@ const scenarios = {
       await uring.nop();
       await uring.close();
       await pending;
-      // V8 keeps what a WeakRef was made for until the event loop turns.
+      // V8 keeps the target of a WeakRef until the event loop turns.
       if (i % 20 === 0) await sleep(0);
     }
     const growth = (await residentMemory()) - rss;
     say({ left: bells() - before, growth });
   },
 
-  /** A child is spawned while operations are in flight: it shares no descriptor, and disturbs none. */
+  /** A child is spawned while operations are in flight: it inherits no ring, and affects none. */
   async spawn() {
     const uring = Uring.open();
     const { reader, writer } = pipe();
     const buffer = new Uint8Array(5);
     const read = uring.read(reader, buffer);
     await new Promise((resolve) => setImmediate(resolve));
-    // Not Node, which may have rings of its own.
+    // Not Node, which can have its own rings.
     const child = spawn('sh', ['-c', 'ls -l /proc/self/fd'], { stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
     child.stdout.on('data', (data) => {
@@ -244,7 +250,10 @@ const scenarios = {
     say({ code, ringsInChild: output.split('io_uring').length - 1, count, text: Buffer.from(buffer).toString() });
   },
 
-  /** Every reference is dropped: what is in flight still ends, what is forgotten is closed with a warning. */
+  /**
+   * Every reference is dropped: operations in flight still complete, forgotten engines are closed
+   * with a warning.
+   */
   async collected() {
     const results = [];
     await temporary(async (file) => {
@@ -255,7 +264,7 @@ const scenarios = {
           uring.timeout(200).then(() => results.push('timeout'));
           const handle = await fs.open(file);
           const read = handle.read(new Uint8Array(7), 0, 7, 0).then(({ bytesRead }) => results.push(bytesRead));
-          // A handle that is forgotten is an error on Node 25 and later.
+          // A forgotten handle is an error on Node 25 and later.
           read.finally(() => handle.close());
         }
       })();
@@ -264,7 +273,7 @@ const scenarios = {
         globalThis.gc();
       }
     });
-    // One engine is everybody's, and stays.
+    // The default engine is shared, and stays.
     say({
       results: results.sort(),
       engines: bells() - descriptorsOfOne,
@@ -273,7 +282,7 @@ const scenarios = {
     });
   },
 
-  /** Timers keep their time while many read. */
+  /** Timers fire on time while there are many readers. */
   async fairness() {
     await temporary(async (file) => {
       writeFileSync(file, Buffer.alloc(1 << 20));

@@ -1,4 +1,4 @@
-/** `uring/fs` where there is no io_uring: `node fallback.mjs [environment | configure]`. Prints JSON. */
+/** `uring/fs` without io_uring: `node fallback.mjs [environment | configure]`. Prints JSON. */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -6,7 +6,7 @@ import path from 'node:path';
 import { createReadStream, createWriteStream } from 'uring/fs';
 import * as promises from 'uring/fs/promises';
 
-/** The promises, and the streams beside them. */
+/** The functions with promises, and the streams. */
 const fs = { ...promises, createReadStream, createWriteStream };
 
 const warnings = [];

@@ -1,7 +1,9 @@
 /**
- * Uploads, downloads, pipelining, half-closes, slow readers, resets and vanishing peers against an HTTP server in a process of its own, by a seed:
- * `node faulty-load.mjs node|uring CONNECTIONS [SEED [AT_ONCE]]`, both ends over the same module. The last line is JSON: how many answers were good and wanted, errors by code,
- * the memory of the server in MiB after a third, two thirds and all, and how many descriptors it has kept.
+ * Uploads, downloads, pipelining, half-closes, slow readers, resets, and vanishing peers, drawn
+ * from a seed, against an HTTP server in a separate process: `node faulty-load.mjs node|uring
+ * CONNECTIONS [SEED [AT_ONCE]]`, both ends over the same module. The last line is JSON: how many
+ * responses were good and how many were wanted, errors by code, the memory of the server in MiB
+ * after a third, two thirds, and all, and how many descriptors it has kept.
  */
 
 import { fork } from 'node:child_process';
@@ -13,7 +15,7 @@ import { Random } from 'uring/testing';
 
 const HOST = '127.0.0.1';
 const MAX_BODY = 1_000_000;
-/** What takes longer has hung. */
+/** A connection that takes longer has hung. */
 const LIMIT_MS = 120_000;
 
 const [, , over, connections, seed = '1', atOnce = '300'] = process.argv;
@@ -23,7 +25,7 @@ const digest = (bytes) => createHash('sha1').update(bytes).digest('hex');
 const everything = Buffer.from(Uint32Array.from({ length: MAX_BODY / 4 }, (_, index) => index * 2654435761).buffer);
 const ignore = () => undefined;
 
-/** Errors by their codes. */
+/** The number of errors by code. */
 const errors = {};
 const count = ({ code, message }) => {
   errors[code ?? message] = (errors[code ?? message] ?? 0) + 1;
@@ -55,12 +57,12 @@ function serve() {
   });
 }
 
-/** Reads answers, each with its length, until there are as many as wanted, or no more. */
+/** Reads responses, each with its length, until there are as many as wanted, or no more. */
 async function answersFrom(socket, wanted, pause) {
   const bodies = [];
   let chunks = [];
   let length = 0;
-  /** Where the first answer in the chunks ends, once its head is there. */
+  /** The bounds of the first body in the chunks, once its head has arrived. */
   let [bodyStart, end] = [0, Infinity];
   for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
     if (pause > 0) await sleep(pause);
@@ -86,7 +88,7 @@ async function answersFrom(socket, wanted, pause) {
 const get = (size, more = '') => `GET /${size} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
 const post = (size) => `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${size}\r\n\r\n`;
 
-/** One connection. @returns how many answers were good, of how many that should have been. */
+/** Runs one connection. @returns how many responses were good, and how many should have been. */
 async function live(port, random) {
   const kind = random.below(7);
   const size = random.below(random.below(3) === 0 ? MAX_BODY : 20_000);
@@ -164,7 +166,7 @@ async function load() {
   const peer = async () => {
     while (next < total) {
       const index = next++;
-      // What each does hangs on its number alone, not on whose turn it is.
+      // The actions of each depend only on its number, not on whose turn it is.
       const [one, all] = await live(port, new Random(Number(seed) * 1_000_003 + index));
       good += one;
       wanted += all;

@@ -1,6 +1,7 @@
 /**
- * `uring/fs` where it is hard: `node files.mjs SCENARIO [ARGUMENT...]`. The last line is JSON. Most scenarios take the module to try, `node` or
- * `uring`, as their first argument, and print what is to be the same for both.
+ * Difficult cases of `uring/fs`: `node files.mjs SCENARIO [ARGUMENT...]`. The last line is JSON.
+ * Most scenarios take the module to test, `node` or `uring`, as their first argument, and print
+ * what must be the same for both.
  */
 
 import { createHash } from 'node:crypto';
@@ -16,7 +17,7 @@ import * as promises from 'uring/fs/promises';
 import { listen } from 'uring/sockets';
 import { descriptors, residentMemory } from './process.mjs';
 
-/** The promises, and the streams beside them. */
+/** The functions with promises, and the streams. */
 const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const nodes = { ...nodePromises, createReadStream: nodeFs.createReadStream, createWriteStream: nodeFs.createWriteStream };
@@ -31,7 +32,7 @@ const outcomeOf = (promise) =>
 const MIB = 1024 * 1024;
 const HANGS_MS = 3000;
 
-/** The longest time for which the event loop did not turn, in milliseconds. */
+/** Returns the longest time for which the event loop did not turn, in milliseconds. */
 async function longestTurn(body) {
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
@@ -62,7 +63,7 @@ const scenarios = {
   /** All ways to read a whole file, and what they read. */
   async reading(name, path, flags) {
     const fs = moduleOf(name);
-    // A web stream of Node's has an error that nobody can catch.
+    // A web stream of Node has an error that cannot be caught.
     process.on('unhandledRejection', () => undefined);
     const flag = flags === undefined ? 'r' : Number(flags);
     const withHandle = async (body) => {
@@ -96,13 +97,13 @@ const scenarios = {
     const read = {};
     for (const [way, body] of Object.entries(ways)) {
       const reading = body().then((content) => `${content.length} ${hashOf(content)}`);
-      // A web stream of Node's that has failed is not over.
+      // A web stream of Node that has failed never ends.
       read[way] = await Promise.race([outcomeOf(reading), sleep(HANGS_MS, 'hangs')]);
     }
     return read;
   },
 
-  /** All ways to write, and what is there afterwards. */
+  /** All ways to write, and the content afterwards. */
   async writing(name, directory, flags) {
     const fs = moduleOf(name);
     const path = `${directory}/written-by-${name}`;
@@ -156,14 +157,14 @@ const scenarios = {
       nodeFs.writeFileSync(path, 'before');
       const outcome = await outcomeOf(body().then((value) => (typeof value === 'number' ? value : null)));
       const content = nodeFs.readFileSync(path);
-      // Who of several came first is not told.
+      // The order of several writers is not reported.
       const what = way.endsWith('same time') ? content.length : `${content.length} ${hashOf(content)}`;
       written[way] = [outcome, what];
     }
     return written;
   },
 
-  /** Reads of devices give what there is. */
+  /** Reads of devices return all of their data. */
   async devices(name, device) {
     const fs = moduleOf(name);
     const lengths = [];
@@ -182,10 +183,10 @@ const scenarios = {
     return lengths;
   },
 
-  /** Without a thread to be had for the kernel's workers. */
+  /** Works without a thread for the kernel's workers. */
   async withoutWorkers(name, directory) {
     const fs = moduleOf(name);
-    // Node's own threads are there.
+    // Start Node's own threads first.
     await Promise.all(Array.from({ length: 16 }, () => nodePromises.stat('/')));
     process.setgroups([]);
     process.setgid(65_534);
@@ -229,7 +230,7 @@ const scenarios = {
     return { outcomes, worst, left: descriptors(new RegExp(path)) };
   },
 
-  /** Connections end with a FIN all the same. */
+  /** Connections still end with a FIN. */
   async withoutWorkersSockets() {
     await Promise.all(Array.from({ length: 16 }, () => nodePromises.stat('/')));
     process.setgroups([]);
@@ -259,7 +260,7 @@ const scenarios = {
     return text;
   },
 
-  /** What is large does not keep the event loop from turning. */
+  /** Large transfers do not block the event loop. */
   async large(name, directory) {
     const fs = moduleOf(name);
     const path = `${directory}/large-${name}`;
@@ -282,7 +283,7 @@ const scenarios = {
     return worst;
   },
 
-  /** An operation that the kernel cannot cancel: its server stands still. */
+  /** An operation that the kernel cannot cancel, as its server is stopped. */
   async stuck(file, server) {
     const uring = Uring.open();
     await uring.nop();
@@ -296,7 +297,7 @@ const scenarios = {
     return { worst, took, reading: await reading };
   },
 
-  /** SO_LINGER, and a peer that takes nothing. */
+  /** SO_LINGER, and a peer that does not read. */
   async linger() {
     const listener = await listen({ port: 0, host: '127.0.0.1' });
     const peer = new (await import('node:net')).Socket();
@@ -318,7 +319,7 @@ const scenarios = {
     return worst;
   },
 
-  /** Memory goes back after a burst. */
+  /** Memory is released after a burst. */
   async memory(directory) {
     const data = new Uint8Array(new SharedArrayBuffer(8 * MIB));
     const uring = Uring.default();
@@ -331,7 +332,7 @@ const scenarios = {
     return { grown: (await residentMemory()) - before, usage: uring.buffers.usage.bytes };
   },
 
-  /** Handles that were dropped with something half done. */
+  /** Handles that are dropped in the middle of something. */
   async collected(name, path) {
     const fs = moduleOf(name);
     const warnings = [];
@@ -361,7 +362,7 @@ const scenarios = {
     };
   },
 
-  /** The store of whoever comes first is not kept. */
+  /** The AsyncLocalStorage store of the first caller is not kept. */
   async store() {
     const { AsyncLocalStorage } = await import('node:async_hooks');
     const storage = new AsyncLocalStorage();
@@ -397,7 +398,7 @@ const scenarios = {
     return told.sort();
   },
 
-  /** With fake timers, as test frameworks install them. */
+  /** Fake timers, as test frameworks install them. */
   async fakeTimers(directory) {
     const { mock } = await import('node:test');
     const realWait = setTimeout;
@@ -420,7 +421,7 @@ const scenarios = {
     return outcome;
   },
 
-  /** A program that puts these functions in the place of Node's. */
+  /** A program that replaces Node's functions with these. */
   async inPlace(directory) {
     Object.assign(nodePromises, { ...uringFs.default });
     Object.assign(nodeFs, { createReadStream: uringFs.createReadStream, createWriteStream: uringFs.createWriteStream });
@@ -434,7 +435,7 @@ const scenarios = {
     return [length, (await nodePromises.readFile(path, { signal: new AbortController().signal })).length];
   },
 
-  /** A handle given to Node's own functions. */
+  /** A handle that is passed to Node's own functions. */
   async handles(path) {
     const open = () => uringFs.open(path);
     const results = {};
@@ -460,7 +461,7 @@ const scenarios = {
     return { ...results, left: descriptors(new RegExp(path)).length };
   },
 
-  /** Workers that are ended as soon as they say that they have the library. */
+  /** Workers that are terminated as soon as they report that the library is loaded. */
   async workers(count, path) {
     for (let done = 0; done < Number(count); done += 3) {
       const workers = Array.from({ length: 3 }, () => new Worker(new URL(import.meta.url), { workerData: path }));
@@ -469,11 +470,12 @@ const scenarios = {
       await Promise.all(workers.map((worker) => worker.terminate()));
     }
     await sleep(100);
-    // An `open` that is under way leaves its descriptor, as Node's own does: so what counts is what readFile has opened.
+    // An `open` in flight leaks its descriptor, as Node's own does: count only files that readFile
+    // has opened.
     return { left: descriptors(new RegExp(`${process.execPath}$`)).length };
   },
 
-  /** What the permission model allows. */
+  /** What the permission model permits. */
   async permission(name, directory) {
     const fs = moduleOf(name);
     const uring = name === 'uring' ? Uring.open() : undefined;
@@ -517,7 +519,7 @@ const scenarios = {
     return { told, engine };
   },
 
-  /** The paths of long names, and of names that are no text. */
+  /** Paths with long names, and with names that are not valid text. */
   async names(name) {
     const fs = moduleOf(name);
     const long = 'x'.repeat(400_000_000);
@@ -538,7 +540,7 @@ const scenarios = {
     return outcomes;
   },
 
-  /** Arguments that are unusual, and files that are no files. */
+  /** Unusual arguments, and files that are not regular files. */
   async oddities(name, directory) {
     const fs = moduleOf(name);
     const path = `${directory}/odd-${name}`;
@@ -578,7 +580,7 @@ const scenarios = {
         return [`${await collect(stream)}`.length, await fs.readFile(bytes, 'utf8')].join();
       })(),
     );
-    // A pipe has no positions.
+    // A pipe has no offsets.
     const fifo = `${path}-fifo`;
     koffi.load(null).func('mkfifo', 'int', ['str', 'uint32_t'])(fifo, 0o600);
     const [reader, writer] = await Promise.all([fs.open(fifo, 'r'), fs.open(fifo, 'w')]);
@@ -599,10 +601,10 @@ const scenarios = {
     return told;
   },
 
-  /** The caller's next statement comes after what was asked before. */
+  /** The caller's next statement runs after the file has been opened. */
   async order(directory) {
     const [before, after] = [`${directory}/before`, `${directory}/after`];
-    // The first handle comes from Node.
+    // Node creates the first handle.
     await (await uringFs.open(process.argv[1])).close();
     let lost = 0;
     for (let count = 0; count < 100; count++) {
@@ -621,7 +623,7 @@ const scenarios = {
     return lost;
   },
 
-  /** Of what a rejection's stack leads to. */
+  /** Where the stack of a rejection leads. */
   async stacks(name) {
     const fs = moduleOf(name);
     async function whoAsks(body) {

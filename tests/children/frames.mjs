@@ -1,6 +1,7 @@
 /**
- * Damaged requests and frames, resets in the midst of anything, against servers of http, https and both kinds of http2 over the ring:
- * `node frames.mjs ROUNDS [SEED [ring|node]]`, with `node` over Node's own. The last line is JSON.
+ * Damaged requests and frames, and resets at any moment, against servers of http, https, and both
+ * kinds of http2 over the ring: `node frames.mjs ROUNDS [SEED [ring|node]]`; with `node`, over
+ * Node's own sockets. The last line is JSON.
  */
 
 import { once } from 'node:events';
@@ -37,7 +38,8 @@ const servers = {
   h2c: serverOf(http2.createServer(answer)),
   h2: serverOf(http2.createSecureServer({ ...secret, allowHTTP1: true }, answer)),
 };
-// The HTTP/2 of Node 20 writes to what it has freed, once in some hundred thousand of these connections, over Node's own sockets as well.
+// HTTP/2 of Node 20 writes to freed memory once in some hundred thousand of these connections, over
+// Node's own sockets as well.
 const isSound = Number.parseInt(process.versions.node, 10) >= 22;
 const names = Object.keys(servers).filter((name) => isSound || !name.startsWith('h2'));
 
@@ -52,7 +54,7 @@ function frame(type, flags, stream, body) {
   return Buffer.concat([head, body]);
 }
 
-/** What a client of HTTP/1 may say. */
+/** Requests of an HTTP/1 client. */
 const request = () =>
   Buffer.from(
     [
@@ -64,7 +66,10 @@ const request = () =>
     ][random(5)],
   );
 
-/** The start of HTTP/2, and frames: HEADERS, RST_STREAM, GOAWAY, PING, WINDOW_UPDATE, and some that nobody knows. */
+/**
+ * The start of HTTP/2, and frames: HEADERS, RST_STREAM, GOAWAY, PING, WINDOW_UPDATE, and some of
+ * unknown types.
+ */
 const frames = () => {
   const makers = [
     (index) => frame(1, 5, 2 * index + 1, HEADERS),
@@ -78,7 +83,10 @@ const frames = () => {
   return Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, Buffer.alloc(0)), ...some]);
 };
 
-/** Frames of HTTP/2 are cut off, but not changed: of some that are, nghttp2 aborts the process, over Node's own sockets as well. */
+/**
+ * HTTP/2 frames are cut off, but not changed: nghttp2 aborts the process for some changed frames,
+ * over Node's own sockets as well.
+ */
 function damaged(bytes, isHttp2) {
   const copy = Buffer.from(bytes);
   if (random(2) && !isHttp2) for (let left = random(4); left > 0; left--) copy[random(copy.length)] = random(256);
@@ -103,7 +111,8 @@ async function live() {
   const late = setTimeout(() => socket.destroy(), 30);
   const how = random(4);
   if (how === 0) socket.destroy();
-  // Not while an end is on its way: Node would wait for the handle for ever when the process exits.
+  // Not while an end is on its way: Node would wait for the handle indefinitely when the process
+  // exits.
   else if (how === 1 && !isSecure && !socket.writableEnded) socket.resetAndDestroy();
   else socket.end();
   await closed;

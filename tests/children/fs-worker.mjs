@@ -1,4 +1,4 @@
-/** What a worker that used `uring/fs` leaves behind. Prints JSON. */
+/** Checks what a worker that has used `uring/fs` leaves behind. Prints JSON. */
 
 import fs from 'node:fs';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
@@ -6,7 +6,7 @@ import { createReadStream, createWriteStream } from 'uring/fs';
 import * as promises from 'uring/fs/promises';
 import { descriptors } from './process.mjs';
 
-/** The promises, and the streams beside them. */
+/** The functions with promises, and the streams. */
 const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const warnings = [];
@@ -21,7 +21,7 @@ if (isMainThread) {
   for (let round = 0; round < 5; round++) {
     const worker = new Worker(new URL(import.meta.url));
     const { number } = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
-    // Among them the number that the worker's stream has closed.
+    // One of them reuses the number that the worker's stream has closed.
     const own = Array.from({ length: 20 }, () => fs.openSync('/etc/passwd'));
     const ended = new Promise((resolve) => worker.once('exit', resolve));
     worker.postMessage('end');
@@ -37,11 +37,11 @@ if (isMainThread) {
   }
   console.log(JSON.stringify({ left: openFiles() - before, closedForOthers, sameNumber, warnings }));
 } else {
-  // Larger than a chain takes.
+  // A file that is too large for a chain.
   await uringFs.readFile(process.execPath);
   globalThis.kept = [];
   for (let i = 0; i < 10; i++) globalThis.kept.push(await uringFs.open('/etc/passwd'));
-  // Last, so that the number is the next to be used.
+  // Last, so that its number is the next to be reused.
   const fd = fs.openSync('/etc/passwd');
   for await (const _ of uringFs.createReadStream('', { fd }));
   parentPort.once('message', () => process.exit());

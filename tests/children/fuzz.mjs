@@ -1,8 +1,10 @@
 /**
- * Calls public functions with whatever comes: `node fuzz.mjs TARGET SEED RUNS FILE`. Each either works or fails with a typed error; nothing
- * crashes, and the engine can still be closed, which settles everything. Before each call, the case is written to FILE: a crash leaves it there.
+ * Calls public functions with arbitrary values: `node fuzz.mjs TARGET SEED RUNS FILE`. Each call
+ * either works or fails with a typed error. Nothing crashes, and the engine can still be closed,
+ * which settles everything. Before each call, the case is written to FILE: a crash leaves it there.
  *
- * What the fuzzer must not do is what nobody could survive: close other people's descriptors, or name files outside of its directory.
+ * The fuzzer must not do what no process could survive: close descriptors of other code, or name
+ * files outside of its directory.
  */
 
 import { openSync, writeFileSync, writeSync } from 'node:fs';
@@ -13,7 +15,7 @@ import * as promises from 'uring/fs/promises';
 import * as low from 'uring/ring';
 import { SimulatedKernel } from 'uring/testing';
 
-/** The promises, and the streams beside them. */
+/** The functions with promises, and the streams. */
 const fs = { ...promises, createReadStream, createWriteStream };
 
 const [target, seed, runs, file] = process.argv.slice(2);
@@ -34,7 +36,7 @@ const name = fc.oneof(
   fc.string({ maxLength: 20 }).map((text) => text.replaceAll('/', '_').replaceAll('..', '__')),
 );
 
-/** Of small numbers, only those that are nobody's descriptor, except on the simulated kernel. */
+/** Small numbers: except on the simulated kernel, only those that are not a descriptor in use. */
 const number = fc.oneof(
   fc.constantFrom(-1, -2, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, 2 ** 32, 2 ** 53, -(2 ** 31), 100_000, descriptor),
   fc.integer({ min: 100_000 }),
@@ -133,16 +135,17 @@ const anything = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(() => undefined, new Map(), new Date(0), /x/) },
 );
 
-/** A typed error: of a class of its own or with a code. */
+/** A typed error has its own class or a code. */
 function check(call, error) {
   const typed = error instanceof Error && (typeof error.code === 'string' || error.name === 'AbortError');
-  // Node's own functions, which unusual arguments are left to, have errors of their own that are not typed.
+  // Unusual arguments are left to Node's own functions, which have untyped errors.
   const isNodes = /^ {4}at .*\(?node:/.test(
     String(error?.stack)
       .split('\n')
       .find((line) => line.startsWith('    at ')) ?? '',
   );
-  // Values that cannot even be looked at (getters and conversions that throw) fail in their own way.
+  // Values that cannot even be inspected (getters and conversions that throw) fail in their own
+  // way.
   if (!typed && !isNodes && !/Cannot convert|Symbol\.|toPrimitive|valueOf|detached ArrayBuffer/.test(String(error?.message)))
     failures.push(`${call}: ${error?.stack ?? error}`);
 }
@@ -180,12 +183,12 @@ function call(label, body, args) {
   }
 }
 
-/** Lets go of what a call has made. */
+/** Releases what a call has created. */
 function leave(value) {
   if (value instanceof uring.Uring && value !== uring.Uring.default()) void value.close();
   else if (value instanceof low.Ring || value instanceof uring.URingContext) value.close();
   else if (value?.constructor?.name === 'FileHandle') void value.close().catch(() => undefined);
-  // Lines that nobody reads: the handle would wait for them.
+  // Lines that are not read: the handle would wait for them.
   else if (typeof value?.close === 'function' && typeof value?.prompt === 'function') value.input.destroy();
   else if (typeof value?.destroy === 'function') value.on?.('error', () => undefined).destroy();
   else if (typeof value?.return === 'function') void Promise.resolve(value.return()).catch(() => undefined);
@@ -196,7 +199,7 @@ const functionsOf = (object, skip = []) =>
     .filter(([key, value]) => typeof value === 'function' && !skip.includes(key) && !/^[A-Z]/.test(key))
     .map(([key, value]) => [key, (...args) => value.apply(object, args)]);
 
-/** The methods of a class, on one of it. */
+/** Returns the methods of a class, bound to an instance. */
 const methodsOf = (object, skip = []) => {
   const names = new Set();
   for (let at = Object.getPrototypeOf(object); at !== Object.prototype; at = Object.getPrototypeOf(at)) {
@@ -212,10 +215,10 @@ const methodsOf = (object, skip = []) => {
     .map((key) => [key, (...args) => object[key](...args)]);
 };
 
-/** What the library's own parts call of each other. */
+/** Members that only the library's own parts call. */
 const INTERNAL = ['hold', 'map', 'napi'];
 
-/** Node 20 aborts the process for a mode that is no int32. */
+/** Node 20 aborts the process for a mode that is not an int32. */
 const modeFor = (mode) => (typeof mode !== 'number' || (mode | 0) === mode ? mode : undefined);
 
 const TARGETS = {
@@ -243,10 +246,11 @@ const TARGETS = {
     const chmod = ['chmod', (path, mode) => fs.chmod(path, modeFor(mode))];
     return { functions: [...functions, open, chmod], end: () => uring.Uring.default().close() };
   },
-  /** Those with callbacks: their promise is what they give the callback. */
+  /** The functions with callbacks: the promise settles with what they pass to the callback. */
   callbacks() {
     const names = ['access', 'exists', 'fstat', 'lstat', 'read', 'readFile', 'readlink', 'readv', 'realpath', 'stat'];
-    // A function before the last is the callback; Node 20 aborts the process for a descriptor that is a symbol; and the descriptors of `readFile` are checked by Node too late to be caught.
+    // A function before the last argument would be the callback. Node 20 aborts the process for a
+    // descriptor that is a symbol. Node checks the descriptors of `readFile` too late to be caught.
     const isFor = (key, args) =>
       !args.some((arg) => typeof arg === 'function' || typeof arg === 'symbol') &&
       (key !== 'readFile' || typeof args[0] !== 'number');
@@ -292,7 +296,10 @@ const TARGETS = {
       },
     };
   },
-  /** The context, and everything that fills an SQE, on the simulated kernel: addresses that are none are EFAULT there. */
+  /**
+   * The context, and everything that fills an SQE, on the simulated kernel: there, invalid
+   * addresses are EFAULT.
+   */
   ring() {
     const kernel = new SimulatedKernel();
     kernel.createFile(Buffer.from('content'));

@@ -1,4 +1,7 @@
-/** Scenarios of a ring's end, each in a process of its own: `node lifecycle.mjs SCENARIO`. Prints JSON. */
+/**
+ * Scenarios of a ring's end, each in a separate process: `node lifecycle.mjs SCENARIO`. Prints
+ * JSON.
+ */
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -11,9 +14,9 @@ import { AT_FDCWD, prepNop, prepOpenat, prepPollAdd, prepRead, Ring, SqeFlag } f
 import { descriptors, pipe, residentMemory } from './process.mjs';
 
 const libc = koffi.load(null);
-/** How many rings are open. (Node opens descriptors of its own when it likes.) */
+/** Returns the number of open rings. (Node opens its own descriptors at any time.) */
 const openRings = () => descriptors(/io_uring/).length;
-/** The CPUs that each of the kernel's workers may run on. */
+/** Returns the CPUs on which each of the kernel's workers can run. */
 const kernelWorkers = () =>
   readdirSync('/proc/self/task').flatMap((task) => {
     try {
@@ -28,7 +31,7 @@ const warnings = [];
 process.on('warning', (warning) => warnings.push(warning.code));
 
 const roles = {
-  /** Blocks for ever, in one of the ways to block. */
+  /** Blocks indefinitely, in one of several ways. */
   block({ handle, way }) {
     const context = URingContext.attach(handle);
     const ring = Ring.open({ entries: 4 });
@@ -37,7 +40,7 @@ const roles = {
     else ring.submitAndWait(1);
   },
 
-  /** Adds and submits and waits until it is terminated, at whatever instruction that may be. */
+  /** Adds, submits, and waits until it is terminated, at an arbitrary instruction. */
   work({ handle }) {
     const context = URingContext.attach(handle);
     parentPort.postMessage('working');
@@ -76,7 +79,10 @@ const scenarios = {
     return { times };
   },
 
-  /** Workers that share a context are terminated in the middle of their work; the others go on, and closing is as ever. */
+  /**
+   * Workers that share a context are terminated in the middle of their work; the others continue,
+   * and closing works as usual.
+   */
   async casualties() {
     let foreign = 0;
     let slowest = 0;
@@ -105,7 +111,7 @@ const scenarios = {
     return { foreign, slowest, warnings };
   },
 
-  /** Rings that nobody refers to any more, with reads pending. Needs --expose-gc. */
+  /** Unreachable rings with reads pending. Needs --expose-gc. */
   async collected() {
     const { reader } = pipe();
     const before = openRings();
@@ -126,7 +132,10 @@ const scenarios = {
     return { opened, left: openRings() - before, warnings };
   },
 
-  /** One side leaves a shared ring with a read pending: its buffer lives until the other has brought the ring to rest. Needs --expose-gc. */
+  /**
+   * One thread leaves a shared ring with a read pending: its buffer lives until the other has
+   * brought the ring to rest. Needs --expose-gc.
+   */
   async leaving() {
     const { reader } = pipe();
     const { ring, buffer } = (() => {
@@ -150,7 +159,7 @@ const scenarios = {
     return { early, late: await collect(300) };
   },
 
-  /** The process ends with operations pending, and nobody closes anything. */
+  /** The process ends with operations pending, and closes nothing. */
   async exit() {
     const { reader } = pipe();
     const ring = Ring.open({ entries: 8 });
@@ -175,7 +184,10 @@ const scenarios = {
     return { left: openRings() - before, growth: (await residentMemory()) - start };
   },
 
-  /** Operations that block a kernel worker each (opening a fifo): how many workers there are, and on which CPUs. */
+  /**
+   * Operations that each block a kernel worker (opening a FIFO): reports how many workers there
+   * are, and on which CPUs.
+   */
   async workers(bounded) {
     const directory = mkdtempSync(path.join(os.tmpdir(), 'uring-workers-'));
     const ring = Ring.open({ entries: 8 });
@@ -192,7 +204,7 @@ const scenarios = {
         sqe.setFlags(SqeFlag.ASYNC);
       }
       ring.submit();
-      // As many as there will be: the kernel starts them one after the other.
+      // Wait for all of them: the kernel starts them one after the other.
       for (let i = 0; i < 100 && kernelWorkers().length < (bounded ? 2 : 4); i++) await sleep(5);
       const found = kernelWorkers();
       return { count: found.length, cpus: [...new Set(found)] };
@@ -202,7 +214,10 @@ const scenarios = {
     }
   },
 
-  /** A ring that has seen CQE_SKIP_SUCCESS takes no drain; closing it keeps the memory for a while, and no longer than needed. */
+  /**
+   * A ring that has seen CQE_SKIP_SUCCESS takes no drain; closing it keeps the memory for a while,
+   * but no longer than needed.
+   */
   async skip() {
     const before = openRings();
     const { reader } = pipe();

@@ -1,4 +1,7 @@
-/** Lookups by another effective user, and with no descriptor free: `node lookups.mjs uring|node DIRECTORY`. Prints what they answer, as JSON. */
+/**
+ * Lookups by another effective user, and without a free descriptor: `node lookups.mjs uring|node
+ * DIRECTORY`. Prints their results as JSON.
+ */
 
 import fs from 'node:fs';
 import nodes from 'node:fs/promises';
@@ -19,7 +22,7 @@ const calls = async (path) => ({
   nothing: await outcome(module.stat(`${path}-nothing`)),
 });
 
-/** Opens as many files as there may be. */
+/** Opens as many files as the limit allows. */
 function takeAll() {
   const taken = [];
   try {
@@ -31,7 +34,8 @@ function takeAll() {
 }
 
 const told = {};
-// The last free descriptor is the lookup's: none is left for the table of mounts, which no call has asked for until now.
+// The lookup takes the last free descriptor: none is left for the table of mounts, which no call
+// has needed until now.
 await module.access(`${directory}/file`);
 const all = takeAll();
 fs.closeSync(all.pop());

@@ -1,4 +1,7 @@
-/** `uring/net` and `uring/http` in a process of its own: `node net.mjs CASE`. What was seen is printed as JSON. */
+/**
+ * `uring/net` and `uring/http` in a separate process: `node net.mjs CASE`. Prints what was seen as
+ * JSON.
+ */
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -34,7 +37,7 @@ const textOf = async (stream) => {
 };
 
 const CASES = {
-  /** A server is moved to a worker (Node 26), and asked a few times there. */
+  /** Moves a server to a worker (Node 26), and sends it a few requests there. */
   async moves(which) {
     const module = which === 'node' ? nodeNet : net;
     const server = module.createServer((socket) => socket.end('here'));
@@ -56,7 +59,7 @@ const CASES = {
     for (let index = 0; index < 6; index++) answers.push(await textOf(nodeNet.connect(port, HOST)));
     return answers;
   },
-  /** Writes as the last thing that it does. */
+  /** Writes right before the process exits. */
   async exits(port) {
     const socket = net.connect(Number(port), HOST);
     await once(socket, 'connect');
@@ -83,7 +86,7 @@ const CASES = {
     while (caught.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
     bad.destroy();
     const good = net.connect(port, HOST);
-    // In the midst of 'connect' it would end the connecting, with Node as well.
+    // During 'connect', the exception would end the connection attempt, with Node as well.
     await once(good, 'connect');
     good.write('answer', () => {
       throw new Error('in a callback');
@@ -99,7 +102,7 @@ const CASES = {
     const socket = net.connect(port, HOST);
     await once(socket, 'connect');
     socket.on('data', () => undefined).unref();
-    // Nothing keeps the process: it ends with both open.
+    // Nothing keeps the process alive: it exits with both open.
     return { ends: true };
   },
   async 'unref of connections'() {
@@ -113,7 +116,7 @@ const CASES = {
     const [one, other] = socketpair();
     const read = one.unref().ref().read();
     setTimeout(() => other.write('late'), 20).unref();
-    // Without a reference it would end before.
+    // Without a reference, the process would exit before.
     process.exitCode = 1;
     const text = `${await read}`;
     process.exitCode = 0;
@@ -197,7 +200,7 @@ const CASES = {
     await once(server, 'close');
     return { answers };
   },
-  /** Where there is no io_uring. */
+  /** Works without io_uring. */
   async unavailable() {
     const errors = [];
     const attempt = (body) => {

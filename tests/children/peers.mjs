@@ -1,4 +1,7 @@
-/** Servers and clients for peers that are not ours, in a process of their own: `node peers.mjs CASE`. What was seen is printed as JSON. */
+/**
+ * Servers and clients for foreign peers, in a separate process: `node peers.mjs CASE`. Prints what
+ * was seen as JSON.
+ */
 
 import { execFile, spawn } from 'node:child_process';
 import { createHash, randomInt } from 'node:crypto';
@@ -31,12 +34,12 @@ async function bytesOf(stream) {
   return Buffer.concat(all);
 }
 
-/** Until it holds. */
+/** Waits until a condition holds. */
 async function until(condition) {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-/** A directory that is gone afterwards. */
+/** Runs `body` with a directory that is removed afterwards. */
 async function inDirectory(body) {
   const directory = mkdtempSync(`${tmpdir()}/uring-peers-`);
   try {
@@ -46,7 +49,7 @@ async function inDirectory(body) {
   }
 }
 
-/** nginx, as it is configured, until `body` is over. */
+/** Runs nginx with a configuration until `body` is done. */
 async function withNginx(directory, server, body) {
   const socket = `${directory}/nginx.sock`;
   writeFileSync(
@@ -77,7 +80,7 @@ async function withNginx(directory, server, body) {
   }
 }
 
-/** Answers with what was sent, and some paths with more. */
+/** Responds with the data that was sent; some paths have other responses. */
 const answering = () =>
   createServer(async (request, response) => {
     const size = Number(/^\/bytes\/(\d+)$/.exec(request.url)?.[1] ?? -1);
@@ -181,7 +184,7 @@ const CASES = {
             }),
           );
           agent.destroy();
-          // And in the native form, by hand.
+          // And with the native API.
           const connection = await connect({ path: socket });
           await connection.write('GET /file HTTP/1.0\r\n\r\n');
           const all = [];
@@ -192,7 +195,7 @@ const CASES = {
       );
     });
   },
-  /** A page with all that belongs to it, over as many connections as a browser makes. */
+  /** A page with its resources, over as many connections as a browser opens. */
   async page() {
     const sizes = Array.from({ length: 80 }, (_, index) => 200 + ((index * 7919) % 120_000));
     const server = answering();
@@ -209,8 +212,9 @@ const CASES = {
     return { same: lengths.every((length, index) => length === sizes[index]), connections };
   },
   /**
-   * Clients that never end their header do not keep the others from being served, and are thrown out. Those that say nothing
-   * more are told why; those that go on with a byte now and then can be reset in the middle of one, before they have read it.
+   * Clients that never end their header do not keep the others from being served, and are
+   * disconnected. Those that send nothing more receive the reason; those that send a byte now and
+   * then can be reset in the middle of one, before they have read the reason.
    */
   async 'slow-loris'() {
     const server = createServer(
@@ -241,7 +245,7 @@ const CASES = {
     await closed(server);
     return { served: [...new Set(served)], answers: [...new Set(answers)], thrownOut };
   },
-  /** What arrives in pieces of any size. */
+  /** Requests that arrive in pieces of any size. */
   async fragments() {
     const server = net.createServer((socket) => socket.pipe(socket));
     const port = await listening(server);
@@ -263,7 +267,7 @@ const CASES = {
     await closed(server);
     return { results: [...new Set(results)] };
   },
-  /** So many MiB there and back at once. */
+  /** Sends a number of MiB there and back at once. */
   async volume(mebibytes) {
     const listener = await listen({ host: HOST });
     const echo = (async () => {
@@ -292,7 +296,10 @@ const CASES = {
     await Promise.all([connection.close(), echo, listener.close()]);
     return { mebibytes: count / (1 << 20), same: sent.digest('hex') === received.digest('hex') };
   },
-  /** Many at once: each says something, and is answered, then all of them again. Each end in a process of its own. */
+  /**
+   * Many connections at once: each sends something and gets a response, then all of them again.
+   * Each end is a separate process.
+   */
   async many(count) {
     const server = spawn(process.execPath, [fileURLToPath(import.meta.url), 'echo server'], {
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -316,7 +323,7 @@ const CASES = {
           const question = `${round} ${index}`;
           await connection.write(question);
           let answer = '';
-          // In two pieces, where a buffer has ended in its middle.
+          // In two pieces, if a buffer has ended in the middle of it.
           while (answer.length < question.length) answer += await connection.read();
           if (answer === question) answered++;
         }),
@@ -330,7 +337,7 @@ const CASES = {
     const [code] = await once(server, 'exit');
     return { atOnce, sums, code };
   },
-  /** Says how many connections it has, when it is asked, and ends with its input. */
+  /** Reports how many connections it has on request, and exits at the end of its input. */
   async 'echo server'() {
     const listener = await listen({ host: HOST, backlog: 4096 });
     console.log(listener.address.port);

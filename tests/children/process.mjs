@@ -1,10 +1,10 @@
-/** What the programs in this folder ask about their own process. */
+/** Functions with which the programs in this folder inspect their own process. */
 
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import koffi from 'koffi';
 
-/** What is open: of each descriptor `number target`, of those whose target a pattern matches. */
+/** Returns `number target` for each open descriptor whose target matches a pattern. */
 export function descriptors(pattern) {
   return readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
@@ -16,7 +16,7 @@ export function descriptors(pattern) {
   });
 }
 
-/** pipe2(2): the ring's own is younger than the kernels that this runs on. */
+/** Calls pipe2(2): the ring's own operation is newer than some kernels that this runs on. */
 export function pipe() {
   const fds = new Int32Array(2);
   if (koffi.load(null).func('pipe2', 'int', ['void *', 'int'])(fds, 0o2000000) !== 0) throw new Error('pipe2 failed');
@@ -24,12 +24,13 @@ export function pipe() {
   return { reader, writer };
 }
 
-/** Rounds without a fall after which no garbage is left. */
+/** The number of rounds without a decrease after which no garbage is left. */
 const STEADY = 5;
 
 /**
- * The resident memory without garbage, in bytes. What has been collected is given back by other threads, later; and where huge pages are the
- * rule, each ring's memory is 2 MiB of it at least. Needs --expose-gc.
+ * Returns the resident memory without garbage, in bytes. Other threads release collected memory
+ * later; and where huge pages are the default, the memory of each ring takes at least 2 MiB. Needs
+ * --expose-gc.
  */
 export async function residentMemory() {
   let least = Number.POSITIVE_INFINITY;

@@ -1,10 +1,12 @@
 /**
- * The random programs of `tests/helpers/fs-programs.ts` on `uring/fs` and on `node:fs/promises`, under a limit:
- * `node random-programs.mjs PROGRAMS LIMIT RUNS ROOT [ROOT]`, with the programs as a module. Two roots are for one side each. Prints the difference, as JSON.
+ * The random programs of `tests/helpers/fs-programs.ts` on `uring/fs` and on `node:fs/promises`,
+ * under a limit: `node random-programs.mjs PROGRAMS LIMIT RUNS ROOT [ROOT]`, with the programs as a
+ * module. With two roots, each side has its own. Prints the difference as JSON.
  *
- * LIMIT: `none`; `user`, nobody of importance; `threads`, the same without a thread more (RLIMIT_NPROC); `descriptors`, 64 of them (RLIMIT_NOFILE, once
- * everything is loaded: Node opens the files of modules side by side); `cgroup:DIRECTORY`, in a cgroup; `pids:DIRECTORY`, in one
- * that has no room for a thread more.
+ * LIMIT: `none`; `user`, as an unprivileged user; `threads`, the same without another thread
+ * (RLIMIT_NPROC); `descriptors`, 64 of them (RLIMIT_NOFILE, once everything is loaded: Node opens
+ * the files of modules in parallel); `cgroup:DIRECTORY`, in a cgroup; `pids:DIRECTORY`, in a cgroup
+ * without room for another thread.
  */
 
 import { deepStrictEqual } from 'node:assert';
@@ -16,7 +18,7 @@ import koffi from 'koffi';
 import { createReadStream, createWriteStream } from 'uring/fs';
 import * as promises from 'uring/fs/promises';
 
-/** The promises, and the streams beside them. */
+/** The functions with promises, and the streams. */
 const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const NOBODY = 65_534;
@@ -26,7 +28,7 @@ const [, , programs, limit, runs, ...roots] = process.argv;
 const { commands, finishProgram, outcomeOf, startProgram } = await import(pathToFileURL(programs));
 
 const [kind, place] = limit.split(':');
-// Node's own threads are there before there can be no more.
+// Node's own threads are started before the limit is set.
 await Promise.all(Array.from({ length: 16 }, () => nodePromises.stat('/')));
 const setrlimit = koffi.load(null).func('setrlimit', 'int', ['int', 'void *']);
 if (place !== undefined) writeFileSync(`${place}/cgroup.procs`, `${process.pid}`);

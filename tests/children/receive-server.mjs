@@ -1,4 +1,7 @@
-/** A child that is given a server, and answers connections of it; or a connection, which it goes on with. */
+/**
+ * A child that receives a server, and answers its connections; or a connection, with which it
+ * continues.
+ */
 
 process.on('message', (message, handle) => {
   if (handle === undefined) {

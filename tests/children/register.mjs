@@ -1,6 +1,7 @@
 /**
- * A program that knows nothing of this library, for `uring/register`: `node [--import uring/register] register.mjs SCRIPT`. Prints
- * JSON; what is said of the ring is asked of `uring/register/api`.
+ * A program that knows nothing of this library, for `uring/register`:
+ * `node [--import uring/register] register.mjs SCRIPT`. Prints JSON; what is said of the ring is
+ * asked of `uring/register/api`.
  */
 
 import { fork } from 'node:child_process';

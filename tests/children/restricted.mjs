@@ -1,5 +1,6 @@
 /**
- * What becomes of the library where the system refuses: `node restricted.mjs SCENARIO [ARGUMENT...]`. The last line is JSON.
+ * The library on a system that refuses calls: `node restricted.mjs SCENARIO [ARGUMENT...]`. The
+ * last line is JSON.
  */
 
 import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +16,10 @@ const libc = koffi.load(null);
 
 const CALLS = { setup: 425, enter: 426, register: 427 };
 
-/** seccomp(2): on this thread, from now on, these calls are answered with an errno, as the profile of a container does. */
+/**
+ * Uses seccomp(2) to make calls fail with an errno on this thread from now on, like the profile of
+ * a container.
+ */
 function forbid(calls, errno) {
   const [PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, MODE_FILTER] = [22, 38, 2];
   const [LOAD_NUMBER, JUMP_IF_EQUAL, RETURN] = [0x20, 0x15, 0x06];
@@ -45,12 +49,15 @@ function forbid(calls, errno) {
 const warnings = [];
 process.on('warning', ({ code, name }) => warnings.push(code ?? name));
 
-/** What is open, but for Node's own: libuv keeps /dev/null open for the day on which there is no descriptor left. */
+/**
+ * Returns the open descriptors, except for Node's own: libuv keeps /dev/null open in case no
+ * descriptor is left.
+ */
 const opened = () => descriptors(/^(?!\/dev\/null$)(?!.*\/fd$)/);
 
 const told = ({ name, code, errno, reason, syscall, message }) => ({ name, code, errno, reason, syscall, message });
 
-/** How something ends: with what it gives, or with an error. */
+/** Returns how a call ends: with its value, or with an error. */
 const endOf = async (body) => {
   try {
     return { value: (await body()) ?? null };
@@ -64,7 +71,7 @@ chmodSync(directory, 0o755);
 const file = path.join(directory, 'file');
 writeFileSync(file, 'text');
 
-/** Every way in. */
+/** Every entry point. */
 const entrances = {
   ring: () => Ring.open({ entries: 4 }).close(),
   context: () => new URingContext(4).close(),
@@ -85,7 +92,7 @@ const tryAll = async () => {
   return results;
 };
 
-/** The shared engine, which `uring/fs` has opened where it could. */
+/** Closes the shared engine, if `uring/fs` could open it. */
 const closeDefault = () => endOf(() => Uring.default().close());
 
 const becomeNobody = () => {
@@ -126,11 +133,11 @@ const scenarios = {
 
   /** No descriptor is left (RLIMIT_NOFILE). */
   async descriptors() {
-    // Everything is loaded that would be loaded on the way.
+    // Load everything that would be loaded later.
     await tryAll();
     const uring = Uring.open();
     await uring.nop();
-    // To be opened when there is none: then falling back is not for ever.
+    // The engine must be opened while no descriptor is left: falling back must not be permanent.
     await closeDefault();
     fs.configure({ fallback: true });
     const before = opened();
@@ -144,7 +151,7 @@ const scenarios = {
     };
     const reason = fill();
     const none = await tryAll();
-    // Two descriptors at once, where the kernel makes such.
+    // Two descriptors at once, where the kernel supports that.
     const twoOf = () => (uring.supports('PIPE') ? op.pipe() : op.socket('unix'));
     const running = await endOf(() => uring.nop());
     const openings = [
@@ -152,7 +159,7 @@ const scenarios = {
       await endOf(() => uring.run(twoOf())),
       await endOf(() => fs.open(file)),
     ];
-    // One of two, and nothing stays behind.
+    // Room for one of two: nothing is left behind.
     if (uring.supports('PIPE')) closeSync(all.pop());
     openings.push(await endOf(() => uring.run(twoOf())));
     if (uring.supports('PIPE')) closeSync(openSync('/dev/null', 'r'));
@@ -165,7 +172,7 @@ const scenarios = {
     return { reason, none, running, openings, again, backend, left };
   },
 
-  /** Nothing may be locked in memory (RLIMIT_MEMLOCK), and this is nobody of importance. */
+  /** No memory can be locked (RLIMIT_MEMLOCK), and the user is unprivileged. */
   async memory() {
     becomeNobody();
     const before = opened();
@@ -182,7 +189,7 @@ const scenarios = {
     return { ends, registered, left: opened().filter((text) => !before.includes(text)) };
   },
 
-  /** Whatever this machine says: as nobody, or as root. */
+  /** What this machine permits, as nobody or as root. */
   async asIs(who) {
     if (who === 'nobody') becomeNobody();
     const before = opened();
@@ -199,7 +206,7 @@ const result = await scenarios[scenario](...rest);
 try {
   rmSync(directory, { recursive: true });
 } catch {
-  // Not by nobody.
+  // The user nobody cannot remove it.
 }
 await new Promise((resolve) => setImmediate(resolve));
 console.log(JSON.stringify({ ...result, warnings }));

@@ -1,4 +1,4 @@
-/** Reads and writes a terminal, a pseudo one. Prints JSON. */
+/** Reads and writes a pseudoterminal. Prints JSON. */
 
 import { constants, openSync, readSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,7 +1,8 @@
 /**
- * Terminates workers in mid-flight, again and again: each has a ring with reads and polls pending, in memory of the library's and in
- * buffers of its own. After each, the pipes are written to, so that whatever were still armed would write to memory that is gone, and
- * memory is taken and looked at, so that such a write would be seen.
+ * Terminates workers in mid-flight repeatedly: each has a ring with reads and polls pending, in
+ * memory of the library and in its own buffers. After each, the pipes are written to, so that an
+ * operation that is still armed would write to freed memory, and memory is allocated and checked,
+ * so that such a write would be seen.
  *
  * Prints one line of JSON: descriptors, RSS, and how many blocks were found changed.
  */
@@ -70,7 +71,7 @@ function worker() {
   for (let i = 0; i < 4; i++) context.addRead(new Uint8Array(BLOCK), reader, null, i);
   context.submit();
   parentPort.postMessage('pending');
-  // What ends it may come at any instruction.
+  // The termination can come at any instruction.
   for (;;) {
     prepPollAdd(ring.getSqe() ?? ring.getSqe(), reader, 1);
     ring.submit();

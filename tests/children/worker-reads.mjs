@@ -1,4 +1,7 @@
-/** `readFile` in a worker, which has no descriptor of the file: `node worker-reads.mjs DIRECTORY`. Prints what was wrong, as JSON. */
+/**
+ * `readFile` in a worker, without a descriptor of the file: `node worker-reads.mjs DIRECTORY`.
+ * Prints what was wrong as JSON.
+ */
 
 import fs from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -21,12 +24,13 @@ if (isMainThread) {
     fs.writeFileSync(path, content);
     for (const read of await Promise.all([readFile(path), readFile(path)])) {
       if (!read.equals(content)) wrong.push([size, read.length]);
-      // As Node's: memory of exactly its size, which is nobody else's.
+      // As with Node: unshared memory of exactly its size.
       if (read.buffer.byteLength !== size) wrong.push([size, 'memory', read.buffer.byteLength]);
     }
     if ((await readFile(path, 'latin1')) !== content.toString('latin1')) wrong.push([size, 'text']);
   }
-  // Opened before the call returns: whatever has the name afterwards, larger, smaller or nothing.
+  // The file is opened before the call returns, whatever has its name afterwards: a larger file, a
+  // smaller one, or none.
   const content = contentOf(3 * MIB);
   for (const other of [undefined, 10, 2 * MIB, 9 * MIB]) {
     fs.writeFileSync(path, content);

@@ -1,4 +1,4 @@
-/** Cases of liburing's about provided buffers, as rings and as lists. */
+/** liburing's cases for provided buffers, both as rings and as lists. */
 
 import { expect } from '@jest/globals';
 import * as ops from '../../src/ops/index.js';
@@ -18,7 +18,7 @@ const codeOf = (body: () => unknown) => {
 
 const idOf = (flags: number) => (flags & CqeFlag.BUFFER ? flags >>> CQE_BUFFER_SHIFT : -1);
 
-/** A group of so many buffers, the number of each as its id. */
+/** Registers a group of `count` buffers. The id of each buffer is its index. */
 const group = (stage: Stage, id: number, count: number, size: number, incremental = false) => {
   const ring = stage.ring.bufferRings.create({ group: id, entries: count, incremental });
   const blocks = Array.from({ length: count }, () => stage.block(size));
@@ -42,7 +42,7 @@ const select = (stage: Stage, userData: number, fd: number, id: number, length =
   stage.add(userData, (sqe) => ops.prepReadSelect(sqe, fd, id, length, offset));
 
 cases('provided buffers', (test) => {
-  test('buf-ring', 'a group can be had once, and given back once', { probe: hasGroups }, (stage) => {
+  test('buf-ring', 'a group can be created only once, until it is released', { probe: hasGroups }, (stage) => {
     const { bufferRings } = stage.ring;
     const ring = bufferRings.create({ group: 1, entries: 4 });
     expect(codeOf(() => bufferRings.create({ group: 1, entries: 4 }))).toBe('EEXIST');
@@ -55,7 +55,7 @@ cases('provided buffers', (test) => {
   for (const entries of [1, 16, 512]) {
     test(
       `buf-ring (${entries})`,
-      'each buffer is used exactly once, and then there is none',
+      'each buffer is used exactly once, and then none is left',
       { ring: { entries: 512 }, probe: hasGroups },
       (stage) => {
         const fd = stage.kernel.file(Buffer.alloc(entries, 'z'));
@@ -72,7 +72,7 @@ cases('provided buffers', (test) => {
     );
   }
 
-  test('buf-ring-stress', 'buffers in turn, emptied and filled again', { probe: hasGroups }, (stage) => {
+  test('buf-ring-stress', 'buffers provided again never hold another read’s data', { probe: hasGroups }, (stage) => {
     const content = Buffer.concat(Array.from({ length: 8 }, (_, index) => Buffer.alloc(256, index)));
     const fd = stage.kernel.file(content);
     const { ring, blocks } = group(stage, 3, 8, 256);
@@ -95,7 +95,7 @@ cases('provided buffers', (test) => {
   ] as const) {
     test(
       `ringbuf-read${name && ' (by workers)'}`,
-      `pieces of a file, each in its buffer${name}`,
+      `each piece of a file is read into its own buffer${name}`,
       { ring: { entries: 64 }, probe: hasGroups },
       (stage) => {
         const fd = stage.kernel.file(Buffer.concat(Array.from({ length: 64 }, (_, index) => Buffer.alloc(1024, index + 1))));
@@ -117,7 +117,7 @@ cases('provided buffers', (test) => {
 
   test(
     'ringbuf-status',
-    'the kernel tells how far it has come',
+    'the kernel reports the head of the buffer ring',
     {
       probe: (stage) =>
         hasGroups(stage) ??
@@ -134,7 +134,7 @@ cases('provided buffers', (test) => {
     },
   );
 
-  test('read-inc-file', 'one buffer is filled by several reads, one behind the other', { probe: hasIncremental }, (stage) => {
+  test('read-inc-file', 'several reads fill one buffer, one after the other', { probe: hasIncremental }, (stage) => {
     const fd = stage.kernel.file(Buffer.from('a'.repeat(80) + 'b'.repeat(80) + 'c'.repeat(80) + 'd'.repeat(80)));
     const { blocks } = group(stage, 4, 2, 1024, true);
     for (let index = 0; index < 4; index++) {
@@ -147,7 +147,7 @@ cases('provided buffers', (test) => {
     );
   });
 
-  test('read-inc-buf-more', 'a buffer that is used up says so by silence', { probe: hasIncremental }, (stage) => {
+  test('read-inc-buf-more', 'BUF_MORE is not set once a buffer is used up', { probe: hasIncremental }, (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     group(stage, 4, 2, 32, true);
     const read = (bytes: number) => {
@@ -160,7 +160,7 @@ cases('provided buffers', (test) => {
     expect(read(5)).toEqual([5, 1, CqeFlag.BUF_MORE]);
   });
 
-  test('read-write (provided)', 'a list of buffers: given, used in turn, taken back', (stage) => {
+  test('read-write (provided)', 'the buffers of a list are provided, used, and removed', (stage) => {
     const fd = stage.kernel.file(Buffer.from('0123456789'));
     const memory = stage.block(8 * 64);
     const provide = (count: number, first: number) =>
@@ -178,7 +178,7 @@ cases('provided buffers', (test) => {
     expect(stage.run((sqe) => ops.prepRemoveBuffers(sqe, 1, 4711))).toBe(-Errno.ENOENT);
   });
 
-  test('buf-ring (and lists)', 'a list and a ring do not share a group', { probe: hasGroups }, (stage) => {
+  test('buf-ring (and lists)', 'a list and a ring cannot share a group', { probe: hasGroups }, (stage) => {
     group(stage, 6, 2, 64);
     const memory = stage.block(64);
     expect([-Errno.EEXIST, -Errno.EINVAL]).toContain(
@@ -187,7 +187,7 @@ cases('provided buffers', (test) => {
   });
 
   for (const kind of ['ring', 'list'] as const) {
-    test(`send_recvmsg (${kind})`, 'a message is received into a buffer of the group’s', { probe: hasGroups }, (stage) => {
+    test(`send_recvmsg (${kind})`, 'a message is received into a buffer of the group', { probe: hasGroups }, (stage) => {
       const [one, other] = stage.kernel.socketPair();
       const memory = stage.block(256);
       if (kind === 'ring') {
@@ -259,7 +259,7 @@ cases('provided buffers', (test) => {
     },
   );
 
-  test('buf-ring (none left)', 'without a buffer there is no waiting', { probe: hasGroups }, (stage) => {
+  test('buf-ring (none left)', 'an operation fails at once if its group has no buffer', { probe: hasGroups }, (stage) => {
     const [reader] = stage.kernel.pipe();
     const [one] = stage.kernel.socketPair();
     stage.ring.bufferRings.create({ group: 9, entries: 2 });
@@ -269,7 +269,7 @@ cases('provided buffers', (test) => {
 
   test(
     'recv-bundle-buf-len',
-    'a receive that finds nothing leaves the group as it was',
+    'a receive that finds no data leaves the group unchanged',
     { probe: (stage) => hasGroups(stage) ?? keepsBuffers(stage) },
     (stage) => {
       const [one, other] = stage.kernel.socketPair();
@@ -295,7 +295,7 @@ function hasReceiveMultishot(stage: Stage): string | undefined {
   return res === 1 ? undefined : 'the kernel knows no multishot receives';
 }
 
-/** 6.1 loses a buffer to a receive that finds nothing. */
+/** Linux 6.1 loses a buffer to a receive that finds no data. */
 function keepsBuffers(stage: Stage): string | undefined {
   const [one, other] = stage.kernel.socketPair();
   group(stage, 96, 2, 64);

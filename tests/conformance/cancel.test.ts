@@ -1,4 +1,4 @@
-/** Cases of liburing's about cancellation. */
+/** liburing's cases for cancellation. */
 
 import { expect } from '@jest/globals';
 import * as ops from '../../src/ops/index.js';
@@ -15,7 +15,7 @@ const poll = (stage: Stage, userData: number, fd: number, flags = 0) =>
 const read = (stage: Stage, userData: number, fd: number, flags = 0) =>
   stage.add(userData, (sqe) => ops.prepRead(sqe, fd, stage.block(8).address, 8, -1), flags);
 
-/** Whether the kernel knows how to match by these. */
+/** Returns a probe for the kernel's support of these match flags. */
 const knows = (flags: number) => (stage: Stage) => {
   const [reader] = stage.kernel.pipe();
   const answer = stage.run((sqe) => ops.prepCancelFd(sqe, reader, flags));
@@ -23,7 +23,7 @@ const knows = (flags: number) => (stage: Stage) => {
 };
 
 cases('cancellation', (test) => {
-  test('io-cancel', 'what another ring has is not found', { kinds: ALL_KINDS }, (stage) => {
+  test('io-cancel', 'an operation of another ring is not found', { kinds: ALL_KINDS }, (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     const other = Stage.open(stage.kernel, { entries: 4 });
     read(other, 7, reader, SqeFlag.ASYNC).submit();
@@ -33,7 +33,7 @@ cases('cancellation', (test) => {
     expect(other.results(1)).toEqual([[7, 1]]);
   });
 
-  test('io-cancel (half)', 'those that were not cancelled go on', { kinds: ALL_KINDS }, (stage) => {
+  test('io-cancel (half)', 'operations that were not cancelled continue', { kinds: ALL_KINDS }, (stage) => {
     const pipes = Array.from({ length: 16 }, () => stage.kernel.pipe());
     pipes.forEach(([reader], index) => {
       read(stage, index, reader);
@@ -52,7 +52,7 @@ cases('cancellation', (test) => {
     ['', 0],
     [', by workers', SqeFlag.ASYNC],
   ] as const) {
-    test(`sync-cancel (one${name})`, 'a cancellation that waits for its end', { probe: knowsSync }, (stage) => {
+    test(`sync-cancel (one${name})`, 'a synchronous cancellation waits for completion', { probe: knowsSync }, (stage) => {
       const [reader] = stage.kernel.pipe();
       read(stage, 0x89, reader, flags).submit();
       expect(stage.ring.cancelSync({ userData: 0x89, timeoutMs: 10_000 })).toBeGreaterThanOrEqual(0);
@@ -62,11 +62,11 @@ cases('cancellation', (test) => {
       expect(() => stage.ring.cancelSync({ userData: 0x89, timeoutMs: 100 })).toThrow('ENOENT');
     });
 
-    test(`sync-cancel (all of a file${name})`, 'all that use a descriptor', { probe: knowsSync }, (stage) => {
+    test(`sync-cancel (all of a file${name})`, 'all operations on a file are cancelled', { probe: knowsSync }, (stage) => {
       const [reader] = stage.kernel.pipe();
       for (let index = 0; index < 4; index++) read(stage, index, reader, flags);
       stage.submit();
-      // One that is on its way to a worker is not found: then it is looked for again.
+      // An operation that is on its way to a worker is not found: look for it again.
       const seen: number[] = [];
       for (let round = 0; seen.length < 4 && round < 1000; round++) {
         try {
@@ -81,7 +81,7 @@ cases('cancellation', (test) => {
     });
   }
 
-  test('cancel-race', 'submitted together, each has its one outcome', { kinds: ALL_KINDS }, (stage) => {
+  test('cancel-race', 'a poll and its cancellation, submitted together, each complete once', { kinds: ALL_KINDS }, (stage) => {
     const [reader] = stage.kernel.pipe();
     for (let round = 0; round < 200; round++) {
       poll(stage, 1, reader).add(2, (sqe) => ops.prepCancel(sqe, 1));
@@ -93,7 +93,7 @@ cases('cancellation', (test) => {
     stage.quiet();
   });
 
-  test('cancel-race (two rings)', 'cancelling all of one ring leaves the other alone', (stage) => {
+  test('cancel-race (two rings)', 'cancelling everything of one ring does not affect another ring', (stage) => {
     const other = Stage.open(stage.kernel, { entries: 8 });
     const [reader, writer] = stage.kernel.pipe();
     for (let index = 0; index < 4; index++) poll(stage, index, reader);
@@ -103,7 +103,7 @@ cases('cancellation', (test) => {
     expect(stage.sorted(4)).toEqual([0, 1, 2, 3].map((index) => [index, PollEvent.IN]));
   });
 
-  test('cancel-fd-userdata', 'both must match', { probe: knows(FD | USERDATA) }, (stage) => {
+  test('cancel-fd-userdata', 'the descriptor and the user data must both match', { probe: knows(FD | USERDATA) }, (stage) => {
     const [a] = stage.kernel.pipe();
     const [b] = stage.kernel.pipe();
     poll(stage, 1, a);
@@ -125,7 +125,7 @@ cases('cancellation', (test) => {
     ]);
   });
 
-  test('poll-cancel', 'a poll that is removed', { kinds: ALL_KINDS }, (stage) => {
+  test('poll-cancel', 'a removed poll is cancelled, and is not found again', { kinds: ALL_KINDS }, (stage) => {
     const [reader] = stage.kernel.pipe();
     poll(stage, 1, reader).submit();
     stage.add(2, (sqe) => ops.prepPollRemove(sqe, 1));
@@ -137,7 +137,7 @@ cases('cancellation', (test) => {
     expect(stage.results(1)).toEqual([[3, -Errno.ENOENT]]);
   });
 
-  test('poll-cancel-all', 'all of a descriptor, of a slot, or of the ring', { kinds: ALL_KINDS, probe: knows(ALL) }, (stage) => {
+  test('poll-cancel-all', 'all polls of a file or ring are cancelled', { kinds: ALL_KINDS, probe: knows(ALL) }, (stage) => {
     const [a] = stage.kernel.pipe();
     const [b] = stage.kernel.pipe();
     for (let index = 0; index < 8; index++) poll(stage, index, index % 2 ? a : b);
@@ -156,7 +156,7 @@ cases('cancellation', (test) => {
     expect(stage.sorted(9)).toEqual([...[0, 1, 2, 3, 4, 5, 6, 7].map((index) => [index, CANCELED]), [101, 8]]);
   });
 
-  test('poll-cancel-all (slots)', 'all that use a registered file', { probe: knows(ALL | FD_FIXED) }, (stage) => {
+  test('poll-cancel-all (slots)', 'all polls of a registered file are cancelled', { probe: knows(ALL | FD_FIXED) }, (stage) => {
     const [a] = stage.kernel.pipe();
     stage.ring.files.register([a]);
     for (let index = 0; index < 4; index++) poll(stage, index, 0, SqeFlag.FIXED_FILE);
@@ -173,7 +173,7 @@ cases('cancellation', (test) => {
 
   test(
     'poll-cancel-ton',
-    'thousands of polls, removed in another order',
+    'thousands of polls are removed in another order',
     { ring: { entries: 512, cqEntries: 16384 }, kinds: WITHOUT_THREAD },
     (stage) => {
       const [reader] = stage.kernel.pipe();
@@ -199,7 +199,7 @@ cases('cancellation', (test) => {
         stage.add(count + step, (sqe) => ops.prepPollRemove(sqe, target));
       }
       stage.submit();
-      // A ring with DEFER_TASKRUN does a part of the work each time.
+      // A ring with DEFER_TASKRUN does part of the work on each call.
       for (let before = -1; before !== left; ) {
         before = left;
         stage.ring.getEvents();
@@ -209,7 +209,7 @@ cases('cancellation', (test) => {
     },
   );
 
-  test('cancel by opcode', 'all of a kind', { probe: matchesOpcodes }, (stage) => {
+  test('cancel by opcode', 'all operations with the same opcode are cancelled', { probe: matchesOpcodes }, (stage) => {
     const [reader] = stage.kernel.pipe();
     poll(stage, 1, reader);
     read(stage, 2, reader).submit();
@@ -239,7 +239,7 @@ function matchesOpcodes(stage: Stage): string | undefined {
   const [reader] = stage.kernel.pipe();
   poll(stage, 1, reader).submit();
   stage.add(2, (sqe) => ops.prepCancelOpcode(sqe, Opcode.POLL_ADD, ALL)).submit();
-  // Of the poll that was cancelled, or of the cancellation that was refused.
+  // The CQE of the cancelled poll, or of the refused cancellation.
   const { userData, res } = stage.take();
   return userData === 1 || res > 0 ? undefined : 'the kernel cannot match by opcode';
 }

@@ -1,6 +1,7 @@
 /**
- * Cases: what liburing's own test programs check, checked here in our words, on both kernels. A case has liburing's name; the table of
- * docs/conformance.md is made of these tests.
+ * Conformance cases: what liburing's own test programs check, rewritten, and run on both kernels.
+ * Each case has the name of its liburing program. The table in docs/conformance.md is generated
+ * from these tests.
  */
 
 import { describe, test } from '@jest/globals';
@@ -8,18 +9,18 @@ import type { OpcodeName, RingOptions, SetupFlagName } from '../../src/ring/inde
 import { describeOnBothKernels, onLinuxOnce, type TestKernel, whyNotFlags } from '../helpers/kernels.js';
 import { RING_KINDS, Stage } from '../helpers/stage.js';
 
-/** Says what is missing on this kernel, by trying. */
+/** Tries a feature. Returns what this kernel lacks, or `undefined`. */
 export type Probe = (stage: Stage) => string | undefined;
 
-/** What a case needs, beside a ring. */
+/** The requirements of a case, besides a ring. */
 export interface CaseOptions {
   /** Default: 32 entries. */
   readonly ring?: RingOptions;
-  /** Runs it on several kinds of rings. */
+  /** The kinds of rings on which the case runs. */
   readonly kinds?: readonly (readonly [name: string, flags: readonly SetupFlagName[]])[];
   readonly ops?: readonly OpcodeName[];
   readonly probe?: Probe;
-  /** The simulated kernel has nothing like it: threads, processes, devices, real time. */
+  /** The simulated kernel lacks what the case needs: threads, processes, devices, real time. */
   readonly linuxOnly?: boolean;
 }
 
@@ -31,7 +32,7 @@ export type Case = (
   body?: (stage: Stage) => void | Promise<void>,
 ) => void;
 
-/** A family of cases. */
+/** Registers a family of cases on both kernels. */
 export function cases(family: string, register: (test: Case) => void): void {
   describeOnBothKernels(`conformance: ${family}`, (kernel, kernelName) => register(caseOn(kernel, kernelName)));
 }
@@ -39,7 +40,7 @@ export function cases(family: string, register: (test: Case) => void): void {
 /** All kinds of rings. */
 export const ALL_KINDS = RING_KINDS;
 
-/** Those whose completions come while the program is in the kernel. */
+/** The kinds of rings that post completions while the program is in the kernel. */
 export const WITHOUT_THREAD = RING_KINDS.filter(([name]) => name !== 'SQPOLL');
 
 function caseOn(kernel: () => TestKernel, kernelName: TestKernel['name']): Case {

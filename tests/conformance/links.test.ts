@@ -1,4 +1,4 @@
-/** Cases of liburing's about order: links, drains, silence. */
+/** liburing's cases for order: links, drains, and CQE_SKIP_SUCCESS. */
 
 import { expect } from '@jest/globals';
 import * as ops from '../../src/ops/index.js';
@@ -10,7 +10,7 @@ import { ALL_KINDS, cases, WITHOUT_THREAD } from './cases.js';
 const { IO_LINK, IO_HARDLINK, IO_DRAIN, ASYNC, CQE_SKIP_SUCCESS, FIXED_FILE } = SqeFlag;
 const CANCELED = -Errno.ECANCELED;
 
-/** Fails at once: there is no such group. */
+/** Adds an operation that fails at once: its buffer group does not exist. */
 const failing = (stage: Stage, userData: number, flags = 0) =>
   stage.add(userData, (sqe) => ops.prepRemoveBuffers(sqe, 1, 10), flags);
 const timeout = (stage: Stage, userData: number, milliseconds: number, flags = 0) =>
@@ -21,7 +21,7 @@ const linkTimeout = (stage: Stage, userData: number, milliseconds: number, flags
   stage.add(userData, (sqe) => ops.prepLinkTimeout(sqe, stage.timespec(milliseconds)), flags);
 
 cases('links, drains, silence', (test) => {
-  test('link', 'chains run in order, pairs beside each other', { kinds: ALL_KINDS }, (stage) => {
+  test('link', 'a chain runs in order, independently of other chains', { kinds: ALL_KINDS }, (stage) => {
     stage.nop(1, IO_LINK).nop(2);
     expect(stage.results(2)).toEqual([
       [1, 0],
@@ -42,7 +42,7 @@ cases('links, drains, silence', (test) => {
     ]);
   });
 
-  test('link (a failing head)', 'cuts off what follows', { kinds: ALL_KINDS }, (stage) => {
+  test('link (a failing head)', 'a head that fails cancels the rest of its chain', { kinds: ALL_KINDS }, (stage) => {
     failing(stage, 1, IO_LINK).nop(2);
     expect(stage.results(2)).toEqual([
       [1, -Errno.ENOENT],
@@ -55,7 +55,7 @@ cases('links, drains, silence', (test) => {
     ]);
   });
 
-  test('link (hard)', 'a hard link survives what a soft one does not', { kinds: ALL_KINDS }, (stage) => {
+  test('link (hard)', 'a hard link survives a failure that breaks a soft link', { kinds: ALL_KINDS }, (stage) => {
     timeout(stage, 1, 5, IO_LINK | IO_HARDLINK).nop(2);
     expect(stage.results(2)).toEqual([
       [1, -Errno.ETIME],
@@ -70,7 +70,7 @@ cases('links, drains, silence', (test) => {
     ]);
   });
 
-  test('link_drain', 'a drain in a chain holds the whole chain, and what comes after it', { kinds: WITHOUT_THREAD }, (stage) => {
+  test('link_drain', 'a drain in a chain delays the whole chain, and everything after it', { kinds: WITHOUT_THREAD }, (stage) => {
     const fd = stage.kernel.file();
     const data = stage.put(new Uint8Array(4096));
     const write = (userData: number, flags = 0) =>
@@ -96,7 +96,7 @@ cases('links, drains, silence', (test) => {
     }
   });
 
-  test('fixed-link', 'reads into registered buffers in a chain', (stage) => {
+  test('fixed-link', 'reads into registered buffers can be linked', (stage) => {
     const fd = stage.kernel.file(Buffer.alloc(64, 'x'));
     const blocks = [stage.block(18), stage.block(18)];
     stage.ring.buffers.register(blocks.map(({ bytes }) => bytes));
@@ -113,7 +113,7 @@ cases('links, drains, silence', (test) => {
     for (const link of [IO_LINK, IO_HARDLINK]) {
       test(
         `submit-link-fail (${size}, ${link === IO_LINK ? 'soft' : 'hard'})`,
-        'a chain with a member that the kernel refuses fails as a whole, each with a CQE',
+        'a chain with a member that the kernel refuses fails as a whole, and each member posts a CQE',
         (stage) => {
           for (let bad = 0; bad < size; bad++) {
             for (let index = 0; index < size; index++) {
@@ -131,7 +131,7 @@ cases('links, drains, silence', (test) => {
     }
   }
 
-  test('poll-link', 'a poll that is linked to a timeout: whichever comes first', { kinds: ALL_KINDS }, (stage) => {
+  test('poll-link', 'a poll that is linked to a timeout ends with whichever comes first', { kinds: ALL_KINDS }, (stage) => {
     const { fd, port } = stage.listener();
     const poll = (milliseconds: number) => {
       stage.add(1, (sqe) => ops.prepPollAdd(sqe, fd, PollEvent.IN), IO_LINK);
@@ -153,7 +153,7 @@ cases('links, drains, silence', (test) => {
     ]);
   });
 
-  test('accept-link', 'an accept that is linked to a timeout: whichever comes first', { kinds: ALL_KINDS }, (stage) => {
+  test('accept-link', 'an accept that is linked to a timeout ends with whichever comes first', { kinds: ALL_KINDS }, (stage) => {
     const { fd, port } = stage.listener();
     const accept = (milliseconds: number) => {
       stage.add(1, (sqe) => ops.prepAccept(sqe, fd), IO_LINK);
@@ -179,7 +179,7 @@ cases('links, drains, silence', (test) => {
   for (const flags of [0, ASYNC]) {
     test(
       `open-direct-link${flags ? ' (by workers)' : ''}`,
-      'a file is opened into a slot, read there, and closed, in one chain',
+      'a single chain opens a file into a slot, reads it, and closes it',
       (stage) => {
         const path = stage.text(stage.kernel.put('direct', Buffer.alloc(4096, 'd')));
         stage.ring.files.register([-1, -1, -1]);
@@ -197,7 +197,7 @@ cases('links, drains, silence', (test) => {
     );
   }
 
-  test('open-direct-link (silent)', 'only the read of the chain reports', (stage) => {
+  test('open-direct-link (silent)', 'only the read of a silent chain posts a CQE', (stage) => {
     const path = stage.text(stage.kernel.put('direct', Buffer.alloc(4096, 'd')));
     stage.ring.files.register([-1]);
     stage.add(1, (sqe) => ops.prepOpenat(sqe, -100, path, 0, 0, 0), IO_LINK | CQE_SKIP_SUCCESS);
@@ -223,7 +223,7 @@ cases('links, drains, silence', (test) => {
   });
 
   for (const length of [2, 7]) {
-    test(`skip-cqe (${length})`, 'a silent chain posts what is not silent, and failures', (stage) => {
+    test(`skip-cqe (${length})`, 'only members of a chain that are not silent post a CQE', (stage) => {
       for (let index = 0; index < length; index++) stage.nop(index, index === length - 1 ? 0 : IO_LINK | CQE_SKIP_SUCCESS);
       expect(stage.results(1)).toEqual([[length - 1, 0]]);
       for (let index = 0; index < length; index++) stage.nop(index, (index === length - 1 ? 0 : IO_LINK) | CQE_SKIP_SUCCESS);
@@ -232,7 +232,7 @@ cases('links, drains, silence', (test) => {
     });
   }
 
-  test('skip-cqe (a failure)', 'a silent operation that fails is heard', (stage) => {
+  test('skip-cqe (a failure)', 'a silent operation that fails posts a CQE', (stage) => {
     failing(stage, 1, CQE_SKIP_SUCCESS);
     expect(stage.results(1)).toEqual([[1, -Errno.ENOENT]]);
     stage.nop(1, IO_LINK | CQE_SKIP_SUCCESS);
@@ -241,7 +241,7 @@ cases('links, drains, silence', (test) => {
     stage.quiet();
   });
 
-  test('skip-cqe (a hard chain)', 'silence is each member’s own', (stage) => {
+  test('skip-cqe (a hard chain)', 'each member of a hard chain is silent on its own', (stage) => {
     for (const bad of [0, 3, 6]) {
       for (const silent of [0, 3, 6]) {
         for (let index = 0; index < 7; index++) {
@@ -256,7 +256,7 @@ cases('links, drains, silence', (test) => {
     }
   });
 
-  test('skip-cqe (a linked timeout)', 'a silent timeout is silent, fired or not', (stage) => {
+  test('skip-cqe (a linked timeout)', 'a silent timeout posts no CQE; a silent read that times out does', (stage) => {
     const [reader] = stage.kernel.pipe();
     stage.nop(1, IO_LINK);
     linkTimeout(stage, 2, 60_000, CQE_SKIP_SUCCESS);
@@ -283,7 +283,7 @@ cases('links, drains, silence', (test) => {
     },
   );
 
-  test('defer (drained timeouts)', 'timeouts that are linked and drained all end', (stage) => {
+  test('defer (drained timeouts)', 'timeouts that are linked and drained all complete', (stage) => {
     for (let index = 0; index < 3; index++) {
       timeout(stage, 2 * index, 5, IO_LINK | IO_DRAIN);
       linkTimeout(stage, 2 * index + 1, 60_000);

@@ -1,4 +1,4 @@
-/** Cases of liburing's about names, and about files as a whole. */
+/** liburing's cases for names, and for files as a whole. */
 
 import { expect } from '@jest/globals';
 import * as ops from '../../src/ops/index.js';
@@ -12,7 +12,7 @@ const AT_FDCWD = -100;
 const [O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW, O_CLOEXEC] = [
   2, 0o100, 0o200, 0o1000, 0o2000, 0o200000, 0o400000, 0o2000000,
 ];
-/** No memory is there. */
+/** An address that is not mapped. */
 const NOWHERE = 0x1000;
 
 const open = (stage: Stage, path: string, flags = 0, mode = 0o644) =>
@@ -25,7 +25,7 @@ const exists = (stage: Stage, path: string) => {
 };
 
 cases('names and files', (test) => {
-  test('open-close', 'opened by name, closed, and then not there any more', (stage) => {
+  test('open-close', 'a file is opened by name, and its descriptor can be closed once', (stage) => {
     const path = stage.kernel.put('file', 'content');
     const fd = open(stage, path);
     expect(fd).toBeGreaterThanOrEqual(0);
@@ -41,7 +41,7 @@ cases('names and files', (test) => {
     expect(stage.run((sqe) => ops.prepCloseDirect(sqe, 1))).toBe(-Errno.EBADF);
   });
 
-  test('open-close (flags)', 'what flags make of a name', (stage) => {
+  test('open-close (flags)', 'open flags determine how a name is opened', (stage) => {
     const path = stage.kernel.put('file', 'content');
     const missing = stage.kernel.path('missing');
     const directory = stage.kernel.path('.');
@@ -61,7 +61,7 @@ cases('names and files', (test) => {
     expect(stage.run((sqe) => ops.prepOpenat(sqe, AT_FDCWD, NOWHERE, 0))).toBe(-Errno.EFAULT);
   });
 
-  test('open-close (relative)', 'names that start at a directory’s descriptor', (stage) => {
+  test('open-close (relative)', 'names are resolved relative to a directory descriptor', (stage) => {
     stage.kernel.put('dir/file', 'inside');
     const directory = stage.keep(open(stage, stage.kernel.path('dir'), O_DIRECTORY));
     const at = (fd: number, path: string) => stage.run((sqe) => ops.prepOpenat(sqe, fd, stage.text(path), 0));
@@ -72,7 +72,7 @@ cases('names and files', (test) => {
     expect(at(stage.kernel.file(), 'file')).toBe(-Errno.ENOTDIR);
   });
 
-  test('openat2', 'as openat, with rules for the way', (stage) => {
+  test('openat2', 'resolve flags restrict the resolution of a path', (stage) => {
     stage.kernel.put('dir/file', 'inside');
     const directory = stage.keep(open(stage, stage.kernel.path('dir'), O_DIRECTORY));
     const how = stage.block(24);
@@ -96,7 +96,7 @@ cases('names and files', (test) => {
     expect(stage.run((sqe) => ops.prepOpenat2(sqe, directory, stage.text('file'), NOWHERE))).toBe(-Errno.EFAULT);
   });
 
-  test('openat2 (slots)', 'a file takes the place of what was in its slot', (stage) => {
+  test('openat2 (slots)', 'an opened file replaces the file in its slot', (stage) => {
     const [, writer] = stage.kernel.pipe();
     const path = stage.kernel.put('file', '');
     const how = stage.block(24);
@@ -118,7 +118,7 @@ cases('names and files', (test) => {
     ]);
   });
 
-  test('mkdir', 'made once, in a directory that is there', (stage) => {
+  test('mkdir', 'a directory is created once, in a directory that exists', (stage) => {
     const mkdir = (path: string) => stage.run((sqe) => ops.prepMkdirat(sqe, AT_FDCWD, stage.text(path), 0o700));
     const path = stage.kernel.path('made');
     expect([mkdir(path), mkdir(path), exists(stage, path)]).toEqual([0, -Errno.EEXIST, true]);
@@ -126,7 +126,7 @@ cases('names and files', (test) => {
     expect(stage.run((sqe) => ops.prepMkdirat(sqe, AT_FDCWD, NOWHERE, 0o700))).toBe(-Errno.EFAULT);
   });
 
-  test('symlink', 'leads where it says, and may lead nowhere', (stage) => {
+  test('symlink', 'a symbolic link leads to its target, which need not exist', (stage) => {
     const symlink = (target: string, path: string) =>
       stage.run((sqe) => ops.prepSymlinkat(sqe, stage.text(target), AT_FDCWD, stage.text(path)));
     stage.kernel.put('target', 'x');
@@ -145,7 +145,7 @@ cases('names and files', (test) => {
     expect(stage.run((sqe) => ops.prepSymlinkat(sqe, NOWHERE, AT_FDCWD, stage.text('x')))).toBe(-Errno.EFAULT);
   });
 
-  test('hardlink', 'another name for the same file', (stage) => {
+  test('hardlink', 'a hard link is another name for the same file', (stage) => {
     const path = stage.kernel.put('first', 'same');
     const second = stage.kernel.path('second');
     const link = (from: string, to: string, flags = 0) =>
@@ -160,7 +160,7 @@ cases('names and files', (test) => {
     expect([stage.run((sqe) => ops.prepRead(sqe, other, block.address, 4, 0)), stringOf(block)]).toEqual([4, 'SAME']);
   });
 
-  test('rename', 'onto nothing, onto a file, onto directories', (stage) => {
+  test('rename', 'a rename follows the rules of renameat2(2)', (stage) => {
     const rename = (from: string, to: string, flags = 0) =>
       stage.run((sqe) =>
         ops.prepRenameat(sqe, AT_FDCWD, stage.text(stage.kernel.path(from)), AT_FDCWD, stage.text(stage.kernel.path(to)), flags),
@@ -181,7 +181,7 @@ cases('names and files', (test) => {
     expect(stage.run((sqe) => ops.prepRenameat(sqe, AT_FDCWD, NOWHERE, AT_FDCWD, stage.text('x')))).toBe(-Errno.EFAULT);
   });
 
-  test('unlink', 'files and directories, each by its own way', (stage) => {
+  test('unlink', 'directories are removed with AT_REMOVEDIR, files without it', (stage) => {
     const AT_REMOVEDIR = 0x200;
     const unlink = (name: string, flags = 0) =>
       stage.run((sqe) => ops.prepUnlinkat(sqe, AT_FDCWD, stage.text(stage.kernel.path(name)), flags));
@@ -196,7 +196,7 @@ cases('names and files', (test) => {
     expect(stage.run((sqe) => ops.prepUnlinkat(sqe, AT_FDCWD, NOWHERE))).toBe(-Errno.EFAULT);
   });
 
-  test('unlink (open)', 'a file that is open lives on without a name', (stage) => {
+  test('unlink (open)', 'an open file can be read after its name is removed', (stage) => {
     const path = stage.kernel.put('open', 'still here');
     const fd = stage.keep(open(stage, path));
     expect(stage.run((sqe) => ops.prepUnlinkat(sqe, AT_FDCWD, stage.text(path)))).toBe(0);
@@ -204,7 +204,7 @@ cases('names and files', (test) => {
     expect([stage.run((sqe) => ops.prepRead(sqe, fd, block.address, 10, 0)), stringOf(block)]).toEqual([10, 'still here']);
   });
 
-  test('statx', 'size and kind, by name and by descriptor', (stage) => {
+  test('statx', 'size and type are reported by name and by descriptor', (stage) => {
     const path = stage.kernel.put('stat', 'seven b');
     const fd = stage.keep(open(stage, path));
     const result = stage.block(256);
@@ -229,7 +229,7 @@ cases('names and files', (test) => {
     expect(stage.run((sqe) => ops.prepStatx(sqe, AT_FDCWD, stage.text(path), 0, BASIC, NOWHERE))).toBe(-Errno.EFAULT);
   });
 
-  test('truncate', 'shorter and longer', { ops: ['FTRUNCATE'] }, (stage) => {
+  test('truncate', 'a file is made shorter and longer', { ops: ['FTRUNCATE'] }, (stage) => {
     const fd = stage.kernel.file(Buffer.from('0123456789'));
     const truncate = (length: number) => [
       stage.run((sqe) => ops.prepFtruncate(sqe, fd, length)),
@@ -244,7 +244,7 @@ cases('names and files', (test) => {
     expect(stage.run((sqe) => ops.prepFtruncate(sqe, reader, 4))).toBe(-Errno.EINVAL);
   });
 
-  test('fallocate', 'room that is taken in advance', (stage) => {
+  test('fallocate', 'space is allocated in advance', (stage) => {
     const fd = stage.kernel.file();
     const KEEP_SIZE = 1;
     const fallocate = (mode: number, offset: number, length: number) =>
@@ -263,7 +263,7 @@ cases('names and files', (test) => {
     expect([-Errno.ESPIPE, -Errno.EBADF]).toContain(stage.run((sqe) => ops.prepFallocate(sqe, reader, 0, 0, 10)));
   });
 
-  test('fsync', 'after the writes that it is for', (stage) => {
+  test('fsync', 'a drained fsync completes after the writes before it', (stage) => {
     const fd = stage.kernel.file();
     expect(stage.run((sqe) => ops.prepFsync(sqe, fd))).toBe(0);
     const data = stage.put(new Uint8Array(1024));
@@ -277,7 +277,7 @@ cases('names and files', (test) => {
     expect(stage.run((sqe) => ops.prepFsync(sqe, 9999))).toBe(-Errno.EBADF);
   });
 
-  test('fadvise', 'advice that changes nothing', (stage) => {
+  test('fadvise', 'advice does not change the content', (stage) => {
     const fd = stage.kernel.file(Buffer.from('unchanged'));
     const [WILLNEED, DONTNEED] = [3, 4];
     for (const advice of [DONTNEED, WILLNEED]) expect(stage.run((sqe) => ops.prepFadvise(sqe, fd, 0, 9, advice))).toBe(0);
@@ -286,7 +286,7 @@ cases('names and files', (test) => {
     expect(stage.run((sqe) => ops.prepFadvise(sqe, reader, 0, 0, WILLNEED))).toBe(-Errno.ESPIPE);
   });
 
-  test('madvise', 'advice about memory', { linuxOnly: true }, (stage) => {
+  test('madvise', 'advice is accepted only for page-aligned memory', { linuxOnly: true }, (stage) => {
     const block = stage.block(8192);
     const page = Math.ceil(block.address / 4096) * 4096;
     const WILLNEED = 3;
@@ -294,7 +294,7 @@ cases('names and files', (test) => {
     expect(stage.run((sqe) => ops.prepMadvise(sqe, page + 1, 4096, WILLNEED))).toBe(-Errno.EINVAL);
   });
 
-  test('xattr', 'attributes of files, by descriptor and by name', { ops: ['FSETXATTR', 'SETXATTR'] }, (stage) => {
+  test('xattr', 'attributes are set and read by descriptor and by name', { ops: ['FSETXATTR', 'SETXATTR'] }, (stage) => {
     const path = stage.kernel.put('attributes', '');
     const fd = stage.keep(open(stage, path, O_RDWR));
     const value = stage.put('a value');
@@ -320,7 +320,7 @@ cases('names and files', (test) => {
     );
   });
 
-  test('truncate (stray fields)', 'fields that mean nothing are refused', { ops: ['FTRUNCATE'], linuxOnly: true }, (stage) => {
+  test('truncate (stray fields)', 'unused fields must be zero', { ops: ['FTRUNCATE'], linuxOnly: true }, (stage) => {
     const fd = stage.kernel.file();
     expect(
       stage.run((sqe) => {

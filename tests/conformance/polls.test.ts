@@ -1,4 +1,4 @@
-/** Cases of liburing's about readiness and operations that go on. */
+/** liburing's cases for readiness and multishot operations. */
 
 import { expect } from '@jest/globals';
 import * as ops from '../../src/ops/index.js';
@@ -29,7 +29,7 @@ const multishotAccept = works('multishot accepts', 0, (stage) => {
   stage.add(1, (sqe) => ops.prepMultishotAccept(sqe, fd));
 });
 
-/** A group of so many buffers. */
+/** Registers a group of `count` buffers. */
 const group = (stage: Stage, id: number, count: number, size: number) => {
   const ring = stage.ring.bufferRings.create({ group: id, entries: count });
   const blocks = Array.from({ length: count }, () => stage.block(size));
@@ -47,7 +47,7 @@ const multishotReceive = works('multishot receives', 1, (stage) => {
 });
 
 cases('polls and what goes on', (test) => {
-  test('poll', 'tells when there is something to read', { kinds: ALL_KINDS }, (stage) => {
+  test('poll', 'a poll completes when there is data to read', { kinds: ALL_KINDS }, (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     poll(stage, 1, reader, IN).submit();
     stage.quiet();
@@ -55,7 +55,7 @@ cases('polls and what goes on', (test) => {
     expect(stage.results(1)).toEqual([[1, IN]]);
   });
 
-  test('poll-v-poll', 'says what poll(2) would say', (stage) => {
+  test('poll-v-poll', 'a poll reports the same events as poll(2)', (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     const file = stage.kernel.file(Buffer.from('x'));
     const ask = (fd: number, events: number) => stage.run((sqe) => ops.prepPollAdd(sqe, fd, events));
@@ -82,7 +82,7 @@ cases('polls and what goes on', (test) => {
 
   test(
     'poll-many',
-    'hundreds of pipes: those that were written to report, and no others',
+    'of hundreds of polled pipes, only those that were written to report',
     { ring: { entries: 512 }, kinds: WITHOUT_THREAD },
     (stage) => {
       const pipes = Array.from({ length: 200 }, () => stage.kernel.pipe());
@@ -108,7 +108,7 @@ cases('polls and what goes on', (test) => {
 
   test(
     'poll-mshot-overflow',
-    'a poll that goes on survives a full CQ, or says that it is over',
+    'a multishot poll survives a full CQ, or reports that it has ended',
     { ring: { entries: 2, cqEntries: 2 }, probe: multishotPoll },
     (stage) => {
       const [reader, writer] = stage.kernel.pipe();
@@ -129,7 +129,7 @@ cases('polls and what goes on', (test) => {
     },
   );
 
-  test('poll-mshot-update', 'the events of a poll that goes on are changed', { probe: multishotPoll }, (stage) => {
+  test('poll-mshot-update', 'the events of a multishot poll can be changed', { probe: multishotPoll }, (stage) => {
     const [, writer] = stage.kernel.pipe();
     poll(stage, 1, writer, IN, PollFlag.ADD_MULTI).submit();
     stage.quiet();
@@ -145,7 +145,7 @@ cases('polls and what goes on', (test) => {
     ]);
   });
 
-  test('poll-update-trigger', 'a poll that could never fire is given events that do', (stage) => {
+  test('poll-update-trigger', 'a poll that cannot fire does so after an update of its events', (stage) => {
     const [, writer] = stage.kernel.pipe();
     poll(stage, 1, writer, IN).submit();
     stage.add(2, (sqe) => ops.prepPollUpdate(sqe, 1, 0, OUT, PollFlag.UPDATE_EVENTS));
@@ -155,7 +155,7 @@ cases('polls and what goes on', (test) => {
     ]);
   });
 
-  test('poll-update-trigger (user data)', 'a poll is given another name', (stage) => {
+  test('poll-update-trigger (user data)', 'the user data of a poll can be changed', (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     poll(stage, 1, reader, IN).submit();
     stage.add(2, (sqe) => ops.prepPollUpdate(sqe, 1, 77, 0, PollFlag.UPDATE_USER_DATA));
@@ -166,7 +166,7 @@ cases('polls and what goes on', (test) => {
 
   test(
     'poll-race',
-    'many receives on one socket all get their part',
+    'each of many receives on one socket gets its part',
     { ring: { entries: 64 }, kinds: WITHOUT_THREAD },
     (stage) => {
       const [one, other] = stage.kernel.socketPair();
@@ -191,7 +191,7 @@ cases('polls and what goes on', (test) => {
 
   test(
     'evloop',
-    'polling the ring’s own eventfd makes no completions without end',
+    'polling the ring’s own eventfd does not cause endless completions',
     { probe: multishotPoll, linuxOnly: true, kinds: WITHOUT_THREAD },
     (stage) => {
       const eventfd = stage.kernel.eventfd();
@@ -206,7 +206,7 @@ cases('polls and what goes on', (test) => {
     },
   );
 
-  test('eventfd', 'a poll on the ring’s own eventfd, and a read behind it', { linuxOnly: true }, (stage) => {
+  test('eventfd', 'a poll on the ring’s own eventfd completes after a NOP', { linuxOnly: true }, (stage) => {
     const eventfd = stage.kernel.eventfd();
     stage.ring.settings.registerEventfd(eventfd);
     poll(stage, 1, eventfd, IN);
@@ -216,7 +216,7 @@ cases('polls and what goes on', (test) => {
     expect(second).toEqual([2, 0]);
   });
 
-  test('eventfd-disable', 'a ring whose eventfd is switched off is silent', { kinds: WITHOUT_THREAD }, (stage) => {
+  test('eventfd-disable', 'a ring does not signal an eventfd that is disabled', { kinds: WITHOUT_THREAD }, (stage) => {
     const eventfd = stage.kernel.eventfd();
     stage.ring.settings.registerEventfd(eventfd);
     stage.ring.cq.flags = 1;
@@ -228,7 +228,7 @@ cases('polls and what goes on', (test) => {
     expect(dataOf({ bytes: count }).getBigUint64(0, true)).toBe(1n);
   });
 
-  test('eventfd-reg', 'an eventfd can be registered once at a time', (stage) => {
+  test('eventfd-reg', 'only one eventfd can be registered at a time', (stage) => {
     const { settings } = stage.ring;
     const eventfd = stage.kernel.eventfd();
     for (let round = 0; round < 100; round++) {
@@ -239,7 +239,7 @@ cases('polls and what goes on', (test) => {
     expect(() => settings.unregisterEventfd()).toThrow('ENXIO');
   });
 
-  test('epwait', 'what is ready in an epoll instance', { ops: ['EPOLL_WAIT'], kinds: WITHOUT_THREAD }, (stage) => {
+  test('epwait', 'an epoll wait returns ready events', { ops: ['EPOLL_WAIT'], kinds: WITHOUT_THREAD }, (stage) => {
     const epoll = stage.kernel.epoll();
     const pipes = [stage.kernel.pipe(), stage.kernel.pipe()];
     const event = stage.block(16);
@@ -261,11 +261,11 @@ cases('polls and what goes on', (test) => {
     expect(stage.run((sqe) => ops.prepEpollWait(sqe, epoll, events.address, 4))).toBe(1);
   });
 
-  // Reading, receiving and accepting, again and again
+  // Multishot reads, receives, and accepts
 
   test(
     'read-mshot',
-    'a read that goes on, until it runs out of buffers',
+    'a multishot read continues until it runs out of buffers',
     { ops: ['READ_MULTISHOT'], kinds: WITHOUT_THREAD },
     (stage) => {
       const [reader, writer] = stage.kernel.pipe();
@@ -283,7 +283,7 @@ cases('polls and what goes on', (test) => {
     },
   );
 
-  test('read-mshot (a file)', 'a file that is always ready is no file for it', { ops: ['READ_MULTISHOT'] }, (stage) => {
+  test('read-mshot (a file)', 'a multishot read of a regular file is refused', { ops: ['READ_MULTISHOT'] }, (stage) => {
     group(stage, 1, 2, 32);
     const fd = stage.kernel.file(Buffer.from('x'));
     expect(stage.add(1, (sqe) => ops.prepReadMultishot(sqe, fd, 0, 0, 1)).wait(1)).toEqual([
@@ -291,7 +291,7 @@ cases('polls and what goes on', (test) => {
     ]);
   });
 
-  test('read-mshot-empty', 'all that is there is read, in as many buffers as it takes', { ops: ['READ_MULTISHOT'] }, (stage) => {
+  test('read-mshot-empty', 'all data is read, into as many buffers as it takes', { ops: ['READ_MULTISHOT'] }, (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     group(stage, 1, 4, 32);
     stage.add(1, (sqe) => ops.prepReadMultishot(sqe, reader, 0, -1, 1)).submit();
@@ -303,7 +303,7 @@ cases('polls and what goes on', (test) => {
 
   test(
     'recv-multishot',
-    'receives until the other side shuts down',
+    'a multishot receive continues until the peer shuts down',
     { probe: multishotReceive, kinds: WITHOUT_THREAD },
     (stage) => {
       const [one, other] = stage.kernel.socketPair();
@@ -326,7 +326,7 @@ cases('polls and what goes on', (test) => {
     },
   );
 
-  test('recv-multishot (cancelled)', 'ends when it is told to', { probe: multishotReceive }, (stage) => {
+  test('recv-multishot (cancelled)', 'a multishot receive can be cancelled', { probe: multishotReceive }, (stage) => {
     const [one] = stage.kernel.socketPair();
     group(stage, 1, 4, 64);
     stage.add(1, (sqe) => ops.prepRecvSelect(sqe, one, 1, 0, 0, RecvSendFlag.RECV_MULTISHOT)).submit();
@@ -339,7 +339,7 @@ cases('polls and what goes on', (test) => {
 
   test(
     'recv-mshot-drain',
-    'small buffers, much data: all of it, in the end',
+    'all of a long stream is received through small buffers',
     { probe: multishotReceive, kinds: WITHOUT_THREAD },
     (stage) => {
       const [client, server] = stage.connection();
@@ -373,7 +373,7 @@ cases('polls and what goes on', (test) => {
 
   test(
     'mshot-shutdown-race',
-    'what was sent before a shutdown comes before its end',
+    'data that was sent before a shutdown is delivered before the end',
     { probe: (stage) => multishotReceive(stage) ?? tellsTheEnd(stage) },
     (stage) => {
       for (let round = 0; round < 30; round++) {
@@ -393,7 +393,7 @@ cases('polls and what goes on', (test) => {
     },
   );
 
-  test('accept', 'connections that come later, and connections that are there', { kinds: ALL_KINDS }, (stage) => {
+  test('accept', 'an accept takes a pending connection, or waits for one', { kinds: ALL_KINDS }, (stage) => {
     const { fd, port } = stage.listener();
     const address = stage.loopback(port);
     for (const late of [false, true]) {
@@ -421,7 +421,7 @@ cases('polls and what goes on', (test) => {
     }
   });
 
-  test('accept (direct)', 'a connection goes into a slot', (stage) => {
+  test('accept (direct)', 'a connection is accepted into a slot', (stage) => {
     const { fd, port } = stage.listener();
     stage.ring.files.registerSparse(2);
     const client = stage.socket(AF_INET, SOCK_STREAM);
@@ -433,7 +433,7 @@ cases('polls and what goes on', (test) => {
     expect(Buffer.from(stage.kernel.read(client, 6)).toString()).toBe('direct');
   });
 
-  test('accept (multishot)', 'one accept, many connections', { probe: multishotAccept, kinds: WITHOUT_THREAD }, (stage) => {
+  test('accept (multishot)', 'one accept takes many connections', { probe: multishotAccept, kinds: WITHOUT_THREAD }, (stage) => {
     const { fd, port } = stage.listener();
     const address = stage.loopback(port);
     stage.add(1, (sqe) => ops.prepMultishotAccept(sqe, fd)).submit();
@@ -453,7 +453,7 @@ cases('polls and what goes on', (test) => {
     ]);
   });
 
-  test('accept (cancelled)', 'accepts that wait are cancelled', { kinds: ALL_KINDS }, (stage) => {
+  test('accept (cancelled)', 'accepts that wait can be cancelled', { kinds: ALL_KINDS }, (stage) => {
     const { fd } = stage.listener();
     for (let index = 0; index < 4; index++) stage.add(index, (sqe) => ops.prepAccept(sqe, fd));
     stage.submit();
@@ -472,7 +472,7 @@ cases('polls and what goes on', (test) => {
     stage.quiet();
   });
 
-  test('accept-reuse', 'the SQE of an accept that waits is used again at once', { ring: { entries: 1 } }, (stage) => {
+  test('accept-reuse', 'the SQE of an accept that waits can be reused at once', { ring: { entries: 1 } }, (stage) => {
     const { fd, port } = stage.listener();
     const client = stage.socket(AF_INET, SOCK_STREAM);
     stage.add(1, (sqe) => ops.prepAccept(sqe, fd)).submit();
@@ -483,7 +483,7 @@ cases('polls and what goes on', (test) => {
     expect(connected).toEqual([2, 0]);
   });
 
-  test('recv-multishot (datagrams)', 'each datagram is a completion', { probe: multishotReceive }, (stage) => {
+  test('recv-multishot (datagrams)', 'a receive of datagrams can be cancelled', { probe: multishotReceive }, (stage) => {
     const receiver = stage.socket(AF_INET, SOCK_DGRAM);
     const sender = stage.socket(AF_INET, SOCK_DGRAM);
     const address = stage.loopback(0);
@@ -501,7 +501,7 @@ cases('polls and what goes on', (test) => {
   });
 });
 
-/** 6.1 wants a buffer for the end, too, and may say that there is none. */
+/** 6.1 needs a buffer for the end of the stream, too, and can report that there is none. */
 function tellsTheEnd(stage: Stage): string | undefined {
   const [one, other] = stage.kernel.socketPair();
   group(stage, 96, 4, 256);

@@ -1,4 +1,7 @@
-/** Cases of liburing's about the queues themselves: their sizes, how they are filled and emptied, what happens when they are full. */
+/**
+ * liburing's cases for the queues: their sizes, how they are filled and emptied, and what happens
+ * when they are full.
+ */
 
 import { expect } from '@jest/globals';
 import * as ops from '../../src/ops/index.js';
@@ -20,7 +23,7 @@ const upTo = (count: number, first = 0) => Array.from({ length: count }, (_, ind
 cases('queues', (test) => {
   test(
     'sq-full',
-    'there are as many SQEs as the ring has entries, and then none',
+    'the SQ holds as many SQEs as the ring has entries, and no more',
     { ring: { entries: 8 } },
     ({ ring, ...stage }) => {
       for (let round = 0; round < 3; round++) {
@@ -37,7 +40,7 @@ cases('queues', (test) => {
     },
   );
 
-  test('sq-space_left', 'what is ready and what is left adds up, whatever was taken', { ring: { entries: 8 } }, (stage) => {
+  test('sq-space_left', 'the entries that are ready and those that are left always add up', { ring: { entries: 8 } }, (stage) => {
     const { sq } = stage.ring;
     for (let taken = 0; taken < 8; taken++) {
       expect([sq.ready, sq.spaceLeft]).toEqual([taken, 8 - taken]);
@@ -50,7 +53,7 @@ cases('queues', (test) => {
 
   test(
     'sq-space_left (a bad SQE)',
-    'a submission stops behind an SQE that the kernel refuses, and goes on when asked again',
+    'a submission stops after an SQE that the kernel refuses, and the next one continues',
     (stage) => {
       fill(stage, 8);
       stage.add(100, (sqe) => sqe.prepare(254, 0, 0, 0, 0, 0));
@@ -68,7 +71,7 @@ cases('queues', (test) => {
 
   test(
     'cq-ready',
-    'the count of completions follows what comes and what is taken',
+    'the count of ready CQEs follows those that arrive and are taken',
     { ring: { entries: 4 } },
     ({ ring, ...rest }) => {
       const stage = Object.assign(Object.create(null), rest);
@@ -92,14 +95,14 @@ cases('queues', (test) => {
     },
   );
 
-  test('cq-size', 'a size of the CQ that was asked for, rounded up to a power of two', ({ kernel }) => {
+  test('cq-size', 'the requested size of the CQ is rounded up to a power of two', ({ kernel }) => {
     expect(kernel.open({ entries: 4, cqEntries: 64 }).cq.entries).toBe(64);
     expect(kernel.open({ entries: 4, cqEntries: 33 }).cq.entries).toBe(64);
     expect(() => kernel.open({ entries: 4, cqEntries: 0 })).toThrow(/cqEntries/);
     expect(() => kernel.open({ entries: 8, cqEntries: 4 })).toThrow(/cqEntries/);
   });
 
-  test('cq-peek-batch', 'a batch gives what is there, in order, and takes nothing away', { ring: { entries: 4 } }, (stage) => {
+  test('cq-peek-batch', 'a batch returns the CQEs in order, and does not remove them', { ring: { entries: 4 } }, (stage) => {
     const { ring } = stage;
     const batch = () => {
       const target: { userData: number }[] = [];
@@ -122,7 +125,7 @@ cases('queues', (test) => {
 
   test(
     'cq-peek-batch-mixed',
-    'a batch of small and big CQEs shows no padding',
+    'small and big CQEs are delivered without padding',
     { ring: { entries: 8, flags: ['CQE_MIXED'] }, probe: knowsBig },
     (stage) => {
       const big = (userData: number) =>
@@ -133,7 +136,7 @@ cases('queues', (test) => {
         });
       let next = 0;
       const seen: [number, boolean][] = [];
-      // Eleven slots, then a big one that would not fit before the end.
+      // Eleven CQEs, then a big one that would not fit before the end of the queue.
       for (const kind of 'ssbbsssssssbsssbbs') {
         if (kind === 'b') big(next++);
         else stage.nop(next++);
@@ -145,7 +148,7 @@ cases('queues', (test) => {
     },
   );
 
-  test('nop', 'NOPs alone, by a worker, around a drain', { kinds: ALL_KINDS }, (stage) => {
+  test('nop', 'NOPs complete alone, in a worker, and around a drain', { kinds: ALL_KINDS }, (stage) => {
     for (let round = 0; round < 50; round++) {
       expect(stage.nop(round, round & 1 ? SqeFlag.ASYNC : 0).results(1)).toEqual([[round, 0]]);
       fill(stage, 4);
@@ -158,7 +161,7 @@ cases('queues', (test) => {
     }
   });
 
-  test('nop (results)', 'a NOP can be told its result', { probe: knowsInjection }, (stage) => {
+  test('nop (results)', 'a NOP returns the result that it is given', { probe: knowsInjection }, (stage) => {
     for (const value of [42, 0, -Errno.EFAULT]) expect(stage.run(inject(value))).toBe(value);
   });
 
@@ -176,7 +179,7 @@ cases('queues', (test) => {
     );
   }
 
-  test('nop-all-sizes', 'every size can be filled twice, up to the last slot of the CQ', ({ kernel }) => {
+  test('nop-all-sizes', 'rings of every size can be filled twice, up to the last entry of the CQ', ({ kernel }) => {
     for (let entries = 1; entries <= 4096; entries *= 2) {
       const ring = kernel.open({ entries });
       for (let half = 0; half < 2; half++) {
@@ -201,7 +204,7 @@ cases('queues', (test) => {
 
   test(
     'nop-flags',
-    'a NOP that uses a file or a buffer fails as a request would',
+    'a NOP that uses a file or a buffer fails like other operations',
     { probe: knowsNopFile, linuxOnly: true },
     (stage) => {
       const [FILE, FIXED_FILE, FIXED_BUFFER] = [2, 4, 8];
@@ -219,7 +222,7 @@ cases('queues', (test) => {
     },
   );
 
-  test('nop-fixed-file-leak', 'a NOP with a file keeps nothing open', { probe: knowsNopFile, linuxOnly: true }, (stage) => {
+  test('nop-fixed-file-leak', 'a NOP with a file does not keep it open', { probe: knowsNopFile, linuxOnly: true }, (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     stage.run((sqe) => {
       ops.prepNopWith(sqe, 2);
@@ -232,7 +235,7 @@ cases('queues', (test) => {
 
   test(
     'nop32',
-    'CQEs of 32 bytes carry two words more',
+    'CQEs of 32 bytes carry two more words',
     { ring: { entries: 8, flags: ['CQE_MIXED'] }, probe: knowsBig },
     ({ ring, ...stage }) => {
       expect(stage).toBeDefined();
@@ -253,7 +256,7 @@ cases('queues', (test) => {
 
   test(
     'nop32-overflow',
-    'big CQEs that find no room come later, in order',
+    'big CQEs that overflow the CQ are delivered later, in order',
     { ring: { entries: 8, cqEntries: 8, flags: ['CQE_MIXED'] }, probe: knowsBig },
     (stage) => {
       stage.nop(1);
@@ -262,7 +265,7 @@ cases('queues', (test) => {
     },
   );
 
-  test('io_uring_setup', 'setups that make no sense are refused', ({ kernel }) => {
+  test('io_uring_setup', 'invalid parameters of setup are refused', ({ kernel }) => {
     const { syscalls } = kernel;
     const params = (fields: readonly (readonly [number, number])[]) => {
       const bytes = new Uint8Array(120);
@@ -304,7 +307,7 @@ cases('queues', (test) => {
     expect(clamped.sq.entries).toBe(32768);
   });
 
-  test('b19062a56726', 'IOPOLL with a CPU for a thread that it does not have is refused', ({ kernel }) => {
+  test('b19062a56726', 'IOPOLL with SQ_AFF, but without SQPOLL, is refused', ({ kernel }) => {
     const bytes = new Uint8Array(120);
     const data = new DataView(bytes.buffer);
     data.setUint32(8, (1 << 0) | (1 << 2), true);
@@ -312,7 +315,7 @@ cases('queues', (test) => {
     expect(kernel.syscalls.setup(1, bytes)).toBe(-Errno.EINVAL);
   });
 
-  test('no-mmap-inval', 'memory for one of the two areas only is refused', { linuxOnly: true }, ({ kernel }) => {
+  test('no-mmap-inval', 'NO_MMAP with memory for only one of the two areas is refused', { linuxOnly: true }, ({ kernel }) => {
     const bytes = new Uint8Array(120);
     const data = new DataView(bytes.buffer);
     const memory = new Uint8Array(new SharedArrayBuffer(16384));
@@ -325,7 +328,7 @@ cases('queues', (test) => {
 
   test(
     'submit-and-wait',
-    'a wait that runs out of time tells how much was submitted, and keeps what came',
+    'a wait that times out has submitted, and keeps the completions that have arrived',
     { ring: { entries: 4 } },
     (stage) => {
       stage.nop(1);
@@ -335,7 +338,7 @@ cases('queues', (test) => {
     },
   );
 
-  test('b5837bd5311d', 'who waits for two is given two', (stage) => {
+  test('b5837bd5311d', 'a wait for two completions returns with two', (stage) => {
     stage.add(1, (sqe) => ops.prepTimeout(sqe, stage.timespec(10), 0xffff_ffff)).submit();
     stage.nop(2);
     stage.ring.submitAndWait(2);
@@ -352,7 +355,7 @@ cases('queues', (test) => {
   ] as const) {
     test(
       `drop-submit (${flag ?? 'plain'})`,
-      `two bad SQEs at the end: ${taken} of six are taken`,
+      `${taken} of six SQEs are taken if the last two are invalid`,
       { ring: { entries: 8, flags: flag ? [flag] : [] } },
       (stage) => {
         fill(stage, 4);
@@ -363,7 +366,7 @@ cases('queues', (test) => {
     );
   }
 
-  test('submit-reuse', 'iovecs are the program’s again as soon as they were submitted', (stage) => {
+  test('submit-reuse', 'iovecs can be reused as soon as they have been submitted', (stage) => {
     const content = Buffer.alloc(32768, 'ab');
     const fd = stage.kernel.file(content);
     for (const flags of [0, SqeFlag.ASYNC]) {
@@ -381,7 +384,7 @@ cases('queues', (test) => {
     }
   });
 
-  test('cq-full', 'more completions than the CQ has room for: none is lost', { ring: { entries: 4 } }, (stage) => {
+  test('cq-full', 'no completion is lost when the CQ is full', { ring: { entries: 4 } }, (stage) => {
     for (let round = 0; round < 3; round++) {
       fill(stage, 4, round * 4);
       expect(stage.submit()).toBe(4);
@@ -392,7 +395,7 @@ cases('queues', (test) => {
 
   test(
     'cq-overflow',
-    'what overflowed comes in order, and the flag tells of it',
+    'overflowed CQEs are delivered in order, and CQ_OVERFLOW is set meanwhile',
     { ring: { entries: 2, cqEntries: 2 }, kinds: ALL_KINDS.slice(0, 2) },
     (stage) => {
       for (let round = 0; round < 20; round++) {
@@ -408,7 +411,7 @@ cases('queues', (test) => {
     },
   );
 
-  test('init-mem', 'a ring in the program’s memory uses what it says, and nothing beside', ({ kernel }) => {
+  test('init-mem', 'a ring in the program’s memory delivers every CQE, whatever its size', ({ kernel }) => {
     for (const [entries, cqEntries] of [
       [1, 8],
       [2, 1024],
@@ -435,7 +438,7 @@ cases('queues', (test) => {
     }
   });
 
-  test('io_uring_enter', 'calls that make no sense', ({ kernel, ring }) => {
+  test('io_uring_enter', 'invalid calls are refused', ({ kernel, ring }) => {
     const { syscalls } = kernel;
     expect(syscalls.enter(ring.fd, 1, 0, 0xffff_0000 | 0, 0, 0)).toBe(-Errno.EINVAL);
     expect(syscalls.enter(9999, 0, 0, 0, 0, 0)).toBe(-Errno.EBADF);
@@ -443,7 +446,7 @@ cases('queues', (test) => {
     expect(syscalls.enter(ring.fd, 0, 0, 0, 0, 0)).toBe(0);
   });
 
-  test('probe', 'tells which operations there are', ({ ring }) => {
+  test('probe', 'the probe reports which operations the kernel supports', ({ ring }) => {
     const probe = ring.probe();
     for (const opcode of [0, 1, 2, 3, 6, 11, 14, 18, 22]) expect(probe.supports(opcode)).toBe(true);
     expect(probe.supports(250)).toBe(false);
@@ -451,7 +454,7 @@ cases('queues', (test) => {
 
   test(
     'ring-query',
-    'the kernel tells what it knows',
+    'the kernel reports how many operations it knows',
     { probe: ({ ring }) => (ring.query() ? undefined : 'the kernel knows no QUERY') },
     ({ ring }) => {
       const query = ring.query();
@@ -460,7 +463,7 @@ cases('queues', (test) => {
     },
   );
 
-  test('teardowns', 'rings opened and closed, again and again', { linuxOnly: true }, ({ kernel }) => {
+  test('teardowns', 'rings can be opened and closed repeatedly', { linuxOnly: true }, ({ kernel }) => {
     for (let round = 0; round < 100; round++) kernel.open({ entries: 164 }).close();
     expect(Ring).toBeDefined();
   });

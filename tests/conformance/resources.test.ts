@@ -1,4 +1,4 @@
-/** Cases of liburing's about registered files, buffers, and their tags. */
+/** liburing's cases for registered files, registered buffers, and their tags. */
 
 import { expect } from '@jest/globals';
 import * as ops from '../../src/ops/index.js';
@@ -26,7 +26,7 @@ const knowsRanges = tried('ranges of slots', (ring) => {
 });
 
 cases('registered files and buffers', (test) => {
-  test('file-register', 'a table with holes is filled, emptied and changed', { kinds: ALL_KINDS }, (stage) => {
+  test('file-register', 'a table with empty slots is filled, emptied, and changed', { kinds: ALL_KINDS }, (stage) => {
     const { files } = stage.ring;
     const fds = Array.from({ length: 8 }, (_, index) => stage.kernel.file(Buffer.from(`file ${index}`)));
     files.register([...fds, -1, -1]);
@@ -44,8 +44,8 @@ cases('registered files and buffers', (test) => {
     expect(codeOf(() => files.unregister())).toBe('ENXIO');
   });
 
-  test('file-register (large)', 'one file in a table of thousands of holes', (stage) => {
-    // No more than descriptors are allowed.
+  test('file-register (large)', 'one file is used in a table of thousands of empty slots', (stage) => {
+    // Not more slots than the limit of descriptors allows.
     stage.ring.files.registerSparse(4000);
     const fd = stage.kernel.file();
     expect(stage.ring.files.update(3193, [fd])).toBe(1);
@@ -54,7 +54,7 @@ cases('registered files and buffers', (test) => {
     expect(Buffer.from(stage.kernel.contentOf(fd)).toString()).toBe('at 3193');
   });
 
-  test('file-register (bad ones)', 'a table with a descriptor that is none is refused', (stage) => {
+  test('file-register (bad ones)', 'a table with an invalid descriptor is refused', (stage) => {
     expect(codeOf(() => stage.ring.files.register([stage.kernel.file(), 9999]))).toBe('EBADF');
     expect(codeOf(() => stage.ring.files.register([]))).not.toBe('none');
     stage.ring.files.register([-1]);
@@ -85,7 +85,7 @@ cases('registered files and buffers', (test) => {
     },
   );
 
-  test('file-register (ranges)', 'automatic slots come from the range that was set', { probe: knowsRanges }, (stage) => {
+  test('file-register (ranges)', 'the kernel picks slots from the range that was set', { probe: knowsRanges }, (stage) => {
     const { files } = stage.ring;
     files.registerSparse(10);
     const fd = stage.kernel.file();
@@ -106,7 +106,7 @@ cases('registered files and buffers', (test) => {
     expect(codeOf(() => files.setAllocRange(7, 0xffff_fffe))).toBe('EOVERFLOW');
   });
 
-  test('file-update', 'the same files in three rings', (stage) => {
+  test('file-update', 'the same files can be registered with three rings', (stage) => {
     const fds = Array.from({ length: 10 }, () => stage.kernel.file());
     const rings = [stage.ring, stage.kernel.open({ entries: 8 }), stage.kernel.open({ entries: 8 })];
     for (const ring of rings) ring.files.register(fds);
@@ -117,7 +117,7 @@ cases('registered files and buffers', (test) => {
     for (const ring of rings.slice(0, 2)) ring.files.unregister();
   });
 
-  test('file-exit-unreg', 'a ring with tagged files is closed as it is', { kinds: WITHOUT_THREAD }, (stage) => {
+  test('file-exit-unreg', 'a ring with tagged files can be closed', { kinds: WITHOUT_THREAD }, (stage) => {
     stage.ring.files.registerTagged([...stage.kernel.pipe()], [1, 2]);
     stage.close();
     expect(stage.ring.closed).toBe(true);
@@ -125,7 +125,7 @@ cases('registered files and buffers', (test) => {
 
   test(
     'ooo-file-unreg',
-    'slots are emptied while a poll on one of them is in flight',
+    'slots can be emptied while a poll on one of them is in flight',
     { probe: (stage) => stage.lacks('SOCKET') },
     (stage) => {
       const sockets = [stage.socket(AF_INET, SOCK_DGRAM), stage.socket(AF_INET, SOCK_DGRAM)];
@@ -142,7 +142,7 @@ cases('registered files and buffers', (test) => {
 
   test(
     'open-direct-pick',
-    'files are opened into slots that the kernel picks, until there is none',
+    'files are opened into slots that the kernel picks, until none is free',
     { probe: (stage) => (stage.ring.hasFeature('LINKED_FILE') ? undefined : 'the kernel picks no slots') },
     (stage) => {
       const count = 64;
@@ -159,32 +159,32 @@ cases('registered files and buffers', (test) => {
     },
   );
 
-  test('reg-hint', 'no slot is to be had of a table that is gone', { ops: ['SOCKET'] }, (stage) => {
+  test('reg-hint', 'no slot can be picked from an unregistered table', { ops: ['SOCKET'] }, (stage) => {
     stage.ring.files.registerSparse(16);
     stage.ring.files.unregister();
     expect([-Errno.ENFILE, -Errno.ENXIO]).toContain(stage.run((sqe) => ops.prepSocket(sqe, AF_UNIX, SOCK_DGRAM, 0, 0, 'auto')));
   });
 
-  test('a0908ae19763', 'a table of one hole', { ring: { entries: 164 } }, (stage) => {
+  test('a0908ae19763', 'a table of one empty slot can be registered', { ring: { entries: 164 } }, (stage) => {
     stage.ring.files.register([-1]);
     stage.ring.files.unregister();
     stage.quiet();
   });
 
-  test('8a9973408177', 'files come and go; then a file is synchronized', (stage) => {
+  test('8a9973408177', 'a file can be synchronized after files were unregistered', (stage) => {
     stage.ring.files.register([stage.kernel.file()]);
     stage.ring.files.unregister();
     const fd = stage.kernel.file();
     expect(stage.run((sqe) => ops.prepFsync(sqe, fd))).toBe(0);
   });
 
-  test('35fa71a030ca', 'registering nothing does no harm', (stage) => {
+  test('35fa71a030ca', 'registering no buffers fails, and does no harm', (stage) => {
     const { syscalls } = stage.kernel;
     for (let round = 0; round < 50; round++) expect(syscalls.register(stage.ring.fd, 0, 0, 0)).toBeLessThan(0);
     stage.quiet();
   });
 
-  test('rsrc_tags (files)', 'the tag of a file that is replaced comes as a completion', (stage) => {
+  test('rsrc_tags (files)', 'the tag of a replaced file is posted as a CQE', (stage) => {
     const { files } = stage.ring;
     const fds = Array.from({ length: 8 }, () => stage.kernel.file());
     files.registerTagged(fds, [1, 2, 3, 4, 5, 6, 7, 0]);
@@ -199,7 +199,7 @@ cases('registered files and buffers', (test) => {
 
   test(
     'rsrc_tags (buffers)',
-    'the tag of a buffer comes when its last operation is over',
+    'the tag of a buffer is posted when its last operation has completed',
     { kinds: WITHOUT_THREAD, linuxOnly: true },
     (stage) => {
       const [reader, writer] = stage.kernel.pipe();
@@ -221,7 +221,7 @@ cases('registered files and buffers', (test) => {
     },
   );
 
-  test('fixed-seg', 'reads into parts of a registered buffer', (stage) => {
+  test('fixed-seg', 'reads can use any part of a registered buffer', (stage) => {
     const content = Buffer.from(Array.from({ length: 16384 }, (_, index) => (index * 7) & 0xff));
     const fd = stage.kernel.file(content);
     const block = stage.block(32768);
@@ -240,7 +240,7 @@ cases('registered files and buffers', (test) => {
     expect(stage.run((sqe) => ops.prepReadFixed(sqe, fd, block.address, 20, 0, 1))).toBe(-Errno.EFAULT);
   });
 
-  test('fixed-buf-merge', 'neighbouring parts of a registered buffer, read at once', (stage) => {
+  test('fixed-buf-merge', 'adjacent parts of a registered buffer can be filled at once', (stage) => {
     const content = Buffer.concat(['1', '2', '3'].map((digit) => Buffer.alloc(4096, digit)));
     const fd = stage.kernel.file(content);
     const block = stage.block(65536);
@@ -256,7 +256,7 @@ cases('registered files and buffers', (test) => {
     expect(Buffer.from(block.bytes.subarray(4096, 16384)).equals(content)).toBe(true);
   });
 
-  test('fixed-buf-iter', 'registered buffers and devices', { linuxOnly: true }, (stage) => {
+  test('fixed-buf-iter', 'registered buffers work with devices', { linuxOnly: true }, (stage) => {
     const block = stage.block(4096);
     stage.ring.buffers.register([block.bytes]);
     const open = (path: string, flags: number) =>
@@ -266,7 +266,7 @@ cases('registered files and buffers', (test) => {
     expect(stage.run((sqe) => ops.prepWriteFixed(sqe, zero, block.address, 4096, 0, 0))).toBe(4096);
   });
 
-  test('vec-regbuf', 'vectors of parts of a registered buffer', { ops: ['READV_FIXED', 'WRITEV_FIXED'] }, (stage) => {
+  test('vec-regbuf', 'vectors can name parts of a registered buffer', { ops: ['READV_FIXED', 'WRITEV_FIXED'] }, (stage) => {
     const block = stage.block(65536);
     block.bytes.forEach((_, index) => {
       block.bytes[index] = index * 13;
@@ -296,7 +296,7 @@ cases('registered files and buffers', (test) => {
 
   test(
     'regbuf-clone',
-    'buffers of one ring in another',
+    'the buffers of one ring can be cloned into another',
     { probe: tried('clones', (ring) => ring.buffers), linuxOnly: true },
     (stage) => {
       const source = stage.kernel.open({ entries: 8 });
@@ -316,7 +316,7 @@ cases('registered files and buffers', (test) => {
     },
   );
 
-  test('io_uring_register', 'calls that make no sense', (stage) => {
+  test('io_uring_register', 'invalid calls are refused', (stage) => {
     const { syscalls } = stage.kernel;
     const file = stage.kernel.file();
     expect(syscalls.register(9999, 0, 0, 0)).toBe(-Errno.EBADF);
@@ -331,7 +331,7 @@ cases('registered files and buffers', (test) => {
     expect(syscalls.register(stage.ring.fd, 2, own.address, 1)).toBe(-Errno.EBADF);
   });
 
-  test('fd-install', 'a slot becomes a descriptor', { ops: ['FIXED_FD_INSTALL'] }, (stage) => {
+  test('fd-install', 'the file of a slot is given a descriptor', { ops: ['FIXED_FD_INSTALL'] }, (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     stage.ring.files.register([reader]);
     stage.kernel.close(reader);
@@ -345,7 +345,7 @@ cases('registered files and buffers', (test) => {
     expect(stage.run((sqe) => ops.prepFixedFdInstall(sqe, 99))).toBe(-Errno.EBADF);
   });
 
-  test('pipe-direct-fixed', 'a pipe in slots that were named', { ops: ['PIPE'] }, (stage) => {
+  test('pipe-direct-fixed', 'a pipe is created in the given slots', { ops: ['PIPE'] }, (stage) => {
     stage.ring.files.registerSparse(10);
     const ends = stage.block(8);
     expect(stage.run((sqe) => ops.prepPipe(sqe, ends.address, 0, 5))).toBe(0);
@@ -356,7 +356,7 @@ cases('registered files and buffers', (test) => {
     expect(stringOf(block)).toBe('through slots');
   });
 
-  test('close-opath', 'descriptors that are only paths can be closed', (stage) => {
+  test('close-opath', 'descriptors opened with O_PATH can be closed', (stage) => {
     stage.kernel.put('in/a', '');
     const O_PATH = 0o10000000;
     for (const flags of [0, O_PATH]) {
@@ -369,7 +369,7 @@ cases('registered files and buffers', (test) => {
 
   test(
     'register-restrictions',
-    'a ring may only do what it was allowed before it was enabled',
+    'a ring can do only what it was allowed before it was enabled',
     { ring: { entries: 8, flags: ['R_DISABLED'] } },
     (stage) => {
       const { ring } = stage;
@@ -388,7 +388,7 @@ cases('registered files and buffers', (test) => {
 
   test(
     'reg-reg-ring',
-    'a ring that is registered is entered by its index',
+    'a registered ring is entered by its index',
     { probe: (stage) => (stage.ring.hasFeature('REG_REG_RING') ? undefined : 'the kernel lacks REG_REG_RING') },
     (stage) => {
       stage.ring.settings.registerRingFd();

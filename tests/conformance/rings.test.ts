@@ -1,4 +1,7 @@
-/** Cases of liburing's about rings as a whole: resizing, messages between them, threads of the kernel, futexes, children. */
+/**
+ * liburing's cases for rings as a whole: resizing, messages between rings, kernel threads, futexes,
+ * and child processes.
+ */
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -31,7 +34,7 @@ cases('rings', (test) => {
 
   test(
     'resize-rings',
-    'larger and smaller, between operations',
+    'a ring is made larger and smaller between operations',
     { ring: { entries: 8, flags: [...DEFER] }, probe: canResize, linuxOnly: true },
     (stage) => {
       expect(stage.nop(1).results(1)).toEqual([[1, 0]]);
@@ -45,7 +48,7 @@ cases('rings', (test) => {
 
   test(
     'resize-rings (with completions)',
-    'completions that wait are still there; too small is refused',
+    'a resize keeps unread completions; a CQ too small for them is refused',
     { ring: { entries: 16, flags: [...DEFER] }, probe: canResize, linuxOnly: true },
     (stage) => {
       for (let index = 0; index < 16; index++) stage.nop(index);
@@ -60,7 +63,7 @@ cases('rings', (test) => {
 
   test(
     'resize-rings (in flight)',
-    'operations that are in flight survive',
+    'operations in flight survive a resize',
     { ring: { entries: 16, flags: [...DEFER] }, probe: canResize, linuxOnly: true },
     (stage) => {
       const pipes = Array.from({ length: 8 }, () => stage.kernel.pipe());
@@ -79,7 +82,7 @@ cases('rings', (test) => {
   for (const flags of [['CQE32'], ['SQE128']] as const) {
     test(
       `large-resize (${flags[0]})`,
-      'entries of twice the size move as well',
+      'entries of twice the size are moved, too',
       { ring: { entries: 8, flags: [...DEFER, ...flags] }, probe: canResize, linuxOnly: true },
       (stage) => {
         for (let index = 0; index < 4; index++) stage.nop(index);
@@ -91,16 +94,16 @@ cases('rings', (test) => {
     );
   }
 
-  // Who may submit
+  // Which thread may submit
 
   test(
     'single-issuer',
-    'a ring of one thread is refused to another',
+    'a ring of one thread refuses submissions by another',
     { ring: { entries: 8, flags: ['SINGLE_ISSUER'] } },
     (stage) => {
       expect(stage.nop(1).results(1)).toEqual([[1, 0]]);
       const { simulated } = stage.kernel;
-      // Another thread of the real kernel's needs a worker: tests/integration/lifecycle.test.ts.
+      // On the real kernel, another thread needs a worker: see tests/integration/lifecycle.test.ts.
       if (simulated === undefined) return;
       simulated.currentThread = 2;
       stage.nop(2);
@@ -112,7 +115,7 @@ cases('rings', (test) => {
 
   test(
     'defer-taskrun',
-    'what completes elsewhere waits until the program asks',
+    'a completion waits until the program enters the kernel for it',
     { ring: { entries: 8, flags: [...DEFER, 'TASKRUN_FLAG'] } },
     (stage) => {
       const [reader, writer] = stage.kernel.pipe();
@@ -129,7 +132,7 @@ cases('rings', (test) => {
 
   test(
     'defer-taskrun (closed)',
-    'a ring is closed with work that was not asked for',
+    'a ring can be closed while task work is pending',
     { ring: { entries: 8, flags: [...DEFER] } },
     (stage) => {
       const [reader, writer] = stage.kernel.pipe();
@@ -142,7 +145,7 @@ cases('rings', (test) => {
 
   // Messages
 
-  test('msg-ring', 'to oneself and to another', { ops: ['MSG_RING'], kinds: WITHOUT_THREAD }, (stage) => {
+  test('msg-ring', 'a ring can message itself and others', { ops: ['MSG_RING'], kinds: WITHOUT_THREAD }, (stage) => {
     stage.add(1, (sqe) => ops.prepMsgRing(sqe, stage.ring.fd, 0x10, 0x1234));
     expect(stage.sorted(2)).toEqual([
       [1, 0],
@@ -156,7 +159,7 @@ cases('rings', (test) => {
 
   test(
     'msg-ring (without a ring)',
-    'a message needs no ring of one’s own',
+    'a message can be sent without a ring',
     { probe: tried('messages without a ring', ({ ring }) => ring.sendMessage(ring.fd, 1)) },
     (stage) => {
       stage.ring.sendMessage(stage.ring.fd, 0x77, 0x30);
@@ -164,7 +167,7 @@ cases('rings', (test) => {
     },
   );
 
-  test('msg-ring-flags', 'flags of the sender’s choice', { ops: ['MSG_RING'], probe: passesFlags }, (stage) => {
+  test('msg-ring-flags', 'the sender can choose the flags of the CQE', { ops: ['MSG_RING'], probe: passesFlags }, (stage) => {
     const other = Stage.open(stage.kernel, { entries: 2, cqEntries: 4 });
     for (let index = 0; index < 8; index++) {
       expect(stage.run((sqe) => ops.prepMsgRing(sqe, other.ring.fd, 0x20, index, MsgRingFlag.FLAGS_PASS, 0x42))).toBe(0);
@@ -172,14 +175,14 @@ cases('rings', (test) => {
     expect(other.wait(8)).toEqual(Array.from({ length: 8 }, (_, index) => ({ userData: index, res: 0x20, flags: 0x42 })));
   });
 
-  test('msg-ring-overflow', 'messages that find no room come later', { ops: ['MSG_RING'] }, (stage) => {
+  test('msg-ring-overflow', 'messages that overflow the CQ are delivered later', { ops: ['MSG_RING'] }, (stage) => {
     const other = Stage.open(stage.kernel, { entries: 2, cqEntries: 4 });
     for (let index = 0; index < 8; index++) stage.add(index, (sqe) => ops.prepMsgRing(sqe, other.ring.fd, 0x10, index));
     expect(stage.sorted(8)).toEqual(Array.from({ length: 8 }, (_, index) => [index, 0]));
     expect(other.sorted(8)).toEqual(Array.from({ length: 8 }, (_, index) => [index, 0x10]));
   });
 
-  test('msg-ring-fd', 'a registered file goes to another ring', { ops: ['MSG_RING'], probe: sendsFiles }, (stage) => {
+  test('msg-ring-fd', 'a registered file can be sent to another ring', { ops: ['MSG_RING'], probe: sendsFiles }, (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     const other = Stage.open(stage.kernel, { entries: 4 });
     stage.ring.files.register([reader]);
@@ -194,7 +197,7 @@ cases('rings', (test) => {
 
   test(
     'fd-pass',
-    'what was passed on stays open when the first slot is closed',
+    'a file that was sent stays open when its first slot is closed',
     { ops: ['MSG_RING'], probe: sendsFiles },
     (stage) => {
       const other = Stage.open(stage.kernel, { entries: 4 });
@@ -209,17 +212,17 @@ cases('rings', (test) => {
     },
   );
 
-  test('shared-wq', 'rings share their workers, with a ring and nothing else', ({ kernel, ring }) => {
+  test('shared-wq', 'a ring can share the workers of another ring, and of nothing else', ({ kernel, ring }) => {
     expect(codeOf(() => kernel.open({ entries: 4, attachTo: kernel.file() }))).not.toBe('none');
     const other = Stage.open(kernel, { entries: 4, attachTo: ring });
     expect(other.nop(1, ASYNC).results(1)).toEqual([[1, 0]]);
   });
 
-  // Threads of the kernel's
+  // Kernel threads
 
   test(
     'sqpoll-sleep',
-    'the thread goes to sleep, and says so',
+    'an idle thread goes to sleep, and sets NEED_WAKEUP',
     { ring: { entries: 4, flags: ['SQPOLL'], sqThreadIdle: 10 } },
     (stage) => {
       expect(stage.nop(1).results(1)).toEqual([[1, 0]]);
@@ -230,7 +233,7 @@ cases('rings', (test) => {
 
   test(
     'd77a67ed5f27',
-    'a thread that sleeps is woken by a submission',
+    'a submission wakes a thread that sleeps',
     { ring: { entries: 4, flags: ['SQPOLL'], sqThreadIdle: 1 } },
     (stage) => {
       sleepy(stage);
@@ -240,11 +243,11 @@ cases('rings', (test) => {
     },
   );
 
-  test('empty-eownerdead', 'entering for nothing', { ring: { entries: 4, flags: ['SQPOLL'] } }, ({ kernel, ring }) => {
+  test('empty-eownerdead', 'entering for nothing succeeds', { ring: { entries: 4, flags: ['SQPOLL'] } }, ({ kernel, ring }) => {
     expect(kernel.syscalls.enter(ring.fd, 0, 0, 0, 0, 0)).toBe(0);
   });
 
-  test('sqwait', 'who waits for room gets it', { ring: { entries: 8, flags: ['SQPOLL'] } }, (stage) => {
+  test('sqwait', 'a wait for room in the SQ ends when there is room', { ring: { entries: 8, flags: ['SQPOLL'] } }, (stage) => {
     const fd = stage.kernel.file(Buffer.alloc(4096));
     const block = stage.block(64);
     let done = 0;
@@ -272,7 +275,7 @@ cases('rings', (test) => {
 
   test(
     'sq-poll-share',
-    'rings whose submissions one thread takes',
+    'one thread takes the submissions of several rings',
     { ring: { entries: 16, flags: ['SQPOLL'] }, linuxOnly: true },
     (stage) => {
       const stages = [
@@ -289,26 +292,26 @@ cases('rings', (test) => {
     },
   );
 
-  // In a process of its own: an idle worker of another test's would take the work, and stay where it is.
-  test('wq-aff', 'workers run where they were told to', { linuxOnly: true }, async () => {
+  // In a separate process: an idle worker of another test would take the work, and stay on its CPU.
+  test('wq-aff', 'workers run on the CPUs that were set for them', { linuxOnly: true }, async () => {
     expect(await runChild('lifecycle.mjs', ['workers', 'bounded'])).toEqual({ count: 1, cpus: ['0'] });
   });
 
   test(
     'iopoll',
-    'operations that are polled for are answered, each once',
+    'operations of an IOPOLL ring complete, each exactly once',
     { ring: { entries: 16, flags: ['IOPOLL'] }, linuxOnly: true },
     (stage) => {
       const fd = stage.kernel.file(Buffer.alloc(4096));
       for (let index = 0; index < 4; index++) stage.add(index, (sqe) => ops.prepRead(sqe, fd, stage.block(512).address, 512, 0));
       const seen = stage.sorted(4);
       expect(seen.map(([userData]) => userData)).toEqual([0, 1, 2, 3]);
-      // What was not opened with O_DIRECT cannot be polled for.
+      // Files that were not opened with O_DIRECT cannot be polled.
       for (const [, res] of seen) expect([512, -Errno.EOPNOTSUPP]).toContain(res);
     },
   );
 
-  test('fdinfo', 'the ring’s own state can be read while it works', { linuxOnly: true, kinds: ALL_KINDS }, (stage) => {
+  test('fdinfo', 'the fdinfo of a ring can be read while it works', { linuxOnly: true, kinds: ALL_KINDS }, (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     stage.add(1, (sqe) => ops.prepRead(sqe, reader, stage.block(8).address, 8, -1)).submit();
     const info = readFileSync(`/proc/self/fdinfo/${stage.ring.fd}`, 'utf8');
@@ -323,11 +326,11 @@ cases('rings', (test) => {
     ring.close();
   });
 
-  // Waiting for others
+  // Waiting for futexes and child processes
 
   test(
     'futex',
-    'waiters are woken, in order, and as many as were asked for',
+    'as many waiters are woken as requested, in order',
     { ops: ['FUTEX_WAIT', 'FUTEX_WAKE'], kinds: WITHOUT_THREAD },
     (stage) => {
       const word = stage.block(4);
@@ -351,17 +354,17 @@ cases('rings', (test) => {
     },
   );
 
-  test('futex (cancelled)', 'a waiter is cancelled', { ops: ['FUTEX_WAIT'] }, (stage) => {
+  test('futex (cancelled)', 'a waiter can be cancelled', { ops: ['FUTEX_WAIT'] }, (stage) => {
     const word = stage.block(4);
     stage.add(1, (sqe) => ops.prepFutexWait(sqe, word.address, 0)).submit();
     stage.add(2, (sqe) => ops.prepCancel(sqe, 1));
     const [waiter, cancel] = stage.sorted(2) as [[number, number], [number, number]];
     expect(waiter).toEqual([1, -Errno.ECANCELED]);
-    // The kernel counts futexes where it counts nothing else.
+    // For futexes, the kernel can return a count, where it otherwise returns 0.
     expect([0, 1]).toContain(cancel[1]);
   });
 
-  test('futex (vectors)', 'a waiter for several words hears of the one', { ops: ['FUTEX_WAITV', 'FUTEX_WAKE'] }, (stage) => {
+  test('futex (vectors)', 'a waiter for several words reports the one woken', { ops: ['FUTEX_WAITV', 'FUTEX_WAKE'] }, (stage) => {
     const words = stage.block(32);
     const waiters = stage.block(8 * 24);
     for (let index = 0; index < 8; index++) {
@@ -377,7 +380,7 @@ cases('rings', (test) => {
     ]);
   });
 
-  test('waitid', 'a child that has ended', { ops: ['WAITID'] }, async (stage) => {
+  test('waitid', 'a wait for a child completes when the child has ended', { ops: ['WAITID'] }, async (stage) => {
     const [P_PID, WEXITED, WNOWAIT] = [1, 4, 0x0100_0000];
     const info = stage.block(128);
     const { simulated } = stage.kernel;
@@ -394,7 +397,7 @@ cases('rings', (test) => {
     expect(stage.run((sqe) => ops.prepWaitid(sqe, P_PID, 999_999, info.address, WEXITED))).toBe(-Errno.ECHILD);
   });
 
-  test('waitid (cancelled)', 'who waits for a child that goes on is cancelled', { ops: ['WAITID'] }, async (stage) => {
+  test('waitid (cancelled)', 'a wait for a running child can be cancelled', { ops: ['WAITID'] }, async (stage) => {
     const [P_PID, WEXITED, WNOWAIT] = [1, 4, 0x0100_0000];
     const info = stage.block(128);
     const { simulated } = stage.kernel;
@@ -408,9 +411,9 @@ cases('rings', (test) => {
     await exited;
   });
 
-  // The end
+  // Closing
 
-  test('ring-leak', 'registered files are let go when the ring is closed', (stage) => {
+  test('ring-leak', 'registered files are released when the ring is closed', (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     stage.ring.files.register([writer]);
     stage.add(1, (sqe) => ops.prepPollAdd(sqe, reader, 1)).submit();
@@ -421,7 +424,7 @@ cases('rings', (test) => {
     expect(other.run((sqe) => ops.prepRead(sqe, reader, block.address, 8, -1))).toBe(0);
   });
 
-  test('io-wq-unused-exit', 'workers go when their ring is gone', { linuxOnly: true }, ({ kernel }) => {
+  test('io-wq-unused-exit', 'workers exit when their ring is closed', { linuxOnly: true }, ({ kernel }) => {
     const stage = Stage.open(kernel, { entries: 8 });
     const [reader, writer] = kernel.pipe();
     stage.add(1, (sqe) => ops.prepRead(sqe, reader, stage.block(8).address, 8, -1), ASYNC).submit();
@@ -432,7 +435,7 @@ cases('rings', (test) => {
   });
 });
 
-/** Waits until the thread of a SQPOLL ring sleeps. */
+/** Waits until the thread of an SQPOLL ring sleeps. */
 function sleepy(stage: Stage): void {
   stage.kernel.simulated?.advance(5000);
   const deadline = performance.now() + 10_000;

@@ -1,4 +1,4 @@
-/** Cases of liburing's about sockets. */
+/** liburing's cases for sockets. */
 
 import { expect } from '@jest/globals';
 import * as ops from '../../src/ops/index.js';
@@ -11,12 +11,12 @@ const { IO_LINK, ASYNC } = SqeFlag;
 const [MSG_DONTWAIT, MSG_WAITALL, MSG_NOSIGNAL] = [0x40, 0x100, 0x4000];
 const [SOL_SOCKET, SO_REUSEADDR, SO_TYPE, SO_RCVBUF] = [1, 2, 3, 8];
 
-/** An address in the abstract namespace, which nobody else has. */
+/** Returns a unique address in the abstract namespace. */
 const abstractAddress = (stage: Stage) =>
   stage.put(Buffer.concat([Buffer.from([AF_UNIX, 0, 0]), Buffer.from(`uring-${process.pid}-${++names}`)]));
 let names = 0;
 
-/** Two datagram sockets, the first with an address. */
+/** Creates two datagram sockets. The first has an address, to which the second is connected. */
 const datagrams = (stage: Stage) => {
   const receiver = stage.socket(AF_UNIX, SOCK_DGRAM);
   const sender = stage.socket(AF_UNIX, SOCK_DGRAM);
@@ -29,7 +29,7 @@ const datagrams = (stage: Stage) => {
 const canSendZeroCopy = (stage: Stage) => stage.lacks('SEND_ZC');
 
 cases('sockets', (test) => {
-  test('socket', 'a socket that the ring has made; families that do not exist', { ops: ['SOCKET'] }, (stage) => {
+  test('socket', 'a ring creates sockets, and refuses families that do not exist', { ops: ['SOCKET'] }, (stage) => {
     stage.ring.files.registerSparse(4);
     expect(stage.socket(AF_INET, SOCK_STREAM)).toBeGreaterThanOrEqual(0);
     expect(stage.run((sqe) => ops.prepSocket(sqe, AF_INET, SOCK_DGRAM, 0, 0, 2))).toBe(0);
@@ -40,7 +40,7 @@ cases('sockets', (test) => {
 
   test(
     'bind-listen',
-    'a server and its client, with nothing but the ring',
+    'a server and its client need nothing but the ring',
     { ops: ['BIND', 'LISTEN', 'SOCKET'], kinds: WITHOUT_THREAD },
     (stage) => {
       const server = stage.socket(AF_UNIX, SOCK_STREAM);
@@ -71,7 +71,7 @@ cases('sockets', (test) => {
 
   test(
     'bind-listen (bad ones)',
-    'what is no socket, and addresses that make no sense',
+    'files that are not sockets, and invalid addresses, are refused',
     { ops: ['BIND', 'LISTEN', 'SOCKET'] },
     (stage) => {
       const socket = stage.socket(AF_INET, SOCK_STREAM);
@@ -85,7 +85,7 @@ cases('sockets', (test) => {
     },
   );
 
-  test('connect', 'with somebody there, and with nobody', { kinds: ALL_KINDS }, (stage) => {
+  test('connect', 'a connection succeeds with a listener, and is refused without', { kinds: ALL_KINDS }, (stage) => {
     const { fd, port } = stage.listener();
     const address = stage.loopback(port);
     for (const flags of [0, ASYNC]) {
@@ -98,7 +98,7 @@ cases('sockets', (test) => {
     expect(stage.run((sqe) => ops.prepConnect(sqe, late, address.address, 16))).toBe(-Errno.ECONNREFUSED);
   });
 
-  test('connect-rep', 'refused, again and again', (stage) => {
+  test('connect-rep', 'every attempt to connect without a listener is refused', (stage) => {
     const { fd, port } = stage.listener();
     stage.kernel.close(fd);
     const address = stage.loopback(port);
@@ -108,7 +108,7 @@ cases('sockets', (test) => {
     }
   });
 
-  test('recv-msgall-stream', 'a receive of all waits for all of a stream', { kinds: WITHOUT_THREAD }, (stage) => {
+  test('recv-msgall-stream', 'a receive with MSG_WAITALL waits until its buffer is full', { kinds: WITHOUT_THREAD }, (stage) => {
     const [one, other] = stage.kernel.socketPair();
     const block = stage.block(512);
     stage.add(1, (sqe) => ops.prepRecv(sqe, one, block.address, 512, MSG_WAITALL)).submit();
@@ -119,7 +119,7 @@ cases('sockets', (test) => {
     expect(stringOf(block)).toBe('a'.repeat(256) + 'b'.repeat(256));
   });
 
-  test('recv-msgall', 'of datagrams, a receive of all gets one', { ops: ['BIND'] }, (stage) => {
+  test('recv-msgall', 'a receive with MSG_WAITALL gets one datagram', { ops: ['BIND'] }, (stage) => {
     const { receiver, sender } = datagrams(stage);
     const block = stage.block(512);
     const data = stage.put(Buffer.alloc(256, 'd'));
@@ -150,7 +150,7 @@ cases('sockets', (test) => {
   }
 
   for (const pieces of [1, 10]) {
-    test(`send_recvmsg (${pieces} pieces)`, 'messages in pieces, with the sender’s address', { ops: ['BIND'] }, (stage) => {
+    test(`send_recvmsg (${pieces} pieces)`, 'messages are sent and received in pieces', { ops: ['BIND'] }, (stage) => {
       const { receiver, sender } = datagrams(stage);
       const out = Array.from({ length: pieces }, (_, index) => stage.put(`piece ${index};`));
       const into = Array.from({ length: pieces }, () => stage.block(8));
@@ -167,7 +167,7 @@ cases('sockets', (test) => {
     });
   }
 
-  test('send_recvmsg (cut off)', 'a message that is too long says so', { ops: ['BIND'] }, (stage) => {
+  test('send_recvmsg (cut off)', 'a message that is cut off has MSG_TRUNC set', { ops: ['BIND'] }, (stage) => {
     const { receiver, sender } = datagrams(stage);
     const data = stage.put('much too long');
     expect(stage.run((sqe) => ops.prepSend(sqe, sender, data.address, 13))).toBe(13);
@@ -179,7 +179,7 @@ cases('sockets', (test) => {
 
   test(
     'send-zerocopy',
-    'two completions: the result, and that the memory is free again',
+    'a send posts two CQEs: its result, and that its memory is free again',
     { probe: canSendZeroCopy, kinds: WITHOUT_THREAD },
     (stage) => {
       const [client, server] = stage.connection();
@@ -195,7 +195,7 @@ cases('sockets', (test) => {
 
   test(
     'send-zerocopy (bad ones)',
-    'what cannot be sent fails, and its memory is free again',
+    'a send that fails releases its memory, too, and posts nothing else',
     { probe: canSendZeroCopy },
     (stage) => {
       const [client] = stage.connection();
@@ -207,7 +207,7 @@ cases('sockets', (test) => {
     },
   );
 
-  test('send-zerocopy (registered memory)', 'sends from a registered buffer', { probe: canSendZeroCopy }, (stage) => {
+  test('send-zerocopy (registered memory)', 'a send can use a registered buffer', { probe: canSendZeroCopy }, (stage) => {
     const [client, server] = stage.connection();
     const data = stage.put(Buffer.alloc(4096, 'f'));
     stage.ring.buffers.register([data.bytes]);
@@ -220,7 +220,7 @@ cases('sockets', (test) => {
     expect(Buffer.from(stage.kernel.read(server, 4096)).equals(Buffer.alloc(4096, 'f'))).toBe(true);
   });
 
-  test('shutdown', 'nothing can be sent behind it', (stage) => {
+  test('shutdown', 'nothing can be sent after a shutdown', (stage) => {
     const [one] = stage.kernel.socketPair();
     expect(stage.run((sqe) => ops.prepShutdown(sqe, one, 1))).toBe(0);
     const data = stage.put('x');
@@ -230,7 +230,7 @@ cases('sockets', (test) => {
     expect(stage.run((sqe) => ops.prepShutdown(sqe, stage.kernel.file(), 1))).toBe(-Errno.ENOTSOCK);
   });
 
-  test('socket-nb', 'a receive that must not wait says so; others wait', (stage) => {
+  test('socket-nb', 'a receive with MSG_DONTWAIT fails with EAGAIN; others wait', (stage) => {
     const [one, other] = stage.kernel.socketPair();
     const block = stage.block(8);
     expect(stage.run((sqe) => ops.prepRecv(sqe, one, block.address, 8, MSG_DONTWAIT))).toBe(-Errno.EAGAIN);
@@ -243,7 +243,7 @@ cases('sockets', (test) => {
   for (const offset of [0, -1]) {
     test(
       `socket-rw${offset === 0 ? '' : '-offset'}`,
-      'a read that waits, and a write of the other side, in one submission',
+      'one submission can hold a read that waits and the write of its peer',
       { kinds: ALL_KINDS },
       (stage) => {
         const [client, server] = stage.connection();
@@ -260,7 +260,7 @@ cases('sockets', (test) => {
     );
   }
 
-  test('232c93d07b74', 'odd pieces on both sides: every byte in its order', (stage) => {
+  test('232c93d07b74', 'every byte arrives in order, with odd sizes on both sides', (stage) => {
     const [client, server] = stage.connection();
     const seen: number[] = [];
     let next = 0;
@@ -277,7 +277,7 @@ cases('sockets', (test) => {
     expect(seen).toEqual(Array.from({ length: 33 }, (_, index) => index));
   });
 
-  test('socket-getsetsock-cmd', 'options are read and set', { probe: socketCommands }, (stage) => {
+  test('socket-getsetsock-cmd', 'socket options are read and set', { probe: socketCommands }, (stage) => {
     const socket = stage.socket(AF_INET, SOCK_STREAM);
     const value = stage.block(4);
     const get = (option: number) =>
@@ -295,7 +295,7 @@ cases('sockets', (test) => {
     expect(get(SO_RCVBUF)).toBe(4);
   });
 
-  test('socket-io-cmd', 'how much there is to be read', { probe: socketCommands }, (stage) => {
+  test('socket-io-cmd', 'SIOCINQ reports how much can be read', { probe: socketCommands }, (stage) => {
     const [one, other] = stage.kernel.socketPair();
     stage.kernel.write(other, Buffer.from('nine byte'));
     expect(stage.run((sqe) => ops.prepSocketCommand(sqe, SocketCommand.SIOCINQ, one, 0, 0, 0, 0))).toBe(9);
@@ -303,7 +303,7 @@ cases('sockets', (test) => {
 
   test(
     'sendmsg_iov_clean',
-    'many messages in flight, whose vectors are used again',
+    'many messages in flight can use the same vectors',
     { ring: { entries: 64 }, kinds: WITHOUT_THREAD },
     (stage) => {
       const [one, other] = stage.kernel.socketPair();

@@ -1,4 +1,4 @@
-/** Cases of liburing's about time: timeouts, linked timeouts, waits that end. */
+/** liburing's cases for time: timeouts, linked timeouts, and waits with a time limit. */
 
 import { expect } from '@jest/globals';
 import * as ops from '../../src/ops/index.js';
@@ -26,7 +26,10 @@ const linkTimeout = (stage: Stage, userData: number, milliseconds: number, flags
   stage.add(userData, (sqe) => ops.prepLinkTimeout(sqe, stage.timespec(milliseconds)), flags);
 const read = (stage: Stage, userData: number, fd: number, flags = 0) =>
   stage.add(userData, (sqe) => ops.prepRead(sqe, fd, stage.block(8).address, 8, -1), flags);
-/** Milliseconds that pass meanwhile. On the simulated kernel, whose clock is another than that of whoever waits, as many as you like. */
+/**
+ * Returns the milliseconds that `body` takes. The simulated kernel has its own clock: there, the
+ * result is infinite.
+ */
 const elapsed = (stage: Stage, body: () => void) => {
   const start = performance.now();
   body();
@@ -46,7 +49,7 @@ const knowsWaitRegions = tried('registered waits', (ring) => ring.settings.regis
 const knowsClock = tried('clocks of waits', (ring) => ring.settings.setClock(1));
 
 cases('timeouts', (test) => {
-  test('timeout', 'one that expires, not before its time', { kinds: ALL_KINDS }, (stage) => {
+  test('timeout', 'a timeout expires, and not before its time', { kinds: ALL_KINDS }, (stage) => {
     let results: unknown;
     expect(
       elapsed(stage, () => {
@@ -56,14 +59,14 @@ cases('timeouts', (test) => {
     expect(results).toEqual([[1, ETIME]]);
   });
 
-  test('timeout (many waited for)', 'a wait for more than will come ends with the timeout', (stage) => {
+  test('timeout (many waited for)', 'a wait for more CQEs than will arrive ends with the timeout', (stage) => {
     timeout(stage, 1, 10);
     stage.ring.submitAndWait(4);
     expect(stage.results(1)).toEqual([[1, ETIME]]);
   });
 
   for (const count of [1, 2]) {
-    test(`timeout (count ${count})`, 'one that completes when so many others have', { kinds: WITHOUT_THREAD }, (stage) => {
+    test(`timeout (count ${count})`, 'a timeout completes after so many others', { kinds: WITHOUT_THREAD }, (stage) => {
       timeout(stage, 1, 60_000, { count }).nop(2).nop(3);
       const all = stage.results(3);
       expect(all.find(([userData]) => userData === 1)).toEqual([1, 0]);
@@ -71,7 +74,7 @@ cases('timeouts', (test) => {
     });
   }
 
-  test('timeout (order)', 'the shorter one comes first, whatever was first submitted', (stage) => {
+  test('timeout (order)', 'the shorter timeout expires first, even if submitted last', (stage) => {
     timeout(stage, 1, 40);
     timeout(stage, 2, 10);
     expect(stage.results(2)).toEqual([
@@ -80,14 +83,14 @@ cases('timeouts', (test) => {
     ]);
   });
 
-  test('timeout (absolute)', 'a time that has passed expires at once', (stage) => {
+  test('timeout (absolute)', 'a time in the past expires at once', (stage) => {
     timeout(stage, 1, 1, { flags: TimeoutFlag.ABS });
     expect(stage.results(1)).toEqual([[1, ETIME]]);
   });
 
   test(
     'timeout (remove)',
-    'one that is removed is cancelled; one that is unknown is not found',
+    'a timeout that is removed is cancelled; one that is unknown is not found',
     { kinds: ALL_KINDS },
     (stage) => {
       timeout(stage, 1, 60_000).submit();
@@ -105,7 +108,7 @@ cases('timeouts', (test) => {
     ['', 0],
     [' by a worker', ASYNC],
   ] as const) {
-    test(`timeout (update${name})`, 'one is given another time', (stage) => {
+    test(`timeout (update${name})`, 'a timeout can be given another time', (stage) => {
       timeout(stage, 1, 60_000).submit();
       stage.add(2, (sqe) => ops.prepTimeoutUpdate(sqe, stage.timespec(5), 1), flags);
       expect(stage.results(2)).toEqual([
@@ -117,7 +120,7 @@ cases('timeouts', (test) => {
     });
   }
 
-  test('timeout (flags)', 'flags that make no sense are refused', (stage) => {
+  test('timeout (flags)', 'invalid flags and times are refused', (stage) => {
     expect(stage.run((sqe) => ops.prepTimeoutRemove(sqe, 1, TimeoutFlag.ABS))).toBe(-Errno.EINVAL);
     expect(stage.run((sqe) => ops.prepTimeout(sqe, stage.timespec(1), 0, TimeoutFlag.BOOTTIME | TimeoutFlag.REALTIME))).toBe(
       -Errno.EINVAL,
@@ -127,7 +130,7 @@ cases('timeouts', (test) => {
     expect(stage.run((sqe) => ops.prepTimeout(sqe, negative.address))).toBe(-Errno.EINVAL);
   });
 
-  test('timeout (chains)', 'one that expires breaks its chain, unless it says that this is its success', (stage) => {
+  test('timeout (chains)', 'a timeout that expires breaks its chain, unless ETIME_SUCCESS is set', (stage) => {
     timeout(stage, 1, 2, { sqe: IO_LINK });
     timeout(stage, 2, 2, { sqe: IO_DRAIN });
     timeout(stage, 3, 2);
@@ -153,7 +156,7 @@ cases('timeouts', (test) => {
 
   test(
     'timeout (multishot)',
-    'fires again and again, until its ring is closed',
+    'a multishot timeout fires repeatedly until its ring is closed',
     { probe: knowsMultishot, kinds: WITHOUT_THREAD },
     (stage) => {
       timeout(stage, 1, 2, { flags: TimeoutFlag.MULTISHOT });
@@ -163,7 +166,7 @@ cases('timeouts', (test) => {
 
   test(
     'timeout (multishot, count)',
-    'fires as often as it was told, the last without MORE',
+    'a multishot timeout fires as often as requested, at last without MORE',
     { probe: knowsMultishot },
     (stage) => {
       timeout(stage, 1, 2, { flags: TimeoutFlag.MULTISHOT, count: 3 });
@@ -176,7 +179,7 @@ cases('timeouts', (test) => {
     },
   );
 
-  test('timeout-new', 'a wait with a time of its own, with and without something there', { kinds: ALL_KINDS }, (stage) => {
+  test('timeout-new', 'a wait can have a time limit, with and without a completion', { kinds: ALL_KINDS }, (stage) => {
     stage.nop(1).submit();
     expect(stage.ring.waitCqe(10_000)?.userData).toBe(1);
     stage.ring.advance(1);
@@ -187,7 +190,7 @@ cases('timeouts', (test) => {
     ).toBeGreaterThanOrEqual(19.9);
   });
 
-  test('7ad0e4b2f83c', 'a wait that was not used up does not shorten the next timeout', (stage) => {
+  test('7ad0e4b2f83c', 'a wait that returned early does not shorten the next timeout', (stage) => {
     stage.nop(1).submit();
     stage.ring.waitCqe(5000);
     stage.ring.advance(1);
@@ -196,7 +199,7 @@ cases('timeouts', (test) => {
 
   test(
     'defer-tw-timeout',
-    'a wait that ends by its time has done the work that had piled up',
+    'a wait that times out has run the pending task work',
     { ring: { entries: 8, flags: ['SINGLE_ISSUER', 'DEFER_TASKRUN'] } },
     (stage) => {
       const [reader, writer] = stage.kernel.pipe();
@@ -210,7 +213,7 @@ cases('timeouts', (test) => {
 
   test(
     'reg-wait',
-    'waits whose times were registered once',
+    'waits can use times that were registered once',
     { ring: { entries: 8, flags: ['R_DISABLED'] }, probe: knowsWaitRegions, linuxOnly: true },
     ({ ring, kernel }) => {
       ring.settings.registerWaitRegion(4);
@@ -240,7 +243,7 @@ cases('timeouts', (test) => {
 
   // Linked timeouts
 
-  test('link-timeout', 'fires, or is too late', { kinds: ALL_KINDS }, (stage) => {
+  test('link-timeout', 'a linked timeout fires, or is cancelled when its operation completes', { kinds: ALL_KINDS }, (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     read(stage, 1, reader, IO_LINK);
     linkTimeout(stage, 2, 5);
@@ -263,12 +266,12 @@ cases('timeouts', (test) => {
     ]);
   });
 
-  test('link-timeout (alone)', 'is refused without an operation before it', (stage) => {
+  test('link-timeout (alone)', 'a linked timeout is refused without an operation before it', (stage) => {
     linkTimeout(stage, 1, 5);
     expect(stage.results(1)).toEqual([[1, -Errno.EINVAL]]);
   });
 
-  test('link-timeout (chains)', 'fired in the middle, it cancels what follows', (stage) => {
+  test('link-timeout (chains)', 'a linked timeout that fires within a chain cancels the rest', (stage) => {
     const [reader] = stage.kernel.pipe();
     read(stage, 1, reader, IO_LINK);
     linkTimeout(stage, 2, 5, IO_LINK).nop(3);
@@ -287,7 +290,7 @@ cases('timeouts', (test) => {
     ]);
   });
 
-  test('link-timeout (two chains)', 'neither hears of the other’s timeout', (stage) => {
+  test('link-timeout (two chains)', 'a linked timeout does not affect another chain', (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     const [other] = stage.kernel.pipe();
     read(stage, 1, reader, IO_LINK);
@@ -306,7 +309,7 @@ cases('timeouts', (test) => {
     ]);
   });
 
-  test('link-timeout (update)', 'one that runs is given another time', (stage) => {
+  test('link-timeout (update)', 'a linked timeout that runs can be given another time', (stage) => {
     const [reader] = stage.kernel.pipe();
     read(stage, 1, reader, IO_LINK);
     linkTimeout(stage, 2, 60_000).submit();
@@ -320,7 +323,7 @@ cases('timeouts', (test) => {
     expect(stage.results(1)).toEqual([[4, -Errno.ENOENT]]);
   });
 
-  test('link-timeout (behind a timeout)', 'a timeout that expires takes its own timeout with it', (stage) => {
+  test('link-timeout (behind a timeout)', 'a timeout that expires cancels the timeout linked to it', (stage) => {
     timeout(stage, 1, 5, { sqe: IO_LINK });
     linkTimeout(stage, 2, 60_000);
     expect(stage.sorted(2)).toEqual([
@@ -331,7 +334,7 @@ cases('timeouts', (test) => {
 
   test(
     'min-timeout',
-    'a wait in two stages returns with what there is after the first',
+    'a wait in two stages returns after the first with the CQEs that have arrived',
     { ring: { entries: 8, flags: ['R_DISABLED'] }, probe: knowsMinimum, linuxOnly: true },
     (stage) => {
       const { ring } = stage;
@@ -355,7 +358,7 @@ cases('timeouts', (test) => {
 
   test(
     'timeout (overflow)',
-    'many that expire at once into a small CQ: none is lost',
+    'no timeout is lost when many expire at once into a small CQ',
     { ring: { entries: 64, cqEntries: 64 } },
     (stage) => {
       for (let round = 0; round < 4; round++) {
@@ -370,7 +373,7 @@ cases('timeouts', (test) => {
     },
   );
 
-  test('poll-link (events)', 'a poll with its timeout reports what is there', (stage) => {
+  test('poll-link (events)', 'a poll with a linked timeout reports its events', (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     stage.add(1, (sqe) => ops.prepPollAdd(sqe, reader, PollEvent.IN), IO_LINK);
     linkTimeout(stage, 2, 60_000).submit();

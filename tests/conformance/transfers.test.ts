@@ -1,4 +1,4 @@
-/** Cases of liburing's about reading, writing, and moving bytes. */
+/** liburing's cases for reading, writing, and moving data. */
 
 import { readFileSync } from 'node:fs';
 import { expect } from '@jest/globals';
@@ -21,7 +21,7 @@ const write = (stage: Stage, fd: number, text: string, offset: number | bigint =
 };
 
 cases('reading and writing', (test) => {
-  test('short-read', 'a file that is shorter than the buffer', (stage) => {
+  test('short-read', 'a read returns less if the file is shorter than the buffer', (stage) => {
     const fd = stage.kernel.file(Buffer.alloc(1024));
     const block = stage.block(4096);
     expect(stage.run((sqe) => ops.prepReadv(sqe, fd, stage.iovecs(block), 1, 0))).toBe(1024);
@@ -35,7 +35,7 @@ cases('reading and writing', (test) => {
         const title = [vectored ? 'vectors' : 'plain', fixed ? 'slots' : 'descriptors', flags ? 'workers' : 'inline'].join(', ');
         test(
           `read-write (${title})`,
-          'many at once, each at its place',
+          'many transfers at once each use their own offset',
           { kinds: flags ? WITHOUT_THREAD : ALL_KINDS },
           (stage) => {
             const fd = stage.kernel.file(new Uint8Array(32 * 512));
@@ -67,7 +67,7 @@ cases('reading and writing', (test) => {
     }
   }
 
-  test('evfd-short-read', 'an eventfd gives eight bytes, whatever is asked', (stage) => {
+  test('evfd-short-read', 'a read of an eventfd returns eight bytes, whatever its length', (stage) => {
     const fd = stage.kernel.eventfd();
     const block = stage.block(16);
     stage.add(1, (sqe) => ops.prepRead(sqe, fd, block.address, 16, -1)).submit();
@@ -78,7 +78,7 @@ cases('reading and writing', (test) => {
     expect([stage.results(1), dataOf(block).getBigUint64(0, true)]).toEqual([[[1, 8]], 1n]);
   });
 
-  test('fpos', 'the file’s own position moves on, in chains as one by one', { ring: { entries: 64 } }, (stage) => {
+  test('fpos', 'each read at the file position moves it, in a chain as well', { ring: { entries: 64 } }, (stage) => {
     const content = Array.from({ length: 64 }, (_, index) => String.fromCharCode(97 + (index % 26))).join('');
     const fd = stage.kernel.file(Buffer.from(content));
     const blocks = Array.from({ length: 64 }, () => stage.block(1));
@@ -90,13 +90,13 @@ cases('reading and writing', (test) => {
     expect(read(stage, fd, 1)).toBe('');
   });
 
-  test('fpos (writing)', 'writes at the file’s own position follow one another', (stage) => {
+  test('fpos (writing)', 'writes at the file position follow one another', (stage) => {
     const fd = stage.kernel.file();
     for (const piece of ['one ', 'two ', 'three']) expect(write(stage, fd, piece)).toBe(piece.length);
     expect(Buffer.from(stage.kernel.contentOf(fd)).toString()).toBe('one two three');
   });
 
-  test('pipe', 'a pipe that the ring has made', { ops: ['PIPE'], kinds: ALL_KINDS }, (stage) => {
+  test('pipe', 'a ring creates a pipe', { ops: ['PIPE'], kinds: ALL_KINDS }, (stage) => {
     const ends = stage.block(8);
     expect(stage.run((sqe) => ops.prepPipe(sqe, ends.address, 0o2000000))).toBe(0);
     const [reader, writer] = [dataOf(ends).getInt32(0, true), dataOf(ends).getInt32(4, true)];
@@ -106,7 +106,7 @@ cases('reading and writing', (test) => {
     expect(stage.run((sqe) => ops.prepPipe(sqe, ends.address, 0o7))).toBe(-Errno.EINVAL);
   });
 
-  test('pipe-bug', 'written, closed, read to its end, again and again', (stage) => {
+  test('pipe-bug', 'a pipe that was written and closed is read to its end every time', (stage) => {
     for (let round = 0; round < 200; round++) {
       const [reader, writer] = stage.kernel.pipe();
       const seen = [
@@ -120,7 +120,7 @@ cases('reading and writing', (test) => {
     }
   });
 
-  test('pipe-eof', 'a reader that waits gets the last bytes, and then the end', (stage) => {
+  test('pipe-eof', 'a read that waits gets the last bytes, and the next one the end', (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     const block = stage.block(32);
     stage.add(1, (sqe) => ops.prepRead(sqe, reader, block.address, 32, -1)).submit();
@@ -130,7 +130,7 @@ cases('reading and writing', (test) => {
     expect(read(stage, reader, 32)).toBe('');
   });
 
-  test('pipe-reuse', 'a vectored read of a pipe whose vectors are overwritten meanwhile', (stage) => {
+  test('pipe-reuse', 'a vectored read of a pipe survives that its vectors are overwritten', (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     const blocks = Array.from({ length: 16 }, () => stage.block(64));
     const vector = stage.block(256);
@@ -172,7 +172,7 @@ cases('reading and writing', (test) => {
     expect(stage.results(1)).toEqual([[1, 1]]);
   });
 
-  test('eeed8b54e0df', 'a read that must not wait has what is there, or says so', (stage) => {
+  test('eeed8b54e0df', 'a read with RWF_NOWAIT returns data or an error, and does not wait', (stage) => {
     const fd = stage.kernel.file(Buffer.alloc(4096, 'n'));
     const block = stage.block(4096);
     const RWF_NOWAIT = 8;
@@ -184,7 +184,7 @@ cases('reading and writing', (test) => {
     );
   });
 
-  test('stdout', 'writes of registered memory and of vectors into a pipe, in one submission', (stage) => {
+  test('stdout', 'one chain writes a registered buffer and a vector to a pipe', (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     const data = stage.put('fixed ');
     stage.ring.buffers.register([data.bytes]);
@@ -197,7 +197,7 @@ cases('reading and writing', (test) => {
     expect(read(stage, reader, 32)).toBe('fixed vector');
   });
 
-  test('file-verify', 'large reads, whole and in vectors: every word is in its place', (stage) => {
+  test('file-verify', 'large reads, whole and in vectors, put every word in its place', (stage) => {
     const words = new Uint32Array(1 << 18).map((_, index) => index);
     const fd = stage.kernel.file(new Uint8Array(words.buffer));
     for (const segments of [1, 8, 16]) {
@@ -214,7 +214,7 @@ cases('reading and writing', (test) => {
     );
   });
 
-  test('splice', 'between files and pipes', (stage) => {
+  test('splice', 'data is moved between files and pipes', (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     const source = stage.kernel.file(Buffer.from('the quick brown fox'));
     const target = stage.kernel.file();
@@ -234,7 +234,7 @@ cases('reading and writing', (test) => {
     expect(read(stage, reader, 32)).toBe('brown');
   });
 
-  test('splice (tee)', 'a pipe is copied into another', (stage) => {
+  test('splice (tee)', 'the data of a pipe is copied into another', (stage) => {
     const [reader, writer] = stage.kernel.pipe();
     const [copyReader, copyWriter] = stage.kernel.pipe();
     stage.kernel.write(writer, Buffer.from('twice'));
@@ -244,7 +244,7 @@ cases('reading and writing', (test) => {
     expect(stage.run((sqe) => ops.prepTee(sqe, file, copyWriter, 1, 0))).toBe(-Errno.EINVAL);
   });
 
-  test('self', 'a path of the process’s own is that of who submitted', { linuxOnly: true }, (stage) => {
+  test('self', '/proc/self is that of the submitting process', { linuxOnly: true }, (stage) => {
     const own = readFileSync('/proc/self/comm', 'utf8');
     for (const flags of [0, ASYNC]) {
       const fd = stage.keep(stage.run((sqe) => ops.prepOpenat(sqe, -100, stage.text('/proc/self/comm'), 0), flags));
@@ -252,7 +252,7 @@ cases('reading and writing', (test) => {
     }
   });
 
-  test('kallsyms', 'files of the kernel’s, read plainly, in vectors, into registered memory', { linuxOnly: true }, (stage) => {
+  test('kallsyms', 'a kernel file is read plainly, in vectors, and into a registered buffer', { linuxOnly: true }, (stage) => {
     const path = '/proc/kallsyms';
     const expected = readFileSync(path).subarray(0, 2048);
     const block = stage.block(2048);
@@ -272,7 +272,7 @@ cases('reading and writing', (test) => {
 
   test(
     'd4ae271dfaae',
-    'reads of a registered file by a thread of the kernel’s',
+    'the kernel thread of an SQPOLL ring reads a registered file',
     { ring: { entries: 16, flags: ['SQPOLL'] } },
     (stage) => {
       stage.ring.files.register([stage.kernel.file(Buffer.alloc(40960))]);
@@ -284,7 +284,7 @@ cases('reading and writing', (test) => {
     },
   );
 
-  test('lfs-openat-write', 'beyond four gigabytes', { linuxOnly: true }, (stage) => {
+  test('lfs-openat-write', 'a file is written and read beyond four gigabytes', { linuxOnly: true }, (stage) => {
     const fd = stage.kernel.file();
     const at = 2n ** 32n + 7n;
     expect(write(stage, fd, 'far away', at)).toBe(8);

@@ -1,4 +1,4 @@
-/** A program against the packed package: files and the engine. Compiled, never run. */
+/** A program that uses the packed package: files and the engine. Compiled, never run. */
 
 import type { BigIntStats, Stats } from 'node:fs';
 import * as uring from 'uring';

@@ -1,4 +1,7 @@
-/** A program against the packed package: sockets, and what goes for `node:net` and `node:http`. Compiled, never run. */
+/**
+ * A program that uses the packed package: sockets, and the replacements of `node:net` and
+ * `node:http`. Compiled, never run.
+ */
 
 import http from 'uring/http';
 import net, { type Server, type Socket } from 'uring/net';

@@ -1,4 +1,4 @@
-/** Runs a script of `tests/children` in a process of its own, with the Node that runs the tests. */
+/** Runs a script of `tests/children` in its own process, with the Node that runs the tests. */
 
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -10,12 +10,16 @@ const run = promisify(execFile);
 const fileOf = (script: string) => fileURLToPath(new URL(`../children/${script}`, import.meta.url));
 
 /**
- * From Node 22 on, a process that ends while a thread compiles can wait for that thread for ever (nodejs/node#54918): seen here with one in ten children on
- * Node 24.
+ * From Node 22 on, a process that exits while a thread is compiling can wait for that thread
+ * indefinitely (nodejs/node#54918). On Node 24 this affected one child in ten here.
  */
 const ENDS_SURELY = '--no-concurrent-sparkplug';
 
-/** @param limits of a shell, to be set before. @returns the JSON that the script prints last. */
+/**
+ * Runs a script.
+ * @param limits Shell commands that run first, to set resource limits.
+ * @returns The JSON in the last line of its output.
+ */
 export async function runChild<T>(
   script: string,
   args: string[] = [],
@@ -29,7 +33,7 @@ export async function runChild<T>(
   return JSON.parse(stdout.trim().split('\n').at(-1) as string) as T;
 }
 
-/** How a script ends that does not end well. */
+/** Runs a script that may fail. @returns Its exit code and output. */
 export async function endOfChild(script: string, args: string[] = []): Promise<{ code: number; stdout: string; stderr: string }> {
   try {
     const { stdout, stderr } = await run(process.execPath, [ENDS_SURELY, fileOf(script), ...args], { timeout: within(150_000) });

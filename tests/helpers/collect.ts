@@ -1,6 +1,7 @@
 /**
- * Collects garbage now and then, in every test file. The memory of closed rings and engines takes address space until it is collected, V8
- * does not know how much that is, and a process that has more of it than the machine has memory cannot fork any more (ENOMEM).
+ * Collects garbage periodically in every test file. The memory of closed rings and engines occupies
+ * address space until it is collected, and V8 does not know how much there is. A process with more
+ * of it than the machine has memory can no longer fork (ENOMEM).
  */
 
 import { setFlagsFromString } from 'node:v8';
@@ -13,7 +14,9 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 let tests = 0;
 
-/** Weak references let go when the event loop has turned. */
+/**
+ * Collects garbage after a turn of the event loop: until then, weak references keep their targets.
+ */
 const collectAll = async () => {
   await new Promise((resolve) => setImmediate(resolve));
   collect();

@@ -1,4 +1,4 @@
-/** What the blocks of code in the documents take for granted. */
+/** The names that code blocks in the documentation take for granted. */
 
 import type diagnostics from 'node:diagnostics_channel';
 import type { FileHandle } from 'node:fs/promises';

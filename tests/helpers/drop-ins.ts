@@ -1,5 +1,5 @@
 /// <reference path="../../types/modules.d.ts" />
-/** Compiled, never run: the drop-ins have what `types/modules.d.ts` says of them. */
+/** Compiled, never run: checks that the drop-ins export what `types/modules.d.ts` declares. */
 
 import * as dgram from '../../src/dgram/index.js';
 import * as fs from '../../src/fs/index.js';
@@ -14,6 +14,6 @@ export const modules = [
   promises satisfies typeof import('uring/fs/promises'),
   http satisfies Omit<typeof import('node:http'), 'Agent'>,
   https satisfies typeof import('node:https'),
-  // `overRing` is declared with the engine of what was built, not of the sources.
+  // `overRing` is declared with the engine of the built package, not of the sources.
   net satisfies Omit<typeof import('uring/net'), 'Server' | 'Socket' | 'createServer' | 'overRing'>,
 ];

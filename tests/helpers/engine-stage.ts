@@ -1,14 +1,17 @@
-/** An engine on the simulated kernel, with everything noted that it asks and settles: for comparing with a file of `tests/golden`. */
+/**
+ * An engine on the simulated kernel that records what it requests and how promises settle, for
+ * comparison with a file of `tests/golden`.
+ */
 
 import { Uring, type UringOptions } from '../../src/index.js';
 import { Opcode, type OpcodeName } from '../../src/ring/index.js';
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { Strace } from './strace.js';
 
-/** Another turn of the event loop. */
+/** Waits for another turn of the event loop. */
 export const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** An engine on a kernel whose calls are noted, in time that stands still. */
+/** An engine on a kernel whose calls are recorded, on a clock that stands still. */
 export class EngineStage {
   readonly kernel: SimulatedKernel;
   readonly uring: Uring;
@@ -18,7 +21,7 @@ export class EngineStage {
 
   constructor(
     private readonly title: string,
-    /** Of a golden file. */
+    /** Compares a text with a golden file. */
     private readonly matches: (title: string, text: string) => void,
     options: UringOptions = {},
     kernelOptions: ConstructorParameters<typeof SimulatedKernel>[0] = {},
@@ -31,12 +34,12 @@ export class EngineStage {
     this.strace.take();
   }
 
-  /** What the next operations of a kind end with; `undefined` runs them. */
+  /** Sets the results of the next operations of a kind; `undefined` runs the operation. */
   answer(name: OpcodeName, ...results: (number | undefined)[]): void {
     this.results.set(Opcode[name], results);
   }
 
-  /** Notes how a promise settles. */
+  /** Records how a promise settles. */
   watch(name: string, promise: Promise<unknown>): void {
     promise.then(
       (value) =>
@@ -46,7 +49,7 @@ export class EngineStage {
     );
   }
 
-  /** Lets everything come to rest, and compares what was noted. */
+  /** Runs a step until nothing more happens, and compares what was recorded. */
   async step(name: string, body: () => unknown): Promise<void> {
     body();
     for (let quiet = 0; quiet < 3; quiet++) {
@@ -57,7 +60,7 @@ export class EngineStage {
     this.matches(`${this.title}, ${name}`, `\n${this.strace.take() || 'nothing'}`);
   }
 
-  /** After the test. */
+  /** Closes the engine after the test. */
   async end(): Promise<void> {
     await this.uring.close();
     this.restoreClock();

@@ -1,20 +1,23 @@
-/** File systems of several kinds to try things on. Each is mounted for one test file, where this machine and this user can. */
+/**
+ * File systems of several kinds for tests. Each is mounted for one test file, if this machine and
+ * this user can mount it.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-/** A file system, or why there is none. */
+/** A file system, or the reason why there is none. */
 export interface FileSystem {
   readonly name: string;
-  /** A directory on it. */
+  /** A directory on the file system. */
   readonly path: string;
   readonly whyNot: string | undefined;
 }
 
 interface Kind {
   readonly name: string;
-  /** @returns why it cannot be mounted. */
+  /** @returns Why it cannot be mounted, or `undefined`. */
   mount(at: string, beside: string): string | undefined;
 }
 
@@ -29,7 +32,8 @@ const KINDS: readonly Kind[] = [
   {
     name: 'overlayfs',
     mount(at, beside) {
-      // Not over the directory of the tests: where that is itself an overlay, it could not be an upper layer.
+      // Not over the directory of the tests: if that is itself an overlay, it cannot be an upper
+      // layer.
       const why = run('mount', '-t', 'tmpfs', 'uring-test', beside);
       if (why !== undefined) return why;
       for (const part of ['lower', 'upper', 'work']) mkdirSync(path.join(beside, part));
@@ -43,12 +47,12 @@ const KINDS: readonly Kind[] = [
 
 function mergerfs(cache: string, at: string, beside: string): string | undefined {
   if (!existsSync('/dev/fuse')) return 'there is no /dev/fuse';
-  // Without caches of names and attributes, which are not what is tried.
+  // Caches of names and attributes are off: they are not under test.
   const options = `cache.files=${cache},cache.attr=0,cache.entry=0,cache.negative_entry=0,inodecalc=path-hash`;
   return run('mergerfs', '-o', options, beside, at);
 }
 
-/** Mounts them below a directory. `remove` unmounts all. */
+/** Mounts all of them below a directory. `remove` unmounts them. */
 export function mountAll(directory: string): { readonly all: readonly FileSystem[]; remove(): void } {
   const mounted: string[] = [];
   const isMounted = (at: string) => statSync(at).dev !== statSync(directory).dev;

@@ -1,6 +1,7 @@
 /**
- * Random programs over files, for running the same on two modules, each on a tree of its own: the same results, the same errors in every
- * field, and the same trees at the end. fast-check makes a failing program smaller, and prints its seed.
+ * Random programs over files. Each runs on two modules, each with its own tree, and must have the
+ * same results, the same errors in every field, and the same trees at the end. fast-check shrinks a
+ * failing program, and prints its seed.
  */
 
 import fs, { constants } from 'node:fs';
@@ -9,7 +10,7 @@ import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import fc from 'fast-check';
 
-/** A module under test: the promises, with the streams of `node:fs`. */
+/** A module under test: the promises API, with the streams of `node:fs`. */
 export type Fs = typeof node & Pick<typeof fs, 'createReadStream' | 'createWriteStream'>;
 
 /** A program's state: open handles, in the order in which they were opened. */
@@ -21,7 +22,7 @@ export interface State {
 
 export type Step = (state: State) => Promise<unknown>;
 
-/** A step with its text, for the report of a failure. */
+/** A step, with its text for the report of a failure. */
 export interface Command {
   readonly text: string;
   readonly run: Step;
@@ -73,7 +74,7 @@ const which = fc.integer({ min: 0, max: 7 });
 
 const at = (state: State, name: string) => `${state.root}/${name}`;
 
-/** One of the open handles. */
+/** Runs `body` with one of the open handles. */
 const withHandle =
   (index: number, body: (handle: node.FileHandle, state: State) => Promise<unknown>): Step =>
   async (state) => {
@@ -83,7 +84,7 @@ const withHandle =
 
 const described = ({ bytesRead, buffer }: { bytesRead: number; buffer: Buffer }) => [bytesRead, buffer.toString('latin1')];
 
-/** What of a stat is the same in two trees. */
+/** Returns the fields of a stat that are the same in two trees. */
 const statOf = (stats: fs.Stats) => [
   stats.size,
   stats.mode,
@@ -93,7 +94,7 @@ const statOf = (stats: fs.Stats) => [
   stats.isSymbolicLink(),
 ];
 
-/** A directory's size is the file system's affair. */
+/** As {@link statOf}, without the size of a directory, which depends on the file system. */
 const statFields = (stats: fs.Stats) => (stats.isDirectory() ? statOf(stats).slice(1) : statOf(stats));
 
 const streamRanges = fc.record(
@@ -105,17 +106,20 @@ const streamRanges = fc.record(
   { requiredKeys: [] },
 );
 
-/** Over a handle Node refuses a range that ends before it starts too late: the handle cannot be closed any more. */
+/**
+ * On a handle, Node refuses a range that ends before it starts, but too late: the handle can no
+ * longer be closed.
+ */
 const soundRanges = streamRanges.filter(({ start = 0, end = Number.POSITIVE_INFINITY }) => start <= end);
 
-/** All that a stream gives. */
+/** Collects all data of a stream. */
 async function collected(stream: Readable & { bytesRead?: number }): Promise<unknown> {
   let content = '';
   for await (const chunk of stream) content += typeof chunk === 'string' ? chunk : (chunk as Buffer).toString('latin1');
   return [content, stream.bytesRead];
 }
 
-/** Writes pieces, one after the other, without waiting in between. */
+/** Writes pieces one after the other, without waiting in between. */
 function written(stream: Writable & { bytesWritten?: number }, pieces: readonly Buffer[]): Promise<unknown> {
   return new Promise((resolve, reject) => {
     stream.on('error', reject);
@@ -125,7 +129,7 @@ function written(stream: Writable & { bytesWritten?: number }, pieces: readonly 
   });
 }
 
-/** What programs are made of. */
+/** The steps that programs consist of. */
 export const commands: fc.Arbitrary<Command> = fc.oneof(
   fc.tuple(names, flags, modes).map(([name, flag, mode]) =>
     command(`open ${name} ${flag} ${mode}`, async (state) => {
@@ -317,7 +321,7 @@ export const commands: fc.Arbitrary<Command> = fc.oneof(
     command(
       `handle ${index} readLines`,
       withHandle(index, async (handle) => {
-        // One line of 4 GiB is an uncaught exception of node:readline's.
+        // node:readline throws an uncaught exception on a line of 4 GiB.
         if (fs.fstatSync(handle.fd).size > 10_000_000) return 'long';
         const lines: string[] = [];
         for await (const line of handle.readLines({ autoClose: false })) lines.push(line);
@@ -325,7 +329,7 @@ export const commands: fc.Arbitrary<Command> = fc.oneof(
       }),
     ),
   ),
-  // The descriptor by other means
+  // Other uses of the descriptor
   fc.tuple(which, lengths).map(([index, length]) =>
     command(
       `handle ${index} readSync ${length}`,
@@ -341,7 +345,7 @@ export const commands: fc.Arbitrary<Command> = fc.oneof(
       withHandle(index, async (handle) => fs.writeSync(handle.fd, text)),
     ),
   ),
-  // By options, and with a signal
+  // Options and signals
   fc.tuple(which, lengths, positions).map(([index, length, position]) =>
     command(
       `handle ${index} read by options ${length} at ${position}`,
@@ -374,7 +378,7 @@ export const commands: fc.Arbitrary<Command> = fc.oneof(
     .map(([name, pieces]) =>
       command(`writeFile ${name} of an iterable`, (state) => state.module.writeFile(at(state, name), pieces)),
     ),
-  // Whole functions over handles
+  // Functions on whole files, over handles
   fc.tuple(which, content).map(([index, data]) =>
     command(
       `handle ${index} appendFile ${data.length}`,
@@ -429,14 +433,14 @@ export const commands: fc.Arbitrary<Command> = fc.oneof(
   names.map((name) => command(`readdir ${name}`, async (state) => (await state.module.readdir(at(state, name))).sort())),
 );
 
-/** An outcome in a form that can be compared: without the tree's own name. */
+/** Converts an outcome to a form that can be compared: without the path of the tree. */
 const plain = (value: unknown, root: string): unknown =>
   JSON.parse(JSON.stringify(value ?? null, (_key, item) => (typeof item === 'string' ? item.replaceAll(root, '<root>') : item)));
 
-/** How long a step may take before it counts as hanging. */
+/** The time after which a step counts as hanging. */
 const STEP_LIMIT_MS = 10_000;
 
-/** What becomes of a step: its value, or its error. */
+/** Runs a step. @returns Its value, or its error. */
 export async function outcomeOf(step: Step, state: State): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise((resolve) => {
@@ -452,7 +456,7 @@ export async function outcomeOf(step: Step, state: State): Promise<unknown> {
   }
 }
 
-/** Everything in a tree. (Not by `readdirSync`'s own recursion, which follows links, in circles.) */
+/** Describes everything in a tree. (`readdirSync`'s own recursion follows links, in circles.) */
 export function treeOf(root: string, below = ''): Record<string, unknown> {
   const entries: Record<string, unknown> = {};
   for (const name of fs.readdirSync(path.join(root, below)).sort()) {
@@ -469,7 +473,7 @@ export function treeOf(root: string, below = ''): Record<string, unknown> {
   return entries;
 }
 
-/** Large files here are holes. */
+/** Returns the content of a file. Large files here are sparse, and are not read. */
 function hashOf(file: string, size: number): string {
   if (size > 10_000_000) return 'sparse';
   return fs.readFileSync(file).toString('latin1');
@@ -477,7 +481,7 @@ function hashOf(file: string, size: number): string {
 
 let count = 0;
 
-/** A tree for a program, on a file system, in a directory of its own: programs name `..`, too. */
+/** Creates the tree for a program in a directory of its own: programs also use `..`. */
 export function startProgram(module: Fs, directory: string): State {
   const root = `${directory}/program-${count++}/tree`;
   fs.mkdirSync(root, { recursive: true });
@@ -488,7 +492,7 @@ export function startProgram(module: Fs, directory: string): State {
   return { module, root, handles: [] };
 }
 
-/** A program may take its own rights away, which matters to those who are not root. */
+/** Restores permissions. A program may revoke its own, which matters for users other than root. */
 function openUp(directory: string): void {
   fs.chmodSync(directory, 0o700);
   for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
@@ -498,7 +502,7 @@ function openUp(directory: string): void {
   }
 }
 
-/** Closes what a program has left open. @returns what became of its tree. */
+/** Closes the handles that a program left open. @returns The final state of its tree. */
 export async function finishProgram(state: State): Promise<Record<string, unknown>> {
   for (const handle of state.handles) await handle.close();
   openUp(path.dirname(state.root));

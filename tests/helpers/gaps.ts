@@ -1,4 +1,7 @@
-/** What a kernel lacks, found by trying: reasons to skip a test, in words. `undefined` where nothing is lacking. */
+/**
+ * Features that a kernel lacks, found by trying them: reasons to skip a test, in words, or
+ * `undefined` if nothing is lacking.
+ */
 
 import * as ops from '../../src/ops/index.js';
 import { Opcode, type OpcodeName, Ring, type RingOptions, TimeoutFlag } from '../../src/ring/index.js';
@@ -8,7 +11,7 @@ import { run } from './ring.js';
 
 type Gap = string | undefined;
 
-/** Tries something on a ring of the running kernel's, once. */
+/** Tests once for a gap, on a ring of the running kernel. */
 function onRing(body: (ring: Ring) => Gap, options: RingOptions = { entries: 4 }): () => Gap {
   let known: { readonly gap: Gap } | undefined;
   return () => {
@@ -29,7 +32,7 @@ function onRing(body: (ring: Ring) => Gap, options: RingOptions = { entries: 4 }
   };
 }
 
-/** Whether a call is refused as one that the kernel does not know. */
+/** Returns whether the kernel refuses a call because it does not know it. */
 function refuses(body: () => void): boolean {
   if (SIMULATED_ONLY) return false;
   try {
@@ -73,7 +76,7 @@ export const gaps = {
     refuses(() => Ring.open({ entries: 1, flags: ['REGISTERED_FD_ONLY', 'NO_MMAP'] }).close())
       ? 'no rings without a descriptor'
       : undefined,
-  /** Of operations. */
+  /** Reports the first of these operations that the kernel lacks. */
   of: (...names: OpcodeName[]): Gap => {
     const missing = onRing((ring) => {
       const probe = ring.probe();
@@ -83,7 +86,7 @@ export const gaps = {
   },
 };
 
-/** A gap of the running kernel's is none of the simulated one's. */
+/** Returns a gap of the running kernel. The simulated kernel has none. */
 export function gapOn(name: TestKernel['name'], gap: () => Gap): Gap {
   return name === 'linux' ? gap() : undefined;
 }

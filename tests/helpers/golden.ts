@@ -1,16 +1,16 @@
 /**
- * Texts that users or the kernel read, kept in `tests/golden`: a change of one is seen in the diff. `URING_UPDATE=1 npm test -- FILE` writes them
- * anew.
+ * Texts that users or the kernel read, kept in `tests/golden`, so that a change shows in the diff.
+ * `URING_UPDATE=1 npm test -- FILE` rewrites them.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect } from '@jest/globals';
 
-/** A title and its text; what follows its first line is indented. */
+/** Formats a title and its text. Lines after the first are indented. */
 const entryOf = (title: string, text: string) => `${title}: ${text}`.replaceAll('\n', '\n  ');
 
-/** @returns compares a text with the one that is kept under its title. */
+/** @returns A function that compares a text with the one that is kept under its title. */
 export function golden(name: string): (title: string, text: string) => void {
   const file = fileURLToPath(new URL(`../golden/${name}.txt`, import.meta.url));
   if (process.env.URING_UPDATE === '1') {

@@ -1,6 +1,4 @@
-/**
- * The same test on both kernels: the simulated one, and Linux where it gives us a ring.
- */
+/** Runs the same tests on both kernels: the simulated one, and Linux if it provides a ring. */
 
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
@@ -10,45 +8,47 @@ import { linuxSyscalls, type Syscalls, UringError } from '../../src/syscalls/ind
 import { SimulatedKernel } from '../../src/testing/index.js';
 import { epollCreate, eventfd, listener, pipe, SIMULATED_ONLY, socketPair, temporaryDirectory, whyNoRing } from './linux.js';
 
-/** The mutation runs keep to the simulated kernel: it blocks nobody, and a wrong address does no harm. */
+/**
+ * Mutation runs use only the simulated kernel: it never blocks, and a wrong address does no harm.
+ */
 const KERNELS = SIMULATED_ONLY ? (['simulated'] as const) : (['simulated', 'linux'] as const);
 
-/** A kernel with what a test needs around it. */
+/** A kernel, with the functions that a test needs. */
 export interface TestKernel {
   readonly name: 'simulated' | 'linux';
   readonly syscalls: Syscalls;
-  /** The simulated kernel itself, on which time and faults can be ruled. */
+  /** The simulated kernel, to control time and faults. */
   readonly simulated: SimulatedKernel | undefined;
   /** Opens a ring that is closed after the test. */
   open(options: RingOptions): Ring;
-  /** A regular file with this content, open for reading and writing. */
+  /** Creates a regular file with this content, and opens it for reading and writing. */
   file(content?: Uint8Array): number;
   contentOf(fd: number): Uint8Array;
   pipe(): [reader: number, writer: number];
-  /** Writes to a pipe, as somebody else would. */
+  /** Writes to a pipe, as another process would. */
   write(fd: number, bytes: Uint8Array): void;
-  /** Two connected stream sockets. */
+  /** Creates two connected stream sockets. */
   socketPair(): [one: number, other: number];
-  /** A listening TCP socket on a port of 127.0.0.1. */
+  /** Creates a TCP socket that listens on a port of 127.0.0.1. */
   listener(backlog: number): { readonly fd: number; readonly port: number };
   epoll(): number;
   eventfd(): number;
-  /** Reads, as somebody else would: what must be there. */
+  /** Reads, as another process would. The data must be there. */
   read(fd: number, length: number): Uint8Array;
-  /** The path of a name in a directory of the test's own. */
+  /** Returns the path of a name in the test's own directory. */
   path(name: string): string;
-  /** A regular file under a name. @returns its path. */
+  /** Creates a regular file with a name. @returns Its path. */
   put(name: string, content?: Uint8Array | string): string;
-  /** Closes an fd: of this test's making, or of an operation's. */
+  /** Closes an fd that the test or an operation has opened. */
   close(fd: number): void;
 }
 
-/** Runs `body` once for each kernel, with a kernel that is new for each test. */
+/** Runs `body` once for each kernel. Each test gets a new kernel. */
 export function describeOnBothKernels(title: string, body: (kernel: () => TestKernel, name: TestKernel['name']) => void): void {
   describe.each(KERNELS)(`${title} (%s)`, (name) => {
     const reason = name === 'linux' ? whyNoRing() : undefined;
     if (reason !== undefined) {
-      test.skip(`no ring to be had: ${reason}`, () => undefined);
+      test.skip(`no ring is available: ${reason}`, () => undefined);
       return;
     }
     let current: (TestKernel & { cleanUp(): void }) | undefined;
@@ -66,7 +66,7 @@ export function describeOnBothKernels(title: string, body: (kernel: () => TestKe
   });
 }
 
-/** Runs `body` on Linux once, outside of a test: to find out what there is. */
+/** Runs `body` on Linux once, outside a test, to find out what the kernel supports. */
 export function onLinuxOnce<T>(body: (kernel: TestKernel) => T): T {
   const kernel = linuxKernel();
   try {
@@ -76,20 +76,23 @@ export function onLinuxOnce<T>(body: (kernel: TestKernel) => T): T {
   }
 }
 
-/** A test that is skipped where something is lacking, with the reason. */
+/** Defines a test that is skipped, with the reason, if something is lacking. */
 export function testUnless(gap: string | undefined, title: string, body: () => void | Promise<void>): void {
   if (gap === undefined) test(title, body);
   else test.skip(`${title} (skipped: ${gap})`, () => undefined);
 }
 
-/** A test for rings with these flags; skipped, with the kernel's own words, where it refuses them. */
+/**
+ * Defines a test for rings with these flags. It is skipped, with the error, if the kernel refuses
+ * them.
+ */
 export function testWithFlags(name: TestKernel['name'], flags: readonly SetupFlagName[], title: string, body: () => void): void {
   const why = name === 'linux' ? whyNotFlags(flags) : undefined;
   if (why === undefined) test(title, body);
   else test.skip(`${title} (skipped: ${why})`, () => undefined);
 }
 
-/** What the kernel says to these flags; `undefined` when it takes them. */
+/** Returns why the kernel refuses these flags, or `undefined` if it accepts them. */
 export function whyNotFlags(flags: readonly SetupFlagName[]): string | undefined {
   try {
     Ring.open({ entries: 1, flags }).close();

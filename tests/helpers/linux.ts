@@ -1,6 +1,6 @@
 /**
- * What the integration tests need of Linux beside the library: pipes, sockets, temporary files, and whether there is a ring
- * to be had at all.
+ * Functions of Linux that the integration tests need beside the library: pipes, sockets, temporary
+ * files, and whether a ring is available at all.
  */
 
 import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -40,7 +40,7 @@ export function socketPair(): [number, number] {
   return [fds[0] as number, fds[1] as number];
 }
 
-/** A TCP socket that listens on a port of 127.0.0.1 which the kernel has chosen. */
+/** Creates a TCP socket that listens on a port of 127.0.0.1 chosen by the kernel. */
 export function listener(backlog: number): { readonly fd: number; readonly port: number } {
   const fd = load().func('socket', 'int', ['int', 'int', 'int'])(2, 1 | O_CLOEXEC, 0);
   const address = new Uint8Array(16);
@@ -62,7 +62,7 @@ export function eventfd(): number {
   return load().func('eventfd', 'int', ['uint32_t', 'int'])(0, O_CLOEXEC | 0o4000);
 }
 
-/** poll(2) for input. @returns whether the fd is readable within the time. */
+/** poll(2) for input. @returns Whether the fd becomes readable in time. */
 export function readable(fd: number, timeoutMs: number): boolean {
   const entry = new Uint8Array(8);
   const data = new DataView(entry.buffer);
@@ -81,7 +81,7 @@ export function epollCreate(): number {
   return load().func('epoll_create1', 'int', ['int'])(O_CLOEXEC);
 }
 
-/** A directory for one test file; `remove` takes it away with everything in it. */
+/** Creates a directory for one test file. `remove` deletes it with its content. */
 export function temporaryDirectory(): { readonly path: string; file(content?: string | Uint8Array): string; remove(): void } {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'uring-test-'));
   let count = 0;
@@ -96,17 +96,17 @@ export function temporaryDirectory(): { readonly path: string; file(content?: st
   };
 }
 
-/** Opens for reading and writing. */
+/** Opens a file for reading and writing. */
 export function openForBoth(name: string): number {
   return openSync(name, 'r+');
 }
 
-/** Linux is not asked. */
+/** Whether the tests run only on the simulated kernel. */
 export const SIMULATED_ONLY = process.env.URING_TEST_KERNELS === 'simulated';
 
 let unavailable: string | undefined | null = null;
 
-/** Why there is no ring to be had, or `undefined` if there is. Decided by trying. */
+/** Returns why no ring is available, or `undefined` if one is. Tries once to open one. */
 export function whyNoRing(): string | undefined {
   if (SIMULATED_ONLY) return 'only the simulated kernel is asked for';
   if (unavailable === null) {

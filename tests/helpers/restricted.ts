@@ -7,19 +7,19 @@ import { within } from './slow.js';
 
 const run = promisify(execFile);
 
-/** How each way in ended: with a value, or with an error. */
+/** The outcome of each entry point: a value or an error. */
 export type Ends = Record<string, { readonly value?: unknown; readonly error?: Record<string, unknown> }>;
 
-/** What most scenarios tell. */
+/** The report of most scenarios. */
 export interface Restricted {
   readonly ends: Ends;
-  /** Descriptors that are open and were not before. */
+  /** Open descriptors that were not open before. */
   readonly left: string[];
   readonly fallback: Ends[string];
   readonly warnings: string[];
 }
 
-/** Runs a scenario. @param limits of a shell, to be set before. */
+/** Runs a scenario. @param limits Shell commands that run first, to set resource limits. */
 export async function runRestricted(scenario: string, args: string[] = [], limits = ':'): Promise<Restricted> {
   const script = fileURLToPath(new URL('../children/restricted.mjs', import.meta.url));
   const command = ['-c', `${limits} && exec "$0" "$@"`, process.execPath, script, scenario, ...args];

@@ -1,4 +1,4 @@
-/** Small steps that every ring test takes. */
+/** Small helpers for all ring tests. */
 
 import { prepNop } from '../../src/ops/index.js';
 import type { Ring, Sqe } from '../../src/ring/index.js';
@@ -10,14 +10,14 @@ export interface CopiedCqe {
   readonly flags: number;
 }
 
-/** The next SQE, which must be there. */
+/** Returns the next SQE, which must be available. */
 export function sqeOf(ring: Ring): Sqe {
   const sqe = ring.getSqe();
   if (sqe === null) throw new Error('the submission queue is full');
   return sqe;
 }
 
-/** Fills a NOP for each user data. */
+/** Prepares a NOP for each user data. */
 export function nops(ring: Ring, ...userData: number[]): void {
   for (const value of userData) {
     const sqe = sqeOf(ring);
@@ -26,14 +26,14 @@ export function nops(ring: Ring, ...userData: number[]): void {
   }
 }
 
-/** Takes all completions out. */
+/** Takes all completions out of the queue. */
 export function takeAll(ring: Ring): CopiedCqe[] {
   const all: CopiedCqe[] = [];
   ring.forEachCqe((cqe) => all.push({ userData: cqe.userData, res: cqe.res, flags: cqe.flags }));
   return all;
 }
 
-/** Takes the next completion out, which must be there or come. */
+/** Takes the next completion out of the queue. It must be there, or arrive within 10 s. */
 export function take(ring: Ring): CopiedCqe & { extra1: bigint; extra2: bigint } {
   const cqe = ring.waitCqe(10_000);
   if (cqe === null) throw new Error('no completion came within 10 s');

@@ -1,10 +1,10 @@
-/** On a slow machine (an emulated one), what is done many times is done fewer times, and clocks are given more room. */
+/** Scaling for a slow (emulated) machine: fewer repetitions, and longer time limits. */
 
-/** Whether it is one. */
+/** Whether the machine is slow. */
 export const slow = process.env.URING_TEST_SLOW === '1';
 
-/** How often to do something. */
+/** Scales a number of repetitions. */
 export const rounds = (count: number): number => (slow ? Math.ceil(count / 10) : count);
 
-/** How long something may take, in milliseconds. */
+/** Scales a time limit in milliseconds. */
 export const within = (milliseconds: number): number => (slow ? 10 * milliseconds : milliseconds);

@@ -1,6 +1,6 @@
 /**
- * What a test of the ring itself is written with: one ring on one kernel, memory for it, operations put in and completions taken out,
- * in few words.
+ * The stage for tests of the ring itself: one ring on one kernel, memory for it, and short methods
+ * to queue operations and take completions.
  */
 
 import { expect } from '@jest/globals';
@@ -17,22 +17,22 @@ import {
 import type { TestKernel } from './kernels.js';
 import { type CopiedCqe, sqeOf } from './ring.js';
 
-/** The rings that most rules must hold on. */
+/** The kinds of rings on which most rules must hold. */
 export const RING_KINDS: readonly (readonly [name: string, flags: readonly SetupFlagName[]])[] = [
   ['plain', []],
   ['DEFER_TASKRUN', ['SINGLE_ISSUER', 'DEFER_TASKRUN']],
   ['SQPOLL', ['SQPOLL']],
 ];
 
-/** Nobody else has this user data. */
+/** User data that no test uses. */
 const FENCE = 0xfe_ce;
 
-/** Longest wait for a completion that must come. */
+/** The longest wait for a completion that must arrive. */
 const LONGEST_MS = 20_000;
 
 export type Prepare = (sqe: Sqe) => void;
 
-/** A ring with everything around it. */
+/** A ring with its kernel, memory and files. */
 export class Stage {
   private readonly fds: number[] = [];
 
@@ -64,7 +64,7 @@ export class Stage {
     return this.ring.submit();
   }
 
-  /** The next completion, which must come. */
+  /** Takes the next completion, which must arrive. */
   take(): CopiedCqe {
     const cqe = this.ring.waitCqe(LONGEST_MS);
     if (cqe === null) throw new Error('no completion came');
@@ -73,34 +73,36 @@ export class Stage {
     return { userData, res, flags };
   }
 
-  /** Submits what is queued, and takes so many completions. */
+  /** Submits what is queued, and takes `count` completions. */
   wait(count: number): CopiedCqe[] {
     this.ring.submit();
     return Array.from({ length: count }, () => this.take());
   }
 
-  /** As {@link wait}: user data and result of each, in their order. */
+  /** As {@link wait}. @returns The user data and result of each, in order. */
   results(count: number): [userData: number, res: number][] {
     return this.wait(count).map(({ userData, res }) => [userData, res]);
   }
 
-  /** As {@link results}, in the order of the user data: where the kernel's order is nobody's business. */
+  /**
+   * As {@link results}, sorted by user data: for tests that do not depend on the kernel's order.
+   */
   sorted(count: number): [userData: number, res: number][] {
     return this.results(count).sort(([a], [b]) => a - b);
   }
 
-  /** Queues one operation, and takes its result. */
+  /** Runs one operation. @returns Its result. */
   run(prepare: Prepare, flags = 0): number {
     const [cqe] = this.add(1, prepare, flags).wait(1);
     return (cqe as CopiedCqe).res;
   }
 
-  /** Nothing else completes: a NOP behind it all is the next. */
+  /** Checks that nothing else completes: the next completion is that of a new NOP. */
   quiet(): void {
     expect(this.nop(FENCE).wait(1)).toEqual([{ userData: FENCE, res: 0, flags: 0 }]);
   }
 
-  /** What this kernel lacks of some operations. */
+  /** Returns the first of these operations that the kernel lacks. */
   lacks(...names: OpcodeName[]): string | undefined {
     const probe = this.ring.probe();
     return names.find((name) => !probe.supports(Opcode[name]));
@@ -119,7 +121,7 @@ export class Stage {
     return block;
   }
 
-  /** The address of a C string. */
+  /** Returns the address of a C string. */
   text(value: string): number {
     return this.ring.arena.cString(value).address;
   }
@@ -165,24 +167,24 @@ export class Stage {
 
   // Files
 
-  /** Makes sure that an fd which an operation gave is closed. */
+  /** Checks an fd that an operation has returned, and closes it at the end. */
   keep(fd: number): number {
     expect(fd).toBeGreaterThanOrEqual(0);
     this.fds.push(fd);
     return fd;
   }
 
-  /** A socket, made by the ring. */
+  /** Creates a socket with the ring. */
   socket(family: number, type: number): number {
     return this.keep(this.run((sqe) => ops.prepSocket(sqe, family, type, 0)));
   }
 
-  /** A listening TCP socket. */
+  /** Creates a listening TCP socket. */
   listener(backlog = 16): { readonly fd: number; readonly port: number } {
     return this.kernel.listener(backlog);
   }
 
-  /** Two ends of a TCP connection over loopback. */
+  /** Creates a TCP connection over loopback. @returns Both ends. */
   connection(): [client: number, server: number] {
     const { fd, port } = this.listener();
     const client = this.socket(AF_INET, SOCK_STREAM);
@@ -205,12 +207,12 @@ export const AF_INET = 2;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 
-/** A block as numbers. */
+/** Returns a block as a `DataView`. */
 export function dataOf({ bytes }: { readonly bytes: Uint8Array }): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-/** A block as text. */
+/** Returns a block as text. */
 export function stringOf({ bytes }: { readonly bytes: Uint8Array }, length = bytes.length): string {
   return Buffer.from(bytes.subarray(0, length)).toString();
 }

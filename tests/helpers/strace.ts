@@ -1,4 +1,4 @@
-/** What the kernel is asked, call by call, in words: as strace(1) would show it. */
+/** The calls to the kernel, recorded in words, as strace(1) would show them. */
 
 import { describeSqe } from '../../src/ops/index.js';
 import { EnterFlag, GeteventsArg } from '../../src/ring/abi/enter.js';
@@ -13,7 +13,10 @@ const NAMES = Object.fromEntries(Object.entries(RegisterOp).map(([name, code]) =
   RegisterOpName
 >;
 
-/** Bytes of what a register operation's argument points to: of one, or of each where they are counted. */
+/**
+ * The size of a register operation's argument in bytes: of the whole, or of each element of an
+ * array.
+ */
 const SIZES: Partial<Record<RegisterOpName, number | { readonly each: number }>> = {
   BUFFERS: { each: 16 },
   FILES: { each: 4 },
@@ -48,19 +51,22 @@ const SIZES: Partial<Record<RegisterOpName, number | { readonly each: number }>>
 
 const WITHOUT_RING = 0x8000_0000;
 
-/** What register operations answer in the kernel's place: a number, or what a function makes of the argument's memory. */
+/**
+ * Results of register operations in place of the kernel's: a number, or a function that computes
+ * one from the argument's memory.
+ */
 export type Answers = { readonly [Name in RegisterOpName]?: number | ((argument: DataView) => number) };
 
-/** Notes what goes through to the simulated kernel. */
+/** Records the calls that go through to the simulated kernel. */
 export class Strace {
   readonly syscalls: Syscalls;
   private lines: string[] = [];
-  /** Where each ring's queues lie. */
+  /** The location of each ring's queues. */
   private readonly rings = new Map<number, { readonly layout: RingLayout; readonly queues: number; readonly sqes: number }>();
 
   /**
-   * @param answers what some register operations answer in the kernel's place.
-   * @param withSqes notes what is submitted, and the waker.
+   * @param answers Results of some register operations in place of the kernel's.
+   * @param withSqes Whether to record submitted SQEs and the waker, too.
    */
   constructor(
     private readonly kernel: SimulatedKernel,
@@ -96,7 +102,7 @@ export class Strace {
     return this.lines.length;
   }
 
-  /** What was noted since the last time. */
+  /** Returns what was recorded since the last call. */
   take(): string {
     return this.lines.splice(0).join('\n');
   }
@@ -142,7 +148,7 @@ export class Strace {
     this.rings.set(fd, { layout: readLayout(params), queues, sqes });
   }
 
-  /** What lies between head and tail. */
+  /** Describes the SQEs between head and tail. */
   private submitted(fd: number): string[] {
     const ring = this.rings.get(fd);
     if (ring === undefined) return [];
@@ -194,7 +200,7 @@ export class Strace {
   }
 }
 
-/** The words that are not zero, by their offset. */
+/** Formats the words that are not zero, by their offset. */
 function words(bytes: Uint8Array): string {
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const all: string[] = [];
@@ -206,7 +212,10 @@ function words(bytes: Uint8Array): string {
   return `{${all.join(' ')}}`;
 }
 
-/** Tokens as slot and generation; addresses without the part that depends on what was allocated before. */
+/**
+ * Shows user data as id and generation, and addresses without the part that depends on earlier
+ * allocations.
+ */
 function readable(line: string): string {
   return line
     .replace(/user_data=(\d+)/, (_, data: string) => `[${BigInt(data) & 0xffff_ffffn}.${BigInt(data) >> 32n}]`)

@@ -1,9 +1,11 @@
-/** A file as the transfers know it, for tests that have no `OpenFile`. */
+/** A file as the transfers see it, for tests without an `OpenFile`. */
 
 import type { TransferFile } from '../../src/engine/internal.js';
 import { UringError } from '../../src/syscalls/index.js';
 
-/** A file with offsets, whose own position cannot be claimed, unless the test says otherwise. */
+/**
+ * Returns a file with offsets whose own position cannot be claimed, unless the test overrides this.
+ */
 export function transferFile(fd: number, traits: Partial<TransferFile> = {}): TransferFile {
   return {
     fd,

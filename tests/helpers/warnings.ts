@@ -1,6 +1,9 @@
-/** Warnings of the process that a test causes: noted instead of printed. */
+/** Captures the process warnings that a test causes. */
 
-/** Until `restore` is called, `process.emitWarning` notes its arguments, or hands them to `note`. */
+/**
+ * Until `restore` is called, `process.emitWarning` records its arguments, and passes them to
+ * `note`.
+ */
 export function catchWarnings(note?: (...args: unknown[]) => void): { warnings: unknown[][]; restore: () => void } {
   const { emitWarning } = process;
   const warnings: unknown[][] = [];

@@ -24,7 +24,7 @@ export class TestWorkers {
     });
   }
 
-  /** Sends a message to one of them. @returns its answer. */
+  /** Sends a message to one of the workers. @returns Its answer. */
   run(index: number, message: object): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.waiting[index] = ({ error, result }) => (error ? reject(new Error(error)) : resolve(result));

@@ -1,4 +1,4 @@
-/** The command line, as a user starts it: the built program, in a process of its own. */
+/** The command line as a user starts it: the built program, in a separate process. */
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
@@ -51,7 +51,7 @@ beforeAll(() => {
 afterAll(() => rmSync(tree, { recursive: true, force: true }));
 
 describe('uring', () => {
-  test('has help for itself and its commands', () => {
+  test('prints help for itself and its commands', () => {
     for (const args of [['--help'], ['doctor', '--help'], ['compare', '--help']]) {
       const { status, stdout } = uring(args);
       expect(status).toBe(0);
@@ -65,7 +65,7 @@ describe('uring', () => {
     expect(misspelled.stderr).toContain('doctor');
   });
 
-  test('doctor: exit code 1, the reason and the remedy where there is no ring', () => {
+  test('doctor exits with 1, and prints the reason and the remedy, if there is no ring', () => {
     const { status, stdout } = uring(['doctor'], { URING_DISABLE: '1' });
     expect(status).toBe(1);
     expect(stdout).toContain('URING_DISABLE is set');
@@ -74,8 +74,8 @@ describe('uring', () => {
     expect(json).toMatchObject({ usable: false, problem: { reason: 'disabled' } });
   });
 
-  test('doctor works where koffi cannot be loaded', () => {
-    // A copy of the build without node_modules beside it.
+  test('doctor works if koffi cannot be loaded', () => {
+    // A copy of the build, without node_modules next to it.
     const copy = mkdtempSync(path.join(os.tmpdir(), 'uring-no-koffi-'));
     try {
       execFileSync('cp', ['-r', path.dirname(path.dirname(program)), path.join(copy, 'dist')]);
@@ -93,7 +93,7 @@ describe('uring', () => {
 });
 
 onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
-  test('doctor tells what the kernel has', () => {
+  test('doctor reports what the kernel supports', () => {
     const { status, stdout } = uring(['doctor', '--json']);
     expect(status).toBe(0);
     const report = JSON.parse(stdout);
@@ -105,7 +105,7 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(uring(['doctor']).stdout).toContain('io_uring is usable.');
   });
 
-  test('compare: all readers see the same bytes', () => {
+  test('compare reports that all readers see the same bytes', () => {
     const { status, stdout, stderr } = uring(['compare', tree, '--json', '--rounds', '2']);
     expect(stderr).toBe('');
     expect(status).toBe(0);
@@ -129,11 +129,11 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(stdout).not.toContain('\u001b');
   });
 
-  test('compare reports files that cannot be read, and goes on', () => {
+  test('compare reports files that cannot be read, and continues', () => {
     const odd = mkdtempSync(path.join(os.tmpdir(), 'uring-odd-'));
     try {
       writeFileSync(path.join(odd, 'fine'), 'fine');
-      // Reading it from its start fails for everybody, root included.
+      // Reading it from its start fails for all users, including root.
       const { stdout, status } = uring(['compare', '/proc/self/mem', '--json', '--rounds', '1']);
       expect(status).toBe(0);
       expect(JSON.parse(stdout).unreadable.length).toBeGreaterThan(0);
@@ -146,7 +146,7 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
     }
   });
 
-  test('compare survives files that grow and vanish meanwhile', async () => {
+  test('compare survives files that grow or vanish while it runs', async () => {
     const busy = mkdtempSync(path.join(os.tmpdir(), 'uring-busy-'));
     try {
       for (let i = 0; i < 300; i++) writeFileSync(path.join(busy, `file-${i}`), 'x'.repeat(1000));
@@ -172,13 +172,13 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
     }
   });
 
-  test('Ctrl-C stops it cleanly', async () => {
+  test('compare stops cleanly on Ctrl-C', async () => {
     const child = spawn(process.execPath, [program, 'compare', tree, '--json', '--rounds', '100000']);
     let output = '';
     child.stdout.on('data', (chunk) => {
       output += chunk;
     });
-    // Once it has a ring, its handler stands; before that, the signal would end it as it ends any process.
+    // Once it has a ring, its signal handler is installed. Before that, the signal would kill it.
     while (!hasRing(child.pid as number)) await new Promise((resolve) => setTimeout(resolve, 5));
     child.kill('SIGINT');
     const code = await new Promise((resolve) => child.once('close', resolve));
@@ -186,8 +186,8 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(JSON.parse(output).interrupted).toBe(true);
   });
 
-  // Minutes in an emulator, which is no place to measure anything.
-  (slow ? test.skip : test)('bench nop and bench files measure, and leave nothing behind', () => {
+  // Skipped in an emulator: it takes minutes there, and the figures mean nothing.
+  (slow ? test.skip : test)('bench nop, files, and net measure, and leave nothing behind', () => {
     const directory = mkdtempSync(path.join(os.tmpdir(), 'uring-bench-test-'));
     try {
       const nop = uring(['bench', 'nop', '--short', '--json', '--rounds', '1']);
@@ -215,12 +215,12 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
   });
 });
 
-/** Whether a process has opened a ring. */
+/** Returns whether a process has opened a ring. */
 function hasRing(pid: number): boolean {
   try {
     return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).includes('io_uring'));
   } catch {
-    // A descriptor that was closed in between: ask again.
+    // A descriptor was closed in between: the caller tries again.
     return false;
   }
 }

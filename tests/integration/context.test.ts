@@ -1,4 +1,4 @@
-/** The reference's 13 tests of its context, by their names, on the real kernel. */
+/** The 13 tests of the reference's context, under their original names, on the real kernel. */
 
 import { closeSync, openSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -188,7 +188,8 @@ onLinux(`URingContext${reason ? ` (skipped: ${reason})` : ''}`, () => {
       context.submit();
     }
     context.addPollFd(fd, PollEvent.IN, entries * 3);
-    // Kernels of old answer EBUSY here; newer ones keep what does not fit into the queue. Nothing is lost either way.
+    // Old kernels return EBUSY here; newer ones keep what does not fit into the queue. Nothing is
+    // lost either way.
     const seen: number[] = [];
     while (seen.length < entries * 3 + 1) {
       for (const completion of context.wait()) {
@@ -216,7 +217,8 @@ onLinux(`URingContext${reason ? ` (skipped: ${reason})` : ''}`, () => {
       while (Atomics.load(ready, 2) === 0) await new Promise((resolve) => setImmediate(resolve));
       context.addNop(1);
       context.submit();
-      // The other thread is to see the NOP before the pipe has anything; the order tells whether it was woken.
+      // The other thread must see the NOP before the pipe has data: the order shows whether it was
+      // woken.
       while (context.stats.totalComplete === 0) await new Promise((resolve) => setImmediate(resolve));
       writeSync(writer, new Uint8Array(16).fill(0xf4));
       expect(await waiting).toEqual({
@@ -302,7 +304,7 @@ onLinux(`URingContext${reason ? ` (skipped: ${reason})` : ''}`, () => {
         wake(context, total, NUM_COMPLETERS);
         await Promise.all(completers);
         expect([...new Int32Array(seen, 0, total)]).toEqual(new Array(total).fill(1));
-        // Only the NOPs that were to wake the completers may be left.
+        // Only the NOPs that were meant to wake the completers can be left.
         const left = [...context.wait(0)].map(({ userData }) => Number(userData));
         expect(left.every((userData) => userData >= total)).toBe(true);
         expect(new Int32Array(words)[0]).toBe(left.length - NUM_COMPLETERS);
@@ -316,7 +318,7 @@ async function allSeen(words: SharedArrayBuffer, total: number): Promise<void> {
   while (Atomics.load(new Int32Array(words), 1) < total) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** NOPs for threads that are still blocked in `wait()` when everything has been seen. */
+/** Adds NOPs for threads that are still blocked in `wait()` when everything has been seen. */
 function wake(context: URingContext, first: number, count: number): void {
   for (let i = 0; i < count; i++) context.addNop(first + i);
   context.submit();

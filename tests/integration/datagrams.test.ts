@@ -1,4 +1,4 @@
-/** Datagrams of whole processes. */
+/** Datagram sockets in processes of their own. */
 
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { endOfChild } from '../helpers/child.js';
 
 const script = fileURLToPath(new URL('../children/datagrams.mjs', import.meta.url));
 
-/** A network with an interface that has IPv6 groups, as the loopback interface has not. */
+/** A network whose interface supports IPv6 groups, which the loopback interface does not. */
 const NETWORK = [
   'ip link set lo up',
   'ip link add v0 type veth peer name v1',
@@ -17,7 +17,10 @@ const NETWORK = [
   'ip -6 address add fe80::1/64 dev v0 nodad',
 ].join(' && ');
 
-/** What happens in such a network; `undefined` where none can be made. */
+/**
+ * Runs a command in such a network. Returns its output, or `undefined` if no network can be
+ * created.
+ */
 function inNetwork(...command: string[]): string | undefined {
   try {
     execFileSync('unshare', ['--net', 'sh', '-c', NETWORK], { stdio: 'ignore' });
@@ -29,10 +32,10 @@ function inNetwork(...command: string[]): string | undefined {
 
 const canMakeNetworks = inNetwork('true') !== undefined;
 
-(canMakeNetworks ? test : test.skip)('groups over IPv6', () => {
+(canMakeNetworks ? test : test.skip)('a socket can join a group over IPv6', () => {
   expect(inNetwork(process.execPath, script, 'group')).toBe('all of you from fe80::1\nby one\n');
 });
 
-test('a socket that is unreferenced lets the process end', async () => {
+test('a socket that is unreferenced lets the process exit', async () => {
   expect(await endOfChild('datagrams.mjs', ['unref'])).toMatchObject({ code: 0, stdout: 'waiting\n' });
 });

@@ -1,5 +1,6 @@
 /**
- * `uring/dgram` against `node:dgram`: the same scripts, and what they have seen must be the same, with libuv at work, and with the ring.
+ * `uring/dgram` compared with `node:dgram`: the same scripts must see the same, whether libuv or
+ * the ring does the work.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -21,7 +22,7 @@ const HOST = '127.0.0.1';
 
 const usual = { sending: { ...policy.sending }, receiving: { ...policy.receiving } };
 
-/** Has the ring do everything from the start. */
+/** Makes the ring do everything from the start. */
 function byRing(): void {
   for (const part of [policy.sending, policy.receiving]) Object.assign(part, { looks: 0, many: 0, few: 0, apart: 1 });
 }
@@ -46,7 +47,7 @@ const portOf = (socket: nodeDgram.Socket): number => socket.address().port;
 
 const closed = (socket: nodeDgram.Socket): Promise<unknown> => new Promise((resolve) => socket.close(() => resolve(undefined)));
 
-/** The next datagrams, as text. */
+/** Returns the next `count` datagrams, as text. */
 function take(socket: nodeDgram.Socket, count: number): Promise<string[]> {
   const texts: string[] = [];
   return new Promise((resolve) => {
@@ -60,7 +61,9 @@ function take(socket: nodeDgram.Socket, count: number): Promise<string[]> {
   });
 }
 
-/** An error without what differs from run to run; of another realm, as Node's are here. */
+/**
+ * Returns an error without what differs between runs. (Node's errors are of another realm here.)
+ */
 function plain(value: unknown): unknown {
   if (!types.isNativeError(value)) return value;
   const { name, message, code, syscall, errno } = value as NodeJS.ErrnoException;
@@ -451,8 +454,8 @@ describe.each([
   });
 });
 
-describe('what the ring does', () => {
-  test('datagrams of a turn for one receiver go with one operation', async () => {
+describe('uring/dgram', () => {
+  test('sends the datagrams of a turn for one receiver with one operation', async () => {
     byRing();
     await using uring = Uring.open();
     const b = await bound(nodeDgram);
@@ -465,7 +468,7 @@ describe('what the ring does', () => {
     await Promise.all([closed(a), closed(b)]);
   });
 
-  test('where the kernel does not segment (SO_NO_CHECK), datagrams are sent one by one', async () => {
+  test('sends datagrams one by one where the kernel does not segment (SO_NO_CHECK)', async () => {
     byRing();
     await using uring = Uring.open();
     const b = await bound(nodeDgram);
@@ -486,7 +489,7 @@ describe('what the ring does', () => {
     await Promise.all([closed(a), closed(b)]);
   });
 
-  test('libuv and the ring change over under way, and nothing is lost or overtaken', async () => {
+  test('switches between libuv and the ring, and loses or reorders nothing', async () => {
     for (const part of [policy.sending, policy.receiving]) Object.assign(part, { looks: 7, many: 1, few: 3 });
     const [a, b] = [await bound(uringDgram as unknown as Dgram), await bound(uringDgram as unknown as Dgram)];
     b.setRecvBufferSize(1 << 21);
@@ -510,7 +513,7 @@ describe('what the ring does', () => {
     await Promise.all([closed(a), closed(b)]);
   });
 
-  test('a turn to many receivers is libuv’s: nothing could be put together', async () => {
+  test('leaves a turn with many receivers to libuv, as nothing could be merged', async () => {
     byRing();
     await using uring = Uring.open();
     const a = await bound(uringDgram as unknown as Dgram, { type: 'udp4', uring } as nodeDgram.SocketOptions);
@@ -529,7 +532,7 @@ describe('what the ring does', () => {
     await Promise.all([a, ...receivers].map(closed));
   });
 
-  test('a socket whose peer refuses is libuv’s for a while: each datagram has its own answer', async () => {
+  test('leaves a socket whose peer refuses to libuv for a while: each datagram has its own result', async () => {
     byRing();
     await using uring = Uring.open();
     const gone = await bound(nodeDgram);
@@ -554,7 +557,7 @@ describe('what the ring does', () => {
     await closed(a);
   });
 
-  test('sockets go on by libuv when their engine is closed', async () => {
+  test('continues with libuv when the engine is closed', async () => {
     byRing();
     const uring = Uring.open();
     const options = { type: 'udp4', uring } as nodeDgram.SocketOptions;
@@ -569,7 +572,7 @@ describe('what the ring does', () => {
     await Promise.all([closed(a), closed(b)]);
   });
 
-  test('a thousand sockets that are closed leave no descriptor', async () => {
+  test('leaves no descriptor behind after a thousand closed sockets', async () => {
     byRing();
     const warm = await bound(uringDgram as unknown as Dgram);
     await closed(warm);
@@ -584,7 +587,7 @@ describe('what the ring does', () => {
     expect(descriptorTargets().sort()).toEqual(before);
   });
 
-  test('the classes: instances, names and own keys are those of Node', async () => {
+  test('has classes whose instances, names, and keys are those of Node', async () => {
     const socket = await bound(uringDgram as unknown as Dgram);
     expect(socket).toBeInstanceOf(nodeDgram.Socket);
     expect(socket).toBeInstanceOf(uringDgram.Socket);
@@ -597,8 +600,8 @@ describe('what the ring does', () => {
   });
 });
 
-describe('in a process of its own', () => {
-  /** What arrives of a child that connects to a socket here. */
+describe('uring/dgram in a separate process', () => {
+  /** Returns what arrives from a child that connects to a socket here. */
   async function sentBy(scenario: string): Promise<{ texts: string[]; end: Awaited<ReturnType<typeof endOfChild>> }> {
     const socket = await bound(nodeDgram);
     const texts: string[] = [];
@@ -611,32 +614,32 @@ describe('in a process of its own', () => {
 
   const thirty = Array.from({ length: 30 }, (_, index) => String(index));
 
-  test('what was sent before process.exit() has arrived', async () => {
+  test('delivers what was sent before process.exit()', async () => {
     const { texts, end } = await sentBy('exit');
     expect(end).toMatchObject({ code: 0, stderr: '', stdout: '{"backend":"io_uring"}\n' });
     expect(texts).toEqual([...thirty, 'at exit']);
   });
 
-  test('what was sent before an uncaught exception has arrived', async () => {
+  test('delivers what was sent before an uncaught exception', async () => {
     const { texts, end } = await sentBy('throw');
     expect(end.code).toBe(1);
     expect(end.stderr).toContain('on purpose');
     expect(texts).toEqual(thirty);
   });
 
-  test('listeners and callbacks that throw keep none of the others from being called', async () => {
+  test('calls all listeners and callbacks, even if some throw', async () => {
     expect(await runChild('dgram.mjs', ['listener'])).toEqual([...Array(10).fill('message'), ...Array(10).fill('sent')]);
   });
 
-  test('a socket that is not referenced does not keep the process alive', async () => {
+  test('does not keep the process alive for an unreferenced socket', async () => {
     expect(await runChild('dgram.mjs', ['unref'])).toBe('waits for nobody');
   });
 
-  test('threads may be terminated while datagrams are under way', async () => {
+  test('survives the termination of threads while datagrams are in flight', async () => {
     expect(await runChild('dgram.mjs', ['worker'])).toBe('ended');
   });
 
-  test('without descriptors it fails as Node does', async () => {
+  test('fails like Node if no descriptor is left', async () => {
     const [nodes, ours] = await runChild<[object, object]>('dgram.mjs', ['limits'], [], {}, 'ulimit -n 256');
     expect(ours).toEqual(nodes);
   });

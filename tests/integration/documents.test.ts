@@ -1,4 +1,7 @@
-/** The blocks of code in README and docs: each is parsed by this version of Node and compiled; README's are run. */
+/**
+ * The code blocks of README and docs: each is parsed by this version of Node, and compiled; those
+ * of README are run.
+ */
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -36,7 +39,7 @@ const javaScript = (code: string) =>
 
 describe('documents', () => {
   jest.setTimeout(within(120_000));
-  // Within the project, for its packages; its own name leads to what was built.
+  // Within the project, to find its packages; its own name resolves to the build.
   const parent = path.join(project, 'node_modules/.cache/uring');
   mkdirSync(parent, { recursive: true });
   const folder = mkdtempSync(path.join(parent, 'documents-'));
@@ -45,21 +48,21 @@ describe('documents', () => {
   mkdirSync(path.join(folder, 'node_modules'));
   symlinkSync(project, path.join(folder, 'node_modules/uring'));
 
-  test('there are some', () => {
+  test('contain code blocks', () => {
     expect(blocks.length).toBeGreaterThan(20);
   });
 
   test.each(blocks.map((block, index) => [block.name, index] as const))(
-    '%s is understood by this version of Node',
+    '%s can be parsed by this version of Node',
     (_name, index) => {
       writeFileSync(fileOf(index, 'mjs'), javaScript((blocks[index] as Block).code));
       execFileSync(process.execPath, ['--check', fileOf(index, 'mjs')], { stdio: 'pipe' });
     },
   );
 
-  test('all compile', () => {
+  test('contain only code that compiles', () => {
     const files = blocks.map(({ code }, index) => {
-      // One that imports nothing is a module all the same.
+      // A block without imports is a module, too.
       writeFileSync(fileOf(index, 'mts'), `${code}\nexport {};\n`);
       return fileOf(index, 'mts');
     });

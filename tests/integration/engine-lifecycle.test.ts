@@ -1,4 +1,7 @@
-/** How an engine lives with its process: what keeps it alive, how it ends, what is left. From outside, in child processes. */
+/**
+ * The life of an engine in its process: what keeps the process alive, how it ends, what is left
+ * behind. Observed from outside, in child processes.
+ */
 
 import { describe, expect, jest, test } from '@jest/globals';
 import { endOfChild, runChild } from '../helpers/child.js';
@@ -12,45 +15,45 @@ onLinux(`the life of an engine${reason ? ` (skipped: ${reason})` : ''}`, () => {
   jest.setTimeout(within(300_000));
 
   describe.each(['poll', 'timer'])('woken by %s', (eventLoop) => {
-    test('an idle engine lets the process end', async () => {
+    test('an idle engine lets the process exit', async () => {
       expect(await runChild('engine.mjs', ['idle', eventLoop])).toEqual({ idle: true });
     });
 
-    test('an operation in flight keeps it alive', async () => {
+    test('an operation in flight keeps the process alive', async () => {
       expect(await runChild('engine.mjs', ['pending', eventLoop])).toEqual({ completed: true, eventLoop });
     });
   });
 
-  test('an engine that is not referenced lets the process end', async () => {
+  test('an unreferenced engine lets the process exit', async () => {
     expect(await runChild('engine.mjs', ['unreferenced'])).toEqual({ completed: false });
   });
 
-  test('what a continuation throws is an uncaught exception, and nothing else is disturbed', async () => {
+  test('an error thrown by a continuation is an uncaught exception, and affects nothing else', async () => {
     expect(await runChild('engine.mjs', ['uncaught'])).toEqual({
       seen: ['thrown after a wait', 'thrown in a continuation', 'thrown in an immediate'],
     });
   });
 
-  test('process.exit with everything in flight', async () => {
+  test('process.exit() works with everything in flight', async () => {
     const { code, stdout } = await endOfChild('engine.mjs', ['exit', 'exit']);
     expect(code).toBe(7);
     expect(stdout).toContain('"ending":true');
   });
 
-  test('an uncaught exception with everything in flight', async () => {
+  test('an uncaught exception ends the process with everything in flight', async () => {
     const { code, stderr } = await endOfChild('engine.mjs', ['exit', 'throw']);
     expect(code).toBe(1);
     expect(stderr).toContain('Error: on purpose');
   });
 
-  test('workers terminated in mid-flight 200 times: no memory is corrupted, no descriptor and no memory is left', async () => {
+  test('terminating workers in mid-flight 200 times corrupts no memory, and leaks no descriptor and no memory', async () => {
     const result = await runChild<{ changed: number; fds: number; growth: number }>('engine.mjs', [
       'terminate',
       String(rounds(200)),
     ]);
     expect(result.changed).toBe(0);
     expect(result.fds).toBeLessThanOrEqual(0);
-    // Each round's regions alone would be more than 100 MiB.
+    // If they leaked, the regions of each round alone would be more than 100 MiB.
     expect(result.growth).toBeLessThan(150 * 1024 * 1024);
   });
 
@@ -66,7 +69,7 @@ onLinux(`the life of an engine${reason ? ` (skipped: ${reason})` : ''}`, () => {
     }
   });
 
-  test('10,000 engines leave no descriptor and no memory', async () => {
+  test('10,000 engines leak no descriptor and no memory', async () => {
     const result = await runChild<{ left: number; growth: number }>(
       'engine.mjs',
       ['many', String(rounds(10_000))],
@@ -76,11 +79,11 @@ onLinux(`the life of an engine${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(result.growth).toBeLessThan(64 * 1024 * 1024);
   });
 
-  test('a child spawned in mid-flight has no ring, and disturbs none', async () => {
+  test('a child that is spawned in mid-flight inherits no ring, and affects none', async () => {
     expect(await runChild('engine.mjs', ['spawn'])).toEqual({ code: 0, ringsInChild: 0, count: 5, text: 'hello' });
   });
 
-  test('with every reference dropped, what is in flight ends, and what is forgotten is closed with a warning', async () => {
+  test('with every reference dropped, operations in flight complete, and forgotten engines and files are closed with a warning', async () => {
     const result = await runChild('engine.mjs', ['collected'], ['--expose-gc']);
     expect(result).toEqual({
       results: [7, 7, 7, 7, 7, 'timeout', 'timeout', 'timeout', 'timeout', 'timeout'],
@@ -90,10 +93,10 @@ onLinux(`the life of an engine${reason ? ` (skipped: ${reason})` : ''}`, () => {
     });
   });
 
-  test('a 10 ms timer keeps its time while 128 readers run', async () => {
+  test('a 10 ms timer fires on time while 128 readers run', async () => {
     const result = await runChild<{ reads: number; median: number }>('engine.mjs', ['fairness']);
     expect(result.reads).toBeGreaterThan(1000);
-    // Of thirty timers, one in the middle: a single late one may be the machine's.
+    // The median of thirty timers: a single late one can be due to the machine.
     expect(result.median).toBeLessThan(within(30));
   });
 });

@@ -1,4 +1,7 @@
-/** What went wrong once, or could: chains that are taken back, cancellations that come at the wrong moment, buffers that are still held. */
+/**
+ * What has gone wrong once, or could: chains that are withdrawn, cancellations at the wrong moment,
+ * buffers that are still held.
+ */
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import fs from 'node:fs';
@@ -50,7 +53,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
   };
 
   describe('chains', () => {
-    test('one that is aborted before it is sent cuts off what follows', async () => {
+    test('an operation that is aborted before it is submitted cuts off the rest of its chain', async () => {
       const name = directory.file('x');
       const controller = new AbortController();
       const promise = uring.link([op.nop({ signal: controller.signal }), op.renameat(name, `${name}-moved`)]);
@@ -61,7 +64,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
       expect(fs.existsSync(name)).toBe(true);
     });
 
-    test('abort reaches an operation that starts at that very moment', async () => {
+    test('an abort reaches an operation that starts at the same moment', async () => {
       for (let round = 0; round < 20; round++) {
         const [reader] = ownPipe();
         const [reader2] = ownPipe();
@@ -76,7 +79,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
       }
     });
 
-    test('a member with a time limit that is cut off was cut off', async () => {
+    test('a member with a time limit is reported as cut if its chain breaks', async () => {
       const results = await uring.link([op.openat('/no/such/file'), op.nop({ timeoutMs: 60_000 }), op.nop()]);
       expect(results.slice(1)).toEqual([
         { status: 'cut', by: 0 },
@@ -84,7 +87,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
       ]);
     });
 
-    test('a hard chain stays hard where its members have time limits', async () => {
+    test('a hard chain stays hard if its members have time limits', async () => {
       const [reader] = ownPipe();
       const results = await uring.link(
         [op.openat('/no/such/file', { timeoutMs: 60_000 }), op.read(reader, new Uint8Array(1), { timeoutMs: 5 }), op.nop()],
@@ -95,8 +98,8 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
       expect(results[2]).toEqual({ status: 'done', value: undefined });
     });
 
-    test('what cut off the members before it is named', async () => {
-      // The kernel refuses the last before it starts the first: a slot takes no O_CLOEXEC.
+    test('a member that cuts off the members before it is named', async () => {
+      // The kernel refuses the last member before it starts the first: a slot takes no O_CLOEXEC.
       const O_CLOEXEC = 0o2000000;
       const slot = uring.files.allocate();
       const results = await uring.link([op.nop(), op.nop(), op.openat('/etc/passwd', { slot: slot.slot, flags: O_CLOEXEC })]);
@@ -104,7 +107,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
       expect(results[0]).toEqual({ status: 'cut', by: 2 });
     });
 
-    test('one that cannot be encoded leaves no time limit behind', async () => {
+    test('a chain that cannot be encoded leaves no time limit behind', async () => {
       const [reader] = ownPipe();
       const error = await reasonOf(
         uring.link([op.nop({ timeoutMs: 1 }), op.read(reader, new Uint8Array(1), { offset: -5 }), op.nop()]),
@@ -114,7 +117,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
       expect(uring.counters.inFlight).toBe(0);
     });
 
-    test('a listener that starts operations does not get into a chain', async () => {
+    test('operations that a listener starts do not get into a chain', async () => {
       const log = fs.openSync(`${directory.path}/log`, 'w');
       fds.push(log);
       const writes: Promise<number>[] = [];
@@ -157,7 +160,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
       await second.return();
     });
 
-    test('a chunk that is held over an abort stays what it was, and everything goes back', async () => {
+    test('a chunk that is held across an abort is not overwritten, and all memory is returned', async () => {
       const { bytes } = uring.buffers.usage;
       const [reader, writer] = ownPipe();
       const controller = new AbortController();
@@ -178,7 +181,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
       expect(uring.buffers.usage.bytes).toBe(bytes);
     });
 
-    test('hundreds of iterators', async () => {
+    test('hundreds of iterators can be open at once', async () => {
       const iterators = Array.from({ length: 300 }, () => {
         const [reader, writer] = ownPipe();
         fs.writeSync(writer, 'x');
@@ -189,12 +192,12 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
       await Promise.all(iterators.map((iterator) => iterator.return()));
     });
 
-    test('closing settles an iterator that waits for a buffer', async () => {
+    test('closing the engine settles an iterator that waits for a buffer', async () => {
       const [reader, writer] = ownPipe();
       const iterator = uring.readMany(reader, { bufferSize: 4, buffers: 1 });
       fs.writeSync(writer, 'aaaabbbb');
       const chunk = (await iterator.next()).value;
-      // Asking for the next gives the first back, so ask for two.
+      // A call of next() releases the chunk before, so call it twice.
       const second = iterator.next();
       const third = reasonOf(iterator.next());
       await second;
@@ -205,7 +208,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
       expect(() => iterator.next()).not.toThrow();
     });
 
-    test('several next() at once, each with a buffer of its own', async () => {
+    test('several calls of next() at once each get their own buffer', async () => {
       const [reader, writer] = ownPipe();
       const iterator = uring.readMany(reader, { bufferSize: 4, buffers: 2 });
       const several = [iterator.next(), iterator.next(), iterator.next()];
@@ -219,7 +222,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
       await iterator.return();
     });
 
-    testUnless(gaps.of('BIND'), 'connections that nobody took are closed with the engine', async () => {
+    testUnless(gaps.of('BIND'), 'connections that were not taken are closed with the engine', async () => {
       const path = `${directory.path}/socket`;
       const server = await uring.socket('unix');
       fds.push(server);
@@ -245,7 +248,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
     });
   });
 
-  test('a pooled buffer of the kernel’s is not given to anybody after a failed close', async () => {
+  test('a pooled buffer that the kernel still uses is not reused after a failed close', async () => {
     const kernel = new SimulatedKernel();
     const broken = Uring.open({ syscalls: kernel });
     const [reader] = kernel.createPipe();
@@ -254,7 +257,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
     kernel.fail('enter', Errno.ENXIO);
     expect(await reasonOf(broken.nop())).toMatchObject({ code: 'ENXIO' });
     expect(await pending).toMatchObject({ code: 'ENXIO' });
-    // The account is void, but the kernel's own answer is not: it cancels, and comes to rest.
+    // The engine's records are void, but the kernel still works: it cancels, and comes to rest.
     await broken.close();
     expect(kernel.openDescriptors).toHaveLength(2);
   });
@@ -271,7 +274,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
     await broken.close();
   });
 
-  test('a chain of which the kernel takes a part only does not run its rest alone', async () => {
+  test('the rest of a chain does not run alone if the kernel takes only a part of it', async () => {
     const kernel = new SimulatedKernel();
     const engine = Uring.open({ syscalls: kernel });
     kernel.limitSubmissions(1);
@@ -282,7 +285,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
     await engine.close();
   });
 
-  test('memory that is detached while the kernel has no time for it is not shown to it', async () => {
+  test('memory that is detached while the kernel is busy is not passed to the kernel', async () => {
     const kernel = new SimulatedKernel();
     const engine = Uring.open({ syscalls: kernel });
     const fd = kernel.createFile(Buffer.from('secret'));
@@ -290,7 +293,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
     const buffer = new Uint8Array(6);
     const file = transferFile(fd);
     const promise = engine.transfers.read(file, buffer, 0, 6, 0, (count) => count);
-    // Right after the kernel was entered for the first time, in the same turn: before the timer that tries again.
+    // Right after the first enter, in the same turn: before the timer that retries.
     await new Promise<void>((resolve) => process.nextTick(resolve));
     const moved = structuredClone(buffer, { transfer: [buffer.buffer] });
     expect(await reasonOf(promise)).toMatchObject({ code: 'ERR_INVALID_STATE' });
@@ -298,7 +301,7 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
     await engine.close();
   });
 
-  test('a message from another ring, with a small number, ends no operation', async () => {
+  test('a message from another ring, with a small number as user data, completes no operation', async () => {
     const [reader] = ownPipe();
     const controller = new AbortController();
     const pending = reasonOf(uring.poll(reader, PollEvent.IN, { signal: controller.signal }));
@@ -313,15 +316,15 @@ onLinux(`the engine in awkward moments${reason ? ` (skipped: ${reason})` : ''}`,
     expect(await pending).toBeInstanceOf(AbortError);
   });
 
-  describe('in processes of their own', () => {
+  describe('in separate processes', () => {
     jest.setTimeout(within(150_000));
 
-    test('workers whose engines are being woken are terminated 60 times', async () => {
+    test('workers can be terminated 60 times while their engines are woken', async () => {
       const terminated = rounds(60);
       expect(await runChild('engine.mjs', ['awake', String(terminated)])).toEqual({ terminated });
     });
 
-    test('an engine that is not referenced goes on while something else keeps the process alive', async () => {
+    test('an unreferenced engine works while something else keeps the process alive', async () => {
       for (const eventLoop of ['poll', 'timer']) {
         expect(await runChild('engine.mjs', ['unreferencedButAlive', eventLoop])).toEqual({ completed: true });
       }

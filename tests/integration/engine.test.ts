@@ -1,4 +1,6 @@
-/** Every operation of the engine on Linux, with its typed result; and those that go on. */
+/**
+ * Every operation of the engine on Linux, with its typed result, including multishot operations.
+ */
 
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -12,7 +14,7 @@ import { epollCreate, pipe, socketPair, temporaryDirectory, whyNoRing } from '..
 const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
 
-/** Which opcodes the kernel has, by probe. */
+/** Returns whether the kernel has an opcode, by probe. */
 const supports = (() => {
   if (reason !== undefined) return () => false;
   const ring = Ring.open({ entries: 1 });
@@ -21,7 +23,7 @@ const supports = (() => {
   return (name: OpcodeName) => probe.supports(Opcode[name]);
 })();
 
-/** A test of an operation; skipped, by probe, where the kernel lacks it. */
+/** Registers a test of an operation. It is skipped if the kernel's probe lacks the operation. */
 const testOf = (name: OpcodeName, title: string, body: () => Promise<void>) =>
   supports(name) ? test(title, body) : test.skip(`${title} (skipped: the kernel has no ${name})`, body);
 
@@ -62,7 +64,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
   const ownPair = () => socketPair().map(own) as [number, number];
 
   describe('files', () => {
-    test('openat, write, fsync, read, ftruncate, close', async () => {
+    test('openat, write, fsync, read, and close work on a new file', async () => {
       const name = `${directory.path}/new`;
       const fd = own(await uring.openat(name, { flags: O_RDWR | O_CREAT, mode: 0o640 }));
       expect(fs.statSync(name).mode & 0o777).toBe(0o640 & ~process.umask());
@@ -78,13 +80,13 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(fs.readFileSync(`/proc/self/fdinfo/${own(await uring.openat(name))}`, 'utf8')).toMatch(/flags:\s+02\d*/);
     });
 
-    testOf('FTRUNCATE', 'ftruncate', async () => {
+    testOf('FTRUNCATE', 'ftruncate shortens a file', async () => {
       const fd = own(fs.openSync(directory.file('0123456789'), 'r+'));
       await uring.ftruncate(fd, 4);
       expect(fs.fstatSync(fd).size).toBe(4);
     });
 
-    test('fallocate, fadvise, sync_file_range', async () => {
+    test('fallocate, fadvise, and sync_file_range succeed', async () => {
       const fd = own(fs.openSync(directory.file('x'), 'r+'));
       await uring.fallocate(fd, 0, 0, 10_000);
       expect(fs.fstatSync(fd).size).toBe(10_000);
@@ -92,7 +94,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       await uring.syncFileRange(fd, 0, 10_000, 7);
     });
 
-    test('positions beyond 2^32', async () => {
+    test('offsets beyond 2^32 work', async () => {
       const fd = own(fs.openSync(directory.file(), 'r+'));
       const offset = 2 ** 33 + 5;
       expect(await uring.write(fd, Buffer.from('far'), { offset })).toBe(3);
@@ -101,7 +103,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(text(buffer)).toBe('far');
     });
 
-    test('splice and tee between pipes and files', async () => {
+    test('splice and tee move data between pipes and files', async () => {
       const [reader, writer] = ownPipe();
       const [reader2, writer2] = ownPipe();
       const source = own(fs.openSync(directory.file('spliced data'), 'r'));
@@ -114,7 +116,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       }
     });
 
-    testOf('PIPE', 'pipe', async () => {
+    testOf('PIPE', 'pipe returns two connected descriptors', async () => {
       const { reader, writer } = await uring.pipe();
       own(reader);
       own(writer);
@@ -123,20 +125,20 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(await uring.read(reader, buffer)).toBe(7);
     });
 
-    test('O_DIRECT into a pooled buffer, which is registered', async () => {
+    test('O_DIRECT reads into a pooled buffer, which is registered, and into any other memory', async () => {
       const name = directory.file(Buffer.alloc(8192, 7));
       const fd = own(await uring.openat(name, { flags: O_DIRECT }));
       const buffer = uring.buffers.allocate(8192);
       expect(await uring.read(fd, buffer.bytes, { offset: 0 })).toBe(8192);
       expect(buffer.bytes.every((byte) => byte === 7)).toBe(true);
-      // And into any memory of the user's, whatever its alignment.
+      // And into any memory of the caller, whatever its alignment.
       const odd = new Uint8Array(new ArrayBuffer(4096 + 3), 3, 4096);
       expect(await uring.read(fd, odd, { offset: 4096 })).toBe(4096);
       expect(odd.every((byte) => byte === 7)).toBe(true);
       buffer.release();
     });
 
-    test('slots of registered files in a chain', async () => {
+    test('a chain can open, read, and close a file in a slot', async () => {
       const name = directory.file('slotted');
       const slot = uring.files.allocate();
       const buffer = new Uint8Array(7);
@@ -150,7 +152,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       for (const one of all) one.release();
     });
 
-    testOf('FIXED_FD_INSTALL', 'fixedFdInstall', async () => {
+    testOf('FIXED_FD_INSTALL', 'fixedFdInstall makes a descriptor of a slot', async () => {
       const slot = uring.files.allocate();
       await uring.openat(directory.file('installed'), { slot: slot.slot });
       const fd = own(await uring.fixedFdInstall(slot));
@@ -160,7 +162,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
   });
 
   describe('paths', () => {
-    test('mkdirat, symlinkat, linkat, renameat, unlinkat', async () => {
+    test('mkdirat, symlinkat, linkat, renameat, and unlinkat change names', async () => {
       const root = `${directory.path}/paths`;
       await uring.mkdirat(root, 0o700);
       fs.writeFileSync(`${root}/a`, 'a');
@@ -181,7 +183,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       await uring.unlinkat(root, { removeDirectory: true });
     });
 
-    test('statx is what fs.stat says, of files and links, in numbers and bigints', async () => {
+    test('statx returns the same as fs.stat, for files and links, in numbers and bigints', async () => {
       const name = directory.file('x');
       const link = `${directory.path}/link`;
       fs.symlinkSync(name, link);
@@ -196,7 +198,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(stats.mtime).toEqual(fs.fstatSync(fd).mtime);
     });
 
-    test('openat2 with RESOLVE_NO_SYMLINKS', async () => {
+    test('openat2 with RESOLVE_NO_SYMLINKS refuses a link', async () => {
       const name = directory.file('x');
       const link = `${directory.path}/resolve`;
       fs.symlinkSync(name, link);
@@ -204,7 +206,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(await reasonOf(uring.openat2(link, { resolve: 4 }))).toMatchObject({ code: 'ELOOP' });
     });
 
-    testOf('GETXATTR', 'extended attributes', async () => {
+    testOf('GETXATTR', 'extended attributes are set and read by path and by descriptor', async () => {
       const name = directory.file('x');
       const fd = own(fs.openSync(name, 'r+'));
       await uring.setxattr(name, 'user.one', 'value');
@@ -223,7 +225,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       await uring.listen(server, 10);
       return server;
     };
-    /** The port that the kernel chose. */
+    /** Returns the port that the kernel chose. */
     const portOf = (fd: number) => {
       const inode = fs.readlinkSync(`/proc/self/fd/${fd}`).match(/\d+/)?.[0];
       for (const table of ['tcp', 'tcp6']) {
@@ -240,7 +242,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       ['IPv4', '127.0.0.1'],
       ['IPv6', '::1'],
     ] as const)('%s', (family, address) => {
-      testOf('LISTEN', 'bind, listen, connect, accept, send, recv, shutdown', async () => {
+      testOf('LISTEN', 'bind, listen, connect, accept, send, recv, and shutdown work', async () => {
         const server = await listening({ family, address, port: 0 });
         const port = portOf(server);
         const client = own(await uring.socket(family));
@@ -257,7 +259,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
         expect(await uring.recv(accepted.fd, buffer)).toBe(0);
       });
 
-      testOf('BIND', 'datagrams with addresses', async () => {
+      testOf('BIND', 'datagrams carry addresses', async () => {
         const server = own(await uring.socket(family, { type: 'datagram' }));
         const table = family === 'IPv4' ? 'udp' : 'udp6';
         await uring.bind(server, { family, address, port: 0 });
@@ -271,13 +273,13 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
         expect(await uring.sendmsg(client, [Buffer.from('to you')], { address: { family, address, port } })).toBe(6);
         const buffer = new Uint8Array(4);
         const received = await uring.recvmsg(server, [buffer]);
-        // MSG_TRUNC: it was longer.
+        // MSG_TRUNC: the datagram was longer.
         expect(received).toMatchObject({ bytes: 4, flags: 0x20, address: { family, address } });
         expect(text(buffer)).toBe('to y');
       });
     });
 
-    testOf('LISTEN', 'Unix sockets, by path and by abstract name', async () => {
+    testOf('LISTEN', 'Unix sockets work by path and by abstract name', async () => {
       for (const path of [`${directory.path}/socket`, '\0uring-test-abstract']) {
         const server = await listening({ family: 'unix', path });
         const client = own(await uring.socket('unix'));
@@ -288,7 +290,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       }
     });
 
-    testUnless(gaps.of('SEND_ZC', 'BIND'), 'zero-copy sends are over at their notification', async () => {
+    testUnless(gaps.of('SEND_ZC', 'BIND'), 'zero-copy sends complete at their notification', async () => {
       const server = await listening({ family: 'IPv4', address: '127.0.0.1', port: 0 });
       const client = own(await uring.socket('IPv4'));
       await uring.connect(client, { family: 'IPv4', address: '127.0.0.1', port: portOf(server) });
@@ -301,13 +303,13 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(uring.counters.inFlight).toBe(0);
       buffer.release();
       const [left] = ownPair();
-      // A socket that cannot: an error, with its notification.
+      // A socket that does not support it: an error, with its notification.
       expect(await reasonOf(uring.sendZc(left, new Uint8Array(10)))).toMatchObject({ code: 'EOPNOTSUPP' });
       expect(uring.counters.inFlight).toBe(0);
     });
 
-    // READ_MULTISHOT came with the same version as the command, which cannot be probed for.
-    testOf('READ_MULTISHOT', 'socket options', async () => {
+    // The command cannot be probed for; READ_MULTISHOT came with the same version.
+    testOf('READ_MULTISHOT', 'socket options are set and read', async () => {
       const fd = own(await uring.socket('IPv4'));
       const SOL_SOCKET = 1;
       const SO_KEEPALIVE = 9;
@@ -315,7 +317,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect([...(await uring.getSocketOption(fd, SOL_SOCKET, SO_KEEPALIVE))]).toEqual([1, 0, 0, 0]);
     });
 
-    test('bad addresses are refused before anything happens', async () => {
+    test('invalid addresses are refused before anything happens', async () => {
       const fd = own(await uring.socket('IPv4'));
       for (const address of [
         { family: 'IPv4', address: '::1', port: 1 },
@@ -338,7 +340,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(performance.now() - start).toBeGreaterThanOrEqual(15);
     });
 
-    test('poll tells what is there', async () => {
+    test('poll reports the events that are present', async () => {
       const [reader, writer] = ownPipe();
       expect(await uring.poll(writer, PollEvent.OUT)).toBe(PollEvent.OUT);
       const promise = uring.poll(reader, PollEvent.IN);
@@ -346,7 +348,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(await promise).toBe(PollEvent.HUP);
     });
 
-    test('a linked timeout cancels: AbortError, with ETIME as its cause', async () => {
+    test('a linked timeout cancels with an AbortError that has ETIME as its cause', async () => {
       const [reader] = ownPipe();
       const error = await reasonOf(uring.read(reader, new Uint8Array(1), { timeoutMs: 10 }));
       expect(error).toBeInstanceOf(AbortError);
@@ -355,21 +357,21 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(uring.counters.inFlight).toBe(0);
     });
 
-    test('AbortSignal.timeout', async () => {
+    test('AbortSignal.timeout cancels an operation', async () => {
       const [reader] = ownPipe();
       const error = await reasonOf(uring.read(reader, new Uint8Array(1), { signal: AbortSignal.timeout(10) }));
       expect(error).toBeInstanceOf(AbortError);
       expect((error as Error & { cause: Error }).cause.name).toBe('TimeoutError');
     });
 
-    test('a timeout within a chain cuts off the rest', async () => {
+    test('a timeout within a chain cuts off the rest of it', async () => {
       const [reader] = ownPipe();
       const results = await uring.link([op.read(reader, new Uint8Array(1), { timeoutMs: 10 }), op.nop()]);
       expect(results[0]).toMatchObject({ status: 'failed', error: { name: 'AbortError' } });
       expect(results[1]).toEqual({ status: 'cut', by: 0 });
     });
 
-    testOf('EPOLL_WAIT', 'epollCtl, epollWait', async () => {
+    testOf('EPOLL_WAIT', 'epollCtl and epollWait watch a pipe', async () => {
       const epoll = own(epollCreate());
       const [reader, writer] = ownPipe();
       await uring.epollCtl(epoll, 'add', reader, PollEvent.IN, 0x1234_5678_9abcn);
@@ -378,21 +380,21 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       await uring.epollCtl(epoll, 'remove', reader);
     });
 
-    testOf('WAITID', 'waitid', async () => {
+    testOf('WAITID', 'waitid reports how a child has ended', async () => {
       const child = spawn('sh', ['-c', 'read line; exit 3'], { stdio: ['pipe', 'ignore', 'ignore'] });
       const WEXITED_NOWAIT = 4 | 0x0100_0000;
       const promise = uring.waitid(child.pid, WEXITED_NOWAIT);
       await turn();
       const exited = new Promise((resolve) => child.on('exit', resolve));
       child.stdin?.end('\n');
-      // Node waits for its own children, and may be first.
+      // Node waits for its own children, and can be first.
       const outcome = await promise.catch((error) => error);
       if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'ECHILD' });
       else expect(outcome).toMatchObject({ pid: child.pid, code: 'exited', status: 3 });
       expect(await exited).toBe(3);
     });
 
-    testOf('FUTEX_WAIT', 'futexes', async () => {
+    testOf('FUTEX_WAIT', 'futex waits are woken', async () => {
       const words = new Int32Array(new SharedArrayBuffer(64));
       const promise = uring.futexWait(words, 3, 0);
       const several = uring.futexWaitv([
@@ -407,7 +409,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(await reasonOf(uring.futexWait(words, 0, 7))).toMatchObject({ code: 'EAGAIN' });
     });
 
-    testOf('MSG_RING', 'msgRing', async () => {
+    testOf('MSG_RING', 'msgRing posts to another ring', async () => {
       const ring = Ring.open({ entries: 4 });
       try {
         await uring.msgRing(ring.fd, 77, 5);
@@ -418,8 +420,8 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
     });
   });
 
-  describe('operations that go on', () => {
-    test('readMany gives the pieces of a pipe, until its end', async () => {
+  describe('multishot operations', () => {
+    test('readMany yields the pieces of a pipe until its end', async () => {
       const [reader, writer] = ownPipe();
       const seen: string[] = [];
       const pieces = ['one', 'two', 'three'];
@@ -433,7 +435,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(uring.counters.inFlight).toBe(0);
     });
 
-    test('no byte is lost or doubled when the reader is slow and the buffers are few', async () => {
+    test('no byte is lost or duplicated when the reader is slow and the buffers are few', async () => {
       const [reader, writer] = ownPipe();
       const total = 300_000;
       const source = Buffer.alloc(total, 'abcdefghijklmnopqrstuvwxyz0123456789');
@@ -448,7 +450,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(Buffer.concat(received).equals(source)).toBe(true);
     });
 
-    test('chunks that are kept hold the kernel up, and are not overwritten', async () => {
+    test('chunks that are kept stop the kernel, and are not overwritten', async () => {
       const [reader, writer] = ownPipe();
       const iterator = uring.readMany(reader, { bufferSize: 4, buffers: 2 });
       fs.writeSync(writer, 'aaaabbbbcccc');
@@ -461,7 +463,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(uring.counters.inFlight).toBe(0);
     });
 
-    test('leaving cancels in the kernel', async () => {
+    test('leaving an iterator cancels its operation in the kernel', async () => {
       const [reader, writer] = ownPipe();
       fs.writeSync(writer, 'x');
       for await (const chunk of uring.readMany(reader)) {
@@ -480,7 +482,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(uring.buffers.usage.bytes).toBe(bytes);
     });
 
-    test('abort ends an iterator with an AbortError', async () => {
+    test('an abort ends an iterator with an AbortError', async () => {
       const [reader] = ownPipe();
       const controller = new AbortController();
       const iterator = uring.readMany(reader, { signal: controller.signal });
@@ -492,7 +494,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(await reasonOf(uring.readMany(reader, { signal: AbortSignal.abort() }).next())).toBeInstanceOf(AbortError);
     });
 
-    testUnless(gaps.of('READ_MULTISHOT'), 'a file that cannot be polled is an error', async () => {
+    testUnless(gaps.of('READ_MULTISHOT'), 'readMany of a file that cannot be polled fails', async () => {
       const fd = own(fs.openSync(directory.file('x'), 'r'));
       expect(await reasonOf(uring.readMany(fd).next())).toMatchObject({ code: 'EBADFD' });
     });
@@ -508,7 +510,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(() => uring.readMany(reader)).toThrow('closed');
     });
 
-    test('pollMany tells of each change, merged while nobody looks', async () => {
+    test('pollMany reports each change, and merges those that were not taken', async () => {
       const [left, right] = ownPair();
       const iterator = uring.pollMany(left, PollEvent.IN);
       const next = iterator.next();
@@ -520,13 +522,14 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       await iterator.return();
     });
 
-    testUnless(gaps.multishotTimeouts(), 'interval ticks, and counts what nobody took', async () => {
+    testUnless(gaps.multishotTimeouts(), 'interval ticks, and counts the ticks that were not taken', async () => {
       let ticks = 0;
       for await (const tick of uring.interval(2, { count: 5 })) ticks += tick;
       expect(ticks).toBe(5);
       const iterator = uring.interval(1);
       await iterator.next();
-      // Whoever comes late finds several in one, however busy the machine: at the latest after a few turns.
+      // A late consumer gets several ticks in one, however busy the machine: after a few turns at
+      // the latest.
       let merged = 0;
       while (merged <= 1) {
         await new Promise((resolve) => setTimeout(resolve, 20));
@@ -536,7 +539,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       expect(uring.counters.inFlight).toBe(0);
     });
 
-    testOf('LISTEN', 'acceptMany and recvMany', async () => {
+    testOf('LISTEN', 'acceptMany and recvMany deliver connections and data', async () => {
       const path = `${directory.path}/many`;
       const server = own(await uring.socket('unix'));
       await uring.bind(server, { family: 'unix', path });
@@ -559,7 +562,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
       for (const client of clients) await uring.send(client, Buffer.from('hello'));
       expect(text((await next).value.bytes)).toBe('hello');
       await data.return();
-      // What was accepted and never taken is closed.
+      // Connections that were accepted and never taken are closed.
       const before = fs.readdirSync('/proc/self/fd').length;
       const iterator = uring.acceptMany(server);
       const first = iterator.next();
@@ -572,7 +575,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
     });
   });
 
-  testOf('LISTEN', 'what recvMany has received ahead is kept when it is left; an empty datagram is not the end', async () => {
+  testOf('LISTEN', 'recvMany keeps data that it has received ahead, and does not end at an empty datagram', async () => {
     const path = `${directory.path}/datagrams`;
     const receiver = own(await uring.socket('unix', { type: 'datagram' }));
     await uring.bind(receiver, { family: 'unix', path });
@@ -602,7 +605,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
     }
   });
 
-  test('the default engine is one for the thread, and opens again after it was closed', async () => {
+  test('the default engine is shared by a thread, and is opened again after it was closed', async () => {
     const first = Uring.default();
     expect(Uring.default()).toBe(first);
     await first.nop();
@@ -613,7 +616,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
     await second.close();
   });
 
-  test('errors of operations on paths name them, as Node’s do', async () => {
+  test('errors of operations on paths name the paths, as Node’s do', async () => {
     await using uring = Uring.open();
     const error = await uring.openat('/nowhere').catch((reason) => reason);
     expect(error).toMatchObject({ message: "ENOENT: no such file or directory, openat '/nowhere'", path: '/nowhere' });
@@ -623,7 +626,7 @@ onLinux(`the engine's operations${reason ? ` (skipped: ${reason})` : ''}`, () =>
     expect(other.message).toBe("ENOENT: no such file or directory, renameat '/nowhere' -> '/elsewhere'");
   });
 
-  test('ticks that are shorter than the kernel can count come several together, and end', async () => {
+  test('ticks that are too short for the kernel arrive several at once, and end', async () => {
     await using uring = Uring.open();
     let ticks = 0;
     for await (const count of uring.interval(0.0001)) {

@@ -17,7 +17,7 @@ const fileOf = (name: string) => fileURLToPath(new URL(`../../examples/${name}`,
 const run = async (name: string, ...args: string[]) =>
   (await promisify(execFile)(process.execPath, [fileOf(name), ...args])).stdout;
 
-/** A server of the examples, until it is told to end. */
+/** Starts a server of the examples; `end` stops it. */
 async function serving(name: string, ...args: string[]) {
   const child = spawn(process.execPath, [fileOf(name), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
@@ -29,10 +29,10 @@ async function serving(name: string, ...args: string[]) {
     });
   });
   return {
-    /** What it has said first. */
+    /** The first output of the server. */
     greeting: output,
     port: Number(/(?:port |:)(\d+)/.exec(output)?.[1]),
-    /** Ends it. @returns its exit code, and all that it has said. */
+    /** Stops the server. @returns its exit code, and all of its output. */
     async end() {
       child.kill('SIGINT');
       return { code: await closed, output };
@@ -40,7 +40,7 @@ async function serving(name: string, ...args: string[]) {
   };
 }
 
-/** Says something to a server, and ends. @returns all that it answers. */
+/** Sends text to a server, and ends the connection. @returns the whole response. */
 async function ask(port: number, text: string): Promise<string> {
   const socket = net.connect(port, '127.0.0.1').setEncoding('utf8');
   socket.end(text);
@@ -53,20 +53,20 @@ onLinux(`examples${reason ? ` (skipped: ${reason})` : ''}`, () => {
   const directory = temporaryDirectory();
   afterAll(() => directory.remove());
 
-  test('read-a-tree', async () => {
+  test('read-a-tree counts files and lines', async () => {
     fs.mkdirSync(`${directory.path}/tree/deep`, { recursive: true });
     fs.writeFileSync(`${directory.path}/tree/a`, 'one\ntwo');
     fs.writeFileSync(`${directory.path}/tree/deep/b`, 'three');
     expect(await run('read-a-tree.mjs', `${directory.path}/tree`)).toBe('2 files, 3 lines\n');
   });
 
-  test('copy-with-progress', async () => {
+  test('copy-with-progress copies a file', async () => {
     const source = directory.file(Buffer.alloc(3_000_000, 5));
     expect(await run('copy-with-progress.mjs', source, `${source}-copy`)).toBe('3000000 bytes copied\n');
     expect(fs.readFileSync(`${source}-copy`).equals(fs.readFileSync(source))).toBe(true);
   });
 
-  test('tail', async () => {
+  test('tail follows a file', async () => {
     const file = directory.file('first\n');
     const child = spawn(process.execPath, [fileOf('tail.mjs'), file], { stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
@@ -83,7 +83,7 @@ onLinux(`examples${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(output).toBe('first\nsecond\nend\n');
   });
 
-  test('replace-safely', async () => {
+  test('replace-safely replaces the content of a file', async () => {
     const file = directory.file('old');
     const output = await run('replace-safely.mjs', file, 'new content');
     expect(output).toBe('open done\nwrite done\nfsync done\nclose done\nrename done\n');
@@ -91,7 +91,7 @@ onLinux(`examples${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(fs.readdirSync(directory.path).some((name) => name.endsWith('.tmp'))).toBe(false);
   });
 
-  test('echo-on-all-cores', async () => {
+  test('echo-on-all-cores echoes every connection', async () => {
     const server = await serving('echo-on-all-cores.mjs');
     const words = Array.from({ length: 40 }, (_, index) => `word ${index}`);
     expect(await Promise.all(words.map((word) => ask(server.port, word)))).toEqual(words);
@@ -102,7 +102,7 @@ onLinux(`examples${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(counts.reduce((sum, count) => sum + count)).toBe(40);
   });
 
-  test('chat', async () => {
+  test('chat passes lines between its users', async () => {
     const path = `${directory.path}/chat`;
     const server = await serving('chat.mjs', 'serve', path);
     const join = (name: string) => {
@@ -123,7 +123,7 @@ onLinux(`examples${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect((await server.end()).code).toBe(0);
   });
 
-  test('static-files', async () => {
+  test('static-files serves files and ranges', async () => {
     fs.mkdirSync(`${directory.path}/site`);
     fs.writeFileSync(`${directory.path}/site/index.html`, '<h1>uring</h1>');
     fs.writeFileSync(`${directory.path}/site/large`, Buffer.alloc(1_000_000, 'large'));
@@ -143,7 +143,7 @@ onLinux(`examples${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect((await server.end()).code).toBe(0);
   });
 
-  test('proxy', async () => {
+  test('proxy forwards connections, and survives the loss of its upstream', async () => {
     const upstream = net.createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
     const { port } = upstream.address() as net.AddressInfo;
@@ -151,18 +151,18 @@ onLinux(`examples${reason ? ` (skipped: ${reason})` : ''}`, () => {
     const text = 'there and back '.repeat(50_000);
     expect((await ask(server.port, text)) === text).toBe(true);
     await new Promise((resolve) => upstream.close(resolve));
-    // Nobody is there any more: the proxy goes on.
+    // The upstream is gone: the proxy continues.
     await expect(ask(server.port, 'x')).rejects.toMatchObject({ code: 'ECONNRESET' });
     expect((await server.end()).code).toBe(0);
   });
 
-  test('udp', async () => {
+  test('udp answers a datagram', async () => {
     const server = await serving('udp.mjs', 'serve');
     expect(await run('udp.mjs', 'ask', `${server.port}`)).toMatch(/^20\d\d-\d\d-\d\dT[\d:.]+Z\n$/);
     expect((await server.end()).code).toBe(0);
   });
 });
 
-test('test-with-chaos, which needs no Linux', async () => {
+test('test-with-chaos finds lost bytes, and needs no Linux', async () => {
   expect(await run('test-with-chaos.mjs')).toMatch(/^hasty: bytes are lost with seed \d+\ncareful: 100 seeds, nothing lost\n$/);
 });

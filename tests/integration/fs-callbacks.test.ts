@@ -1,4 +1,7 @@
-/** `uring/fs` beside `node:fs`: the callback functions give the same results, in the same way. */
+/**
+ * `uring/fs` compared with `node:fs`: the callback functions return the same results in the same
+ * way.
+ */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import nodes from 'node:fs';
@@ -20,15 +23,15 @@ const reason = whyNoRing();
 type Fs = typeof nodes;
 type Call = (...args: unknown[]) => unknown;
 
-/** An error, or any other value, in a form that can be compared. */
+/** Returns an error, or any other value, in a form that can be compared. */
 const shapeOf = (value: unknown) => {
-  // Node's are of another realm here.
+  // Node's errors are of another realm here.
   if (!isNativeError(value)) return value;
   const { name, message, ...fields } = { ...value, name: value.name, message: value.message };
   return { name, message, fields };
 };
 
-/** What a function gives its callback; or what it throws. */
+/** Returns what a function passes to its callback, or what it throws. */
 function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unknown> {
   const fn = name.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], fs) as Call;
   return new Promise((resolve) => {
@@ -62,10 +65,10 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     directory.remove();
   });
 
-  test('every name of node:fs is there, and what is not replaced is Node’s own', () => {
+  test('every name of node:fs exists, and those that are not replaced are Node’s own', () => {
     const replaced = Object.keys(nodes).filter((name) => ours[name as keyof Fs] !== nodes[name as keyof Fs]);
     expect(Object.keys(ours).sort()).toEqual(Object.keys(nodes).sort());
-    // The constants F_OK and so on are not listed in some versions.
+    // Some versions do not list the constants F_OK and so on.
     expect(Object.getOwnPropertyNames(ours).sort()).toEqual(Object.getOwnPropertyNames(nodes).sort());
     expect(Object.keys(nodes).filter((name) => !(name in module))).toEqual([]);
     expect(replaced.filter((name) => name.endsWith('Sync'))).toEqual([]);
@@ -84,7 +87,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     }
   });
 
-  test('streams are Node’s, as far as one can see', async () => {
+  test('streams look like those of Node', async () => {
     for (const name of ['createReadStream', 'createWriteStream'] as const) {
       const [mine, theirs] = [ours[name](`${root}/streamed`, { flags: 'a+' }), nodes[name](`${root}/streamed`, { flags: 'a+' })];
       const kept = (stream: object) => [stream.constructor, stream.constructor.name];
@@ -99,7 +102,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     expect(node).toContain('read');
   });
 
-  test('an error of a callback has no stack but its message', async () => {
+  test('the stack of an error in a callback is only its message', async () => {
     const stackOf = (call: (done: (error: Error | null) => void) => void) =>
       new Promise((resolve) => call((error) => resolve(error?.stack)));
     for (const path of [`${root}/folder`, `${root}/nothing`, `${root}/loop`])
@@ -150,7 +153,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
   options['realpath.native'] = options.readlink as unknown[];
 
   test.each(['stat', 'lstat', 'access', 'exists', 'readlink', 'realpath', 'realpath.native', 'readFile'])(
-    '%s: any path, with any options, alone and with others',
+    '%s returns the same for any path and options, alone and with others',
     async (name) => {
       for (const path of paths()) {
         const forms = [[path], ...(options[name] ?? []).map((option) => [path, option])];
@@ -164,7 +167,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     },
   );
 
-  test('without a callback, with two, or with something else, they throw what Node throws', () => {
+  test('the functions throw what Node throws if they are called without a valid callback', () => {
     const thrownBy = (fs: Fs, name: 'stat', args: unknown[]) => {
       try {
         (fs[name] as Call)(...args);
@@ -196,7 +199,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
         expect([name, args, thrownBy(ours, name, args)]).toEqual([name, args, thrownBy(nodes, name, args)]);
   });
 
-  test('fs.open', async () => {
+  test('fs.open works with all forms of flags and modes', async () => {
     const withoutNumber = (outcome: unknown) => {
       const { results } = outcome as { results?: unknown[] };
       const fd = results?.[1];
@@ -231,12 +234,12 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     }
     const fd = await new Promise<number>((resolve) => ours.open(`${root}/file`, 'r', (_error, fd) => resolve(fd)));
     expect(nodes.readlinkSync(`/proc/self/fd/${fd}`)).toBe(`${root}/file`);
-    // Closed on exec, and waits like any other file.
+    // Close-on-exec, and blocking like any other file.
     expect(nodes.readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')).toMatch(/^flags:\t02\d*0000$/m);
     await promisify(ours.close)(fd);
   });
 
-  test('fs.read and fs.readv, in all forms, wherever they are', async () => {
+  test('fs.read and fs.readv work in all forms, on all kinds of files', async () => {
     const views = () => Buffer.alloc(32, '.');
     const forms: (() => unknown[])[] = [
       () => [views(), 0, 32, 0],
@@ -306,7 +309,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     nodes.closeSync(fd);
   });
 
-  test('what is in a pipe is enough, and what is not there yet is waited for', async () => {
+  test('a read of a pipe returns what is there, or waits for data', async () => {
     mkfifo(`${root}/pipe`);
     const fd = nodes.openSync(`${root}/pipe`, nodes.constants.O_RDWR);
     nodes.writeSync(fd, 'some');
@@ -318,7 +321,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     nodes.closeSync(fd);
   });
 
-  test('a file that is cached in part is read to the end', async () => {
+  test('a file that is cached in part is read to its end', async () => {
     const file = `${root}/partly`;
     const content = Buffer.from(Array.from({ length: 64 * 1024 }, (_, index) => index % 251));
     nodes.writeFileSync(file, content);
@@ -326,7 +329,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
       const handle = await promises.open(file, 'r+');
       const { fd } = handle;
       await handle.sync();
-      // Out of the cache, but for its first page.
+      // Drop the file from the cache, except for its first page.
       await fadvise(handle, 0, 0, Advice.DONTNEED);
       await fadvise(handle, 0, 0, Advice.RANDOM);
       nodes.readSync(fd, Buffer.alloc(1), 0, 1, 0);
@@ -337,7 +340,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     }
   });
 
-  test('callbacks come later, with ticks and promises run between them, in their own context', async () => {
+  test('callbacks are called later, in their own context, with ticks and promises run between them', async () => {
     const storage = new AsyncLocalStorage<number>();
     const run = (fs: Fs) =>
       new Promise<unknown[]>((resolve) => {
@@ -358,7 +361,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
               process.nextTick(() => seen.push('tick'));
               queueMicrotask(() => seen.push('microtask'));
               events.push(seen);
-              // What the one before has started is over by now.
+              // What the callback before has started has run by now.
               if (events.length > 1) expect(events.at(-2)).toHaveLength(4);
               if (--left === 0) setImmediate(() => resolve(events));
             }),
@@ -371,7 +374,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     expect(sorted(await run(ours))).toEqual(sorted(await run(nodes)));
   });
 
-  test('who does nothing but ask, open and read with callbacks lets timers come', async () => {
+  test('a program that only calls stat, open, and readFile with callbacks lets timers fire', async () => {
     for (const call of [
       (next: () => void) => ours.stat(`${root}/file`, next),
       (next: () => void) => ours.readFile(`${root}/file`, next),
@@ -388,27 +391,27 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     }
   });
 
-  test('what a callback throws is an uncaught exception, and the others are called', async () => {
+  test('an error thrown by a callback is an uncaught exception, and the others are called', async () => {
     expect(await runChild('callbacks.mjs', ['throw', `${root}/file`])).toEqual({
       caught: ['stat', 'open', 'readFile', 'read'],
       called: ['stat', 'open', 'readFile', 'read', 'access'],
     });
   });
 
-  test('a worker’s descriptors are known to Node, and no warning is given', async () => {
+  test('Node knows the descriptors of a worker, and emits no warning', async () => {
     const { stdout, stderr } = await endOfChild('callbacks.mjs', ['worker', `${root}/file`]);
     expect([JSON.parse(stdout), stderr]).toEqual([{ opened: 10, left: 0 }, '']);
   });
 
-  test('the streams of a thread that is terminated are closed', async () => {
+  test('the streams of a terminated thread are closed', async () => {
     expect(await runChild('callbacks.mjs', ['streams', `${root}/file`])).toEqual({ open: 10, left: 0 });
   });
 
-  test('a number that a thread has closed itself is not closed again when it is terminated', async () => {
+  test('a descriptor that a thread has closed itself is not closed again when the thread is terminated', async () => {
     expect(await runChild('callbacks.mjs', ['reused', `${root}/file`])).toEqual({ isReused: true, open: true });
   });
 
-  test('with no descriptor left the errors are Node’s', async () => {
+  test('with no descriptor left, the errors are those of Node', async () => {
     const told = (name: string) => runChild('callbacks.mjs', ['full', `${root}/file`, name], [], {}, 'ulimit -n 128');
     expect(await told('uring')).toEqual(await told('node'));
   });

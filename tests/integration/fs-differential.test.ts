@@ -1,6 +1,6 @@
 /**
- * Random programs, the same on `uring/fs` and on `node:fs/promises`, on file systems of several kinds. `URING_RUNS` sets how many on each, and
- * `URING_SEED` which.
+ * Random programs that must do the same on `uring/fs` and on `node:fs/promises`, on several kinds
+ * of file systems. `URING_RUNS` sets how many run on each, and `URING_SEED` which.
  */
 
 import fs from 'node:fs';
@@ -15,7 +15,7 @@ import { commands, type Fs, finishProgram, lengths, outcomeOf, type State, start
 import { temporaryDirectory, whyNoRing } from '../helpers/linux.js';
 import { within } from '../helpers/slow.js';
 
-/** The promises, and the streams beside them. */
+/** The functions with promises, and the streams. */
 const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const reason = whyNoRing();
@@ -50,7 +50,7 @@ onLinux(`uring/fs and node:fs/promises do the same${reason ? ` (skipped: ${reaso
           }
           expect(await finishProgram(states[0])).toEqual(await finishProgram(states[1]));
         }),
-        // One long line of programs on the disk; elsewhere, what differs is the file system.
+        // Most programs run on the disk; elsewhere, only the file system differs.
         { numRuns: Number(process.env.URING_RUNS ?? (name === 'the disk' ? 200 : 80)), ...seed },
       );
     });

@@ -1,4 +1,7 @@
-/** `uring/fs` where it is easily got wrong: full disks, positions, streams, files that are no files. Beside Node wherever Node is sure. */
+/**
+ * `uring/fs` where mistakes are easy: full disks, positions, streams, files that are not regular
+ * files. Compared with Node wherever Node is predictable.
+ */
 
 import { execFileSync, spawn } from 'node:child_process';
 import fs, { constants } from 'node:fs';
@@ -11,7 +14,7 @@ import { Uring } from '../../src/index.js';
 import { runChild } from '../helpers/child.js';
 import { mkfifo, temporaryDirectory, whyNoRing } from '../helpers/linux.js';
 
-/** The promises, and the streams beside them. */
+/** The functions with promises, and the streams. */
 const uringFs = { ...promises, createReadStream, createWriteStream };
 
 const reason = whyNoRing();
@@ -30,7 +33,7 @@ const codeOf = (promise: Promise<unknown>) =>
     (error) => (error as { code: string }).code,
   );
 
-/** The events of a stream, in their order, and the error's code. */
+/** Returns the events of a stream, in order, and the code of its error. */
 function eventsOf(stream: NodeJS.EventEmitter, names: string[]): Promise<string[]> {
   const seen: string[] = [];
   return new Promise((resolve) => {
@@ -49,7 +52,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
 
   describe.each(modules)('a full disk (%s)', (name, module) => {
     const root = `${directory.path}/full-${name}`;
-    /** Why no tmpfs can be mounted. */
+    /** The reason why no tmpfs can be mounted. */
     const gap = (() => {
       fs.mkdirSync(root, { recursive: true });
       try {
@@ -160,7 +163,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
   });
 
   describe.each(modules)('positions (%s)', (name, module) => {
-    test('writes at the same time at the file’s own position follow one another', async () => {
+    test('concurrent writes at the file position follow one another', async () => {
       const file = `${directory.path}/together-${name}`;
       for (const flags of ['w', 'a']) {
         const handle = await module.open(file, flags);
@@ -174,7 +177,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
       }
     });
 
-    test('reads and writes in turn', async () => {
+    test('reads and writes in turn continue at the file position', async () => {
       const file = `${directory.path}/turns-${name}`;
       fs.writeFileSync(file, 'abcdefghij');
       const handle = await module.open(file, 'r+');
@@ -190,7 +193,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
     });
   });
 
-  test('O_DIRECT at the file’s own position', async () => {
+  test('O_DIRECT works at the file position', async () => {
     const file = `${directory.path}/direct`;
     const content = Buffer.alloc(1 << 20);
     for (let at = 0; at < content.length; at += 4096) content.fill(at / 4096, at, at + 4096);
@@ -210,7 +213,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
   });
 
   describe.each(modules)('O_NONBLOCK (%s)', (name, module) => {
-    test('a fifo says EAGAIN', async () => {
+    test('a FIFO fails with EAGAIN', async () => {
       const fifo = `${directory.path}/nonblocking-${name}`;
       mkfifo(fifo);
       const flags = constants.O_RDWR | constants.O_NONBLOCK;
@@ -233,7 +236,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
   });
 
   describe.each(modules)('fifos (%s)', (name, module) => {
-    test.each(['open', 'writeFile'])('%s waits for somebody who reads', async (how) => {
+    test.each(['open', 'writeFile'])('%s waits for a reader', async (how) => {
       const fifo = `${directory.path}/waiting-${name}-${how}`;
       mkfifo(fifo);
       const reader = spawn('sh', ['-c', `sleep 0.1; cat "${fifo}"`], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -241,7 +244,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
       reader.stdout.on('data', (data) => {
         text += data;
       });
-      // Listened to from the start: the reader may be gone before our own close has been reported.
+      // Listen from the start: the reader can exit before our own close has been reported.
       const readerGone = new Promise((resolve) => reader.on('close', resolve));
       if (how === 'open') {
         const handle = await module.open(fifo, constants.O_WRONLY);
@@ -271,7 +274,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
       { start: 400_000 },
       { highWaterMark: 1000 },
       { highWaterMark: 1_000_000 },
-    ])('reading with %p', async (options) => {
+    ])('a read stream works with the options %p', async (options) => {
       const stream = module.createReadStream(`${root}/source`, options);
       const events = eventsOf(stream, ['open', 'ready', 'end', 'error']);
       const chunks: Buffer[] = [];
@@ -283,12 +286,12 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
         (options as { highWaterMark?: number }).highWaterMark ?? 65_536,
       );
       expect(stream.bytesRead).toBe(Buffer.concat(chunks).length);
-      // Each piece in a buffer of its own.
+      // Each piece has its own buffer.
       for (const { byteOffset, buffer, length } of chunks) expect([byteOffset, buffer.byteLength]).toEqual([0, length]);
       expect(stream.destroyed).toBe(true);
     });
 
-    test('what does not exist, what is no file, options that make no sense', async () => {
+    test('missing files, directories, and invalid options are errors', async () => {
       expect(await eventsOf(module.createReadStream(`${root}/none`), ['open', 'error', 'end'])).toEqual([
         'error ENOENT',
         'close',
@@ -304,7 +307,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect(() => module.createReadStream(`${root}/source`, 5 as never)).toThrow(/of type string or object/);
     });
 
-    test('back-pressure: nothing is read on when nobody takes', async () => {
+    test('nothing more is read while no data is taken', async () => {
       const stream = module.createReadStream(`${root}/source`, { highWaterMark: 1000 });
       stream.once('readable', () => undefined);
       await new Promise((resolve) => setTimeout(resolve, 30));
@@ -312,7 +315,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
       stream.destroy();
     });
 
-    test('writing: callbacks come when the data is written', async () => {
+    test('callbacks of writes are called when the data has been written', async () => {
       const file = `${root}/written`;
       const stream = module.createWriteStream(file);
       const data = Buffer.alloc(2 << 20, 'a');
@@ -325,7 +328,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect([content.length, content.includes('b'), content.endsWith('tail')]).toEqual([data.length + 4, false, true]);
     });
 
-    test('an error comes by itself', async () => {
+    test('a failed write emits an error without an end of the stream', async () => {
       const stream = module.createWriteStream(`${root}/source`, { flags: 'r' });
       const events = eventsOf(stream, ['error', 'finish']);
       stream.write('x', () => undefined);
@@ -333,7 +336,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
     });
 
     test.each([{ flags: 'a' }, { flags: 'r+', start: 3 }, { highWaterMark: 10 }, { flush: true }])(
-      'writing with %p',
+      'a write stream works with the options %p',
       async (options) => {
         const file = `${root}/options`;
         fs.writeFileSync(file, '0123456789');
@@ -347,12 +350,12 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
       },
     );
 
-    test('a pipeline copies', async () => {
+    test('a pipeline copies a file', async () => {
       await pipeline(module.createReadStream(`${root}/source`), module.createWriteStream(`${root}/target`));
       expect(fs.readFileSync(`${root}/target`).equals(content)).toBe(true);
     });
 
-    test('over a handle, which is closed with the stream', async () => {
+    test('a stream over a handle closes the handle', async () => {
       const handle = await module.open(`${root}/source`);
       const chunks: Buffer[] = [];
       for await (const chunk of handle.createReadStream({ start: 10, end: 19 })) chunks.push(chunk as Buffer);
@@ -365,7 +368,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect(() => kept.createReadStream()).toThrow(/out of range/);
     });
 
-    test('over a descriptor', async () => {
+    test('a stream over a descriptor closes the descriptor', async () => {
       const fd = fs.openSync(`${root}/source`, 'r');
       let bytes = 0;
       for await (const chunk of module.createReadStream('', { fd, start: 0 })) bytes += (chunk as Buffer).length;
@@ -373,7 +376,7 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect(() => fs.fstatSync(fd)).toThrow('EBADF');
     });
 
-    test('a signal destroys it', async () => {
+    test('an aborted signal destroys a stream', async () => {
       const controller = new AbortController();
       const stream = module.createReadStream(`${root}/source`, { signal: controller.signal, highWaterMark: 10 } as never);
       const events = eventsOf(stream, ['error', 'end']);
@@ -382,13 +385,13 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
     });
   });
 
-  test('a stream of what is made up while it is read ends in good time', async () => {
+  test('a stream of a file that is generated while it is read ends in time', async () => {
     let text = '';
     for await (const chunk of uringFs.createReadStream('/proc/kallsyms', { start: 0 })) text += chunk;
     expect(text.length).toBe(fs.readFileSync('/proc/kallsyms', 'utf8').length);
   });
 
-  test('readv and writev of more pieces than the kernel takes', async () => {
+  test('readv and writev accept more buffers than the kernel takes', async () => {
     const handle = await uringFs.open(`${directory.path}/pieces`, 'w+');
     const pieces = Array.from({ length: 3000 }, (_, index) => Buffer.from(String(index % 10)));
     expect((await handle.writev(pieces)).bytesWritten).toBe(3000);
@@ -404,11 +407,11 @@ onLinux(`uring/fs at the edges${reason ? ` (skipped: ${reason})` : ''}`, () => {
     await handle.close();
   });
 
-  test('a worker leaves no file open, and closes nobody else’s', async () => {
+  test('a worker leaves no file open, and closes no file of another thread', async () => {
     expect(await runChild('fs-worker.mjs')).toEqual({ left: 0, closedForOthers: 0, sameNumber: true, warnings: [] });
   });
 
-  test('a worker reads files of all sizes whole, whatever has their name meanwhile', async () => {
+  test('a worker reads whole files of all sizes, even if their names are reused meanwhile', async () => {
     expect(await runChild('worker-reads.mjs', [directory.path])).toEqual([]);
   });
 });

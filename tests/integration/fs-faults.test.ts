@@ -1,6 +1,7 @@
 /**
- * `uring/fs` on hostile ground, in processes of their own: file systems that finish late, limits, what blocks, what leaks, fake timers, the
- * permission model. Wherever there is an answer of Node's, it is the right one.
+ * `uring/fs` under hostile conditions, in separate processes: file systems that complete late,
+ * limits, blocking, leaks, fake timers, the permission model. Wherever Node has a result, it is the
+ * right one.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -18,12 +19,12 @@ const asRoot = isRoot ? test : test.skip;
 
 const NODE_MAJOR = Number.parseInt(process.versions.node, 10);
 
-/** What ways read of a file of 131,072 bytes that do not read all of it. */
+/** The bytes that some ways read of a file of 131,072 bytes: those that do not read all of it. */
 const PARTS: Readonly<Record<string, number>> = { 'handle.readv': 8192, 'createReadStream from the middle': 126_976 };
 
 const child = <T>(scenario: string, ...args: string[]) => runChild<T>('files.mjs', [scenario, ...args]);
 
-/** The same scenario over both modules. */
+/** Runs the same scenario over both modules. */
 async function both<T>(scenario: string, ...args: string[]): Promise<{ ours: T; nodes: T }> {
   return { ours: await child<T>(scenario, 'uring', ...args), nodes: await child<T>(scenario, 'node', ...args) };
 }
@@ -69,10 +70,11 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
       fs.writeFileSync(file, Buffer.alloc(131_072, 'content\n'));
       const { ours, nodes } = await both<Record<string, string>>('reading', file, String(flags));
       for (const [way, outcome] of Object.entries(ours)) {
-        // With O_DIRECT these are Node's own, on either side: now and then, one time in 25, its memory happens to be aligned.
+        // With O_DIRECT these are Node's own functions on both sides: about one time in 25, their
+        // memory happens to be aligned.
         const isByChance = (flags & constants.O_DIRECT) !== 0 && way.startsWith('readFile');
         if (isByChance && outcome === 'EINVAL') continue;
-        // Where Node has an error because its memory happens not to be aligned, ours may be.
+        // Where Node fails because its memory happens not to be aligned, ours can succeed.
         if (nodes[way] !== 'EINVAL' && nodes[way] !== 'hangs') expect([way, outcome]).toEqual([way, nodes[way]]);
         else if (outcome !== 'EINVAL') expect([way, outcome.split(' ')[0]]).toEqual([way, String(PARTS[way] ?? 131_072)]);
       }
@@ -96,7 +98,7 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
     '/proc/filesystems',
   ])('%s is read as Node reads it', async (file) => {
     const { ours, nodes } = await both<Record<string, string>>('reading', file);
-    // Numbers of the process differ; how much there is, and the kinds of errors, hardly do.
+    // Numbers in the files differ between processes; the kinds of results and errors do not.
     const kinds = (read: Record<string, string>) =>
       Object.entries(read).map(([way, outcome]) => [way, /^\d/.test(outcome) ? 'read' : outcome]);
     expect(kinds(ours)).toEqual(kinds(nodes));
@@ -106,7 +108,7 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
   asRoot('a large file of /proc is read in as long as it is by Node, however it is read', async () => {
     const file = '/proc/kallsyms';
     const { ours, nodes } = await both('reading', file);
-    // Read by offsets, it took minutes.
+    // Read at explicit offsets, it took minutes.
     expect(ours).toEqual(nodes);
   });
 
@@ -140,10 +142,10 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
   });
 
   describe('the event loop turns', () => {
-    test('while much is read and written, and what was unlinked is closed', async () => {
+    test('while much is read and written, and unlinked files are closed', async () => {
       const { ours, nodes } = await both<Record<string, number>>('large', directory.path);
       for (const [what, worst] of Object.entries(ours)) {
-        // It was 286 to 448 ms. Beside Node's own, for what the machine does meanwhile.
+        // It was 286 to 448 ms. Compared with Node's own, as the machine can be busy.
         expect([what, worst < within(80) + 2 * (nodes[what] ?? 0)]).toEqual([what, true]);
       }
     });
@@ -170,7 +172,7 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
       text = directory.file('a line\n'.repeat(50_000));
     });
 
-    test('of handles that were dropped: they are closed, with the warning or the error of this version of Node', async () => {
+    test('by dropped handles: they are closed, with the warning or the error of this version of Node', async () => {
       const { ours, nodes } = {
         ours: await runChild('files.mjs', ['collected', 'uring', text], ['--expose-gc', '--no-warnings']),
         nodes: await runChild('files.mjs', ['collected', 'node', text], ['--expose-gc', '--no-warnings']),
@@ -179,7 +181,7 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
       expect(ours).toMatchObject(NODE_MAJOR < 25 ? { left: 0, deprecations: 1 } : { left: 0 });
     });
 
-    test('of the memory of a burst', async () => {
+    test('by a burst, whose memory is released', async () => {
       const { grown, usage } = await runChild<{ grown: number; usage: number }>(
         'files.mjs',
         ['memory', directory.path],
@@ -190,30 +192,30 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
       expect(usage).toBe(0);
     });
 
-    test('of the store of whoever came first', async () => {
+    test('by the first caller, whose AsyncLocalStorage store is collected', async () => {
       expect(await runChild('files.mjs', ['store'], ['--expose-gc'])).toBe(true);
     });
 
-    test('of workers that are terminated: no descriptor of readFile, and the process goes on', async () => {
+    test('by terminated workers: no descriptor of readFile is open, and the process continues', async () => {
       expect(await child('workers', String(rounds(60)), text)).toEqual({ left: 0 });
     });
   });
 
-  test('exceptions of listeners are uncaught, not rejections', async () => {
+  test('exceptions in listeners are uncaught exceptions, not rejections', async () => {
     const { ours, nodes } = await both<string[]>('throwing', directory.path);
     expect(ours).toEqual(nodes);
     expect(ours).toHaveLength(5);
   });
 
-  test('fake timers stop nothing', async () => {
+  test('fake timers stop no operation', async () => {
     expect(await child('fakeTimers', directory.path)).toEqual([100_000, true]);
   });
 
-  test('in the place of Node’s functions they do not call themselves', async () => {
+  test('the functions do not call themselves when they replace Node’s', async () => {
     expect(await child('inPlace', directory.path)).toEqual([600_002, 600_002]);
   });
 
-  test('Node’s functions take its handles', async () => {
+  test('Node’s functions accept handles of uring/fs', async () => {
     expect(await child('handles', directory.file('text'))).toEqual({
       stream: 'text',
       closed: -1,
@@ -226,12 +228,12 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
     });
   });
 
-  test('long names, and names that are no text', async () => {
+  test('long names, and names that are not valid text, work as with Node', async () => {
     const { ours, nodes } = await both('names');
     expect(ours).toEqual(nodes);
   });
 
-  test('unusual arguments, bytes of another realm, and positions on pipes', async () => {
+  test('unusual arguments, bytes of another realm, and positions on pipes work as with Node', async () => {
     const { ours, nodes } = await both<Record<string, unknown>>('oddities', directory.path);
     expect(ours).toEqual(nodes);
   });
@@ -240,14 +242,14 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
     expect(await child('order', directory.path)).toBe(0);
   });
 
-  test('a rejection’s stack leads to who awaits it', async () => {
+  test('the stack of a rejection leads to the code that awaits it', async () => {
     const { ours, nodes } = await both<Record<string, [string, boolean]>>('stacks');
-    // Node's own do not on every version.
+    // Node's own stacks do not do so on every version.
     for (const [call, [message, leads]] of Object.entries(ours))
       expect([call, message, leads]).toEqual([call, nodes[call]?.[0], true]);
   });
 
-  test('the permission model: what Node refuses is refused', async () => {
+  test('what the permission model refuses with Node is refused', async () => {
     const place = `${directory.path}/permission`;
     fs.mkdirSync(`${place}/readable`, { recursive: true });
     fs.writeFileSync(`${place}/secret`, 'secret');
@@ -271,7 +273,7 @@ onLinux(`uring/fs on hostile ground${reason ? ` (skipped: ${reason})` : ''}`, ()
   });
 });
 
-/** The process that serves a mount. */
+/** Returns the id of the process that serves a mount. */
 function mergerfsFor(mount: string): number {
   for (const entry of fs.readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
@@ -279,7 +281,7 @@ function mergerfsFor(mount: string): number {
       const command = fs.readFileSync(`/proc/${entry}/cmdline`, 'latin1').split('\0');
       if (command[0]?.endsWith('mergerfs') && command.includes(mount)) return Number(entry);
     } catch {
-      // It has ended.
+      // The process has ended.
     }
   }
   throw new Error(`nobody serves ${mount}`);

@@ -1,4 +1,7 @@
-/** Random programs, the same on `uring/fs` and on `node:fs/promises`, under limits: of threads, descriptors, memory, space, and rights. */
+/**
+ * Random programs that must do the same on `uring/fs` and on `node:fs/promises`, under limits of
+ * threads, descriptors, memory, space, and privileges.
+ */
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
@@ -11,12 +14,12 @@ import { temporaryDirectory, whyNoRing } from '../helpers/linux.js';
 import { rounds, within } from '../helpers/slow.js';
 
 const NOBODY = 65_534;
-/** A kernel that charges rings to RLIMIT_MEMLOCK has none at 0. */
+/** Kernels that charge rings to RLIMIT_MEMLOCK provide none at a limit of 0. */
 const FALLBACK = { URING_FALLBACK: '1' };
 const RUNS = Number(process.env.URING_RUNS ?? rounds(40));
 const reason = whyNoRing() ?? (process.getuid?.() === 0 ? undefined : 'limits are set as root');
 
-/** Where cgroups of a controller are made: version 1 or 2. */
+/** Returns the directory in which cgroups of a controller are created: version 1 or 2. */
 function cgroupsOf(controller: 'memory' | 'pids'): string | undefined {
   const one = `/sys/fs/cgroup/${controller}`;
   if (existsSync(`${one}/cgroup.procs`)) return one;
@@ -41,7 +44,7 @@ function cgroupsOf(controller: 'memory' | 'pids'): string | undefined {
   });
   afterAll(() => directory.remove());
 
-  /** A directory that is nobody's. */
+  /** Creates a directory that belongs to the user nobody. */
   const ownDirectory = () => {
     const place = mkdtempSync(`${directory.path}/nobody-`);
     chownSync(place, NOBODY, NOBODY);
@@ -56,7 +59,7 @@ function cgroupsOf(controller: 'memory' | 'pids'): string | undefined {
     ['RLIMIT_NPROC: no thread more', 'threads', ':'],
     ['RLIMIT_NOFILE 64', 'descriptors', ':'],
     ['RLIMIT_MEMLOCK 0, for another user', 'user', 'ulimit -l 0'],
-  ])('%s', async (_title, limit, shell) => {
+  ])('programs do the same under a limit: %s', async (_title, limit, shell) => {
     expect(await differences(limit, shell)).toBe('none');
   });
 
@@ -78,7 +81,7 @@ function cgroupsOf(controller: 'memory' | 'pids'): string | undefined {
     });
   });
 
-  test('a disk that is nearly full', async () => {
+  test('programs do the same on a disk that is nearly full', async () => {
     const roots = ['ours', 'nodes'].map((name) => `${directory.path}/${name}`);
     const mounted: string[] = [];
     try {

@@ -1,4 +1,7 @@
-/** Lookups of what is in the kernel's memory: never wait, starve nobody, and give what Node's own give. */
+/**
+ * Lookups of what is in the kernel's memory: they never wait, do not starve the event loop, and
+ * return what Node's own return.
+ */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,13 +21,16 @@ const EAGAIN = -11;
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Whether all threads of a process have taken SIGSTOP. */
+/** Returns whether SIGSTOP has stopped all threads of a process. */
 const isStopped = (pid: number) =>
   fs
     .readdirSync(`/proc/${pid}/task`)
     .every((thread) => /\) T /.test(fs.readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')));
 
-/** Whether a file's attributes are in memory, once the table of mounts has been read: mounts of others come and go meanwhile. */
+/**
+ * Returns whether a file's attributes are in memory, once the table of mounts has been read: other
+ * processes mount and unmount meanwhile.
+ */
 async function isInMemory(fd: number): Promise<boolean> {
   for (;;) {
     const known = hasAttributesInMemory(fd);
@@ -33,12 +39,12 @@ async function isInMemory(fd: number): Promise<boolean> {
   }
 }
 
-/** The lookups of both, as functions of anything. */
+/** The lookups of both modules, as functions of any argument. */
 const CALLS = ['stat', 'lstat', 'access', 'realpath', 'readlink'] as const;
 type Lookups = Record<(typeof CALLS)[number], (path: unknown) => Promise<unknown>>;
 const all = { ours: ours as unknown as Lookups, nodes: nodes as unknown as Lookups };
 
-/** What a call answers, or fails with. */
+/** Returns the result of a call, or the fields of its error. */
 const outcome = async (call: Promise<unknown>) =>
   call.then(
     (value) => value,
@@ -78,7 +84,7 @@ const outcome = async (call: Promise<unknown>) =>
     'gone (deleted)',
     '/',
   ];
-  test.each(names)('the same as Node, also when asked the second time: %s', async (name) => {
+  test.each(names)('lookups return the same as Node, the second time as well: %s', async (name) => {
     const path = name === '/' ? name : `${place}/${name}`;
     for (let time = 0; time < 2; time++) {
       for (const options of [undefined, { bigint: true }, { bigint: false }]) {
@@ -95,7 +101,7 @@ const outcome = async (call: Promise<unknown>) =>
   });
 
   test.each([[''], ['a\0b'], [undefined], [7], [Buffer.from('/')], [new URL('file:///')], ['x'.repeat(5000)], ['\ud800']])(
-    'unusual paths and options are judged by Node: %j',
+    'unusual paths and options are left to Node: %j',
     async (path) => {
       for (const name of CALLS) expect(await outcome(all.ours[name](path))).toEqual(await outcome(all.nodes[name](path)));
       for (const options of [null, 7, 'text', { bigint: 1 }, { throwIfNoEntry: false }] as never[])
@@ -105,7 +111,7 @@ const outcome = async (call: Promise<unknown>) =>
     },
   );
 
-  test('a handle’s stat follows what becomes of its file', async () => {
+  test('the stat of a handle follows the changes of its file', async () => {
     const handle = await ours.open(`${place}/written`, 'w');
     await handle.write('12345');
     expect((await handle.stat()).size).toBe(5);
@@ -116,7 +122,7 @@ const outcome = async (call: Promise<unknown>) =>
     expect(await outcome(handle.stat())).toMatchObject({ code: 'EBADF', syscall: 'fstat' });
   });
 
-  test('who does nothing but ask lets the event loop turn', async () => {
+  test('a program that only makes lookups lets the event loop turn', async () => {
     let isOver = false;
     setTimeout(() => {
       isOver = true;
@@ -128,7 +134,7 @@ const outcome = async (call: Promise<unknown>) =>
     }, 5);
     const handle = await ours.open(file);
     expect(await isInMemory(handle.fd)).toBe(true);
-    // Ends by itself where the loop never turns.
+    // The deadline ends this where the event loop never turns.
     const end = performance.now() + 5000;
     while (!isOver && performance.now() < end) await handle.stat();
     expect(isOver).toBe(true);
@@ -139,7 +145,7 @@ const outcome = async (call: Promise<unknown>) =>
     }, 5);
     while (!isOver && performance.now() < end) await (await ours.open(file)).close();
     expect(isOver).toBe(true);
-    // Many at once: the turns between are counted.
+    // Many at once: count the turns in between.
     let turns = 0;
     let asking = true;
     const turn = () => {
@@ -153,14 +159,14 @@ const outcome = async (call: Promise<unknown>) =>
     expect(new Set(answers.map(({ ino }) => ino)).size).toBe(1);
   });
 
-  test('no descriptor is left', async () => {
+  test('lookups leave no descriptor open', async () => {
     await ours.stat(file);
     const before = fs.readdirSync('/proc/self/fd').length;
     for (const name of names) for (const call of CALLS) await outcome(all.ours[call](`${place}/${name}`));
     expect(fs.readdirSync('/proc/self/fd').length).toBe(before);
   });
 
-  test('access goes by the user who started the program, and nothing needs a descriptor to be free', async () => {
+  test('access uses the real user, and no lookup needs a free descriptor', async () => {
     fs.writeFileSync(`${place}/private`, '', { mode: 0o600 });
     const seen = (module: string) => runChild('lookups.mjs', [module, place], [], {}, 'ulimit -n 128');
     const [own, other] = [await seen('uring'), await seen('node')];
@@ -201,7 +207,7 @@ const outcome = async (call: Promise<unknown>) =>
         await (server.exitCode ?? server.signalCode ?? once(server, 'exit'));
       });
 
-      test('a mount that appears is noticed, and so is one over it', async () => {
+      test('a new mount is noticed, and so is one on top of it', async () => {
         expect((await ours.stat(`${at}/file`)).size).toBe('served'.length);
         const handle = await ours.open(`${at}/file`);
         expect(await isInMemory(handle.fd)).toBe(false);
@@ -217,11 +223,11 @@ const outcome = async (call: Promise<unknown>) =>
         }
       });
 
-      test('a server that does not answer stops nobody: not even where the path is cached', async () => {
+      test('a server that does not respond does not block the thread, even if the path is cached', async () => {
         const handle = await ours.open(`${at}/file`);
         await ours.stat(`${at}/file`);
         const fd = linuxCachedCalls()?.locate(`${at}/file`, true) ?? -1;
-        // Cached, or the kernel says that it would have to ask; it did not.
+        // Cached, or the kernel reports that it would have to query the server; it did not.
         expect(fd >= 0 || fd === EAGAIN).toBe(true);
         if (fd >= 0) linuxCachedCalls()?.close(fd);
         server.kill('SIGSTOP');
@@ -248,7 +254,7 @@ const outcome = async (call: Promise<unknown>) =>
     },
   );
 
-  test(`files that come and go while they are asked about`, async () => {
+  test(`lookups follow files that are created and removed`, async () => {
     const path = `${place}/coming`;
     for (let round = 0; round < rounds(300); round++) {
       fs.writeFileSync(path, 'x'.repeat(round));

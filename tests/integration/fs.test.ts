@@ -1,4 +1,7 @@
-/** `uring/fs` beside `node:fs/promises`: what both do must be the same, in results, errors and files. */
+/**
+ * `uring/fs` compared with `node:fs/promises`: both must do the same, in results, errors, and
+ * files.
+ */
 
 import { execFileSync, spawn } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
@@ -18,7 +21,7 @@ const onLinux = reason === undefined ? describe : describe.skip;
 
 type Fs = typeof node;
 
-/** What became of a call, in a form that can be compared. */
+/** Returns the outcome of a call, in a form that can be compared. */
 async function outcomeOf(promise: Promise<unknown> | (() => Promise<unknown>)): Promise<unknown> {
   try {
     return { value: await (typeof promise === 'function' ? promise() : promise) };
@@ -38,14 +41,14 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
     directory.remove();
   });
 
-  /** The same call on both. */
+  /** Runs the same call on both modules, and compares the outcomes. */
   const same = async (body: (module: Fs, root: string) => Promise<unknown>) => {
     const outcomes = [];
     for (const [name, module] of [
       ['uring', uringFs as unknown as Fs],
       ['node', node],
     ] as const) {
-      // Two trees of the same name, one after the other, so that paths in errors are the same.
+      // Two trees with the same name, one after the other, so that paths in errors are the same.
       const root = `${directory.path}/root`;
       fs.mkdirSync(root);
       fs.writeFileSync(`${root}/file`, 'the content of a file');
@@ -130,7 +133,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
     };
     for (const [name, call] of Object.entries(calls)) test(name, () => same(call) as Promise<never>);
 
-    test('stat has all fields', async () => {
+    test('stat returns all fields', async () => {
       for (const path of [`${directory.path}`, '/dev/null', '/proc/self/status', '/etc/passwd']) {
         const [ours, theirs] = [await uringFs.stat(path), await node.stat(path)];
         expect({ ...ours, atimeMs: 0, atime: 0 }).toEqual({ ...theirs, atimeMs: 0, atime: 0 });
@@ -210,7 +213,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
     for (const [name, call] of Object.entries(calls)) test(name, () => same(call) as Promise<never>);
 
     test.each([0, 1, 4095, 61_439, 61_440, 61_441, 65_535, 65_536, 65_537, 200_000, 3_000_001])(
-      '%d bytes, there and back',
+      '%d bytes are written and read back',
       async (size) => {
         const name = `${directory.path}/size-${size}`;
         const content = Buffer.alloc(size);
@@ -219,7 +222,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
         expect(fs.readFileSync(name).equals(content)).toBe(true);
         const read = await uringFs.readFile(name);
         expect(read.equals(content)).toBe(true);
-        // The memory is the caller's alone.
+        // The memory belongs to the caller alone.
         expect(read.buffer.byteLength).toBe(size);
         const handle = await uringFs.open(name);
         expect((await handle.readFile()).equals(content)).toBe(true);
@@ -227,18 +230,18 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       },
     );
 
-    test('hundreds at once', async () => {
+    test('hundreds of files are written and read at once', async () => {
       const names = Array.from({ length: 500 }, (_, index) => `${directory.path}/many-${index}`);
       await Promise.all(names.map((name, index) => uringFs.writeFile(name, `file ${index}`)));
       const contents = await Promise.all(names.map((name) => uringFs.readFile(name, 'utf8')));
       expect(contents).toEqual(names.map((_, index) => `file ${index}`));
       await Promise.all(names.map((name) => uringFs.unlink(name)));
-      // More than there are slots.
+      // More files than there are slots.
       const same = await Promise.all(Array.from({ length: 3000 }, () => uringFs.readFile('/etc/passwd', 'utf8')));
       expect(new Set(same)).toEqual(new Set([fs.readFileSync('/etc/passwd', 'utf8')]));
     });
 
-    test('files of /proc and /sys, whose size is not known', async () => {
+    test('files of /proc and /sys, whose size is not known, are read whole', async () => {
       for (const name of [
         '/proc/self/status',
         '/proc/cpuinfo',
@@ -253,7 +256,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect(await uringFs.readFile('/dev/null')).toHaveLength(0);
     });
 
-    test.each([10, 50_000, 300_000])('a fifo with %d bytes, written bit by bit', async (size) => {
+    test.each([10, 50_000, 300_000])('a FIFO with %d bytes that are written bit by bit is read whole', async (size) => {
       const name = `${directory.path}/fifo-${size}`;
       mkfifo(name);
       const content = `${'x'.repeat(size - 1)}y`;
@@ -264,7 +267,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
   });
 
   describe('FileHandle', () => {
-    /** The same calls on a handle of each. */
+    /** Runs the same calls on a handle of each module. */
     const onHandle = (body: (handle: node.FileHandle, module: Fs, root: string) => Promise<unknown>, flags = 'r+') =>
       same(async (module, root) => {
         const handle = await module.open(`${root}/file`, flags);
@@ -423,7 +426,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
     };
     for (const [name, call] of Object.entries(calls)) test(name, () => onHandle(call) as Promise<never>);
 
-    test('a file that was opened to read is not written', () =>
+    test('a file that was opened for reading cannot be written', () =>
       onHandle(
         async (handle) => [
           await outcomeOf(handle.write('x')),
@@ -433,7 +436,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
         'r',
       ) as Promise<never>);
 
-    test('append', () =>
+    test('a file that was opened to append is written at its end', () =>
       onHandle(async (handle, _module, root) => {
         await handle.write('1', 0);
         await handle.write(Buffer.from('2'), 0, 1, 0);
@@ -464,7 +467,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       constants.O_RDWR,
       -1,
     ])(
-      'open with %p',
+      'open does the same as Node with the flags %p',
       (flags) =>
         same(async (module, root) => {
           const handle = await module.open(`${root}/file`, flags as string);
@@ -475,7 +478,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
     );
 
     test.each([0o600, '600', '0o600', 'x', -1, 5.5, null, 2 ** 33])(
-      'open with mode %p',
+      'open does the same as Node with the mode %p',
       (mode) =>
         same(async (module, root) => {
           const handle = await module.open(`${root}/new`, 'w', mode as number);
@@ -484,10 +487,10 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
         }) as Promise<never>,
     );
 
-    test('closes although its engine is closed meanwhile', async () => {
+    test('a handle is closed even if its engine is closed meanwhile', async () => {
       const name = `${directory.path}/closed-meanwhile`;
       fs.writeFileSync(name, '');
-      // More than the engine hands over at once.
+      // More than the engine submits at once.
       const handles = await Promise.all(Array.from({ length: 400 }, () => uringFs.open(name)));
       const left = () => descriptorTargets().filter((target) => target === name).length;
       expect(left()).toBe(400);
@@ -495,7 +498,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect(left()).toBe(0);
     });
 
-    test('close waits for what is in flight, and is one promise for all', async () => {
+    test('close waits for operations in flight, and can be called repeatedly', async () => {
       const name = `${directory.path}/fifo-close`;
       mkfifo(name);
       const handle = await uringFs.open(name, constants.O_RDWR);
@@ -514,14 +517,14 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       await handle[Symbol.asyncDispose]();
     });
 
-    test('a handle whose descriptor somebody else has closed', async () => {
+    test('a handle whose descriptor was closed elsewhere fails with EBADF', async () => {
       const handle = await uringFs.open('/etc/passwd');
       fs.closeSync(handle.fd);
       expect(await outcomeOf(handle.read())).toMatchObject({ fields: { code: 'EBADF', syscall: 'read' } });
       expect(await outcomeOf(handle.close())).toMatchObject({ fields: { code: 'EBADF', syscall: 'close' } });
     });
 
-    test('large files, holes and positions beyond 2^32', () =>
+    test('large files, holes, and positions beyond 2^32 work', () =>
       same(async (module, root) => {
         const handle = await module.open(`${root}/sparse`, 'w+');
         const far = 5 * 2 ** 30;
@@ -536,7 +539,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
         return [bytesRead, buffer, hole.buffer, size, blocks < 1000, after];
       }) as Promise<never>);
 
-    test('O_DIRECT, into any memory', async () => {
+    test('O_DIRECT works with any memory', async () => {
       const name = `${directory.path}/direct`;
       fs.writeFileSync(name, Buffer.alloc(16_384, 6));
       const handle = await uringFs.open(name, constants.O_RDWR | constants.O_DIRECT);
@@ -548,7 +551,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect(fs.readFileSync(name).subarray(0, 4097)).toEqual(Buffer.concat([Buffer.alloc(4096, 9), Buffer.of(6)]));
     });
 
-    test('what is not in the cache', async () => {
+    test('data that is not in the cache is read', async () => {
       const name = `${directory.path}/cold`;
       const content = Buffer.alloc(4 << 20);
       for (let at = 0; at < content.length; at += 4) content.writeUInt32LE(at, at);
@@ -574,7 +577,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       await handle.close();
     });
 
-    test('a fifo gives what there is', async () => {
+    test('a read of a FIFO returns what is there', async () => {
       const name = `${directory.path}/fifo-read`;
       mkfifo(name);
       const handle = await uringFs.open(name, constants.O_RDWR);
@@ -590,13 +593,13 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       await nonBlocking.close();
     });
 
-    test('a terminal', async () => {
+    test('a terminal is read and written', async () => {
       const result = await runChild<{ line: string; written: number }>('terminal.mjs');
       expect(result).toEqual({ line: 'typed\r\n', written: 3 });
     });
   });
 
-  test('the functions take handles for paths, in types too', async () => {
+  test('the functions accept handles for paths, in their types as well', async () => {
     const handle: uringFs.FileHandle = await uringFs.open(`${directory.path}/typed`, 'w+');
     await uringFs.writeFile(handle, 'typed', { encoding: 'utf8' });
     await uringFs.appendFile(handle, '!', 'utf8');
@@ -606,7 +609,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
     await handle.close();
   });
 
-  test('what the kernel has and Node has no name for', async () => {
+  test('fallocate and extended attributes, which Node lacks, work', async () => {
     const handle = await uringFs.open(`${directory.path}/extras`, 'w+');
     await uringFs.fallocate(handle, 0, 0, 8192);
     expect((await handle.stat()).size).toBe(8192);
@@ -622,14 +625,14 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
   describe('without io_uring', () => {
     jest.setTimeout(within(60_000));
 
-    test('the error says why', async () => {
+    test('the error gives the reason', async () => {
       const result = await runChild<{ name: string; message: string }>('fallback.mjs', [], [], { URING_DISABLE: '1' });
       expect(result).toMatchObject({ name: 'UringUnavailableError' });
       expect(result.message).toContain('URING_DISABLE');
     });
 
     test.each(['environment', 'configure'])(
-      'a fallback that was asked for (%s) works through Node, with one warning',
+      'a fallback that is requested (%s) works through Node, with one warning',
       async (how) => {
         const env = { URING_DISABLE: '1', ...(how === 'environment' ? { URING_FALLBACK: '1' } : {}) };
         const result = await runChild('fallback.mjs', [how], [], env);
@@ -642,7 +645,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
     const content = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 251));
     beforeAll(() => fs.writeFileSync(`${directory.path}/ranges`, content));
 
-    test('reads parts by one promise, however they are given, into memory of the caller’s', async () => {
+    test('reads ranges with one promise, however they are given, into memory of the caller', async () => {
       await using handle = await uringFs.open(`${directory.path}/ranges`);
       const parts = [
         { offset: 70_000, length: 1000 },
@@ -664,12 +667,12 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
           if (into !== undefined) expect(result.buffer).toBe(into);
           const { buffer } = result;
           const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, 1107);
-          // The caller's own memory stays as it was there; new memory is cleared.
+          // There, the caller's memory is unchanged; new memory is cleared.
           if (into !== undefined) bytes.fill(0, 1010, 1100);
           expect(bytes.equals(expected)).toBe(true);
         }
       }
-      // Of what cannot be read, nothing is left of whose memory it was before.
+      // Where nothing can be read, the memory shows nothing of its previous content.
       for (let count = 0; count < 50; count++) {
         Buffer.allocUnsafeSlow(4096).fill(255);
         const { buffer } = await handle.readMany(Int32Array.of(99_990, 2000, 200_000, 2096));
@@ -678,7 +681,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect(await handle.readMany([])).toEqual({ results: new Int32Array(0), buffer: Buffer.alloc(0) });
     });
 
-    test('a hundred thousand parts, and parts of several megabytes, let timers come', async () => {
+    test('lets timers fire while it reads a hundred thousand ranges, or ranges of several megabytes', async () => {
       fs.writeFileSync(`${directory.path}/wide`, Buffer.alloc(64 * 1024 * 1024, 1));
       await using handle = await uringFs.open(`${directory.path}/wide`);
       let ticks = 0;
@@ -696,7 +699,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       fs.unlinkSync(`${directory.path}/wide`);
     });
 
-    test('O_DIRECT, /proc, pipes, and files that are not open or not for reading', async () => {
+    test('reads with O_DIRECT and from /proc, and refuses pipes and files that are closed or write-only', async () => {
       const { O_RDONLY, O_DIRECT } = constants;
       {
         await using direct = await uringFs.open(`${directory.path}/ranges`, O_RDONLY | O_DIRECT);
@@ -731,7 +734,7 @@ onLinux(`uring/fs${reason ? ` (skipped: ${reason})` : ''}`, () => {
       await expect(closed.readMany([{ offset: 0, length: 1 }])).rejects.toMatchObject({ code: 'EBADF' });
     });
 
-    test('parts that make no sense are refused before anything is read', async () => {
+    test('refuses invalid ranges before anything is read', async () => {
       await using handle = await uringFs.open(`${directory.path}/ranges`);
       for (const [ranges, into, options, code] of [
         [undefined, undefined, undefined, 'ERR_INVALID_ARG_TYPE'],

@@ -1,6 +1,7 @@
 /**
- * Every public function with arbitrary values, each batch in a process of its own: a typed error or correct work, never a crash or a ring that is
- * stuck. URING_RUNS and URING_SEED choose others than the usual ones.
+ * Every public function with arbitrary values, each batch in a separate process: a typed error or
+ * correct work, never a crash or a stuck ring. URING_RUNS and URING_SEED select other values than
+ * the default.
  */
 
 import { execFile } from 'node:child_process';
@@ -22,7 +23,7 @@ onLinux(`arbitrary values${reason ? ` (skipped: ${reason})` : ''}`, () => {
   afterAll(() => directory.remove());
 
   test.each(['engine', 'fs', 'callbacks', 'handle', 'ring'])(
-    '%s',
+    'never crash a function of %s or leave it stuck',
     async (target) => {
       for (let seed = firstSeed; seed < firstSeed + 2; seed++) {
         const cwd = `${directory.path}/${target}-${seed}`;

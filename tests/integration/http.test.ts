@@ -1,4 +1,4 @@
-/** `uring/http`, `uring/https` and `uring/net` have all that Node's modules have. */
+/** `uring/http`, `uring/https`, and `uring/net` have everything that Node's modules have. */
 
 import { once } from 'node:events';
 import http from 'node:http';
@@ -18,7 +18,7 @@ test.each([
   ['http', http, uringHttp],
   ['https', https, uringHttps],
   ['net', net, uringNet],
-])('%s: every name of Node’s is there, in the module and in its default export', (_name, nodes, ours) => {
+])('%s has every name of Node’s, in the module and in its default export', (_name, nodes, ours) => {
   const names = Object.keys(nodes);
   expect(Object.keys(ours)).toEqual(expect.arrayContaining(names));
   expect(Object.keys(ours.default)).toEqual(expect.arrayContaining(names));
@@ -27,7 +27,7 @@ test.each([
 onLinux(`uring/http${reason ? ` (skipped: ${reason})` : ''}`, () => {
   afterAll(() => Uring.default().close());
 
-  test('requests go by its agent, in every form, unless another is given', async () => {
+  test('requests of every form use its agent, unless another is given', async () => {
     const server = uringHttp.createServer((request, response) => response.end(`${request.method} ${request.url}`));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -73,7 +73,7 @@ onLinux(`uring/http${reason ? ` (skipped: ${reason})` : ''}`, () => {
     await once(server, 'close');
   });
 
-  test('a global agent of the program’s own takes the place of ours, as with Node', () => {
+  test('a global agent that the program sets replaces ours, as with Node', () => {
     for (const module of [http, uringHttp.default]) {
       const before = module.globalAgent;
       module.globalAgent = new http.Agent();

@@ -1,4 +1,4 @@
-/** What goes away under a server of `uring/net`, or was never there. */
+/** Servers of `uring/net` whose engine, process, or descriptor goes away, or was never valid. */
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ const onLinux = reason === undefined ? describe : describe.skip;
 onLinux(`servers whose ground goes away${reason ? ` (skipped: ${reason})` : ''}`, () => {
   afterAll(() => Uring.default().close());
 
-  test('an engine that is closed under a listening server is one error with the reason, then the end', async () => {
+  test('closing the engine of a listening server emits one error with the reason, then close', async () => {
     const uring = Uring.open();
     const server = uringNet.createServer({ uring } as uringNet.ServerOptions);
     const events: unknown[] = [];
@@ -36,7 +36,7 @@ onLinux(`servers whose ground goes away${reason ? ` (skipped: ${reason})` : ''}`
     expect(server.listening).toBe(false);
   });
 
-  test('a server that is sent to a child goes on there', async () => {
+  test('a server that is sent to a child continues there', async () => {
     const server = uringNet.createServer((socket) => socket.end('from the parent'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -53,12 +53,12 @@ onLinux(`servers whose ground goes away${reason ? ` (skipped: ${reason})` : ''}`
     await once(child, 'exit');
   });
 
-  test('a server that is moved to a worker takes all connections there, where Node can move it', async () => {
+  test('a server that is moved to a worker accepts all connections there, where Node can move it', async () => {
     const nodes = await runChild('net.mjs', ['moves', 'node']);
     expect(await runChild('net.mjs', ['moves', 'uring'])).toEqual(nodes);
   });
 
-  test('listening on a descriptor that is no socket is an error, and leaves it open', async () => {
+  test('listening on a descriptor that is not a socket fails, and leaves it open', async () => {
     const fd = openSync('/etc/hostname', 'r');
     const server = uringNet.createServer().listen({ fd } as net.ListenOptions);
     const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException];

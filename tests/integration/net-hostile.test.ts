@@ -1,4 +1,7 @@
-/** Peers that do as they like: half-closes, resets, silence and slow readers by a seed, against servers whose connections the ring reads. */
+/**
+ * Misbehaving peers: half-closes, resets, silence, and slow readers, drawn from a seed, against
+ * servers whose connections the ring reads.
+ */
 
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -20,7 +23,7 @@ const reason = whyNoRing();
 const onLinux = reason === undefined ? describe : describe.skip;
 const usual = { ...policy };
 
-/** Numbers from 0 up to, and without, a bound. */
+/** Returns a function that draws numbers from 0 up to a bound, exclusive. */
 function chooserOf(seed: number): (below: number) => number {
   const random = new Random(seed);
   return (below) => random.below(below);
@@ -29,13 +32,16 @@ function chooserOf(seed: number): (below: number) => number {
 const descriptors = () => readdirSync('/proc/self/fd').length;
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Unless an end is on its way: Node never closes the handle then, and waits for it for ever when the process exits. */
+/**
+ * Resets a connection, unless its end is on its way: Node then never closes the handle, and waits
+ * for it indefinitely when the process exits.
+ */
 function reset(socket: net.Socket): void {
   if (socket.writableEnded) socket.destroy();
   else socket.resetAndDestroy();
 }
 
-/** What a server does with a piece. */
+/** Handles each piece of data in one of several ways, as a server. */
 function serve(socket: net.Socket, choose: (below: number) => number): void {
   socket.on('error', () => undefined);
   socket.on('data', (data) => {
@@ -67,7 +73,7 @@ function serve(socket: net.Socket, choose: (below: number) => number): void {
   });
 }
 
-/** One peer's life. @returns whether what came back was what it had sent, as far as it came. */
+/** Runs one peer. @returns whether the data that came back is a prefix of what it has sent. */
 async function live(port: number, module: typeof net, choose: (below: number) => number): Promise<boolean> {
   const socket = module.connect({ port, host: HOST, allowHalfOpen: choose(2) === 0 });
   const sent: Buffer[] = [];
@@ -86,7 +92,7 @@ async function live(port: number, module: typeof net, choose: (below: number) =>
   if (choose(3) === 0) reset(socket);
   else if (choose(2) === 0) socket.destroy();
   else socket.end();
-  // Who is still to be told of an end would wait for ever.
+  // A peer that is never notified of an end would wait indefinitely.
   const late = setTimeout(() => socket.destroy(), 200);
   await closed;
   clearTimeout(late);
@@ -101,7 +107,7 @@ onLinux(`hostile peers${reason ? ` (skipped: ${reason})` : ''}`, () => {
   test.each([
     ['libuv and the ring in turns', { reads: 4, many: 2, few: 3 }],
     ['the ring from the start', { reads: 0, many: 0, few: 0, large: Number.POSITIVE_INFINITY }],
-  ])(`nothing is mixed up, nothing is left (seed ${SEED}): %s`, async (_name, settings) => {
+  ])(`no data is mixed up, and nothing is left behind (seed ${SEED}): %s`, async (_name, settings) => {
     await Uring.default().nop();
     Object.assign(policy, settings);
     const choose = chooserOf(SEED);
@@ -130,7 +136,7 @@ onLinux(`hostile peers${reason ? ` (skipped: ${reason})` : ''}`, () => {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, peer));
     expect(wrong).toEqual([]);
-    // How many depends on how many are at work at the same time.
+    // The number depends on how many peers are active at the same time.
     expect(readByRing).toBeGreaterThan(0);
     server.close();
     await once(server, 'close');
@@ -139,7 +145,7 @@ onLinux(`hostile peers${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(descriptors()).toBeLessThanOrEqual(before);
   });
 
-  test(`uploads, downloads, pipelining, half-closes and slow readers are answered as over node:http, while others reset and vanish (seed ${SEED})`, async () => {
+  test(`uploads, downloads, pipelining, half-closes, and slow readers are served as over node:http, while others reset and vanish (seed ${SEED})`, async () => {
     interface Outcome {
       good: number;
       wanted: number;
@@ -151,11 +157,12 @@ onLinux(`hostile peers${reason ? ` (skipped: ${reason})` : ''}`, () => {
     const [nodes, ours] = [await outcome('node'), await outcome('uring')];
     expect(ours).toMatchObject({ good: nodes.good, wanted: nodes.good, errors: {} });
     expect(ours.descriptors).toBeLessThanOrEqual(nodes.descriptors);
-    // What becomes of those who reset hangs on the moment; Node has the same kinds in all runs of this length.
+    // The outcome of a reset depends on timing; Node has the same kinds of errors in all runs of
+    // this length.
     for (const code of Object.keys(ours.serverErrors)) expect(['ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE']).toContain(code);
   });
 
-  test('damaged requests and frames end no server of HTTP, HTTPS or HTTP/2', async () => {
+  test('damaged requests and frames crash no server of HTTP, HTTPS, or HTTP/2', async () => {
     expect(await runChild('frames.mjs', [String(rounds(1000)), String(SEED)])).toEqual({ status: 200, uncaught: [] });
   });
 });

@@ -1,4 +1,7 @@
-/** More connections than there are shared buffers, each with more data than a buffer holds: running out is back-pressure, never an error. */
+/**
+ * More connections than there are shared buffers, each with more data than a buffer holds: running
+ * out of buffers causes back-pressure, never an error.
+ */
 
 import { once } from 'node:events';
 import nodeHttp from 'node:http';
@@ -20,7 +23,7 @@ const body = Buffer.alloc(SIZE, 'body');
 
 const all = <T>(one: (index: number) => Promise<T>) => Promise.all(Array.from({ length: CONNECTIONS }, (_, index) => one(index)));
 
-/** Sends the body, and counts what comes back. */
+/** Sends the body, and counts the bytes that come back. */
 async function there(socket: net.Socket): Promise<number> {
   let bytes = 0;
   socket.on('data', (data: Buffer) => {
@@ -35,7 +38,7 @@ onLinux(`under load${reason ? ` (skipped: ${reason})` : ''}`, () => {
   jest.setTimeout(within(120_000));
   afterAll(() => Uring.default().close());
 
-  test('uring/sockets sends back what many connections send at once', async () => {
+  test('uring/sockets echoes the data of many connections at once', async () => {
     const listener = await listen({ port: 0, host: '127.0.0.1' });
     const failures: unknown[] = [];
     const echo = async (connection: Connection) => {
@@ -53,7 +56,7 @@ onLinux(`under load${reason ? ` (skipped: ${reason})` : ''}`, () => {
     await serving;
   });
 
-  test('uring/net sends back what slow readers send at once, who are paused meanwhile', async () => {
+  test('uring/net echoes the data of many connections at once that are paused at first', async () => {
     const server = uringNet.createServer({ allowHalfOpen: true }, (socket) => {
       socket.pause();
       setTimeout(() => socket.pipe(socket as never), Math.random() * 100);
@@ -67,7 +70,7 @@ onLinux(`under load${reason ? ` (skipped: ${reason})` : ''}`, () => {
     await once(server, 'close');
   });
 
-  test('uring/http takes many uploads at once', async () => {
+  test('uring/http receives many uploads at once', async () => {
     const server = uringHttp.createServer((request, response) => {
       let bytes = 0;
       request.on('data', (data: Buffer) => {
@@ -99,7 +102,7 @@ onLinux(`under load${reason ? ` (skipped: ${reason})` : ''}`, () => {
     await once(server, 'close');
   });
 
-  test('the agent of uring/http takes many downloads at once', async () => {
+  test('the agent of uring/http receives many downloads at once', async () => {
     const server = nodeHttp.createServer((_request, response) => response.end(body)).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as net.AddressInfo;

@@ -1,4 +1,7 @@
-/** Reading by the ring: when it does, that nothing is lost when it changes, and that whoever takes a connection's handle gets all of it. */
+/**
+ * Reading by the ring: when the ring reads, that nothing is lost when the reader changes, and that
+ * code that takes a connection's handle gets all of its data.
+ */
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +29,7 @@ const [key, cert] = [pem('key'), pem('cert')];
 const FROM_THE_START = { reads: 0, many: 0, few: 0, large: Number.POSITIVE_INFINITY };
 const usual = { ...policy };
 
-/** Who reads a socket: `undefined` if it never was the ring. */
+/** Returns the reader of a socket: `undefined` if it never was the ring. */
 const readsBy = (socket: net.Socket) => {
   const { _handle: handle } = socket as Internal;
   return handle === null ? 'nobody' : readerOfHandle(handle)?.by;
@@ -49,7 +52,7 @@ async function textOf(stream: AsyncIterable<unknown>): Promise<string> {
   return text;
 }
 
-/** Sends and waits for the answer, so many times. */
+/** Sends a message and waits for the response, `times` times. */
 async function talk(socket: net.Socket, times: number): Promise<void> {
   for (let index = 0; index < times; index++) {
     socket.write('ping');
@@ -60,7 +63,7 @@ async function talk(socket: net.Socket, times: number): Promise<void> {
 onLinux(`who reads${reason ? ` (skipped: ${reason})` : ''}`, () => {
   afterAll(() => Uring.default().close());
 
-  test('libuv a connection on its own; the ring those that take turns; libuv again when one is left', async () => {
+  test('libuv reads a single connection, the ring reads those that take turns, and libuv reads again when one is left', async () => {
     const served: net.Socket[] = [];
     const server = uringNet.createServer((socket) => {
       served.push(socket);
@@ -79,7 +82,7 @@ onLinux(`who reads${reason ? ` (skipped: ${reason})` : ''}`, () => {
     await closed(server);
   });
 
-  test('libuv what comes in large pieces', async () => {
+  test('libuv reads data that arrives in large pieces', async () => {
     const served: net.Socket[] = [];
     const server = uringNet.createServer((socket) => void served.push(socket.resume()));
     const port = await listening(server);
@@ -91,7 +94,7 @@ onLinux(`who reads${reason ? ` (skipped: ${reason})` : ''}`, () => {
     await closed(server);
   });
 
-  test('not the ring where the program gives the buffer', async () => {
+  test('the ring does not read if the program provides the buffer', async () => {
     const server = net.createServer((socket) => socket.on('data', (data) => socket.write(data)));
     const port = await listening(server);
     Object.assign(policy, FROM_THE_START);
@@ -115,7 +118,7 @@ onLinux(`who reads${reason ? ` (skipped: ${reason})` : ''}`, () => {
     await closed(server);
   });
 
-  test('not the ring where somebody watches what the handle has read', async () => {
+  test('the ring does not read if the program watches the reads of the handle', async () => {
     const server = net.createServer((socket) => socket.on('data', (data) => socket.write(data)));
     const port = await listening(server);
     Object.assign(policy, FROM_THE_START);
@@ -136,7 +139,7 @@ onLinux(`who reads${reason ? ` (skipped: ${reason})` : ''}`, () => {
     await closed(server);
   });
 
-  test('nothing is lost or out of order when it changes in the midst of data', async () => {
+  test('nothing is lost or out of order if the reader changes in the middle of data', async () => {
     const server = net.createServer((socket) => {
       let index = 0;
       const send = () => {
@@ -168,7 +171,7 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
   afterEach(() => void Object.assign(policy, usual));
   afterAll(() => Uring.default().close());
 
-  /** Both ends speak in plain text first, and the ring reads both. */
+  /** Both ends start in plain text, and the ring reads both. */
   test.each([1, 40])('by TLS on both ends, after a start in plain text (STARTTLS), %i at once', async (count) => {
     const server = uringNet.createServer((socket) => {
       socket.on('data', (data) => {
@@ -184,7 +187,7 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
     const port = await listening(server);
     const one = async () => {
       const socket = uringNet.connect(port, HOST);
-      // A listener that stays: what is encrypted must not come here.
+      // This listener stays: encrypted data must not arrive here.
       const plain: string[] = [];
       socket.on('data', (data) => plain.push(String(data)));
       for (const command of ['hello', 'STARTTLS']) {
@@ -214,7 +217,7 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
   test('by an HTTP/2 session, on both ends', async () => {
     const h2 = http2.createServer((_request, response) => void response.end('over h2'));
     const server = uringNet.createServer((socket) => {
-      // What has come already goes to whoever takes the connection.
+      // Data that has already arrived goes to the new owner of the connection.
       socket.once('readable', () => {
         socket.unshift(socket.read() as Buffer);
         h2.emit('connection', socket);
@@ -245,14 +248,14 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
     await closed(server);
   });
 
-  test('by an Agent of HTTP that watches idle connections: all requests are answered, and what the server closes is closed', async () => {
+  test('by an HTTP agent that watches idle connections: all requests are answered, and connections that the server closes are closed', async () => {
     const agent = new uringHttp.Agent({ keepAlive: true, maxSockets: 8 });
     const server = http.createServer((_request, response) => response.end('x'));
     const port = await listening(server);
     const get = () =>
       new Promise<void>((resolve, reject) => {
         const request = http.get({ agent, port, host: HOST }, (response) => {
-          // In a turn of its own, so that the connection is idle in between.
+          // In a later turn, so that the connection is idle in between.
           response.resume().on('end', () => setImmediate(resolve));
         });
         request.on('error', reject);
@@ -271,7 +274,7 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
     await closed(server);
   });
 
-  test('by an Agent: an answer that nobody has asked for meets what it meets with Node', async () => {
+  test('by an agent: an unsolicited response is treated as with Node', async () => {
     const server = net.createServer((socket) => {
       socket.on('error', () => undefined);
       socket.once('data', () => {
@@ -306,7 +309,7 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
     await closed(server);
   });
 
-  test('by child.send: the child goes on with the connection', async () => {
+  test('by child.send: the child continues with the connection', async () => {
     const server = uringNet.createServer();
     const port = await listening(server);
     const client = net.connect(port, HOST);
@@ -324,7 +327,7 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
     client.destroy();
     child.kill();
     await once(child, 'exit');
-    // Its end is never told of, with Node's either: the connection was not closed here.
+    // It never emits close, as with Node: the connection was not closed here.
     server.close();
   });
 
@@ -344,7 +347,7 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
       sockets.map(async (socket) => {
         let text = '';
         const ended = once(socket, 'end').then(() => undefined);
-        // What comes before the next `once` would be lost.
+        // Data that arrives before the next `once` would be lost.
         for (;;) {
           const data = await Promise.race([once(socket, 'data'), ended]);
           if (data === undefined) break;
@@ -358,7 +361,7 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
     await closed(server);
   });
 
-  test('a write before destroy, and one before the next, are with the peer', async () => {
+  test('two writes before destroy() both reach the peer', async () => {
     const server = uringNet.createServer((socket) => {
       socket.write('A');
       socket.write('B');
@@ -369,7 +372,7 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
     await closed(server);
   });
 
-  test('a write before process.exit is with the peer', async () => {
+  test('a write before process.exit() reaches the peer', async () => {
     const server = net.createServer();
     const port = await listening(server);
     const child = fork(fileURLToPath(new URL('../children/net.mjs', import.meta.url)), ['exits', String(port)]);
@@ -379,7 +382,7 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
     await closed(server);
   });
 
-  test('sockets and servers are made without new, and inherited from, as old packages do', async () => {
+  test('sockets and servers can be created without new, and inherited from, as old packages do', async () => {
     const MySocket = function (this: net.Socket) {
       (uringNet.Socket as unknown as (this: net.Socket) => void).call(this);
     } as unknown as new () => net.Socket;
@@ -392,7 +395,7 @@ onLinux(`a handle that the ring reads is taken${reason ? ` (skipped: ${reason})`
     for (const socket of [(uringNet.Socket as unknown as () => net.Socket)(), new MySocket()]) {
       expect(socket).toBeInstanceOf(net.Socket);
       expect(await textOf(socket.connect(port, HOST))).toBe('x');
-      // A proxy sees what there is.
+      // A proxy sees the actual values.
       expect(new Proxy(socket, {}).bytesRead).toBe(1);
     }
     expect(uringNet.Socket.prototype.bytesWritten).toBe(undefined);

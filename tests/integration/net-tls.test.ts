@@ -1,4 +1,7 @@
-/** TLS and HTTP/2 over servers that accept on the ring: as right as over Node's own, whatever the client does. */
+/**
+ * TLS and HTTP/2 over servers that accept on the ring: as correct as over Node's own, whatever the
+ * client does.
+ */
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -24,7 +27,7 @@ afterEach(async () => {
   for (const step of cleanUp.splice(0).reverse()) await step();
 });
 
-/** A server that listens over the ring. @returns its port. */
+/** Makes a server listen over the ring. @returns its port. */
 async function start(server: net.Server): Promise<number> {
   overRing(server).listen(0, '127.0.0.1');
   cleanUp.push(() => server.close());
@@ -32,7 +35,7 @@ async function start(server: net.Server): Promise<number> {
   return (server.address() as net.AddressInfo).port;
 }
 
-/** What the servers below answer with: who asks, as programs ask it. */
+/** Returns the response of the servers below: the addresses of the peer, as programs query them. */
 const peerOf = (socket: net.Socket) =>
   JSON.stringify([socket.remoteAddress, typeof socket.remotePort, socket.localAddress, Object.keys(socket.address()).length]);
 
@@ -42,7 +45,7 @@ onLinux(`TLS and HTTP/2 over the ring${reason ? ` (skipped: ${reason})` : ''}`, 
   jest.setTimeout(within(60_000));
   afterAll(() => Uring.default().close());
 
-  test('https, tls and both kinds of http2 know who asks', async () => {
+  test('https, tls, and both kinds of http2 know the address of their client', async () => {
     const secure = await start(https.createServer(secret, (request, response) => response.end(peerOf(request.socket))));
     const got = await new Promise<string>((resolve, reject) => {
       https
@@ -61,7 +64,7 @@ onLinux(`TLS and HTTP/2 over the ring${reason ? ` (skipped: ${reason})` : ''}`, 
       ['http', http2.createServer()],
       ['https', http2.createSecureServer(secret)],
     ] as const) {
-      // Not the proxy that HTTP/2 puts around it, which hides methods.
+      // Not `peerOf`: HTTP/2 puts a proxy around the socket, which hides methods.
       server.on('session', (session) =>
         session.on('stream', (stream) => stream.end(JSON.stringify([session.socket.remoteAddress]))),
       );
@@ -74,7 +77,7 @@ onLinux(`TLS and HTTP/2 over the ring${reason ? ` (skipped: ${reason})` : ''}`, 
     }
   });
 
-  test('what is answered after a client’s half-close arrives', async () => {
+  test('a response after the client’s half-close arrives', async () => {
     const errors: Error[] = [];
     const server = tls.createServer({ ...secret, allowHalfOpen: true } as tls.TlsOptions, (socket) => {
       socket.on('error', (error) => errors.push(error));
@@ -97,7 +100,7 @@ onLinux(`TLS and HTTP/2 over the ring${reason ? ` (skipped: ${reason})` : ''}`, 
     expect(errors).toEqual([]);
   });
 
-  test('a client that asks for much, reads nothing, and resets in the middle ends nobody but itself', async () => {
+  test('a client that requests much, reads nothing, and resets in the middle affects only itself', async () => {
     const big = Buffer.alloc(1024 * 1024, 'x');
     const server = http2.createServer((_request, response) => {
       response.on('error', () => undefined);
@@ -113,7 +116,7 @@ onLinux(`TLS and HTTP/2 over the ring${reason ? ` (skipped: ${reason})` : ''}`, 
       const frame = (length: number, type: number, flags: number, stream: number, payload: number[] = []) =>
         Buffer.from([0, 0, length, type, flags, 0, 0, 0, stream, ...payload]);
       const SETTINGS = frame(0, 4, 0, 0);
-      // :method GET, :scheme http, :path /, of the static table.
+      // :method GET, :scheme http, :path /, from the static table.
       const HEADERS = frame(3, 1, 5, 1, [0x82, 0x86, 0x84]);
       const RST_STREAM = frame(4, 3, 0, 1, [0, 0, 0, 8]);
       const GOAWAY = frame(8, 7, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]);
@@ -131,7 +134,7 @@ onLinux(`TLS and HTTP/2 over the ring${reason ? ` (skipped: ${reason})` : ''}`, 
     session.close();
   });
 
-  test('options of a connection reach it: an HTTP/2 request does not wait for a delayed acknowledgement', async () => {
+  test('options of a connection take effect: an HTTP/2 request does not wait for a delayed acknowledgment', async () => {
     const port = await start(http2.createSecureServer(secret, (_request, response) => response.end('hello')));
     const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
     const times: number[] = [];

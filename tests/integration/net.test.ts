@@ -1,7 +1,7 @@
 /**
- * `uring/net` against `node:net`: the same scripts, and what they have seen must be the same.
+ * `uring/net` compared with `node:net`: the same scripts must see the same.
  *
- * A script keeps one list for each side, as what happens at two ends of a connection has no order.
+ * A script keeps one list for each side, as events at the two ends of a connection have no order.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -57,10 +57,13 @@ function plain(value: unknown, ports: Map<number, string>): unknown {
   return value;
 }
 
-/** Of the sockets that are watched, each one's end: a server may be closed before its connections have said so. */
+/**
+ * The ends of the sockets that are watched: a server can be closed before its connections have
+ * emitted close.
+ */
 let ends: Promise<unknown>[] = [];
 
-/** Has everything that happens on a socket told. */
+/** Logs everything that happens on a socket. */
 function watch(log: Log, side: string, socket: nodeNet.Socket, { data = true } = {}): nodeNet.Socket {
   for (const name of [...EVENTS, ...STREAM_EVENTS])
     socket.on(name, (...args: unknown[]) => log(side, name, ...(name === 'pipe' ? [] : args)));
@@ -74,7 +77,7 @@ function watch(log: Log, side: string, socket: nodeNet.Socket, { data = true } =
     });
   }
   if (data) {
-    // Programs take `piece.buffer` for the piece.
+    // Programs use `piece.buffer` as if it were the piece.
     socket.on('data', (piece) => {
       if (piece.byteOffset !== 0 || piece.buffer.byteLength !== piece.length) log(side, 'not in a buffer of its own');
     });
@@ -223,7 +226,8 @@ const SCRIPTS: Record<string, Script> = {
     await closed(socket);
   },
   async 'destroyed in every state'(net, log, name) {
-    // Its side stays open: what a client sees before its own end must not depend on who is faster.
+    // The server's side stays open: what a client sees before its own end must not depend on which
+    // side is faster.
     const held: nodeNet.Socket[] = [];
     const server = net.createServer({ allowHalfOpen: true }, (socket) => {
       held.push(socket);
@@ -296,7 +300,7 @@ const SCRIPTS: Record<string, Script> = {
     await closed(watch(log, 'refused', net.connect(port, HOST)));
     client.write('x');
     await Promise.all([closed(client), closed(server)]);
-    // The address is free.
+    // The address is free again.
     const next = net.createServer();
     await listening(next, port, HOST);
     next.close();
@@ -389,7 +393,7 @@ const SCRIPTS: Record<string, Script> = {
     await once(client, 'connect');
     own.abort();
     await closed(client);
-    // Nothing flows: when it is destroyed differs between Node's versions.
+    // Nothing flows: the time of the destroy differs between versions of Node.
     await closed(watch(log, 'aborted', new net.Socket({ signal: AbortSignal.abort() }), { data: false }));
     controller.abort();
     await closed(server);
@@ -405,7 +409,7 @@ const SCRIPTS: Record<string, Script> = {
     const client = net.connect(port, HOST);
     await Promise.all([once(client, 'connect'), once(server, 'connection')]);
     const block = Buffer.alloc(64 * 1024, 7);
-    // Node takes what the kernel takes at once, which can be megabytes.
+    // Node writes what the kernel accepts at once, which can be megabytes.
     let sent = block.length;
     while (client.write(block)) sent += block.length;
     log('client', client.writableNeedDrain, client.bytesWritten === sent);
@@ -453,7 +457,7 @@ const SCRIPTS: Record<string, Script> = {
       port,
       host: HOST,
       onread: {
-        // None now and then: the last one is used again.
+        // Sometimes none: then the last buffer is reused.
         buffer() {
           log('made', ++made);
           return made % 3 === 0 ? undefined : Buffer.alloc(made + 2);
@@ -630,10 +634,10 @@ async function play(net: Net, script: Script): Promise<Record<string, unknown[]>
   return lists;
 }
 
-/** Who reads is decided from how busy a connection is; or it is the ring from the start, whatever else. */
+/** The reader is chosen by how busy a connection is, or the ring always reads from the start. */
 const POLICIES = { 'by whoever is faster': {}, 'by the ring': { reads: 0, many: 0, few: 0, large: Number.POSITIVE_INFINITY } };
 
-describe.each(Object.entries(POLICIES))('the same as node:net, reading %s', (_policy, settings) => {
+describe.each(Object.entries(POLICIES))('uring/net does what node:net does, reading %s', (_policy, settings) => {
   const before = { ...policy };
   beforeAll(() => void Object.assign(policy, settings));
   afterAll(() => void Object.assign(policy, before));

@@ -1,6 +1,7 @@
 /**
- * Every operation once on the real kernel, with its effect looked at from outside. What the kernel's probe does not know is skipped;
- * RECV_ZC needs a network card that can, and is only shown to be refused.
+ * Every operation once on the real kernel, with its effect observed from outside. Operations that
+ * the kernel's probe does not know are skipped. RECV_ZC needs a network card that supports it, and
+ * is only shown to be refused.
  */
 
 import { spawn } from 'node:child_process';
@@ -51,7 +52,10 @@ function probe() {
   return result;
 }
 
-/** A test of one or more operations; skipped where the kernel's probe lacks one. */
+/**
+ * Registers a test of one or more operations. It is skipped if the kernel's probe lacks one of
+ * them.
+ */
 function operation(names: OpcodeName | OpcodeName[], title: string, body: () => void | Promise<void>): void {
   const list = [names].flat();
   for (const name of list) covered.add(name);
@@ -273,7 +277,7 @@ describe('operations on the real kernel', () => {
     expect(takeAll(ring).map(({ res }) => res)).toEqual([0, 6, 0]);
     expect(string(memory.bytes, 6)).toBe('direct');
     expect(result((sqe) => ops.prepCloseDirect(sqe, 3))).toBe(-Errno.EBADF);
-    // A slot of the kernel's choice.
+    // A slot that the kernel picks.
     const slot = result((sqe) => ops.prepOpenat(sqe, ops.AT_FDCWD, text('/dev/null'), 0, 0, 'auto'));
     expect(result((sqe) => ops.prepCloseDirect(sqe, slot))).toBe(0);
   });
@@ -312,7 +316,7 @@ describe('operations on the real kernel', () => {
     const { fd, name } = openFile();
     const memory = block(16);
     const set = result((sqe) => ops.prepSetxattr(sqe, text(name), text('user.one'), put('first').address, 5));
-    // Some file systems have none (tmpfs of old): then all four say so.
+    // Some file systems have no attributes (old tmpfs): then all four operations report that.
     if (set === -Errno.EOPNOTSUPP) {
       expect(result((sqe) => ops.prepGetxattr(sqe, text(name), text('user.one'), memory.address, 16))).toBe(set);
       return;
@@ -444,7 +448,8 @@ describe('operations on the real kernel', () => {
     cancelsBy([(sqe) => ops.prepCancel(sqe, 5), (sqe, fd) => ops.prepCancelFd(sqe, fd)]);
   });
 
-  // A flag of 6.6 that kernels before take for no match; READ_MULTISHOT, of 6.7, tells of one that has it.
+  // The flag is from 6.6: older kernels find no match. READ_MULTISHOT, from 6.7, shows that the
+  // kernel has it.
   operation(['ASYNC_CANCEL', 'READ_MULTISHOT'], 'cancels by opcode', () => {
     cancelsBy([(sqe) => ops.prepCancelOpcode(sqe, Opcode.READ)]);
   });
@@ -600,7 +605,7 @@ describe('operations on the real kernel', () => {
     expect(result((sqe) => ops.prepRecvZc(sqe, left, 0, 0))).toBe(-Errno.EINVAL);
   });
 
-  // Sockets have commands since 6.7, as FUTEX_WAIT is there.
+  // Sockets have commands since 6.7, which also added FUTEX_WAIT.
   operation(['URING_CMD', 'FUTEX_WAIT'], 'asks a socket', () => {
     const socket = keep(result((sqe) => ops.prepSocket(sqe, AF_INET, SOCK_STREAM, 0)));
     const value = block(4);
@@ -667,7 +672,7 @@ describe('operations on the real kernel', () => {
   });
 });
 
-/** The port that a socket was bound to: /proc knows it by the socket's inode. */
+/** Returns the port that a socket was bound to, from /proc, by the socket's inode. */
 function boundPort(fd: number): number {
   const inode = readlinkSync(`/proc/self/fd/${fd}`).match(/\d+/)?.[0];
   const line = readFileSync('/proc/net/tcp', 'utf8')

@@ -1,4 +1,7 @@
-/** `uring/register`: a program that knows nothing of this library goes over the ring, and does the same. */
+/**
+ * `uring/register`: a program that knows nothing of this library goes over the ring, and does the
+ * same.
+ */
 
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { endOfChild, runChild } from '../helpers/child.js';

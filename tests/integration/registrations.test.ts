@@ -1,6 +1,7 @@
 /**
- * Every register operation, on both kernels where the simulated one has it. What this kernel does not know (by its own word, QUERY, or by
- * EINVAL where a test asks for a feature) is skipped with its reason.
+ * Every register operation, on both kernels where the simulated one has it. What this kernel does
+ * not know (according to QUERY, or to EINVAL where a test needs a feature) is skipped, with the
+ * reason.
  */
 
 import { closeSync, openSync, writeSync } from 'node:fs';
@@ -56,7 +57,7 @@ describeOnBothKernels('files', (kernel, name) => {
     expect(() => ring.files.register([9999])).toThrow(failsWith('EBADF'));
   });
 
-  testUnless(gapOn(name, gaps.tagsAtUnregistration), 'with tags tell when the kernel lets go of them', () => {
+  testUnless(gapOn(name, gaps.tagsAtUnregistration), 'with tags report when the kernel releases them', () => {
     const ring = kernel().open({ entries: 8 });
     const [a, b] = [kernel().file(), kernel().file()];
     ring.files.registerTagged([a, b], [11, 2n ** 63n]);
@@ -71,7 +72,7 @@ describeOnBothKernels('files', (kernel, name) => {
     expect(tags.sort()).toEqual([33n, 2n ** 63n]);
   });
 
-  test('in a sparse table: the kernel chooses slots from a range', () => {
+  test('are placed in a sparse table: the kernel picks slots from a range', () => {
     const ring = kernel().open({ entries: 8 });
     expect(() => ring.files.setAllocRange(0, 1)).toThrow(failsWith('EINVAL'));
     ring.files.registerSparse(8);
@@ -103,7 +104,7 @@ describeOnBothKernels('buffers', (kernel, name) => {
     expect(() => ring.buffers.unregister()).toThrow(failsWith('ENXIO'));
   });
 
-  testUnless(gapOn(name, gaps.tagsAtUnregistration), 'with tags, and in a sparse table', () => {
+  testUnless(gapOn(name, gaps.tagsAtUnregistration), 'can have tags, and be in a sparse table', () => {
     const ring = kernel().open({ entries: 8 });
     ring.buffers.registerTagged([new Uint8Array(4096)], [77]);
     ring.buffers.unregister();
@@ -118,7 +119,7 @@ describeOnBothKernels('buffers', (kernel, name) => {
 });
 
 describeOnBothKernels('buffer rings', (kernel, name) => {
-  testUnless(gapOn(name, gaps.bufferStatus), 'give buffers in order, take them back, and tell how many are left', () => {
+  testUnless(gapOn(name, gaps.bufferStatus), 'provide buffers in order, take them back, and report how many are left', () => {
     const ring = kernel().open({ entries: 8 });
     const buffers = ring.bufferRings.create({ group: 7, entries: 4, bufferSize: 16 });
     const fd = kernel().file(Buffer.from('0123456789'));
@@ -143,7 +144,7 @@ describeOnBothKernels('buffer rings', (kernel, name) => {
     expect(() => buffers.add(own, 1)).toThrow(failsWith('ERR_INVALID_STATE'));
   });
 
-  testUnless(gapOn(name, gaps.bufferStatus), 'their tail wraps at 2^16', () => {
+  testUnless(gapOn(name, gaps.bufferStatus), 'wrap their tail at 2^16', () => {
     const ring = kernel().open({ entries: 8 });
     const buffers = ring.bufferRings.create({ group: 1, entries: 2, bufferSize: 8 });
     const fd = kernel().file(Buffer.from('x'));
@@ -157,7 +158,7 @@ describeOnBothKernels('buffer rings', (kernel, name) => {
 });
 
 describeOnBothKernels('settings', (kernel, name) => {
-  test('eventfd: signalled for completions; not for inline ones if so registered; switched off by a flag', () => {
+  test('signal an eventfd for completions, not for inline ones if so registered, and not while a flag disables it', () => {
     const ring = kernel().open({ entries: 8 });
     const fd = kernel().syscalls.eventfd(0, 0o4000);
     const counter = new Uint8Array(8);
@@ -190,7 +191,7 @@ describeOnBothKernels('settings', (kernel, name) => {
     kernel().syscalls.close(fd);
   });
 
-  test('personalities', () => {
+  test('register and unregister personalities', () => {
     const ring = kernel().open({ entries: 8 });
     const id = ring.settings.registerPersonality();
     expect(id).toBeGreaterThan(0);
@@ -205,7 +206,7 @@ describeOnBothKernels('settings', (kernel, name) => {
     expect(() => ring.settings.unregisterPersonality(id)).toThrow(failsWith('EINVAL'));
   });
 
-  test('restrictions: only what is listed, from enabling on', () => {
+  test('restrict a ring to what is listed, once it is enabled', () => {
     const ring = kernel().open({ entries: 8, flags: ['R_DISABLED'] });
     nops(ring, 1);
     expect(() => ring.submit()).toThrow(failsWith('EBADFD'));
@@ -223,7 +224,7 @@ describeOnBothKernels('settings', (kernel, name) => {
         prepare(sqe);
         sqe.setFlags(flags);
       }).res;
-    // The one that was filled before was lacking the required flag.
+    // The SQE that was filled before lacks the required flag.
     ring.submitAndWait(1);
     expect(take(ring).res).toBe(-Errno.EACCES);
     expect(flagged(SqeFlag.ASYNC)).toBe(0);
@@ -233,7 +234,7 @@ describeOnBothKernels('settings', (kernel, name) => {
     expect(() => ring.files.registerSparse(1)).toThrow(failsWith('EACCES'));
   });
 
-  test('the registered ring fd goes through enter and register', () => {
+  test('use a registered ring fd for enter and register', () => {
     const ring = kernel().open({ entries: 8 });
     const index = ring.settings.registerRingFd();
     expect(index).toBeGreaterThanOrEqual(0);
@@ -247,7 +248,7 @@ describeOnBothKernels('settings', (kernel, name) => {
     ring.close();
   });
 
-  test('workers: limits come back, and CPUs can be chosen', () => {
+  test('return the limits of workers, and choose their CPUs', () => {
     const ring = kernel().open({ entries: 8 });
     const before = ring.workers.setLimits();
     expect(before.bounded).toBeGreaterThan(0);
@@ -257,7 +258,7 @@ describeOnBothKernels('settings', (kernel, name) => {
     ring.workers.clearAffinity();
   });
 
-  test('probe and query say what the kernel knows', () => {
+  test('report what the kernel knows, with probe and query', () => {
     const ring = kernel().open({ entries: 8 });
     const probe = ring.probe();
     expect(probe.supports(Opcode.NOP)).toBe(true);
@@ -270,7 +271,7 @@ describeOnBothKernels('settings', (kernel, name) => {
     }
   });
 
-  testUnless(gapOn(name, gaps.messagesWithoutRing), 'a message without an operation', () => {
+  testUnless(gapOn(name, gaps.messagesWithoutRing), 'send a message without an operation', () => {
     const ring = kernel().open({ entries: 8 });
     const other = kernel().open({ entries: 8 });
     ring.sendMessage(other.fd, 2n ** 64n - 1n, 5);
@@ -279,7 +280,7 @@ describeOnBothKernels('settings', (kernel, name) => {
     expect(() => ring.sendMessage(0, 1)).toThrow(UringError);
   });
 
-  testUnless(gapOn(name, gaps.registeredOnly), 'a ring without a descriptor', () => {
+  testUnless(gapOn(name, gaps.registeredOnly), 'work for a ring without a descriptor', () => {
     const ring = kernel().open({ entries: 8, flags: ['REGISTERED_FD_ONLY'] });
     expect(ring.fd).toBe(-1);
     expect(run(ring, ops.prepNop).res).toBe(0);
@@ -289,7 +290,8 @@ describeOnBothKernels('settings', (kernel, name) => {
   });
 });
 
-// Mutation runs need the newest kernel: what runs outside of a test would count for all of them, so nothing is probed.
+// Mutation runs take the newest kernel as given: code that runs outside of a test would count for
+// all tests, so nothing is probed.
 const reason = SIMULATED_ONLY ? undefined : whyNoRing();
 const registerOps = SIMULATED_ONLY ? Number.POSITIVE_INFINITY : reason === undefined ? knownRegisterOps() : 0;
 
@@ -387,7 +389,7 @@ describe('registrations that only Linux has', () => {
 
   testUnless(
     reason ?? gaps.registeredOnly(),
-    'UNREGISTER_RING_FDS: is not forgotten by a restricted ring without a descriptor',
+    'UNREGISTER_RING_FDS: a restricted ring without a descriptor does not forget it',
     () => {
       for (let i = 0; i < 20; i++) {
         const ring = open({ entries: 4, flags: ['REGISTERED_FD_ONLY', 'R_DISABLED'] });
@@ -433,7 +435,7 @@ describe('registrations that only Linux has', () => {
 
   testUnless(
     gaps.mappedBufferRings() ?? gaps.incrementalBufferRings(),
-    'PBUF_RING: in memory of the kernel, and used bit by bit',
+    'PBUF_RING: rings can be in memory of the kernel, and be consumed incrementally',
     () => {
       const ring = open({ entries: 4 });
       const mapped = ring.bufferRings.create({ group: 1, entries: 4, bufferSize: 16, memory: 'mapped' });
@@ -453,7 +455,7 @@ describe('registrations that only Linux has', () => {
         [0, 0, 0].map(() => [6, 0, CqeFlag.BUF_MORE]),
       );
       expect(text(incremental.buffer(0) as Uint8Array, 18)).toBe('mappedmappedmapped');
-      // A ring closed with a mapping in use lets go of it, too.
+      // A ring that is closed with a mapping in use releases it, too.
       ring.bufferRings.create({ group: 3, entries: 4, memory: 'mapped' });
       ring.close();
     },
@@ -461,7 +463,7 @@ describe('registrations that only Linux has', () => {
 
   registration('IOWQ_MAX_WORKERS', 'bounds the threads, and IOWQ_AFF places them', async () => {
     type Workers = { count: number; cpus: string[] };
-    // In processes of their own: the limits are the thread's, and its idle workers live on.
+    // In separate processes: the limits belong to the thread, and its idle workers live on.
     expect((await runChild<Workers>('lifecycle.mjs', ['workers'])).count).toBe(4);
     expect(await runChild<Workers>('lifecycle.mjs', ['workers', 'bounded'])).toEqual({ count: 1, cpus: ['0'] });
   });
@@ -472,7 +474,7 @@ describe('registrations that only Linux has', () => {
     const [reader, writer] = pipe();
     fds.push(fd, reader, writer);
     ring.settings.registerEventfd(fd);
-    // Not a read: before 6.4 that of a pipe ends in a worker.
+    // Not a read: before 6.4, a read of a pipe ends up in a worker.
     ops.prepPollAdd(sqeOf(ring), reader, PollEvent.IN);
     ring.submit();
     expect(readable(fd, 0)).toBe(false);
@@ -493,7 +495,7 @@ describe('registrations that only Linux has', () => {
     expect(() => ring.zeroCopy.registerQueue({ interfaceIndex: 9999, receiveQueue: 0, entries: 64, area })).toThrow(
       failsWith('ENODEV'),
     );
-    // ZCRX_CTRL is of 6.19; before, the kernel knows no such operation.
+    // ZCRX_CTRL is from 6.19; older kernels know no such operation.
     expect(() => ring.zeroCopy.flush(0)).toThrow(UringError);
   });
 

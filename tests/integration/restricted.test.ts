@@ -1,4 +1,7 @@
-/** What the system may refuse: each way in ends in the right error, and nothing is lost or left behind. */
+/**
+ * What the system can refuse: each entry point fails with the right error, and nothing is lost or
+ * left behind.
+ */
 
 import { describe, expect, jest, test } from '@jest/globals';
 import { Errno } from '../../src/syscalls/index.js';
@@ -18,7 +21,7 @@ onLinux(`a system that refuses${reason ? ` (skipped: ${reason})` : ''}`, () => {
       ['EPERM', 'seccomp'],
       ['EOPNOTSUPP', 'seccomp'],
       ['ENOSYS', 'no-kernel-support'],
-    ] as const)('%s for all of io_uring: the reason, and the fallback works', async (code, why) => {
+    ] as const)('%s for all of io_uring gives the reason, and the fallback works', async (code, why) => {
       const calls = ['setup', 'enter', 'register'];
       const { ends, left, fallback, warnings } = await runRestricted('refused', [String(Errno[code]), ...calls]);
       const error = { name: 'UringUnavailableError', code: 'ERR_URING_UNAVAILABLE', errno: -Errno[code], reason: why };
@@ -26,7 +29,7 @@ onLinux(`a system that refuses${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect([left, fallback, warnings]).toEqual([[], { value: 'text' }, ['URING_FALLBACK']]);
     });
 
-    test('registrations alone are refused: the ring works, the engine says what it lacks', async () => {
+    test('with only registrations refused, the ring works, and the engine reports what it lacks', async () => {
       const { ends, left, fallback } = await runRestricted('refused', [String(Errno.EPERM), 'register']);
       expect([ends.ring, ends.context]).toEqual([{ value: null }, { value: null }]);
       for (const end of [ends.engine, ends.fs])
@@ -34,7 +37,7 @@ onLinux(`a system that refuses${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect([left, fallback]).toEqual([[], { value: 'text' }]);
     });
 
-    test('enter alone is refused: an error at first use, and closing takes no time', async () => {
+    test('with only enter refused, the first use fails, and closing takes no time', async () => {
       const start = performance.now();
       const { ends, left } = await runRestricted('refused', [String(Errno.EPERM), 'enter']);
       for (const end of [ends.engine, ends.fs])
@@ -43,7 +46,7 @@ onLinux(`a system that refuses${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect(performance.now() - start).toBeLessThan(20_000);
     });
 
-    test.each(['EPERM', 'ENOSYS'] as const)('%s in the middle of the work: everything ends with it', async (code) => {
+    test.each(['EPERM', 'ENOSYS'] as const)('%s in the middle of the work fails everything in flight', async (code) => {
       const result = await runRestricted('later', [String(Errno[code]), 'setup', 'enter', 'register']);
       const { pending, closing } = result as unknown as { pending: Ends[string][]; closing: Ends[string] };
       expect(pending).toHaveLength(6);
@@ -52,7 +55,7 @@ onLinux(`a system that refuses${reason ? ` (skipped: ${reason})` : ''}`, () => {
     });
   });
 
-  test('RLIMIT_NOFILE at its limit: EMFILE everywhere, what runs goes on, and later all is well', async () => {
+  test('with no descriptor left, everything fails with EMFILE, a running engine continues, and later everything works', async () => {
     const result = await runRestricted('descriptors', [], 'ulimit -n 400');
     const { none, running, openings, again, backend, left } = result as unknown as Record<'none' | 'again', Ends> & {
       running: Ends[string];
@@ -70,7 +73,7 @@ onLinux(`a system that refuses${reason ? ` (skipped: ${reason})` : ''}`, () => {
     const { ends, registered, left } = (await runRestricted('memory', [], 'ulimit -l 0')) as Restricted & {
       registered: Ends[string];
     };
-    // Between 5.12 and 6.13 rings are free, and what is registered is not.
+    // Between 5.12 and 6.13, rings are not charged, but registered memory is.
     const charged = {
       error: { code: 'ENOMEM', syscall: 'io_uring_setup', message: expect.stringContaining('RLIMIT_MEMLOCK is 0') },
     };

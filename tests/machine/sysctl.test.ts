@@ -1,6 +1,6 @@
 /**
- * The sysctl kernel.io_uring_disabled. These tests change the machine that they run on: only `npm run test:kernel -- 6.12 tests/machine` runs
- * them, in a machine of their own.
+ * The sysctl kernel.io_uring_disabled. These tests change the machine that they run on: only
+ * `npm run test:kernel -- 6.12 tests/machine` runs them, in a virtual machine of their own.
  */
 
 import { existsSync, writeFileSync } from 'node:fs';
@@ -29,7 +29,7 @@ onSysctl('kernel.io_uring_disabled', () => {
     },
   });
 
-  test('2: for nobody, root or not', async () => {
+  test('2 disables io_uring for all users, including root', async () => {
     writeFileSync(SYSCTL, '2');
     for (const who of ['root', 'nobody']) {
       const { ends, left, fallback, warnings } = await runRestricted('asIs', [who]);
@@ -38,7 +38,7 @@ onSysctl('kernel.io_uring_disabled', () => {
     }
   });
 
-  test('1: for root and the group', async () => {
+  test('1 allows io_uring for root and the group only', async () => {
     writeFileSync(SYSCTL, '1');
     const root = await runRestricted('asIs', ['root']);
     for (const end of Object.values(root.ends)) expect(end.error).toBeUndefined();

@@ -1,6 +1,7 @@
 /**
- * One CommonJS file with all tests of the mutation runs and everything they import: a run of Jest then loads one module in place of a
- * hundred. Stryker's `buildCommand`: runs in its sandbox, on the instrumented sources.
+ * One CommonJS file with all tests of the mutation runs and everything they import: a run of Jest
+ * then loads one module in place of a hundred. Stryker's `buildCommand`: runs in its sandbox, on
+ * the instrumented sources.
  */
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -42,7 +43,8 @@ const { outputFiles } = await build({
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  // Rings that failing tests leave behind would be closed by the collector in the middle of other mutants, for seconds each.
+  // Rings that failing tests leave behind would be closed by the collector in the middle of other
+  // mutants, for seconds each.
   banner: { js: 'const FinalizationRegistry = class { register() {} unregister() {} };' },
   define: { 'process.env.URING_TEST_KERNELS': '"simulated"' },
   external: ['koffi', '@jest/globals'],

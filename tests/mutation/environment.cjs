@@ -1,12 +1,17 @@
 /**
- * Node's environment for the mutation runs, in which a mutant costs a tenth of what it would otherwise.
+ * Node's environment for the mutation runs, in which a mutant costs a tenth of what it would
+ * otherwise.
  *
- * - The names of the tests to run come as one expression with a thousand alternatives, which Jest holds against each name, several times: a set
- *   of names knows at once.
- * - It stops at the first failure: one is enough to know that a mutant is dead, and Jest's own `bail` counts files.
- * - What fails outside of a test (in afterAll) is charged to a test: Stryker takes it for an error of its own, and would leave the mutant out.
- * - Endless loops are ended here: Stryker would have to kill the process and start another, which takes ten seconds.
- * - A test that waits while nothing happens at all has failed: the simulated kernel has no time of its own.
+ * - The names of the tests to run come as one expression with a thousand alternatives, which Jest
+ *   holds against each name, several times: a set of names knows at once.
+ * - It stops at the first failure: one is enough to know that a mutant is dead, and Jest's own
+ *   `bail` counts files.
+ * - What fails outside of a test (in afterAll) is charged to a test: Stryker takes it for an error
+ *   of its own, and would leave the mutant out.
+ * - Endless loops are ended here: Stryker would have to kill the process and start another, which
+ *   takes ten seconds.
+ * - A test that waits while nothing happens at all has failed: the simulated kernel has no time of
+ *   its own.
  */
 
 const { performance } = require('node:perf_hooks');
@@ -22,8 +27,8 @@ const IDLE_STEP_MS = 50;
 const LIMIT_AFTER_FAILURE_MS = 150;
 
 /**
- * What cannot be done in a bundle (call sites by file, children), takes too long, or is the same again: of the tests with each errno, those that the
- * library tells apart.
+ * What cannot be done in a bundle (call sites by file, children), takes too long, or is the same
+ * again: of the tests with each errno, those that the library tells apart.
  */
 const SKIPPED =
   /where it was started$|IOWQ_MAX_WORKERS|is not forgotten by a restricted ring|their tail wraps at 2\^16$| answers (?!EAGAIN|EALREADY|EBADF|EBADFD|EBUSY|ECANCELED|EEXIST|EINTR|EINVAL|EIO|ENOENT|ENOMEM|ENOSYS|EOPNOTSUPP|EOWNERDEAD|EPERM|ETIME)E[A-Z0-9]+:/;
@@ -55,7 +60,8 @@ module.exports = class extends TestEnvironment {
         else event.test.fn = this.withoutParameters(event.test.fn);
         break;
       case 'hook_start':
-        // A limit costs half a millisecond: without a failure, it is the kernel's calls that are counted (setup.ts).
+        // A limit costs half a millisecond: without a failure, it is the kernel's calls that are
+        // counted (setup.ts).
         if (!this.failing) break;
         event.hook.fn = this.withoutParameters(event.hook.fn);
         event.hook.timeout = LIMIT_AFTER_FAILURE_MS;
@@ -93,7 +99,9 @@ module.exports = class extends TestEnvironment {
     };
   }
 
-  /** As {@link limited}; Jest gives `done` to a function that takes a parameter, and to no other. */
+  /**
+   * As {@link limited}; Jest gives `done` to a function that takes a parameter, and to no other.
+   */
   withoutParameters(fn) {
     if (typeof fn !== 'function' || fn.length > 0 || fn.isLimited) return fn;
     const limited = this.limited(fn);

@@ -1,12 +1,12 @@
 /**
- * Ends loops that would ask the simulated kernel for ever. Real time ends them too (a ring that does not come to rest is given
- * 5 s), but a mutation run meets thousands of them.
+ * Ends loops that would call the simulated kernel indefinitely. Real time would end them, too (a
+ * ring that does not come to rest is given up after 5 s), but a mutation run has thousands of them.
  */
 
 import { beforeEach } from '@jest/globals';
 import { SimulatedKernel } from '../../src/testing/index.js';
 
-/** No test needs as many. */
+/** More calls than any test needs. */
 const CALLS_PER_TEST = 25_000;
 
 let calls = 0;

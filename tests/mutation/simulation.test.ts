@@ -1,4 +1,4 @@
-/** A little of the simulation: as much as each mutant can be given. */
+/** A small part of the simulation: as much as is affordable for each mutant. */
 
 import { expect, test } from '@jest/globals';
 import { PROGRAM_NAMES, simulate } from '../simulation/simulate.js';

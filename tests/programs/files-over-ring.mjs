@@ -1,5 +1,6 @@
 /**
- * Puts the functions of `uring/fs` and `uring/fs/promises` in the place of Node's for a whole program, its dependencies included: `node --import files-over-ring.mjs PROGRAM`.
+ * Replaces Node's functions with those of `uring/fs` and `uring/fs/promises` for a whole program,
+ * its dependencies included: `node --import files-over-ring.mjs PROGRAM`.
  */
 
 import nodeFs from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Puts `uring/net`, `uring/http` and `uring/https` in the place of Node's for a whole program, its dependencies included: `node --import over-ring.mjs PROGRAM`.
- * With `URING_READS=ring` the ring reads every connection from the start; a program that never used it fails.
+ * Replaces Node's modules with `uring/net`, `uring/http`, and `uring/https` for a whole program,
+ * its dependencies included: `node --import over-ring.mjs PROGRAM`. With `URING_READS=ring`, the
+ * ring reads every connection from the start; a program that never used it fails.
  */
 
 import Module, { register } from 'node:module';

@@ -1,8 +1,10 @@
 /**
- * Real programs over Node's own modules and over ours, unchanged: what they print is the same. Clients and servers over `uring/net`, `uring/http` and `uring/https`; programs that work
- * with files over `uring/fs` and `uring/fs/promises`.
+ * Real programs, unchanged, over Node's own modules and over ours: they must print the same.
+ * Clients and servers run over `uring/net`, `uring/http`, and `uring/https`; programs that work
+ * with files, over `uring/fs` and `uring/fs/promises`.
  *
- * `npm run test:programs` installs the packages; Debian has the servers: postgresql, redis-server, mariadb-server, mosquitto, nginx, openssh-server, memcached.
+ * `npm run test:programs` installs the packages; Debian provides the servers: postgresql,
+ * redis-server, mariadb-server, mosquitto, nginx, openssh-server, memcached.
  */
 
 import { execFile } from 'node:child_process';

@@ -1,4 +1,4 @@
-/** Debian's servers, each with a directory, ports and data of its own. */
+/** Debian's servers, each with its own directory, ports, and data. */
 
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,13 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const READY_WITHIN_MS = 60_000;
 
-/** The programs that are needed; none may be missing. */
+/** The programs that are required. */
 const PROGRAMS = ['redis-server', 'mariadbd', 'mariadb-install-db', 'mosquitto', 'nginx', 'sshd', 'memcached', 'openssl'];
 
 const which = (program: string) => execFileSync('which', [program], { encoding: 'utf8' }).trim();
 const idOf = (user: string, what: string) => Number(execFileSync('id', [what, user], { encoding: 'utf8' }));
 
-/** @returns where Debian keeps PostgreSQL's programs. */
+/** @returns the directory in which Debian keeps PostgreSQL's programs. */
 function postgresPrograms(): string {
   const [version] = fs.readdirSync('/usr/lib/postgresql').sort((one, other) => Number(other) - Number(one));
   return `/usr/lib/postgresql/${version}/bin`;
@@ -56,10 +56,11 @@ async function answers(port: number): Promise<void> {
 }
 
 /**
- * Starts all of them.
+ * Starts all servers.
  *
- * @param directory an empty one, of root's.
- * @returns their addresses, for `SERVICES` of the environment, and what stops them.
+ * @param directory an empty directory that belongs to root.
+ * @returns their addresses, for the environment variable `SERVICES`, and a function that stops
+ * them.
  */
 export async function startServices(directory: string): Promise<{ addresses: Record<string, unknown>; stop(): Promise<void> }> {
   fs.chmodSync(directory, 0o755);

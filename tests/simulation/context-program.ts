@@ -1,4 +1,7 @@
-/** Random programs over `URingContext`: whatever was added comes back exactly once, with the right bytes. */
+/**
+ * Random programs over `URingContext`: every operation completes exactly once, with the right
+ * bytes.
+ */
 
 import { URingContext } from '../../src/context/index.js';
 import { PollEvent } from '../../src/ring/index.js';
@@ -118,7 +121,7 @@ class ContextProgram {
     });
   }
 
-  /** A full queue and a kernel short of memory are told, and nothing is lost. */
+  /** Ignores the errors for a full queue and for a kernel short of memory: nothing is lost. */
   private forgiving(body: () => void): void {
     try {
       body();

@@ -1,6 +1,7 @@
 /**
- * Random programs over the engine: files, pipes, sockets, names, timeouts, chains, iterators, whole small files; aborted at any moment, and
- * closed at the end. Each promise settles once, with the right bytes; the engine's memory comes back.
+ * Random programs over the engine: files, pipes, sockets, names, timeouts, chains, iterators, whole
+ * small files. Operations are aborted at any moment, and the engine is closed at the end. Each
+ * promise settles once, with the right bytes, and all memory returns to the pool.
  */
 
 import type { Block } from '../../src/engine/memory/pool.js';
@@ -12,10 +13,10 @@ import { byteAt, contentOf, matches, Violation, type World } from './world.js';
 const FILE_SIZE = 100_000;
 const FILES = 3;
 
-/** What a chain that reads small files has of the pool. */
+/** The size of the pool block that a chain for reading small files uses. */
 const CHAIN_BLOCK = 65_536;
 
-/** What an operation may end with, beside its result. */
+/** The error codes with which an operation may fail. */
 const EXPECTED = new Set([
   'ABORT_ERR',
   'ENOENT',
@@ -34,7 +35,7 @@ const EXPECTED = new Set([
   'ERR_INVALID_STATE',
 ]);
 
-/** A turn of the event loop, in which everything that can settle does. */
+/** Waits a turn of the event loop, in which everything settles that can. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Runs one program. */
@@ -54,7 +55,7 @@ class EngineProgram {
   private readonly pipe: [number, number];
   private readonly sockets: [number, number];
   private readonly fds: number[];
-  /** What has not settled yet. */
+  /** The promises that have not settled yet. */
   private readonly pending = new Map<number, string>();
   private readonly controllers: AbortController[] = [];
   private readonly iterators: MultishotIterator<unknown>[] = [];
@@ -62,7 +63,7 @@ class EngineProgram {
   private next = 1;
   private names = 0;
   private chainsCutOff = 0;
-  /** From here on, things may end half done. */
+  /** Whether the engine is closing: operations may end incomplete. */
   private closing = false;
 
   constructor(private readonly world: World) {
@@ -77,7 +78,7 @@ class EngineProgram {
     this.guardPool();
   }
 
-  /** A block that goes back to the pool must not be the kernel's any more. */
+  /** Checks that no block returns to the pool while the kernel may use it. */
   private guardPool(): void {
     const { pool } = this.uring.engine.memory;
     const { ownership } = this.world.kernel;
@@ -88,7 +89,7 @@ class EngineProgram {
     };
   }
 
-  /** Whether what has begun may end half done. */
+  /** Whether operations may end incomplete. */
   private get mayStopEarly(): boolean {
     return this.closing || this.world.mayFail;
   }
@@ -218,7 +219,7 @@ class EngineProgram {
     return { view: pooled.bytes, release: () => pooled.release() };
   }
 
-  /** As FileHandle reads: without a copy where the data is there. */
+  /** Reads as `FileHandle` does: without a copy if the data is there. */
   private async transferRead(file: number, fd: number, position: number, length: number): Promise<void> {
     const view = new Uint8Array(length);
     const count = await this.uring.transfers.read(transferFile(fd), view, 0, length, position, (done) => done);
@@ -248,7 +249,7 @@ class EngineProgram {
         return copy;
       },
       failed: (res, syscall) => Object.assign(new Error(`${syscall} ${res}`), { code: 'EIO' }),
-      // Cut off in the middle, as by a kernel that is short of memory.
+      // The chain was cut off in the middle, as by a kernel short of memory.
       more: async (direct, start) => {
         const pieces: Uint8Array[] = [Uint8Array.from(start)];
         for (let count = -1; count !== 0; ) {
@@ -307,7 +308,7 @@ class EngineProgram {
     if (read.status === 'done') this.checkBytes(view.subarray(0, read.value), file, position);
   }
 
-  /** Takes a few of what comes, and leaves. */
+  /** Takes a few values from an iterator, and leaves it. */
   private async iterate(): Promise<void> {
     const { random } = this.world;
     const { uring } = this;
@@ -335,7 +336,7 @@ class EngineProgram {
     }
   }
 
-  /** A server and a client, and a message in both directions. */
+  /** Connects a client to a server, and sends a message. */
   private async connection(): Promise<void> {
     const { uring } = this;
     const address = { family: 'unix', path: `\0sim-${this.names++}` } as const;
@@ -430,7 +431,7 @@ class EngineProgram {
     // Chains that wait for their next use keep their block.
     const { idle } = uring.chains as unknown as { readonly idle: readonly unknown[] };
     world.expect(new Set(idle).size === idle.length, 'a chain waits for its next use twice');
-    // And those that the closing has cut off.
+    // So do those that closing has cut off.
     const kept = (idle.length + this.chainsCutOff) * CHAIN_BLOCK;
     world.expect(
       pool.bytesInUse === kept,
@@ -439,7 +440,10 @@ class EngineProgram {
     world.checkLeftovers(this.leftBehind());
   }
 
-  /** What operations had opened when the engine was closed under them is their program's. */
+  /**
+   * Returns the descriptors that may remain open: the program's own, and those that operations had
+   * opened when the engine was closed.
+   */
   private leftBehind(): number[] {
     return [...this.fds, ...this.world.kernel.openDescriptors.filter((fd) => this.world.kernel.isProgramFile(fd))];
   }

@@ -1,8 +1,9 @@
 /**
- * `npm run simulate`: random programs on the simulated kernel, by their seeds.
+ * `npm run simulate`: random programs on the simulated kernel, by seed.
  *
- * One seed is one program of so many steps. Many seeds are shared among as many processes as there are processors. The first failure of each
- * process ends it: what went wrong is printed with the seed, and the same seed does it again.
+ * One seed is one program of a number of steps. Many seeds are divided among as many processes as
+ * there are processors. A process ends at its first failure, and the failure is printed with its
+ * seed. The same seed reproduces it.
  */
 
 import { fork } from 'node:child_process';
@@ -47,7 +48,7 @@ const options = new Command('simulate')
   .parse()
   .opts<Options>();
 
-/** What one process has done. */
+/** The report of one process. */
 interface Report {
   programs: number;
   steps: number;

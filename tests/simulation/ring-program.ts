@@ -1,6 +1,7 @@
 /**
- * Random programs over the ring itself. The model: each operation posts one last completion, and those before it say MORE; chains and drains
- * keep their order; memory is the kernel's until then.
+ * Random programs over the ring itself. The model: each operation posts one last completion, and
+ * those before it have the flag MORE. Chains and drains keep their order. Memory belongs to the
+ * kernel until the last completion.
  */
 
 import * as ops from '../../src/ops/index.js';
@@ -11,19 +12,19 @@ import { anyFlags, contentOf, hasThread, matches, Violation, type World } from '
 const FILE_SIZE = 4096;
 const FILES = 2;
 
-/** An operation that was put into the queue. */
+/** An operation that was queued. */
 interface Pending {
   readonly name: string;
   readonly blocks: readonly ArenaBlock[];
-  /** Posts nothing when it succeeds. */
+  /** Whether it posts no completion on success. */
   readonly silent: boolean;
   readonly drains: boolean;
   /** The operation before it in its chain. */
   readonly after: number | undefined;
-  /** Looks at a result that is no error. */
+  /** Checks a result that is not an error. */
   readonly check?: (res: number) => void;
   readonly multishot: boolean;
-  /** A failure of the one before cancels it. */
+  /** Whether a failure of the operation before it cancels it. */
   readonly softly: boolean;
 }
 
@@ -48,9 +49,9 @@ class RingProgram {
   private readonly files: number[];
   private readonly pipe: [number, number];
   private readonly pending = new Map<number, Pending>();
-  /** Results of what is over, for those that follow in a chain. */
+  /** The results of completed operations, for those that follow in a chain. */
   private readonly results = new Map<number, number>();
-  /** Drains and silence exclude each other in the kernel. */
+  /** Whether operations may skip completions on success. The kernel does not allow drains then. */
   private readonly silence: boolean;
   private readonly links: boolean;
   private next = 1;
@@ -65,7 +66,8 @@ class RingProgram {
       syscalls: kernel,
     });
     this.silence = random.chance(0.3);
-    // Where submissions may end anywhere, because of a thread or for want of memory, so may chains.
+    // If a submission may end anywhere, because of an SQ thread or a lack of memory, so may a
+    // chain.
     this.links = !hasThread(this.ring) && kernel.chaos?.options.partialSubmission === 0;
     this.files = Array.from({ length: FILES }, (_, index) => kernel.createFile(contentOf(index, FILE_SIZE)));
     this.pipe = kernel.createPipe();
@@ -122,7 +124,8 @@ class RingProgram {
       after = this.add(link, after, softly);
       softly = link === SqeFlag.IO_LINK;
     }
-    // The kernel ends a chain with its submission: it must see all of it at once.
+    // The kernel ends a chain at the end of the submission: the whole chain must be submitted at
+    // once.
     if (length > 1) this.submit();
   }
 
@@ -144,13 +147,13 @@ class RingProgram {
     const own =
       (silent ? SqeFlag.CQE_SKIP_SUCCESS : 0) | (drains ? SqeFlag.IO_DRAIN : 0) | (random.chance(0.1) ? SqeFlag.ASYNC : 0);
     sqe.setFlags(sqe.flags | link | own);
-    // One that was to be silent and fails silences those that it cancels.
+    // A silent operation that fails also silences those that it cancels.
     const silenced = silent || (after !== undefined && this.pending.get(after)?.silent === true);
     this.pending.set(userData, { name, blocks, silent: silenced, drains, after, multishot, softly, ...(check && { check }) });
     return userData;
   }
 
-  /** Some operation or other. */
+  /** Prepares a random operation. */
   private fill(
     sqe: Sqe,
     block: (size: number) => ArenaBlock,
@@ -229,7 +232,7 @@ class RingProgram {
   // Submitting and taking
 
   private submit(): void {
-    // What the kernel could not take in a moment of need stays in the queue.
+    // SQEs that the kernel, short of memory, did not take stay in the queue.
     this.forgiving(() => this.ring.submit());
   }
 
@@ -272,7 +275,7 @@ class RingProgram {
         () => `${operation.name} ${userData} is over before the one that it follows`,
       );
       const result = this.results.get(operation.after);
-      // After a failure nothing of a soft chain runs.
+      // After a failure, the rest of a soft chain does not run.
       if (operation.softly && result !== undefined && result < 0) {
         world.expect(res < 0, () => `${operation.name} ${userData} ran although the one before had failed`);
       }
@@ -292,7 +295,7 @@ class RingProgram {
 
   // The end
 
-  /** Everything that is left is cancelled, and then each has had its completion. */
+  /** Cancels everything that remains, and checks that each operation completes. */
   end(): void {
     const { world, ring } = this;
     for (let round = 0; ; round++) {

@@ -1,4 +1,4 @@
-/** Runs programs by their seeds. */
+/** Runs programs by seed. */
 
 import { runContextProgram } from './context-program.js';
 import { runEngineProgram } from './engine-program.js';
@@ -17,19 +17,22 @@ export type ProgramName = keyof typeof PROGRAMS;
 
 export const PROGRAM_NAMES = Object.keys(PROGRAMS) as ProgramName[];
 
-/** What became of a run. */
+/** The outcome of a run. */
 export interface Outcome {
   readonly program: ProgramName;
   readonly seed: number;
   readonly steps: number;
-  /** What went wrong, and what the kernel saw before it. */
+  /** The error, and the trace of the kernel before it. */
   readonly failure: { readonly message: string; readonly trace: readonly string[] } | undefined;
 }
 
-/** A step of the engine costs several times as much as one of the others. */
+/**
+ * The programs that seeds run, in rotation. A step of the engine costs several times as much as one
+ * of the others.
+ */
 const SHARES: readonly ProgramName[] = ['ring', 'context', 'engine', 'ring', 'sockets', 'context'];
 
-/** Which program a seed runs. */
+/** Returns the program that a seed runs. */
 export function programOf(seed: number): ProgramName {
   return SHARES[seed % SHARES.length] as ProgramName;
 }

@@ -1,4 +1,7 @@
-/** The simulation itself: that programs pass, that a seed does the same again, and that it notices when the library is wrong. */
+/**
+ * The simulation itself: programs pass, a seed reproduces its run, and faults in the library are
+ * noticed.
+ */
 
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Block } from '../../src/engine/memory/pool.js';
@@ -7,7 +10,7 @@ import { CompletionQueue } from '../../src/ring/completion-queue.js';
 import { PROGRAM_NAMES, type ProgramName, simulate } from './simulate.js';
 import { Violation, World } from './world.js';
 
-/** The first failure among some seeds. */
+/** Returns the first failure among some seeds. */
 async function firstFailure(program: ProgramName, seeds: number, steps: number): Promise<string | undefined> {
   for (let seed = 1; seed <= seeds; seed++) {
     const { failure } = await simulate({ seed }, steps, program);
@@ -25,8 +28,8 @@ describe('programs', () => {
     expect(await firstFailure(program, 8, 150)).toBeUndefined();
   });
 
-  test.each(PROGRAM_NAMES)('of the %s do the same again', async (program) => {
-    // A failure that is made up: what counts is the trace that leads to it.
+  test.each(PROGRAM_NAMES)('of the %s leave the same trace when a seed runs again', async (program) => {
+    // An artificial failure: the trace that leads to it is under test.
     const { check } = World.prototype;
     jest.spyOn(World.prototype, 'check').mockImplementation(function enough(this: World) {
       check.call(this);
@@ -39,8 +42,8 @@ describe('programs', () => {
   });
 });
 
-describe('what is wrong is noticed', () => {
-  test('memory that goes back to the pool before its operation is over', async () => {
+describe('the simulation notices', () => {
+  test('memory that returns to the pool before its operation has completed', async () => {
     const release = Scope.prototype.release;
     jest.spyOn(Scope.prototype, 'cString').mockImplementation(function early(this: Scope, text) {
       const address = (this as unknown as { block(size: number): { address: number } }).block(64);
@@ -53,7 +56,7 @@ describe('what is wrong is noticed', () => {
     expect(await firstFailure('engine', 10, 200)).toBeDefined();
   });
 
-  test('bytes of another place', async () => {
+  test('bytes that are wrong', async () => {
     const { copyTo } = Block.prototype;
     jest.spyOn(Block.prototype, 'copyTo').mockImplementation(function shifted(this: Block, target, length) {
       copyTo.call(this, target, length);
@@ -62,7 +65,7 @@ describe('what is wrong is noticed', () => {
     expect(await firstFailure('engine', 10, 200)).toMatch(/byte 0 of/);
   });
 
-  test('completions that are forgotten', async () => {
+  test('completions that are lost', async () => {
     const forEach = CompletionQueue.prototype.forEach;
     let count = 0;
     jest.spyOn(CompletionQueue.prototype, 'forEach').mockImplementation(function lossy(this: CompletionQueue, callback, max) {
@@ -71,7 +74,7 @@ describe('what is wrong is noticed', () => {
     expect(await firstFailure('ring', 3, 200)).toMatch(/do not end|did not wait|is over before/);
   });
 
-  test('completions that come twice', async () => {
+  test('completions that are delivered twice', async () => {
     const forEach = CompletionQueue.prototype.forEach;
     let count = 0;
     jest.spyOn(CompletionQueue.prototype, 'forEach').mockImplementation(function stutter(this: CompletionQueue, callback, max) {

@@ -1,6 +1,7 @@
 /**
- * Random programs over sockets: pairs of connections that write, send files, read slowly, keep what they have, end, close and reset, and datagrams between them.
- * No byte is lost, doubled or reordered, no chunk changes while somebody has it, and every buffer comes back.
+ * Random programs over sockets: pairs of connections that write, send files, read slowly, keep
+ * chunks, shut down, close and reset, and datagrams between sockets. No byte is lost, duplicated or
+ * reordered, no chunk changes before it is released, and every buffer returns to the pool.
  */
 
 import { Uring } from '../../src/index.js';
@@ -10,17 +11,20 @@ import { byteAt, contentOf, matches, Violation, type World } from './world.js';
 const FILE_SIZE = 100_000;
 const MOST_LINKS = 6;
 
-/** A turn of the event loop, in which everything that can settle does. */
+/** Waits a turn of the event loop, in which everything settles that can. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Bytes one way, which are those of a file of the same number: whoever reads them knows what they must be. */
+/**
+ * The bytes in one direction. They equal those of the file with the same number, so the reader
+ * knows what to expect.
+ */
 class Direction {
-  /** How many were handed over to be sent, and how many have come. */
+  /** The number of bytes that were handed over to be sent, and the number of bytes received. */
   sent = 0;
   received = 0;
-  /** Something was given up: what comes is not the whole of it any more. */
+  /** Whether something was given up, so that not everything arrives. */
   broken = false;
-  /** Nothing more is written. */
+  /** Whether writing has ended. */
   over = false;
 
   constructor(
@@ -35,7 +39,7 @@ class Direction {
   }
 }
 
-/** Two connections. */
+/** A pair of connections. */
 interface Link {
   readonly ends: readonly [End, End];
 }
@@ -63,7 +67,7 @@ class SocketsProgram {
   private readonly fds: number[];
   private readonly sockets: DatagramSocket[] = [];
   private readonly bytesAtRest: number;
-  /** What has not settled yet. */
+  /** The promises that have not settled yet. */
   private readonly pending = new Map<number, string>();
   private next = 1;
   private failure: Error | undefined;
@@ -139,7 +143,7 @@ class SocketsProgram {
     const target = address.family === 'unix' ? { path: address.path } : { host: address.address, port: address.port };
     const accepting = listener.accept().catch(() => null);
     const client = await connect({ ...target, uring }).catch((error) => error as Error);
-    // Where connecting has failed, nobody comes.
+    // If connecting has failed, no connection arrives.
     if (client instanceof Error) await listener.close();
     const server = await accepting;
     await listener.close();
@@ -150,7 +154,10 @@ class SocketsProgram {
     throw Object.assign(new Error('nobody was taken'), { code: 'ECONNRESET' });
   }
 
-  /** Reads to the end, at its own pace, and checks every chunk twice: when it comes, and before it goes. */
+  /**
+   * Reads to the end, at a random pace, and checks every chunk twice: when it arrives, and before
+   * it is released.
+   */
   private async readAll({ connection, incoming }: End): Promise<void> {
     const { random } = this.world;
     const patience = random.pick([0, 0, 3, 20]);
@@ -176,7 +183,7 @@ class SocketsProgram {
     const { random } = this.world;
     if (this.links.length === 0) return;
     const { connection, outgoing } = random.pick(random.pick(this.links).ends);
-    // What is queued has its limit, as with a program that waits for its writes.
+    // The queue is limited, as in a program that waits for its writes.
     if (outgoing.over || outgoing.broken || connection.bytesQueued > 400_000) return;
     const length = random.chance(0.2) ? random.between(10_000, 150_000) : random.between(0, 400);
     const room = FILE_SIZE - outgoing.sent;
@@ -220,11 +227,12 @@ class SocketsProgram {
     const [one, other] = link.ends;
     one.outgoing.over = other.outgoing.over = true;
     if (random.chance(0.5)) {
-      // In order: both end what they say, hear the other's end, and close.
+      // In order: both shut down, read to the end of the other, and close.
       await Promise.all([one.connection.shutdown(), other.connection.shutdown()]);
       await this.until(() => isOver(one.incoming) && isOver(other.incoming));
     } else {
-      // What the other one says is dropped, and he may hear of it as of a reset; what was written here is lost with a reset only.
+      // Data from the peer is dropped, which the peer may see as a reset. Data written here is lost
+      // only with a reset.
       incoming.broken = true;
       outgoing.broken = true;
       if (random.chance(0.5)) await connection.reset();
@@ -234,7 +242,7 @@ class SocketsProgram {
 
   // Datagrams
 
-  /** A question and its answer, over Unix sockets, which lose nothing. */
+  /** Sends datagrams over Unix sockets, which lose none, and checks that all of them arrive. */
   private async askByDatagram(): Promise<void> {
     const { random } = this.world;
     const { uring } = this;
@@ -245,9 +253,9 @@ class SocketsProgram {
       const sizes = Array.from({ length: random.between(1, 12) }, () => random.pick([0, 1, 100, 3000]));
       const messages = other.receive({ buffers: random.pick([1, 2, 16]), bufferSize: random.pick([3000, 4096]) });
       const sending = Promise.all(sizes.map((size) => one.send(contentOf(number % 8, size), other.address)));
-      // Nobody waits for what was never sent.
+      // If sending fails, the receiver must not wait for the remainder.
       sending.catch(() => other.close());
-      // Those that are not waited for can overtake each other.
+      // Sends that are not awaited can overtake each other.
       const missing = [...sizes];
       while (missing.length > 0) {
         const { done, value } = await messages.next();
@@ -269,7 +277,10 @@ class SocketsProgram {
 
   // Promises
 
-  /** What may fail: with the program's own closing, a peer's, and whatever the kernel is told to fail with. */
+  /**
+   * Watches a promise that may fail: because the program or a peer closes, or with an injected
+   * error.
+   */
   private watch(name: string, promise: Promise<unknown>, direction?: Direction): void {
     const id = this.next++;
     this.pending.set(id, name);
@@ -312,7 +323,7 @@ class SocketsProgram {
     const { world, uring } = this;
     const inOrder = world.random.chance(0.7);
     if (inOrder) {
-      // Also what is just being opened.
+      // Links that are still being opened are included.
       await this.rounds(200, () => [...this.pending.values()].includes('open'));
       for (const { ends } of this.links) {
         for (const { connection, outgoing } of ends) {
@@ -341,7 +352,7 @@ class SocketsProgram {
       pool.bytesInUse === this.bytesAtRest,
       () => `${pool.bytesInUse} bytes of the pool are in use after the end, ${this.bytesAtRest} expected`,
     );
-    // A descriptor whose closing has failed is lost.
+    // A descriptor whose close has failed is lost.
     world.checkLeftovers(world.mayFail ? world.kernel.openDescriptors : this.fds);
   }
 
@@ -357,5 +368,5 @@ class SocketsProgram {
 
 const connectionIsOpen = (connection: Connection): boolean => connection.fd >= 0;
 
-/** Everything has come, or never will. */
+/** Returns whether everything has arrived, or never will. */
 const isOver = ({ sent, received, broken }: Direction): boolean => broken || received === sent;

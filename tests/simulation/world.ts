@@ -1,20 +1,21 @@
 /**
- * What a simulated program runs in: a kernel whose chaos comes from one seed, a clock, a trace, and the rules that hold at every step.
+ * The world of a simulated program: a kernel whose chaos is drawn from one seed, a clock, a trace,
+ * and the rules that hold at every step.
  */
 
 import { type Ring, SetupFlag, type SetupFlagName } from '../../src/ring/index.js';
 import { Errno } from '../../src/syscalls/index.js';
 import { type ChaosOptions, Random, SimulatedKernel } from '../../src/testing/index.js';
 
-/** Something that must never happen. */
+/** An event that must never happen. */
 export class Violation extends Error {
   override readonly name = 'Violation';
 }
 
-/** How a run is set up. */
+/** The options of a run. */
 export interface WorldOptions {
   readonly seed: number;
-  /** Chaos beside the usual: for tests of the simulation itself. */
+  /** Chaos options that override the usual ones, for tests of the simulation itself. */
   readonly chaos?: Partial<ChaosOptions>;
 }
 
@@ -22,23 +23,23 @@ const TRACE_LENGTH = 400;
 
 const { emitWarning } = process;
 
-/** A kernel and what is known of it. */
+/** A kernel, its trace, and the checks on it. */
 export class World {
   readonly random: Random;
   readonly kernel: SimulatedKernel;
-  /** Descriptors that were there before the program. */
+  /** Descriptors that were open before the program. */
   private readonly own: Set<number>;
   private readonly trace: (string | (() => string))[] = [];
   private readonly restoreClock: () => void;
   steps = 0;
-  /** What Node was asked to tell the user. */
+  /** The first warning that was emitted. */
   private warning: string | undefined;
 
   constructor({ seed, chaos }: WorldOptions) {
     this.random = new Random(seed);
     const { random } = this;
     this.kernel = new SimulatedKernel({
-      // Half of the runs see their counters wrap.
+      // In half of the runs the counters wrap.
       counterStart: random.chance(0.5) ? 0xffff_ffff - random.below(200) : 0,
       chaos: {
         seed: random.below(0x7fff_ffff),
@@ -57,18 +58,18 @@ export class World {
     }) as never;
   }
 
-  /** Whether operations fail out of the blue, with any errno. */
+  /** Whether operations fail at random, with any errno. */
   get mayFail(): boolean {
     return (this.kernel.chaos?.options.fail ?? 0) > 0;
   }
 
-  /** Writes a line of the trace; a function is asked only if somebody reads it. */
+  /** Adds a line to the trace. A function is called only if the trace is read. */
   note(line: string | (() => string)): void {
     this.trace.push(line);
     if (this.trace.length > 2 * TRACE_LENGTH) this.trace.splice(0, TRACE_LENGTH);
   }
 
-  /** The last lines, and before them those that name what the last ones name. */
+  /** Returns the last lines, and before them earlier lines about the same operations. */
   readable(): string[] {
     const lines = this.trace.map((line) => (typeof line === 'string' ? line : line()));
     const last = lines.slice(-40);
@@ -77,7 +78,7 @@ export class World {
     return [...before.slice(-20), '...', ...last];
   }
 
-  /** What holds at every step. */
+  /** Checks the rules that hold at every step. */
   check(): void {
     this.steps++;
     const [violation] = this.kernel.ownership.violations;
@@ -85,7 +86,7 @@ export class World {
     if (this.warning !== undefined) throw new Violation(`a warning: ${this.warning}`);
   }
 
-  /** Nothing of the program's is left, but what is named. */
+  /** Checks that the program has left nothing behind but the known descriptors. */
   checkLeftovers(known: Iterable<number> = []): void {
     const allowed = new Set([...this.own, ...known]);
     const left = this.kernel.openDescriptors.filter((fd) => !allowed.has(fd));
@@ -114,7 +115,7 @@ function cqeText({ userData, res, flags }: TracedCqe): string {
   return `    CQE [0x${userData.toString(16)}] res ${res}${flags === 0 ? '' : ` flags 0x${flags.toString(16)}`}`;
 }
 
-/** Kinds of rings, all of them legal. */
+/** Combinations of setup flags, all of them valid. */
 const FLAGS: readonly (readonly SetupFlagName[])[] = [
   [],
   ['SUBMIT_ALL'],
@@ -130,22 +131,22 @@ export function anyFlags(random: Random): readonly SetupFlagName[] {
   return random.pick(FLAGS);
 }
 
-/** Whether a ring has a thread of its own for submissions. */
+/** Returns whether a ring has an SQ thread. */
 export function hasThread(ring: Ring): boolean {
   return (ring.setupFlags & SetupFlag.SQPOLL) !== 0;
 }
 
-/** The byte of a file at a place: whoever reads it knows what it must be. */
+/** Returns the byte of a file at a position, so that a reader knows what to expect. */
 export function byteAt(file: number, position: number): number {
   return (file * 31 + position * 7 + (position >>> 8)) & 0xff;
 }
 
-/** The content of a file. */
+/** Returns the content of a file. */
 export function contentOf(file: number, length: number): Uint8Array {
   return new Uint8Array(length).map((_, position) => byteAt(file, position));
 }
 
-/** Whether these are the bytes of a file from a place on. */
+/** Returns whether these are the bytes of a file from a position on. */
 export function matches(bytes: Uint8Array, file: number, position: number): boolean {
   return bytes.every((byte, index) => byte === byteAt(file, position + index));
 }

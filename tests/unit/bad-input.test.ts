@@ -1,4 +1,7 @@
-/** Bad input: every public function says what is wrong, in Node's words, and nothing has changed. */
+/**
+ * Bad input: every public function reports what is wrong, in the form of Node's errors, and changes
+ * nothing.
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { URingContext } from '../../src/index.js';
@@ -44,7 +47,7 @@ const withoutDescriptor = () => {
   }
 };
 
-/** Any value, whatever the types say. */
+/** Passes any value, whatever the types allow. */
 const any = (value: unknown) => value as never;
 
 const detached = () => {
@@ -112,16 +115,16 @@ describe('opening', () => {
     ['attaching to nothing', () => Ring.attach(any({})), TYPE],
     ['attaching to half a handle', () => Ring.attach(any({ signature: 'uring:ring:1' })), TYPE],
     ['attaching to a string', () => URingContext.attach(any('x')), TYPE],
-  ])('%s', expectError);
+  ])('refuses %s', expectError);
 
-  test('a misspelling is told with the right name', () => {
+  test('suggests the right name for a misspelled one', () => {
     expect(open({ cqentries: 16 })).toThrow('did you mean "cqEntries"?');
     expect(open({ flags: ['DEFER_TASK_RUN'] })).toThrow('did you mean "DEFER_TASKRUN"?');
     expect(() => new URingContext(8, any({ restriction: [] }))).toThrow('did you mean "restrictions"?');
   });
 });
 
-describe('encoders check, and leave the SQE as it was', () => {
+describe('encoders and setters of an SQE', () => {
   withRing();
   const cases: [string, (sqe: Sqe) => void, string][] = [
     ['a negative fd', (s) => ops.prepRead(s, -1, 1, 1, 0), RANGE],
@@ -146,7 +149,7 @@ describe('encoders check, and leave the SQE as it was', () => {
     ['no buffers', (s) => ops.prepProvideBuffers(s, 1, 1, 0, 1, 1), RANGE],
     ['a payload that is none', (s) => ops.prepUringCmd(s, 1, 3, 0, any('x')), TYPE],
   ];
-  test.each(cases)('%s', (title, encode, code) => {
+  test.each(cases)('refuse %s, and leave the SQE unchanged', (title, encode, code) => {
     const sqe = ring.getSqe() as Sqe;
     ops.prepNop(sqe);
     const before = Buffer.from(sqe.bytes());
@@ -156,7 +159,7 @@ describe('encoders check, and leave the SQE as it was', () => {
     ring.forEachCqe(() => undefined);
   });
 
-  test('user data and flags', () => {
+  test('refuse user data and flags out of range or of the wrong type', () => {
     const sqe = ring.getSqe() as Sqe;
     ops.prepNop(sqe);
     for (const value of [-1, 1.5, Number.NaN, 2 ** 53]) expectError(`user data ${value}`, () => sqe.setUserData(value), RANGE);
@@ -295,13 +298,13 @@ describe('the ring', () => {
     ['flags of an SQE that are no number', () => ring.getSqe()?.setFlags(any('x')), TYPE],
     ['an arena block of 0', () => ring.arena.allocate(0), RANGE],
     ['an arena block that is too large', () => ring.arena.allocate(2 ** 29), RANGE],
-  ])('%s', expectError);
+  ])('refuses %s', expectError);
 
-  test("an fd that is not open is the operation's own result", () => {
+  test("reports an fd that is not open as the operation's result", () => {
     expect(run(ring, (sqe) => ops.prepRead(sqe, 9999, ring.arena.block(8).address, 8, 0)).res).toBe(-Errno.EBADF);
   });
 
-  test('a buffer ring that does not fit leaves nothing behind', () => {
+  test('keeps nothing of a buffer ring that does not fit', () => {
     for (let i = 0; i < 3; i++) {
       const create = () => ring.bufferRings.create({ group: 5, entries: 64, bufferSize: 1 << 20 });
       expectError('a buffer ring that does not fit', create, RANGE);
@@ -311,7 +314,7 @@ describe('the ring', () => {
     expect(() => buffers.advance(1)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
   });
 
-  test('freeing a block twice is an error', () => {
+  test('throws when a block is freed twice', () => {
     const block = ring.arena.block(64);
     block.free();
     expect(() => block.free()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
@@ -355,9 +358,9 @@ describe('the context', () => {
     ['restrictions that are no array', () => new URingContext(8, any({ restrictions: 'NOP' })), TYPE],
     ['an unknown restriction', () => new URingContext(8, any({ restrictions: ['NOPE'], syscalls: kernel })), VALUE],
     ['entries 0', () => new URingContext(0), RANGE],
-  ])('%s', (title, use, code) => {
+  ])('refuses %s, and stays usable', (title, use, code) => {
     expectError(title, use, code);
-    // Nothing was added, and there is room for all that fits.
+    // Nothing was added, and all entries are still free.
     for (let i = 0; i < 8; i++) context.addNop(i);
     expect(context.submit()).toBe(8);
     expect([...context.wait()].map(({ userData }) => userData)).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n]);

@@ -1,4 +1,7 @@
-/** What the kernel is asked by each function of the ring: the calls, their flags and arguments, in `tests/golden/calls.txt`. */
+/**
+ * The system calls of each function of the ring, with their flags and arguments, in
+ * `tests/golden/calls.txt`.
+ */
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { prepPollAdd } from '../../src/ops/index.js';
@@ -19,7 +22,7 @@ afterEach(() => {
 
 type KernelOptions = ConstructorParameters<typeof SimulatedKernel>[0];
 
-/** A kernel whose calls are noted, with time that stands still. */
+/** Creates a kernel whose calls are recorded, on a clock that stands still. */
 function traced(options: KernelOptions = {}, answers: Answers = {}) {
   const kernel = new SimulatedKernel(options);
   cleanUp.push(kernel.clock.install());
@@ -32,7 +35,7 @@ function traced(options: KernelOptions = {}, answers: Answers = {}) {
   return { kernel, strace, open };
 }
 
-/** Notes the calls of several steps under a title each. */
+/** Compares the calls of several steps with the golden file, each under its own title. */
 function steps(title: string, strace: Strace, all: Record<string, () => unknown>): void {
   for (const [name, step] of Object.entries(all)) {
     let end = '';
@@ -81,7 +84,7 @@ describe('opening and closing', () => {
     ['REGISTERED_FD_ONLY, mapped', { flags: ['REGISTERED_FD_ONLY'], memory: 'mapped' }],
     ['CQE_MIXED with CQE32', { flags: ['CQE_MIXED', 'CQE32'] }],
   ];
-  test.each(cases)('%s', (title, options, kernelOptions = {}) => {
+  test.each(cases)('make the recorded calls: %s', (title, options, kernelOptions = {}) => {
     const { strace, open } = traced(kernelOptions);
     let ring: Ring | undefined;
     steps(`open: ${title}`, strace, {
@@ -94,26 +97,26 @@ describe('opening and closing', () => {
     });
   });
 
-  test.each(['EPERM', 'ENOMEM', 'EINVAL', 'EMFILE', 'EFAULT'] as const)('setup answers %s', (name) => {
+  test.each(['EPERM', 'ENOMEM', 'EINVAL', 'EMFILE', 'EFAULT'] as const)('fail as recorded when setup returns %s', (name) => {
     const { kernel, strace, open } = traced();
     kernel.fail('setup', ...new Array(30).fill(Errno[name]));
     steps(`open: setup answers ${name}`, strace, { opening: () => open({ optionalFlags: ['SUBMIT_ALL', 'COOP_TASKRUN'] }) });
   });
 
-  test('setup answers once, then all is well', () => {
+  test('succeed when only the first setup fails', () => {
     const { kernel, strace, open } = traced();
     kernel.fail('setup', Errno.ENOMEM);
     steps('open: the first attempt fails', strace, { opening: () => open().setupFlags });
     expect(kernel.openDescriptors).toHaveLength(1);
   });
 
-  test('mmap fails', () => {
+  test('close the ring again when mmap fails', () => {
     const { kernel, strace, open } = traced();
     kernel.fail('mmap', Errno.ENOMEM);
     steps('open: mmap fails', strace, { opening: () => open({ memory: 'mapped' }) });
   });
 
-  test('with something in flight', () => {
+  test('cancel operations in flight', () => {
     const { kernel, strace, open } = traced();
     const ring = open();
     const [reader] = kernel.createPipe();
@@ -125,7 +128,7 @@ describe('opening and closing', () => {
   });
 
   test.each(['EEXIST', 'EBADF', 'EOWNERDEAD', 'EPERM', 'EACCES', 'ENOSYS', 'EOPNOTSUPP', 'EBADFD'] as const)(
-    'enter answers %s when the ring is closed',
+    'make the recorded calls when enter returns %s',
     (name) => {
       const { kernel, strace, open } = traced();
       const ring = open();
@@ -141,7 +144,7 @@ describe('opening and closing', () => {
     },
   );
 
-  test.each(['EINTR', 'EBUSY', 'EAGAIN'] as const)('enter answers %s once when the ring is closed', (name) => {
+  test.each(['EINTR', 'EBUSY', 'EAGAIN'] as const)('try again when enter returns %s once', (name) => {
     const { kernel, strace, open } = traced();
     const ring = open();
     kernel.fail('enter', Errno[name]);
@@ -149,7 +152,7 @@ describe('opening and closing', () => {
     steps(`close: enter answers ${name} once`, strace, { closing: () => ring.close() });
   });
 
-  test('a ring that refuses drains comes to be quiet', () => {
+  test('wait until a ring that refuses drains is quiet', () => {
     const { strace, open } = traced();
     const ring = open({ flags: ['R_DISABLED'] });
     ring.settings.restrict({ operations: ['READ'] });
@@ -237,14 +240,14 @@ describe('submitting and waiting', () => {
     ['without a descriptor', { flags: ['REGISTERED_FD_ONLY'], memory: 'shared' }],
     ['without time limits', {}, { features: Feature.NODROP }],
   ];
-  test.each(kinds)('%s', (title, options, kernelOptions = {}) => {
+  test.each(kinds)('make the recorded calls: %s', (title, options, kernelOptions = {}) => {
     const { kernel, strace, open } = traced(kernelOptions);
     const ring = open(options);
     strace.take();
     steps(`enter: ${title}`, strace, everything(ring, kernel));
   });
 
-  test('an SQ thread that sleeps', () => {
+  test('wake an SQ thread that sleeps', () => {
     const { kernel, strace, open } = traced();
     const ring = open({ flags: ['SQPOLL'], sqThreadIdle: 10 });
     kernel.advance(50);
@@ -285,14 +288,14 @@ describe('submitting and waiting', () => {
   });
 });
 
-/** The memory of the wait arguments. */
+/** Returns the memory of the wait arguments. */
 const waitRegion = (ring: Ring) => (ring.settings as unknown as { waitRegion: { bytes: Uint8Array } }).waitRegion.bytes;
 
 describe('registering', () => {
   test.each([
     ['with its own index', {}],
     ['with an index for enter only', { features: Feature.EXT_ARG | Feature.SINGLE_MMAP | Feature.NODROP }],
-  ] as const)('the ring itself, %s', (title, options) => {
+  ] as const)('the ring itself makes the recorded calls, %s', (title, options) => {
     const { strace, open } = traced(options);
     const ring = open();
     strace.take();
@@ -315,7 +318,7 @@ describe('registering', () => {
     });
   });
 
-  test('each operation', () => {
+  test('makes the recorded call for each operation', () => {
     const answers = {
       PERSONALITY: 3,
       UNREGISTER_PERSONALITY: 0,
@@ -409,7 +412,7 @@ describe('registering', () => {
     expect(kernel.ring(ring.fd)).toBeDefined();
   });
 
-  test('what the kernel tells', () => {
+  test('returns what the kernel reports', () => {
     const { kernel, strace, open } = traced(
       {},
       {
@@ -458,7 +461,7 @@ describe('registering', () => {
     });
   });
 
-  test('what the kernel refuses', () => {
+  test('throws what the kernel refuses', () => {
     const refusals = Object.fromEntries(
       ['BUFFERS', 'UNREGISTER_BUFFERS', 'FILES', 'PBUF_RING', 'MEM_REGION', 'CLONE_BUFFERS', 'SYNC_CANCEL', 'SEND_MSG_RING'].map(
         (name) => [name, -Errno.EPERM],

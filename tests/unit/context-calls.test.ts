@@ -1,4 +1,7 @@
-/** What the context asks the kernel: each call with what it submits, and what comes of it, in `tests/golden/context-calls.txt`. */
+/**
+ * The system calls of the context, each with the SQEs that it submits, and the outcome, in
+ * `tests/golden/context-calls.txt`.
+ */
 
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Completion } from '../../src/context/completion.js';
@@ -70,7 +73,7 @@ function completionText(completion: Completion): string {
   return `completion ${userData}: ${result} ${flags}, ${value}`;
 }
 
-test('each operation', () => {
+test('each operation makes the recorded calls', () => {
   const stage = new Stage('operation');
   const context = stage.open(32);
   const { kernel } = stage;
@@ -124,7 +127,7 @@ test('each operation', () => {
 });
 
 describe('waiting', () => {
-  test('with a time limit, and without', () => {
+  test('returns completions with a time limit and without', () => {
     const stage = new Stage('wait');
     const context = stage.open();
     const [reader, writer] = stage.kernel.createPipe();
@@ -156,7 +159,7 @@ describe('waiting', () => {
     });
   });
 
-  test('while something goes on', () => {
+  test('ends when a completion arrives meanwhile', () => {
     const stage = new Stage('meanwhile');
     const { kernel } = stage;
     const context = stage.open();
@@ -172,7 +175,7 @@ describe('waiting', () => {
     stage.step('it takes its time', () => [...context.wait()]);
   });
 
-  test('completions that are nobody’s', () => {
+  test('passes over completions that belong to no operation', () => {
     const stage = new Stage('strangers');
     const { kernel } = stage;
     const context = stage.open();
@@ -184,7 +187,7 @@ describe('waiting', () => {
     };
     context.addNop(1);
     context.submit();
-    // The second is the token that comes next.
+    // The second is the next token.
     for (const userData of [0, 1n << 32n, 1n << 33n, 2n ** 64n - 1n]) send(userData);
     stage.strace.take();
     stage.step('are passed over', () => [...context.wait()]);
@@ -204,7 +207,7 @@ describe('waiting', () => {
     stage.step('also when it is closed', () => context.close());
   });
 
-  test('nothing is taken', () => {
+  test('delivers operations that the kernel does not take at first', () => {
     const stage = new Stage('nothing is taken');
     const context = stage.open();
     stage.kernel.limitSubmissions(0);
@@ -214,7 +217,7 @@ describe('waiting', () => {
     stage.step('later', () => [...context.wait()]);
   });
 
-  test.each(['EINTR', 'EBUSY', 'EBADF'] as const)('a queue that overflows, and enter answers %s', (name) => {
+  test.each(['EINTR', 'EBUSY', 'EBADF'] as const)('loses nothing of an overflowed queue when enter returns %s', (name) => {
     const stage = new Stage(`overflow, enter answers ${name}`);
     const context = stage.open(2, { cqEntries: 2 });
     for (let i = 0; i < 4; i += 2) {
@@ -230,7 +233,7 @@ describe('waiting', () => {
     stage.step('and then', () => [...context.wait(1)]);
   });
 
-  test.each(['EINTR', 'ETIME', 'EBADF'] as const)('EBUSY, and then %s', (name) => {
+  test.each(['EINTR', 'ETIME', 'EBADF'] as const)('handles EBUSY followed by %s', (name) => {
     const stage = new Stage(`EBUSY, then ${name}`);
     const context = stage.open();
     context.addNop(1);
@@ -239,7 +242,7 @@ describe('waiting', () => {
     stage.step('then', () => [...context.wait()]);
   });
 
-  test('EBUSY, and then a completion', () => {
+  test('handles EBUSY followed by a completion', () => {
     const stage = new Stage('EBUSY, then a completion');
     const { kernel } = stage;
     const context = stage.open();
@@ -252,7 +255,7 @@ describe('waiting', () => {
     stage.step('waiting', () => [...context.wait()]);
   });
 
-  test('a signal, while nothing is there', () => {
+  test('continues after a signal if nothing has completed', () => {
     const stage = new Stage('EINTR');
     const context = stage.open();
     context.addNop(1);
@@ -261,7 +264,7 @@ describe('waiting', () => {
     expect(context.stats).toEqual({ totalEnterCalls: 2, totalOps: 1, totalComplete: 1 });
   });
 
-  test('a queue that overflows', () => {
+  test('delivers all completions of an overflowed queue', () => {
     const stage = new Stage('overflow');
     const context = stage.open(2, { cqEntries: 2 });
     for (let i = 0; i < 6; i += 2) {
@@ -273,7 +276,7 @@ describe('waiting', () => {
     stage.step('all', () => [...context.wait()]);
   });
 
-  test.each(['EINTR', 'EBUSY', 'EAGAIN'] as const)('enter answers %s', (name) => {
+  test.each(['EINTR', 'EBUSY', 'EAGAIN'] as const)('handles %s from enter, once and twice', (name) => {
     const stage = new Stage(`enter answers ${name}`);
     const context = stage.open();
     for (const count of [1, 2]) {
@@ -287,7 +290,7 @@ describe('waiting', () => {
     }
   });
 
-  test('an old kernel that is busy until completions are taken', () => {
+  test('submits to an old kernel that is busy until completions are taken', () => {
     const stage = new Stage('busy', { busyOnOverflow: true });
     const context = stage.open(2, { cqEntries: 2 });
     for (let i = 0; i < 4; i += 2) {
@@ -302,14 +305,14 @@ describe('waiting', () => {
     stage.step('the rest', () => [...context.wait(1)]);
   });
 
-  test('a kernel without time limits', () => {
+  test('works on a kernel without time limits', () => {
     const stage = new Stage('no time limits', { features: Feature.NODROP });
     const context = stage.open();
     context.addNop(1);
     stage.step('waiting', () => [...context.wait()]);
   });
 
-  test('a part of what was added', () => {
+  test('submits the remainder when the kernel takes only a part', () => {
     const stage = new Stage('a part');
     const context = stage.open();
     stage.kernel.limitSubmissions(1);
@@ -320,7 +323,7 @@ describe('waiting', () => {
   });
 });
 
-test('closing with reads in flight', () => {
+test('closing cancels reads in flight', () => {
   const stage = new Stage('close');
   const context = stage.open();
   const [reader] = stage.kernel.createPipe();
@@ -332,7 +335,7 @@ test('closing with reads in flight', () => {
   stage.step('again', () => context.close());
 });
 
-test('buffers are kept', () => {
+test('buffers are held for their operations', () => {
   const stage = new Stage('kept');
   const keep = jest.spyOn(Holds.prototype, 'keep');
   const context = stage.open(8);
@@ -350,14 +353,14 @@ test('buffers are kept', () => {
   keep.mockRestore();
 });
 
-test('a context in a using block is closed', () => {
+test('a context in a using block is closed at its end', () => {
   const stage = new Stage('using');
   const context = stage.open();
   context[Symbol.dispose]();
   expect(stage.kernel.openDescriptors).toEqual([]);
 });
 
-test('errors tell what they are of', () => {
+test('errors carry their code, system call and message', () => {
   expect(() => new Completion(1n, -5, 0, 200).value()).toThrow(expect.objectContaining({ code: 'EIO', syscall: 'io_uring' }));
   const error = new NoSpaceError();
   expect([error.name, error.message]).toEqual([
@@ -367,7 +370,7 @@ test('errors tell what they are of', () => {
 });
 
 describe('opening', () => {
-  test('with restrictions', () => {
+  test('sets the restrictions', () => {
     const stage = new Stage('restrictions');
     const context = stage.open(4, { restrictions: ['NOP', 'READ'] });
     stage.step('opening', () => undefined);
@@ -376,14 +379,14 @@ describe('opening', () => {
     stage.step('what is allowed, and what is not', () => [...context.wait()]);
   });
 
-  test('with restrictions that are refused', () => {
+  test('leaves no descriptor when the restrictions are refused', () => {
     const stage = new Stage('refused restrictions');
     stage.kernel.fail('register', Errno.EPERM);
     stage.step('opening', () => stage.open(4, { restrictions: ['NOP'] }));
     expect(stage.kernel.openDescriptors).toEqual([]);
   });
 
-  test('on 6.1', () => {
+  test('works on Linux 6.1', () => {
     const stage = new Stage('on 6.1', LINUX_6_1);
     const context = stage.open();
     stage.step('opening', () => undefined);
@@ -393,8 +396,8 @@ describe('opening', () => {
   });
 });
 
-describe('what threads share', () => {
-  test('one after the other', () => {
+describe('a shared context', () => {
+  test('serves two threads, one after the other', () => {
     const stage = new Stage('shared');
     const { kernel } = stage;
     const context = stage.open();
@@ -468,7 +471,7 @@ describe('what threads share', () => {
     stage.step('leaving again', () => context.close());
   });
 
-  test('leaving with what is over, and seen by the other', () => {
+  test('cancels only operations in flight when a thread leaves', () => {
     const stage = new Stage('shared, and over');
     const { kernel } = stage;
     const context = stage.open();
@@ -488,7 +491,7 @@ describe('what threads share', () => {
     stage.step('leaving', () => context.close());
   });
 
-  test('leaving takes no longer than it may', () => {
+  test('limits the time that leaving takes', () => {
     const stage = new Stage('shared, and slow');
     const { kernel } = stage;
     const context = stage.open();
@@ -506,7 +509,7 @@ describe('what threads share', () => {
     stage.step('leaving', () => context.close());
   });
 
-  test('leaving with what cannot be cancelled', () => {
+  test('lets a thread leave whose operations cannot be cancelled', () => {
     const stage = new Stage('shared, and not to be cancelled');
     const { kernel } = stage;
     const context = stage.open();
@@ -526,8 +529,8 @@ describe('what threads share', () => {
   });
 });
 
-describe('buffers that are held', () => {
-  test('until their operation is seen to be over, here or there', () => {
+describe('held buffers', () => {
+  test('are released when any thread has seen their operation complete', () => {
     const table = new OperationTable(Arena.create(new SimulatedKernel()));
     const holds = new Holds(table);
     const taken = [1, 2, 3].map((userData) => table.take(userData, 0, Opcode.READ));
@@ -552,7 +555,7 @@ describe('buffers that are held', () => {
     ]);
   });
 
-  test('and are swept now and then', () => {
+  test('are swept whenever twice as many are held as after the last sweep', () => {
     const table = new OperationTable(Arena.create(new SimulatedKernel()));
     const holds = new Holds(table);
     const sweep = jest.spyOn(holds, 'sweep');
@@ -566,7 +569,7 @@ describe('buffers that are held', () => {
     expect(sweep).toHaveBeenCalledTimes(0);
     for (const id of first.slice(0, 100)) table.free(id);
     add();
-    // 156 are left: the next time is at twice as many.
+    // 156 remain: the next sweep is at twice that number.
     expect(sweep).toHaveBeenCalledTimes(1);
     for (let i = 0; i < 312 - 157; i++) add();
     expect(sweep).toHaveBeenCalledTimes(1);
@@ -574,7 +577,7 @@ describe('buffers that are held', () => {
     expect(sweep).toHaveBeenCalledTimes(2);
   });
 
-  test('and so are vectors, which go back to the arena', () => {
+  test('vectors return to the arena when their operation is freed', () => {
     const arena = Arena.create(new SimulatedKernel());
     const table = new OperationTable(arena);
     const [a, b] = [table.take(1, 0, Opcode.READV), table.take(2, 0, Opcode.READV)];
@@ -592,7 +595,7 @@ describe('buffers that are held', () => {
     expect(arena.allocate(64)).not.toBe(first);
   });
 
-  test('no more operations than the table holds', () => {
+  test('the table refuses more operations than it holds', () => {
     const table = new OperationTable(Arena.create(new SimulatedKernel()));
     for (let i = 0; i < 262_144; i++) table.take(i, 0, Opcode.NOP);
     expect(() => table.take(0, 0, Opcode.NOP)).toThrow(NoSpaceError);
@@ -601,7 +604,7 @@ describe('buffers that are held', () => {
     expect(table.inUse).toBe(0);
   });
 
-  test('the oldest with some user data, of some kind', () => {
+  test('the table finds the oldest operation with some user data and, optionally, opcode', () => {
     const table = new OperationTable(Arena.create(new SimulatedKernel()));
     const add = (low: number, high: number, opcode: number) => {
       const id = table.take(low, high, opcode);
@@ -617,7 +620,7 @@ describe('buffers that are held', () => {
     expect(table.find(2, 0, Opcode.NOP)).toBe(-1);
     table.free(a as number);
     expect(table.find(1, 0, undefined)).toBe(b);
-    // Taken again, the first record has the youngest operation.
+    // Taken again, the first record holds the youngest operation.
     expect(add(1, 0, Opcode.READ)).toBe(a);
     expect(table.find(1, 0, undefined)).toBe(b);
     expect(table.opcode(b as number)).toBe(Opcode.NOP);

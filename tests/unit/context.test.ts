@@ -1,4 +1,4 @@
-/** `URingContext` on both kernels: what it does beyond the reference's tests. */
+/** `URingContext` on both kernels: its behavior beyond the tests of the reference. */
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { OperationTable, Stat } from '../../src/context/operation-table.js';
@@ -51,7 +51,7 @@ describeOnBothKernels('the context', (kernel, name) => {
     expect(context.stats).toEqual({ totalEnterCalls: 1, totalOps: 4, totalComplete: 4 });
   });
 
-  test('user data may be anything, also twice at once', () => {
+  test('user data may be any value, and may be in use twice at once', () => {
     const context = open(8);
     const fd = kernel().file(Buffer.from('abcdef'));
     const [first, second] = [new Uint8Array(3), new Uint8Array(3)];
@@ -97,7 +97,7 @@ describeOnBothKernels('the context', (kernel, name) => {
     ]);
   });
 
-  test('of several with the same user data the oldest is cancelled', () => {
+  test('the oldest of several operations with the same user data is cancelled', () => {
     const context = open(8);
     const [reader] = kernel().pipe();
     const [other, writer] = kernel().pipe();
@@ -115,7 +115,7 @@ describeOnBothKernels('the context', (kernel, name) => {
     expect(buffer[0]).toBe(120);
   });
 
-  test('a completion gives its value, or throws what went wrong', () => {
+  test('a completion returns its value, or throws its error', () => {
     const context = open(8);
     context.addRead(new Uint8Array(1), 9999, 0, 1);
     const [completion] = [...context.wait()];
@@ -123,14 +123,14 @@ describeOnBothKernels('the context', (kernel, name) => {
     expect(() => completion?.value()).toThrow('EBADF: bad file descriptor, read');
   });
 
-  test('what a loop leaves is there for the next wait', () => {
+  test('completions that a loop leaves are there for the next wait', () => {
     const context = open(8);
     for (let i = 0; i < 5; i++) context.addNop(i);
     for (const completion of context.wait()) if (completion.userData === 1n) break;
     expect(drain(context, 3).map(([userData]) => userData)).toEqual([2n, 3n, 4n]);
   });
 
-  test('a wait that could never end is an error; one with a time limit ends', () => {
+  test('a wait that could never end throws, and one with a time limit ends', () => {
     const context = open(8);
     expect(() => context.wait()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
     const [reader] = kernel().pipe();
@@ -138,7 +138,7 @@ describeOnBothKernels('the context', (kernel, name) => {
     expect([...context.wait(5)]).toEqual([]);
   });
 
-  test('restrictions: anything else is refused by the kernel', () => {
+  test('operations outside the restrictions are refused by the kernel', () => {
     const context = open(8, { restrictions: ['READ'] });
     const fd = kernel().file(Buffer.from('x'));
     context.addRead(new Uint8Array(1), fd, 0, 1);
@@ -150,7 +150,7 @@ describeOnBothKernels('the context', (kernel, name) => {
     ]);
   });
 
-  test('closing cancels what is in flight, and forgets what was never submitted', () => {
+  test('closing cancels operations in flight, and drops unsubmitted ones', () => {
     const context = open(8);
     const [reader] = kernel().pipe();
     const fd = kernel().file();
@@ -191,8 +191,8 @@ describeOnBothKernels('the context', (kernel, name) => {
   });
 });
 
-describe('the context on kernels of old', () => {
-  test('EBUSY is waited out', () => {
+describe('the context on old kernels', () => {
+  test('waits until EBUSY has passed', () => {
     const kernel = new SimulatedKernel({ busyOnOverflow: true });
     const context = keep(new URingContext(2, { syscalls: kernel }));
     for (let i = 0; i < 10; i += 2) {
@@ -207,7 +207,7 @@ describe('the context on kernels of old', () => {
     expect(drain(context, 8).map(([userData]) => userData)).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n]);
   });
 
-  test('signals do not disturb', () => {
+  test('continues after signals', () => {
     const kernel = new SimulatedKernel();
     const context = keep(new URingContext(4, { syscalls: kernel }));
     context.addNop(1);
@@ -223,8 +223,8 @@ describe('the context on kernels of old', () => {
   });
 });
 
-describe('what threads share', () => {
-  test('the side that attached to a restricted context cancels what is in flight, when it is the last', () => {
+describe('state that threads share', () => {
+  test('the last side of a restricted context cancels operations in flight, even if it was attached', () => {
     const kernel = new SimulatedKernel();
     const [reader] = kernel.createPipe();
     const first = keep(new URingContext(8, { restrictions: ['READ'], syscalls: kernel }));
@@ -240,7 +240,7 @@ describe('what threads share', () => {
     expect(kernel.openDescriptors).toHaveLength(2);
   });
 
-  test('a thread that has left does no harm to the others, whatever it does with what it has', () => {
+  test('a thread that has left cannot harm the others through its queues', () => {
     const kernel = new SimulatedKernel();
     const first = Ring.open({ entries: 8, syscalls: kernel });
     const second = Ring.attach(first.share(), { syscalls: kernel });
@@ -257,7 +257,7 @@ describe('what threads share', () => {
     expect(kernel.openDescriptors).toEqual([]);
   });
 
-  test('more threads than the table has room for: an error, and no descriptor is left', () => {
+  test('attaching fails when the table of threads is full, and leaves no descriptor', () => {
     const kernel = new SimulatedKernel();
     const ring = Ring.open({ entries: 8, syscalls: kernel });
     const handle = ring.share();
@@ -274,11 +274,11 @@ describe('what threads share', () => {
     expect(kernel.openDescriptors).toEqual([]);
   });
 
-  test("a descriptor that is closed or a stranger's by now is not taken for the ring", () => {
+  test('a descriptor that was closed or reused is not taken for the ring', () => {
     const kernel = new SimulatedKernel();
     const ring = Ring.open({ entries: 8, syscalls: kernel });
     const handle = ring.share();
-    // As Node does it when a worker is terminated: the descriptor goes first, the thread later.
+    // As when Node terminates a worker: the descriptor is closed first, and the thread ends later.
     kernel.close(ring.fd);
     expect(() => Ring.attach(handle, { syscalls: kernel })).toThrow('every thread that had the shared ring has ended');
     expect(kernel.createFile()).toBe(3);
@@ -286,7 +286,7 @@ describe('what threads share', () => {
     expect(kernel.openDescriptors).toEqual([3]);
   });
 
-  test('the table of operations grows, reuses records, and tells generations apart', () => {
+  test('the table of operations grows, reuses records, and distinguishes generations', () => {
     const arena = Arena.create(new SimulatedKernel());
     const table = new OperationTable(arena);
     const take = (low: number, high: number, opcode: number) => {
@@ -308,7 +308,7 @@ describe('what threads share', () => {
     expect(table.stat(Stat.OPS)).toBe(2 ** 32 + 4);
   });
 
-  test('the arena gives blocks out once, aligned, zeroed, and again after they were freed', () => {
+  test('the arena hands out aligned, zeroed blocks once, and again after they were freed', () => {
     const kernel = new SimulatedKernel();
     const arena = Arena.create(kernel);
     const taken = new Map<number, number>();

@@ -1,4 +1,7 @@
-/** Sending the datagrams of a turn together: the same on the simulated kernel and on Linux; what the kernel may refuse, on the simulated one. */
+/**
+ * Sending the datagrams of a turn together: on the simulated kernel and on Linux, and refusals of
+ * the kernel on the simulated one.
+ */
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -16,7 +19,10 @@ afterEach(async () => {
   for (const step of cleanUp.splice(0).reverse()) await step();
 });
 
-/** A sender of numbered datagrams, which notes what becomes of them: a result, or the data of one that is not sent. */
+/**
+ * A sender of numbered datagrams that records the outcome of each: a result, or the length of the
+ * data that was not sent.
+ */
 class Sending {
   readonly told: string[] = [];
   readonly sender: DatagramSender<number>;
@@ -34,7 +40,7 @@ class Sending {
     });
   }
 
-  /** Datagrams of these sizes, in two pieces. */
+  /** Adds datagrams of these sizes, each in two pieces. */
   add(sizes: readonly number[], receiver = 0): boolean[] {
     return sizes.map((size) => {
       const data = Buffer.alloc(size, this.next % 256);
@@ -66,7 +72,7 @@ describeOnBothKernels('the datagrams of a turn', (kernel) => {
     );
   });
 
-  /** So many datagrams of a socket: their sizes, and the byte that each is full of. */
+  /** Receives `count` datagrams. @returns The size of each, and the byte that it is filled with. */
   async function received(socket: DatagramSocket, count: number): Promise<string[]> {
     const all: string[] = [];
     if (count > 0)
@@ -87,7 +93,7 @@ describeOnBothKernels('the datagrams of a turn', (kernel) => {
     ['an empty one is alone', [0, 5, 5, 5], 2],
     ['64 are one message', Array(65).fill(8), 2],
     ['and as many bytes as a block has', Array(6).fill(16_000), 2],
-  ])('%s', async (_title, sizes, messages) => {
+  ])('are combined into messages: %s', async (_title, sizes, messages) => {
     const before = uring.counters.submitted;
     sending.add(sizes);
     expect(sending.told).toEqual(sizes[0] === 16_000 ? [0, 1, 2, 3].map((index) => `${index}: 16000`) : []);
@@ -100,7 +106,7 @@ describeOnBothKernels('the datagrams of a turn', (kernel) => {
     expect(sending.sender.isBusy).toBe(false);
   });
 
-  test('receivers in turns have a message each', async () => {
+  test('to alternating receivers are combined into one message for each', async () => {
     const before = uring.counters.submitted;
     for (let index = 0; index < 10; index++) sending.add([20], index % 2);
     await turn();
@@ -109,14 +115,14 @@ describeOnBothKernels('the datagrams of a turn', (kernel) => {
     expect(await received(others[1] as DatagramSocket, 5)).toEqual([1, 3, 5, 7, 9].map((byte) => `20:${byte}`));
   });
 
-  test('they are sent at once where that is asked for', () => {
+  test('are sent at once by a flush', () => {
     sending.add([5, 5]);
     expect([sending.told, sending.sender.isBusy]).toEqual([[], true]);
     sending.sender.flush();
     expect([sending.told, sending.sender.isBusy]).toEqual([['0: 5', '1: 5'], false]);
   });
 
-  test('more messages than the ring takes go on their way before', () => {
+  test('are sent early when there are more messages than the ring takes', () => {
     const sizeOf = (index: number) => 1 + Math.floor(index / 2);
     for (let index = 0; index < 132; index++) sending.add([sizeOf(index)]);
     expect(sending.told.length).toBe(128);
@@ -124,7 +130,7 @@ describeOnBothKernels('the datagrams of a turn', (kernel) => {
     expect(sending.told).toEqual(Array.from({ length: 132 }, (_, index) => `${index}: ${sizeOf(index)}`));
   });
 
-  test('those that have little in common are not sent: each on its own costs less', async () => {
+  test('are returned unsent when they have little in common, as sending each alone costs less', async () => {
     const before = uring.counters.submitted;
     sending.add([3, 10, 0, 20]);
     await turn();
@@ -132,7 +138,7 @@ describeOnBothKernels('the datagrams of a turn', (kernel) => {
     expect([uring.counters.submitted - before, sending.sender.isBusy]).toEqual([0, false]);
   });
 
-  test('an engine that is closed takes none, and tells what it has not sent', async () => {
+  test('are refused by a closed engine, which reports those that it has not sent', async () => {
     sending.add([4, 4]);
     await one.close();
     await uring.close();
@@ -141,11 +147,11 @@ describeOnBothKernels('the datagrams of a turn', (kernel) => {
   });
 });
 
-describe('what the kernel refuses', () => {
+describe('refusals of the kernel', () => {
   let kernel: SimulatedKernel;
   let uring: Uring;
   let sending: Sending;
-  /** What the next messages end with; then they are sent. */
+  /** The results of the next messages. Messages after them are sent. */
   const results: number[] = [];
 
   beforeEach(async () => {
@@ -162,14 +168,14 @@ describe('what the kernel refuses', () => {
     kernel.interceptOperations(({ opcode }) => (opcode === Opcode.SENDMSG ? results.shift() : undefined));
   });
 
-  test('an error is that of the first datagram; the others, and the messages behind, are not sent', () => {
+  test('an error is reported for the first datagram, and all after it are returned unsent', () => {
     results.push(-Errno.ECONNREFUSED);
     sending.add([10, 10, 20, 5]);
     sending.sender.flush();
     expect(sending.told).toEqual([`0: ${-Errno.ECONNREFUSED}`, '1: unsent 10', '2: unsent 20', '3: unsent 5']);
   });
 
-  test('without room nothing of it is sent, and what went before is', () => {
+  test('a message without room is returned unsent, and those before it are sent', () => {
     sending.add([10, 10, 20, 20, 30, 30]);
     kernel.interceptOperations(() => {
       const message = results.push(0);
@@ -179,7 +185,7 @@ describe('what the kernel refuses', () => {
     expect(sending.told).toEqual(['0: 10', '1: 10', '2: unsent 20', '3: unsent 20', '4: unsent 30', '5: unsent 30']);
   });
 
-  test('what has others go before does not overtake those that were not sent', () => {
+  test('a datagram that triggers a send does not overtake those that were returned unsent', () => {
     results.push(-Errno.EAGAIN);
     expect(sending.add(Array(5).fill(16_000))).toEqual([true, true, true, true, false]);
     expect(sending.told).toEqual([0, 1, 2, 3].map((index) => `${index}: unsent 16000`));
@@ -187,7 +193,7 @@ describe('what the kernel refuses', () => {
   });
 
   test.each([Errno.EINVAL, Errno.EMSGSIZE, Errno.EIO])(
-    'what is not segmented (%i) is not sent, and not put together again',
+    'a size that cannot be segmented (%i) is returned unsent, and not combined again',
     (errno) => {
       results.push(-errno);
       sending.add([1500, 1500]);
@@ -201,14 +207,14 @@ describe('what the kernel refuses', () => {
     },
   );
 
-  test('one datagram alone keeps its error', () => {
+  test('a datagram that is sent alone gets its own error', () => {
     sending.add([10, 10, 10, 16_384]);
     kernel.interceptOperations(() => (results.push(0) === 2 ? -Errno.EMSGSIZE : undefined));
     sending.sender.flush();
     expect(sending.told).toEqual(['0: 10', '1: 10', '2: 10', `3: ${-Errno.EMSGSIZE}`]);
   });
 
-  test('when the ring breaks, each is told so', async () => {
+  test('each datagram is reported as cancelled when the ring fails', async () => {
     sending.add([7, 7]);
     kernel.fail('enter', Errno.EBADF);
     sending.sender.flush();
@@ -217,7 +223,7 @@ describe('what the kernel refuses', () => {
     expect(sending.add([1])).toEqual([false]);
   });
 
-  test('memory comes back, whatever happens', () => {
+  test('all memory returns to the pool, even after errors', () => {
     const regions = () => uring.engine.memory.pool.regions.length;
     sending.add([1]);
     sending.sender.flush();

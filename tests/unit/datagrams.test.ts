@@ -1,4 +1,4 @@
-/** Datagrams: the same on the simulated kernel and on Linux. */
+/** Datagrams, on the simulated kernel and on Linux. */
 
 import { existsSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -21,7 +21,7 @@ const errorOf = (promise: Promise<unknown>) =>
     (error) => error as Error & { code?: string },
   );
 
-/** The next message, and what it says. */
+/** Returns the next message. There must be one. */
 async function next(messages: AsyncIterator<Message>): Promise<Message> {
   const { done, value } = await messages.next();
   if (done) throw new Error('it is over');
@@ -41,7 +41,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     return socket;
   }
 
-  test.each([['IPv4', '127.0.0.1'] as const, ['IPv6', '::1'] as const])('there and back, over %s', async (family, host) => {
+  test.each([['IPv4', '127.0.0.1'] as const, ['IPv6', '::1'] as const])('go there and back over %s', async (family, host) => {
     const [one, other] = [await socketAt({ host }), await socketAt({ host })];
     expect(one.address).toMatchObject({ family, address: host });
     const messages = other.receive();
@@ -52,7 +52,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     const message = await next(messages);
     expect([message.toString(), message.length, message.truncated]).toEqual(['hello', 5, false]);
     expect(message.sender).toEqual(one.address);
-    // Back with its own memory, released before it is sent.
+    // Sent back from its own memory, which is released before it is sent.
     const answers = one.receive();
     const back = other.send([message, '!', new DataView(new ArrayBuffer(1))], message.sender);
     message.release();
@@ -61,7 +61,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     expect(() => message.sender).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
   });
 
-  test('messages keep their bounds: none of them, and one that is empty', async () => {
+  test('keep their boundaries, may be empty, and are refused if too long', async () => {
     const [one, other] = [await socketAt(), await socketAt()];
     const messages = other.receive({ buffers: 2 });
     const sizes = [1, 0, 9000, 0, 0, 65_507, 3];
@@ -77,7 +77,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     });
   });
 
-  test('what is longer than a buffer is cut off, and says so', async () => {
+  test('are truncated and marked if they are longer than a buffer', async () => {
     const [one, other] = [await socketAt(), await socketAt()];
     const messages = other.receive({ bufferSize: 4 });
     await one.send('12345', other.address);
@@ -88,7 +88,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     expect([second.toString(), second.truncated]).toEqual(['6789', false]);
   });
 
-  test('over Unix sockets: a path, an abstract name, one of the kernel, and none', async () => {
+  test('go over Unix sockets with a path, an abstract name, a name from the kernel, and none', async () => {
     const path = kernel().path('datagrams');
     const abstract = `\0uring-datagrams-${process.pid}-${name}`;
     const [named, hidden, given] = [await socketAt({ path }), await socketAt({ path: abstract }), await socketAt({ path: '' })];
@@ -112,7 +112,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     expect(await errorOf(hidden.send('x', { path }))).toMatchObject({ code: 'ENOENT', address: path, syscall: 'send' });
   });
 
-  test('connected: without an address, and from nobody else', async () => {
+  test('need no address on a connected socket, which receives only from its peer', async () => {
     const [one, other, third] = [await socketAt(), await socketAt(), await socketAt()];
     expect(await errorOf(one.send('x'))).toMatchObject({ code: 'EDESTADDRREQ' });
     await one.connect(other.address);
@@ -121,7 +121,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     await one.send('to whom it concerns');
     expect((await next(messages)).toString()).toBe('to whom it concerns');
     if (name === 'linux') {
-      // Nobody else gets through: the answer is the first that comes.
+      // No one else gets through: the answer is the first message to arrive.
       const answers = one.receive();
       await third.send('me too', one.address);
       await other.send('answer', one.address);
@@ -129,7 +129,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     }
   });
 
-  test('several who receive; one who does not takes nothing from the others', async () => {
+  test('reach several receivers, and one that does not read takes nothing from the others', async () => {
     const [slow, quick, sender] = [await socketAt(), await socketAt(), await socketAt()];
     const neglected = slow.receive({ buffers: 1, bufferSize: 64 });
     const first = neglected.next();
@@ -139,12 +139,12 @@ describeOnBothKernels('datagrams', (kernel, name) => {
       await sender.send(`quick ${index}`, quick.address);
       expect((await next(messages)).toString()).toBe(`quick ${index}`);
     }
-    // What waits in the kernel is still there.
+    // The messages that wait in the kernel are still there.
     expect((await first).value.toString()).toBe('slow 0');
     for (let index = 1; index < 100; index++) expect((await next(neglected)).toString()).toBe(`slow ${index}`);
   });
 
-  test('names are looked up; IPv4 from a socket for both', async () => {
+  test('go to names, which are looked up, and to IPv4 from a socket for both families', async () => {
     const asked: unknown[] = [];
     const lookup = async (host: string, { family }: { family: 0 | 4 | 6 }) => {
       asked.push([host, family]);
@@ -173,7 +173,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     expect(await errorOf(bind({ host: 'nowhere', lookup, uring }))).toMatchObject({ code: 'ERR_INVALID_ARG_VALUE' });
   });
 
-  test('closed: iterators end, what is not sent is told, and nothing stays', async () => {
+  test('are refused by a closed socket, whose iterators end and leave nothing in flight', async () => {
     const socket = await socketAt();
     const [one, other] = [socket.receive(), socket[Symbol.asyncIterator]()];
     const waiting = [one.next(), other.next()];
@@ -192,7 +192,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     expect(uring.counters.inFlight).toBe(0);
   });
 
-  test('closed while a name is looked up, and while nobody takes what is sent', async () => {
+  test('are aborted if the socket is closed during a lookup, or while the receiver’s queue is full', async () => {
     let found: (addresses: { address: string; family: number }[]) => void = () => undefined;
     const lookup = () => new Promise<{ address: string; family: number }[]>((resolve) => (found = resolve));
     const socket = await socketAt({ host: '127.0.0.1', lookup });
@@ -205,7 +205,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     await connecting.close();
     found([{ address: '127.0.0.1', family: 4 }]);
     expect(await connected).toMatchObject({ name: 'AbortError' });
-    // A Unix socket whose queue is full has its senders wait.
+    // A Unix socket whose queue is full makes its senders wait.
     const [full, sender] = [await socketAt({ path: '' }), await socketAt({ path: '' })];
     const sends = Array.from({ length: 600 }, () => errorOf(sender.send('x', full.address)));
     await turn();
@@ -215,7 +215,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     expect(errors.at(-1)).toMatchObject({ name: 'AbortError' });
   });
 
-  test('the end of the engine is the end of the socket', async () => {
+  test('end with the engine, which ends the socket', async () => {
     const own = Uring.open({ syscalls: kernel().syscalls });
     const socket = await bind({ host: '127.0.0.1', uring: own });
     const waiting = errorOf(socket.receive().next());
@@ -227,7 +227,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     expect(await errorOf(bind({ uring: own }))).toMatchObject({ code: 'ERR_INVALID_STATE' });
   });
 
-  test('options', async () => {
+  test('go over sockets with the options that were set', async () => {
     const socket = await socketAt({ host: '127.0.0.1', ttl: 9, broadcast: true, receiveBufferSize: 100_000 });
     expect([socket.getOption('ttl'), socket.getOption('broadcast')]).toEqual([9, true]);
     expect(socket.getOption('receiveBufferSize')).toBeGreaterThanOrEqual(100_000);
@@ -240,7 +240,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
     expect(await errorOf(bind({ host: '127.0.0.1', port, uring }))).toMatchObject({ code: 'EADDRINUSE', port });
   });
 
-  test('bad input', async () => {
+  test('are not sent on bad input', async () => {
     const socket = await socketAt();
     const type = { code: 'ERR_INVALID_ARG_TYPE' };
     const value = { code: 'ERR_INVALID_ARG_VALUE' };
@@ -290,7 +290,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
   });
 
   if (name === 'linux') {
-    test('one that is connected to nobody is told so, and goes on', async () => {
+    test('can be exchanged again after a connected socket got the error that its peer is gone', async () => {
       const [one, gone] = [await socketAt(), await socketAt()];
       const { address } = gone;
       await one.connect(address);
@@ -304,8 +304,8 @@ describeOnBothKernels('datagrams', (kernel, name) => {
       expect(`${await next(messages)}`).toBe('yes');
     });
 
-    // IPv6 has no groups on the loopback interface unless it is told of them: see tests/integration/datagrams.test.ts.
-    test('groups', async () => {
+    // On the loopback interface IPv6 has no groups: see tests/integration/datagrams.test.ts.
+    test('arrive from the multicast groups that a socket has joined', async () => {
       const [group, any] = ['239.1.2.3', { host: '0.0.0.0' }];
       const [member, sender] = [await socketAt(any), await socketAt(any)];
       const { port } = member.address as { port: number };
@@ -317,7 +317,7 @@ describeOnBothKernels('datagrams', (kernel, name) => {
       expect(`${await next(messages)}`).toBe('all of you');
       member.leaveGroup(group, { interface: 'lo' });
       expect(() => member.leaveGroup(group, { interface: 'lo' })).toThrow(expect.objectContaining({ code: 'EADDRNOTAVAIL' }));
-      // Only from one sender: what the other says does not come before.
+      // Only from one sender: a message of the other does not arrive first.
       member.joinGroup(group, { interface: 'lo', source: '127.0.0.2' });
       const chosen = await socketAt({ host: '127.0.0.2' });
       chosen.setMulticastInterface(1);
@@ -329,8 +329,8 @@ describeOnBothKernels('datagrams', (kernel, name) => {
   }
 });
 
-describe('kernels without', () => {
-  test('multishot RECVMSG say so', async () => {
+describe('a kernel without multishot RECVMSG', () => {
+  test('is reported as unsupported', async () => {
     const kernel = new SimulatedKernel();
     const uring = Uring.open({ syscalls: kernel });
     cleanUp.push(() => uring.close());

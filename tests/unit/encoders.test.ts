@@ -1,6 +1,6 @@
 /**
- * The encoders, byte by byte: against what liburing's io_uring_prep_* write (tests/oracle), and for newer operations against the fields
- * that the kernel's interface names.
+ * The encoders, byte by byte: compared with what liburing's io_uring_prep_* functions write
+ * (tests/oracle), and for newer operations with the fields that the kernel's interface names.
  */
 
 import { readFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ const HOW = [0, 1, 2];
 
 type Encode = (sqe: Sqe, v: number) => void;
 
-/** An encoder's parameter of the set, by its array. */
+/** Returns the value of a parameter in a set. */
 const at = <T>(values: readonly T[], v: number) => values[v] as T;
 
 const CASES: { readonly [name: string]: Encode } = {
@@ -112,22 +112,22 @@ const CASES: { readonly [name: string]: Encode } = {
   socket_direct_alloc: (s, v) => ops.prepSocket(s, at(SMALL, v), at(FLAGS, v), at(LEN, v), at(FLAGS, v), 'auto'),
 };
 
-/** An SQE in memory full of leftovers. */
+/** Creates an SQE in memory full of leftovers. */
 function dirtySqe(size = 16): Sqe {
   const memory = new Int32Array(4 * size).fill(-1);
   return new Sqe(memory, new Float64Array(memory.buffer), size, size);
 }
 
-describe('against liburing', () => {
+describe('liburing and the encoders', () => {
   const lines = readFileSync(new URL('../oracle/liburing.txt', import.meta.url), 'utf8')
     .trim()
     .split('\n');
 
-  test('every case of the oracle is tested, and no other', () => {
+  test('have the same cases', () => {
     expect([...new Set(lines.map((line) => line.split(' ')[0]))].sort()).toEqual(Object.keys(CASES).sort());
   });
 
-  test.each(lines.map((line) => line.split(' ') as [string, string, string]))('%s, set %s', (name, set, expected) => {
+  test.each(lines.map((line) => line.split(' ') as [string, string, string]))('agree on %s, set %s', (name, set, expected) => {
     const sqe = dirtySqe();
     CASES[name]?.(sqe, Number(set));
     expect(Buffer.from(sqe.bytes()).toString('hex')).toBe(expected);
@@ -251,14 +251,14 @@ const NEW: [name: string, encode: (sqe: Sqe) => void, fields: Fields][] = [
 ];
 
 describe('newer operations', () => {
-  test.each(NEW)('%s', (_, encode, fields) => {
+  test.each(NEW)('are encoded field by field: %s', (_, encode, fields) => {
     const sqe = dirtySqe();
     encode(sqe);
     const empty = { flags: 0, ioprio: 0, fd: 0, off: 0n, addr: 0n, len: 0, opFlags: 0, buf: 0, fileIndex: 0, addr3: 0n };
     expect(fieldsOf(sqe)).toEqual({ ...empty, personality: 0, rest: [0n, 0n], ...fields });
   });
 
-  test('a command takes 16 bytes, or 80 in a large SQE, and all of it is written', () => {
+  test('include a command of 16 bytes, or 80 in a large SQE, that is written as a whole', () => {
     const small = dirtySqe();
     ops.prepUringCmd(small, 7, 5, 1, new Uint8Array(16).fill(9));
     expect(fieldsOf(small)).toMatchObject({ opcode: Opcode.URING_CMD, fd: 5, off: 7n, opFlags: 1 });
@@ -281,11 +281,11 @@ describe('newer operations', () => {
   });
 });
 
-describe('what an encoder cannot hold', () => {
+describe('a value that does not fit', () => {
   type AnyEncoder = (sqe: Sqe, ...args: unknown[]) => void;
   const encoders = Object.entries(ops).filter(([name]) => name.startsWith('prep')) as [string, AnyEncoder][];
 
-  /** The parameters after the SQE, as they are written. */
+  /** Returns the names of the parameters after the SQE, from the source text. */
   const parametersOf = (encode: AnyEncoder) => {
     const [, list] = /^function \w*\(([^{]*?)\)\s*{/.exec(String(encode)) as unknown as [string, string];
     return list
@@ -305,13 +305,13 @@ describe('what an encoder cannot hold', () => {
   };
   const fitting = (parameter: string) => (parameter === 'payload' ? new Uint8Array(8) : 1);
 
-  test.each(encoders)('%s names the argument, and leaves the SQE as it is', (_, encode) => {
+  test.each(encoders)('is refused by %s with the name of the argument, and leaves the SQE unchanged', (_, encode) => {
     const parameters = parametersOf(encode);
     const right = parameters.map(fitting);
     encode(dirtySqe(), ...right);
     const accepted: string[] = [];
     for (const [index, parameter] of parameters.entries()) {
-      // A bundler may number what has the same name elsewhere.
+      // A bundler may append a number to names that are used elsewhere.
       const named = new RegExp(`["']${parameter.replace(/\d+$/, '')}["'.]`);
       for (const wrong of [{}, 'x', 1.5, 2 ** 70]) {
         const sqe = dirtySqe();
@@ -323,20 +323,20 @@ describe('what an encoder cannot hold', () => {
   });
 });
 
-describe('the catalogue', () => {
-  test('has one record for each opcode, at its place', () => {
+describe('the catalog', () => {
+  test('has one record for each opcode, at its index', () => {
     expect(ops.OPERATIONS.map(({ code }) => code)).toEqual(Array.from({ length: 63 }, (_, code) => code));
     for (const { code, name } of ops.OPERATIONS) expect(Opcode[name]).toBe(code);
   });
 
   test.each(ops.OPERATIONS.map((operation) => [operation.name, operation] as const))(
-    '%s: what is told of it',
+    'describes %s as the golden file does',
     (name, operation) => {
       told(name, JSON.stringify(operation));
     },
   );
 
-  test('names an encoder that exists, and every encoder is tested here', () => {
+  test('names encoders that exist, and every encoder is tested here', () => {
     const tested = `${Object.values(CASES).join()}${NEW.map(([, encode]) => encode).join()}`;
     for (const { encoder } of ops.OPERATIONS) {
       expect(ops).toHaveProperty(encoder);
@@ -347,7 +347,7 @@ describe('the catalogue', () => {
 });
 
 describe('fields that all operations have', () => {
-  test('are set beside each other', () => {
+  test('do not overwrite each other', () => {
     const sqe = dirtySqe();
     ops.prepNop(sqe);
     sqe.setUserData(2n ** 64n - 1n);
@@ -366,7 +366,7 @@ describe('fields that all operations have', () => {
     expect(fieldsOf(sqe).rest[0]).toBe(5n);
   });
 
-  test.each([16, 32])('nothing beside an SQE of %i words is touched', (size) => {
+  test.each([16, 32])('leave the memory around an SQE of %i words untouched', (size) => {
     const memory = new Int32Array(4 * size).fill(-1);
     const sqe = new Sqe(memory, new Float64Array(memory.buffer), size, size);
     ops.prepRead(sqe, 3, 1, 1, 2 ** 40);

@@ -1,6 +1,7 @@
 /**
- * What the engine asks the kernel, and when: each `enter` with what it submits, the waker, and what is settled, in their order, in
- * `tests/golden/engine-calls.txt`. An SQE's token is its slot and the slot's generation.
+ * The engine's system calls, and their timing: each `enter` with the SQEs that it submits, the
+ * waker, and the promises that settle, in order, in `tests/golden/engine-calls.txt`. User data is
+ * shown as id and generation.
  */
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
@@ -24,8 +25,8 @@ const stageOf = (title: string, ...options: UringOptions[]) => {
   return stage;
 };
 
-describe('one after the other', () => {
-  test('what completes at once', async () => {
+describe('operations', () => {
+  test('that complete at once make the recorded calls', async () => {
     const stage = stageOf('at once');
     const { uring } = stage;
     await stage.step('one', () => stage.watch('nop', uring.nop()));
@@ -40,7 +41,7 @@ describe('one after the other', () => {
     await stage.step('after closing', () => stage.watch('nop', uring.nop()));
   });
 
-  test('what takes time', async () => {
+  test('that take time make the recorded calls', async () => {
     const stage = stageOf('in time');
     const { uring, kernel } = stage;
     const [reader, writer] = kernel.createPipe();
@@ -58,7 +59,7 @@ describe('one after the other', () => {
     await stage.step('closing', () => stage.watch('close', uring.close()));
   });
 
-  test('more than fit', async () => {
+  test('that do not fit into the queue are submitted later', async () => {
     const stage = stageOf('more than fit', { entries: 4, cqEntries: 8 });
     const { uring } = stage;
     await stage.step('eleven', () => {
@@ -73,7 +74,7 @@ describe('one after the other', () => {
     });
   });
 
-  test('a burst that does not end', async () => {
+  test('in a long burst give way to the event loop', async () => {
     const stage = stageOf('a burst');
     const { uring, kernel } = stage;
     let left = 300;
@@ -94,7 +95,7 @@ describe('one after the other', () => {
   });
 });
 
-test('listeners that start something do not come into a chain', async () => {
+test('operations started by listeners do not become part of a chain', async () => {
   const stage = stageOf('listeners');
   const { uring } = stage;
   let more = 2;
@@ -109,7 +110,7 @@ test('listeners that start something do not come into a chain', async () => {
 });
 
 describe('cancelling', () => {
-  test('at every stage', async () => {
+  test('works at every stage of an operation', async () => {
     const stage = stageOf('abort');
     const { uring, kernel } = stage;
     const [reader] = kernel.createPipe();
@@ -145,7 +146,7 @@ describe('cancelling', () => {
     await stage.step('closing', () => stage.watch('close', uring.close()));
   });
 
-  test('in a chain, before it is sent', async () => {
+  test('works in a chain that is not submitted yet', async () => {
     const stage = stageOf('abort in a chain');
     const { uring } = stage;
     for (const hard of [false, true]) {
@@ -170,7 +171,7 @@ describe('cancelling', () => {
     });
   });
 
-  test('closing with all kinds in flight', async () => {
+  test('ends operations of all kinds when the engine closes', async () => {
     const stage = stageOf('close', { entries: 4 });
     const { uring, kernel } = stage;
     const [reader] = kernel.createPipe();
@@ -190,7 +191,7 @@ describe('cancelling', () => {
 });
 
 describe('time limits', () => {
-  test('of operations', async () => {
+  test('end operations, alone and in chains', async () => {
     const stage = stageOf('timeoutMs');
     const { uring, kernel } = stage;
     const [reader, writer] = kernel.createPipe();
@@ -214,7 +215,7 @@ describe('time limits', () => {
 });
 
 describe('faults', () => {
-  test.each(['EAGAIN', 'EBUSY', 'ENOMEM', 'EINTR'] as const)('enter answers %s, twice', async (name) => {
+  test.each(['EAGAIN', 'EBUSY', 'ENOMEM', 'EINTR'] as const)('are retried when enter returns %s twice', async (name) => {
     const stage = stageOf(`enter answers ${name}`);
     const { uring, kernel } = stage;
     kernel.fail('enter', Errno[name], Errno[name]);
@@ -224,7 +225,7 @@ describe('faults', () => {
     await stage.step('then', () => stage.watch('nop', uring.nop()));
   });
 
-  test.each(['EBADF', 'EPERM', 'EOWNERDEAD'] as const)('enter answers %s', async (name) => {
+  test.each(['EBADF', 'EPERM', 'EOWNERDEAD'] as const)('end the engine when enter returns %s', async (name) => {
     const stage = stageOf(`enter answers ${name}`);
     const { uring, kernel } = stage;
     const [reader] = kernel.createPipe();
@@ -239,7 +240,7 @@ describe('faults', () => {
     await stage.step('closing', () => stage.watch('close', uring.close()));
   });
 
-  test('a part of what is submitted', async () => {
+  test('include a kernel that takes a part, and the remainder follows later', async () => {
     const stage = stageOf('a part');
     const { uring, kernel } = stage;
     for (const limit of [1, 2, 3, 4]) {
@@ -256,7 +257,7 @@ describe('faults', () => {
     }
   });
 
-  test('memory that is gone before it is shown to the kernel', async () => {
+  test('include memory detached before submission, which the kernel never sees', async () => {
     const stage = stageOf('detached');
     const { uring, kernel } = stage;
     const fd = kernel.createFile(new Uint8Array(100).fill(7));

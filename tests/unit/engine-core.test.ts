@@ -1,4 +1,7 @@
-/** The engine's core by itself: the table of what is in flight, order, cancellation, memory that goes away, bursts, and the end. */
+/**
+ * The engine's core alone: the table of operations in flight, order, cancellation, memory that is
+ * detached, bursts, and the end.
+ */
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -23,7 +26,7 @@ const turns = async (count = 4) => {
   for (let i = 0; i < count; i++) await turn();
 };
 
-/** A request that remembers what it is told. */
+/** A request that remembers its results. */
 class Remembering extends Request {
   readonly results: number[] = [];
   abandoned: Error | undefined;
@@ -75,14 +78,15 @@ function setUp({
   return { kernel, core, nop, poll, submitted };
 }
 
-test('a flag that says for nothing that there is work keeps nobody busy', async () => {
+test('a stale TASKRUN flag does not keep the engine busy', async () => {
   const { core, kernel } = setUp();
   const [reader] = kernel.createPipe();
   const request = new Remembering();
   prepPollAdd(core.begin(), reader, PollEvent.IN);
   core.commit(request);
   await turns();
-  // The kernel sets it after it has queued the work, and by then the work may be done: it stays until the next work comes.
+  // The kernel sets the flag after it has queued the work. By then the work may be done, and the
+  // flag stays until the next work arrives.
   const sq = core.ring.sq as unknown as { ring: Int32Array; flagsIndex: number };
   const { enter } = kernel;
   let enters = 0;
@@ -95,7 +99,7 @@ test('a flag that says for nothing that there is work keeps nobody busy', async 
   core.flush();
   await turns();
   expect([enters, Atomics.load(sq.ring, sq.flagsIndex) & SqRingFlag.TASKRUN]).toEqual([1, 0]);
-  // One that fails is owed.
+  // An enter that fails is made up for later.
   Atomics.or(sq.ring, sq.flagsIndex, SqRingFlag.TASKRUN);
   kernel.fail('enter', Errno.EAGAIN);
   core.flush();
@@ -107,7 +111,7 @@ test('a flag that says for nothing that there is work keeps nobody busy', async 
 });
 
 describe('the table', () => {
-  test('grows, and each operation has a slot of its own', async () => {
+  test('grows, and gives each operation its own row', async () => {
     const { core, kernel, poll } = setUp({ entries: 64, cqEntries: 4096 });
     const [reader, writer] = kernel.createPipe();
     const requests = Array.from({ length: 1200 }, () => poll(reader));
@@ -131,7 +135,7 @@ describe('the table', () => {
     await turns(200);
   });
 
-  test('a slot may be taken again while its request completes', async () => {
+  test('can reuse a row while its request completes', async () => {
     const { core, nop } = setUp();
     const first = nop();
     let second: Remembering | undefined;
@@ -142,7 +146,7 @@ describe('the table', () => {
     expect([first.results, first.id, second?.results, second?.id, core.inFlight]).toEqual([[0], -1, [0], -1, 0]);
   });
 
-  test('completions of strangers are nobody’s', async () => {
+  test('ignores completions with unknown user data', async () => {
     const { core, kernel, nop, poll } = setUp();
     const [reader] = kernel.createPipe();
     nop();
@@ -152,7 +156,7 @@ describe('the table', () => {
     const other = Ring.open({ entries: 4, syscalls: kernel });
     cleanUp.push(() => other.close());
     const { id } = waiting;
-    // Slots without an operation, and other generations of the one that has.
+    // Rows without an operation, and other generations of the row that has one.
     for (const token of [
       0n,
       5n,
@@ -168,7 +172,7 @@ describe('the table', () => {
     expect([waiting.results, core.inFlight, core.observer.completedCount]).toEqual([[], 1, 1]);
   });
 
-  test('knows since when', async () => {
+  test('records when operations were started', async () => {
     const { core, kernel, nop, poll } = setUp();
     const [reader] = kernel.createPipe();
     const since = () => {
@@ -182,13 +186,13 @@ describe('the table', () => {
     expect(since()).toEqual([0, 0]);
     kernel.clock.now = 7e6;
     await turns();
-    // With the flush, if it is still in flight then.
+    // Stamped at the flush, if the operation is still in flight then.
     expect(since()).toEqual([7]);
     kernel.clock.now = 9e6;
     poll(reader);
     await turns();
     expect(since().sort()).toEqual([7, 9]);
-    // From the start, when latencies are wanted.
+    // Stamped at the start, if latencies are measured.
     core.observer.latency.reset();
     kernel.clock.now = 11e6;
     const measured = poll(reader);
@@ -205,12 +209,12 @@ describe('the table', () => {
 });
 
 describe('order', () => {
-  test('what waits outside goes first', async () => {
+  test('is kept: the backlog goes first', async () => {
     const { kernel, nop, submitted } = setUp({ entries: 4 });
     kernel.fail('enter', Errno.EAGAIN);
     const requests = Array.from({ length: 7 }, () => nop());
     const slots = requests.map(({ id }) => BigInt(id));
-    // There is room again, but those before are still outside.
+    // There is room again, but earlier operations are still in the backlog.
     await turns();
     requests.push(nop());
     slots.push(BigInt(requests[7]?.id as number));
@@ -220,7 +224,7 @@ describe('order', () => {
     expect(requests.every(({ results }) => results[0] === 0)).toBe(true);
   });
 
-  test('and at once when there is room, also if nothing completes', async () => {
+  test('is kept: the backlog moves on as soon as there is room, even if nothing completes', async () => {
     const { kernel, core, poll, submitted } = setUp({ entries: 4 });
     const [reader] = kernel.createPipe();
     kernel.fail('enter', Errno.EAGAIN);
@@ -232,7 +236,7 @@ describe('order', () => {
     expect([core.inFlight, core.ring.sq.ready]).toEqual([11, 0]);
   });
 
-  test('a chain that finds no room waits as a whole, and so does what comes after it', async () => {
+  test('is kept: a chain without room waits as a whole, and so do the operations after it', async () => {
     const { core, nop, submitted } = setUp({ entries: 4 });
     const all: Remembering[] = [];
     for (let i = 0; i < 3; i++) all.push(nop());
@@ -245,7 +249,7 @@ describe('order', () => {
     expect(all.map(({ results }) => results)).toEqual(new Array(7).fill([0]));
   });
 
-  test('a chain is not torn when the kernel takes nothing', async () => {
+  test('is kept: a chain is not torn when the kernel takes nothing', async () => {
     const { core, kernel, nop } = setUp({ entries: 4 });
     kernel.fail('enter', Errno.EAGAIN);
     const before = [nop(), nop()];
@@ -253,7 +257,7 @@ describe('order', () => {
     const flags: (number | undefined)[] = [];
     const chain = [SqeFlag.IO_LINK, SqeFlag.IO_LINK, 0].map((flag) => nop(flag));
     for (const { id } of chain) flags.push(core.ring.sq.findUnsubmitted(id, 1)?.flags);
-    // All of it waits outside.
+    // All of it is in the backlog.
     expect([flags, core.ring.sq.ready]).toEqual([[undefined, undefined, undefined], 2]);
     await turns();
     kernel.advance(5);
@@ -261,13 +265,13 @@ describe('order', () => {
     expect([...before, ...chain].map(({ results }) => results)).toEqual(new Array(5).fill([0]));
   });
 
-  test('a chain of as many as the queue has slots fits; one more never does', () => {
+  test('is kept by chains as long as the queue, and longer ones never fit', () => {
     const { core } = setUp({ entries: 4 });
     core.beginTogether(4);
     expect(() => core.beginTogether(5)).toThrow("It must be <= 4, the submission queue's size. Received 5");
   });
 
-  test('listeners hear of a chain when it is whole, and may start operations', async () => {
+  test('is kept for listeners, which are notified of whole chains and may start operations', async () => {
     const { core, nop } = setUp();
     const heard: string[] = [];
     let nested = 0;
@@ -282,7 +286,7 @@ describe('order', () => {
       expect(heard).toEqual(['NOP 0, 3 in flight', 'NOP 3, 4 in flight', 'NOP 1, 4 in flight', 'NOP 2, 4 in flight']);
       nop();
       expect(heard.at(-1)).toBe('NOP 4, 5 in flight');
-      // A chain that is never completed is told of with the next flush.
+      // A chain that is never completed is reported at the next flush.
       core.beginTogether(3);
       nop(SqeFlag.IO_LINK);
       expect(heard).toHaveLength(5);
@@ -297,7 +301,7 @@ describe('order', () => {
 });
 
 describe('cancelling', () => {
-  test('what is over, or never was, is not asked for', async () => {
+  test('does not reach the kernel for an operation that is done or was never started', async () => {
     const { core, kernel, nop, poll } = setUp();
     const [reader] = kernel.createPipe();
     const over = nop();
@@ -307,7 +311,7 @@ describe('cancelling', () => {
     core.cancel(new Remembering());
     const waiting = poll(reader);
     await turns();
-    // A stranger that says that it has the slot.
+    // A request that claims another request's row.
     const stranger = new Remembering();
     stranger.id = waiting.id;
     core.cancel(stranger);
@@ -315,7 +319,7 @@ describe('cancelling', () => {
     expect([waiting.results, core.observer.enterCount - enters, core.inFlight]).toEqual([[], 1, 1]);
   });
 
-  test('is asked for again, less and less often, until the operation is over', async () => {
+  test('is repeated, at growing intervals, until the operation is done', async () => {
     const { core, kernel, poll } = setUp();
     const [reader, writer] = kernel.createPipe();
     const waiting = poll(reader);
@@ -342,7 +346,7 @@ describe('cancelling', () => {
     expect(asked).toHaveLength(count);
   });
 
-  test('is not asked for again when the slot has another operation', async () => {
+  test('is not repeated when the row holds another operation', async () => {
     const { core, kernel, poll } = setUp();
     const [reader, writer] = kernel.createPipe();
     const waiting = poll(reader);
@@ -359,7 +363,7 @@ describe('cancelling', () => {
     kernel.writeFile(writer, Buffer.from('x'));
     await turns();
     kernel.readFile(reader, 1);
-    // The same request, in the same slot, for another operation.
+    // The same request, in the same row, for another operation.
     prepPollAdd(core.begin(), reader, PollEvent.IN);
     core.commit(waiting);
     expect(waiting.id).toBe(id);
@@ -369,7 +373,7 @@ describe('cancelling', () => {
     expect([asked, waiting.results]).toEqual([1, [1]]);
   });
 
-  test('everything', async () => {
+  test('ends everything that was started', async () => {
     const { core, kernel, poll, nop } = setUp({ entries: 4 });
     const [reader] = kernel.createPipe();
     const started = [poll(reader), poll(reader)];
@@ -385,7 +389,7 @@ describe('cancelling', () => {
     await core.idle();
   });
 
-  test('taking back the beginning of a chain', async () => {
+  test('withdraws the beginning of a chain', async () => {
     const { core, nop } = setUp();
     core.beginTogether(3);
     const chain = [nop(SqeFlag.IO_LINK), nop(SqeFlag.IO_HARDLINK)];
@@ -396,8 +400,8 @@ describe('cancelling', () => {
   });
 });
 
-describe('memory that goes away', () => {
-  test('only what was committed as having it is asked, and only before it is sent', async () => {
+describe('memory that is detached', () => {
+  test('is checked only for requests that use it, and only before they are submitted', async () => {
     const { core, kernel, nop } = setUp();
     const requests = [nop(0, true), nop(0, false), nop(0, true), nop(0, true)];
     const [a, b, c, d] = requests as [Remembering, Remembering, Remembering, Remembering];
@@ -417,7 +421,7 @@ describe('memory that goes away', () => {
     expect([later.results, core.inFlight]).toEqual([[0], 0]);
   });
 
-  test('what the kernel has taken is its own, and is not remembered', async () => {
+  test('is not checked once the kernel has taken the request', async () => {
     const { core, kernel, nop } = setUp();
     const [reader, writer] = kernel.createPipe();
     const taken = new Remembering();
@@ -443,7 +447,7 @@ describe('memory that goes away', () => {
     expect((core.submitter as unknown as { withUserMemory: number[] }).withUserMemory).toEqual([]);
   });
 
-  test('also what waits outside the ring', async () => {
+  test('is checked for requests in the backlog, too', async () => {
     const { kernel, nop } = setUp({ entries: 4 });
     kernel.fail('enter', Errno.EBUSY);
     const requests = Array.from({ length: 7 }, () => nop(0, true));
@@ -454,7 +458,7 @@ describe('memory that goes away', () => {
     expect(requests.map(({ results }) => results)).toEqual(expected);
   });
 
-  test('what was cancelled meanwhile is not asked', async () => {
+  test('is not checked for a request that was cancelled meanwhile', async () => {
     const { core, kernel, nop } = setUp();
     kernel.fail('enter', Errno.EAGAIN);
     const [a, b] = [nop(0, true), nop(0, true)];
@@ -465,7 +469,7 @@ describe('memory that goes away', () => {
     };
     b.intact = false;
     kernel.advance(5);
-    // Asked while it is still to be sent: what it says does not matter any more.
+    // Called while the request is still to be submitted: the result no longer matters.
     a.memoryIsIntact = () => false;
     await turns();
     expect([a.results, b.results]).toEqual([[-Errno.ECANCELED], [-Errno.ECANCELED]]);
@@ -473,7 +477,7 @@ describe('memory that goes away', () => {
 });
 
 describe('bursts', () => {
-  test('a long burst gives way to the event loop', async () => {
+  test('give way to the event loop if they are long', async () => {
     const { kernel, nop } = setUp();
     const perTurn: number[] = [];
     let count = 0;
@@ -495,11 +499,12 @@ describe('bursts', () => {
       next();
     });
     over = true;
-    // 16 completions between two looks at the clock, of half a millisecond each; four milliseconds are the limit.
+    // The clock is read every 16 completions of half a millisecond each. The limit is four
+    // milliseconds.
     expect(perTurn.filter((each) => each > 0).slice(1, 8)).toEqual([16, 16, 16, 16, 16, 16, 16]);
   });
 
-  test('a burst of quick ones does not', async () => {
+  test('do not give way if their operations are quick', async () => {
     const { nop } = setUp();
     let turned = 0;
     let over = false;
@@ -522,7 +527,7 @@ describe('bursts', () => {
 });
 
 describe('the end', () => {
-  test('of everything in flight', async () => {
+  test('cancels everything in flight', async () => {
     const { core, kernel, poll, nop } = setUp();
     const [reader] = kernel.createPipe();
     const waiting = poll(reader);
@@ -542,7 +547,7 @@ describe('the end', () => {
     expect(late.id).toBe(-1);
   });
 
-  test('of what does not end: it is abandoned', async () => {
+  test('abandons operations that do not end', async () => {
     const { core, kernel } = setUp();
     const { warnings, restore } = catchWarnings();
     cleanUp.push(restore);
@@ -559,7 +564,7 @@ describe('the end', () => {
     expect([core.inFlight, warnings]).toEqual([0, [[expect.any(String), { code: 'URING_LEAKED' }]]]);
   });
 
-  test('when the ring has failed', async () => {
+  test('abandons all operations when the ring has failed', async () => {
     const { core, kernel, poll, nop } = setUp();
     const [reader] = kernel.createPipe();
     const waiting = poll(reader);
@@ -576,12 +581,12 @@ describe('the end', () => {
     core.cancel(late);
     await turns();
     expect(late.abandoned?.name).toBe('AbortError');
-    // The kernel may still complete what it has: that is nobody's.
+    // The kernel may still complete what it has. Those completions belong to no request.
     await turns();
     expect(waiting.results).toEqual([]);
   });
 
-  test('without anybody who wants to know of the failure', async () => {
+  test('needs no handler for the failure of the ring', async () => {
     const { core, kernel, nop } = setUp();
     kernel.fail('enter', Errno.EBADFD);
     const unsent = nop();
@@ -591,12 +596,12 @@ describe('the end', () => {
 });
 
 describe('the way to the kernel', () => {
-  test('the event loop is woken by polling', () => {
+  test('wakes the event loop by polling', () => {
     const { core } = setUp();
     expect(core.signal.waker.kind).toBe('poll');
   });
 
-  test('regions of the pool are kept until the ring is at rest', () => {
+  test('keeps regions of the pool until the ring is at rest', () => {
     const { core } = setUp();
     const held: object[] = [];
     const { ring } = core;
@@ -611,7 +616,7 @@ describe('the way to the kernel', () => {
     expect(held).toHaveLength(1);
   });
 
-  test('an engine that is watched rings once for all that comes', async () => {
+  test('signals a watched engine once for all completions that arrive', async () => {
     const { core, kernel, poll } = setUp();
     const [reader, writer] = kernel.createPipe();
     const requests = [poll(reader), poll(reader), poll(reader)];
@@ -627,7 +632,7 @@ describe('the way to the kernel', () => {
   });
 });
 
-test('what is in flight is shown the oldest first, with its age', async () => {
+test('operations in flight are listed oldest first, with their age', async () => {
   const kernel = new SimulatedKernel();
   cleanUp.push(kernel.clock.install());
   const uring = Uring.open({ syscalls: kernel });
@@ -648,7 +653,7 @@ test('what is in flight is shown the oldest first, with its age', async () => {
   ]);
 });
 
-test('virtual time is taken off once, whatever is asked', () => {
+test('a virtual clock is uninstalled once, however often that is requested', () => {
   const { setTimeout: real } = globalThis;
   const [first, second] = [new SimulatedKernel().clock, new SimulatedKernel().clock];
   const takeOffFirst = first.install();

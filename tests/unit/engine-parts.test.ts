@@ -1,4 +1,7 @@
-/** The parts of the engine, one by one: memory, slots, the backlog, signals, and what becomes of an operation's result. */
+/**
+ * The parts of the engine, one by one: memory, slots, the backlog, signals, and the outcome of
+ * operations.
+ */
 
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { BufferGroup } from '../../src/engine/memory/buffer-group.js';
@@ -45,7 +48,7 @@ describe('the pool', () => {
     return { pool: new Pool(new SimulatedKernel(), (region) => regions.push(region)), regions };
   };
 
-  test('gives blocks of powers of two, that do not overlap, each aligned to its size', () => {
+  test('hands out blocks of powers of two that do not overlap, each aligned to its size', () => {
     const { pool, regions } = create();
     const taken: [from: number, to: number][] = [];
     for (const [size, expected] of [
@@ -76,22 +79,22 @@ describe('the pool', () => {
     expect(pool.bytesInUse).toBe(taken.reduce((sum, [from, to]) => sum + to - from, 0));
   });
 
-  test('cuts small blocks from chunks, one after the other', () => {
+  test('cuts small blocks from spans, one after the other', () => {
     const { pool } = create();
     const first = pool.take(64);
     const blocks = Array.from({ length: 1024 }, () => pool.take(64));
     expect(blocks[0]?.offset).toBe(first.offset + 64);
     expect(blocks[1022]?.offset).toBe(first.offset + 1023 * 64);
-    // The chunk is used up; another begins where the region goes on.
+    // The span is used up. The next one begins where the region continues.
     expect(blocks[1023]?.offset).toBe(first.offset + 65_536);
     expect(new Set(blocks.map(({ offset }) => offset)).size).toBe(1024);
     expect(pool.take(128).offset).toBe(first.offset + 2 * 65_536);
-    // What is as large as a chunk is its own.
+    // A block as large as a span has its own.
     const large = pool.take(65_536);
     expect(pool.take(65_536).offset).toBe(large.offset + 65_536);
   });
 
-  test('fills a region to its last byte, and has blocks of 1 GiB', () => {
+  test('fills a region to its last byte, and hands out blocks of 1 GiB', () => {
     const kernel = new SimulatedKernel();
     kernel.addressOf = () => 8192;
     const pool = new Pool(kernel, () => undefined);
@@ -100,7 +103,7 @@ describe('the pool', () => {
     expect(pool.take(2 ** 30).size).toBe(2 ** 30);
   });
 
-  test('takes a new region when one is full, and one of its own for what is larger', () => {
+  test('adds a region when one is full, and a separate one for a larger block', () => {
     const { pool, regions } = create();
     const size = 16 * 1024 * 1024;
     const blocks = Array.from({ length: 4 }, () => pool.take(size));
@@ -113,7 +116,7 @@ describe('the pool', () => {
     expect(pool.regionOf(new Uint8Array(8))).toBeUndefined();
   });
 
-  test('uses again what was given back, the last first', () => {
+  test('reuses returned blocks, the last one first', () => {
     const { pool } = create();
     const [a, b, c] = [pool.take(100), pool.take(100), pool.take(5000)];
     pool.give(a);
@@ -126,7 +129,7 @@ describe('the pool', () => {
     expect([next === a, next === b, next === c]).toEqual([false, false, false]);
   });
 
-  test('has no block beyond 1 GiB', () => {
+  test('refuses blocks larger than 1 GiB', () => {
     const { pool } = create();
     expect(() => pool.take(2 ** 30 + 1)).toThrow(
       'The value of "size" is out of range. It must be <= 1073741824. Received 1073741825',
@@ -134,9 +137,9 @@ describe('the pool', () => {
     expect(pool.bytesInUse).toBe(0);
   });
 
-  test('copies from a block to memory of the user’s', () => {
+  test('copies from a block to the user’s memory', () => {
     const kernel = new SimulatedKernel();
-    // Where addresses are addresses, an ordinary view of the same memory is had.
+    // With real addresses, the same memory has an ordinary view, too.
     const memories: ArrayBufferLike[] = [];
     kernel.addressOf = (view) => {
       memories.push(view.buffer);
@@ -180,9 +183,9 @@ describe('the backlog', () => {
     return { ring, backlog, add, inRing };
   };
 
-  test('moves on as there is room, in order', () => {
+  test('moves into the ring in order, as there is room', () => {
     const { ring, backlog, add, inRing } = setUpBacklog();
-    // More than it has room for at first, again and again.
+    // More than fit into its initial memory, again and again.
     const sent: number[] = [];
     let added = 0;
     for (let round = 0; round < 60; round++) {
@@ -211,20 +214,20 @@ describe('the backlog', () => {
     expect([backlog.length, inRing()]).toEqual([4, [1, 2]]);
     backlog.moveTo(ring.sq);
     expect([backlog.length, inRing()]).toEqual([0, [3, 4, 5, 6]]);
-    // A chain whose end has not come yet.
+    // A chain whose end has not been added yet.
     add(7, SqeFlag.IO_LINK);
     backlog.moveTo(ring.sq);
     expect([backlog.length, inRing()]).toEqual([0, [7]]);
   });
 
-  test('what is only asked for is not in it', () => {
+  test('does not contain an SQE that was requested but not committed', () => {
     const { backlog } = setUpBacklog();
     prepNop(backlog.next());
     expect(backlog.length).toBe(0);
     expect(backlog.next().base).toBe(0);
   });
 
-  test('finds and forgets', () => {
+  test('finds the SQEs in it, and forgets those that moved on or were cleared', () => {
     const { backlog, add, ring } = setUpBacklog();
     const places = Array.from({ length: 100 }, (_, i) => add(i));
     backlog.moveTo(ring.sq);
@@ -234,7 +237,7 @@ describe('the backlog', () => {
       ring.submit();
       backlog.moveTo(ring.sq);
     }
-    // What was there once is not in it.
+    // SQEs that have moved on are no longer in it.
     expect([backlog.find(places[0] as number), backlog.find(places[99] as number)]).toEqual([null, null]);
     const again = Array.from({ length: 100 }, (_, i) => add(i));
     backlog.clear();
@@ -245,7 +248,7 @@ describe('the backlog', () => {
 });
 
 describe('pooled buffers', () => {
-  test('belong to the user until they are released, and to operations a little longer', () => {
+  test('belong to the user until released, and to operations until these are done', () => {
     const { buffers, pool } = setUp();
     const buffer = buffers.allocate(100);
     expect([buffer.bytes.length, buffers.usage]).toEqual([100, { buffers: 1, bytes: 4096 }]);
@@ -266,7 +269,7 @@ describe('pooled buffers', () => {
     expect(pool.bytesInUse).toBe(0);
   });
 
-  test('are known by any view of them, of any size', () => {
+  test('are recognized by any view of them, at any size', () => {
     const { buffers } = setUp();
     for (const size of [1, 4096, 4097, 100_000, SLAB_SIZE, SLAB_SIZE + 1, 5 * SLAB_SIZE]) {
       const [before, buffer, after] = [buffers.allocate(size), buffers.allocate(size), buffers.allocate(size)];
@@ -279,7 +282,7 @@ describe('pooled buffers', () => {
         expect(held?.address).toBe((buffers.hold(buffer.bytes)?.address as number) + from);
       }
       const { buffer: memory, byteOffset } = buffer.bytes;
-      // What lies behind it is nobody's, or another's.
+      // The memory after it is unused, or belongs to another buffer.
       expect(() => buffers.hold(new Uint8Array(memory, byteOffset, size + 1))).toThrow('given back');
       before.release();
       expect(() => buffers.hold(before.bytes)).toThrow('given back');
@@ -290,7 +293,7 @@ describe('pooled buffers', () => {
     expect(() => buffers.allocate(2 ** 30 + 1)).toThrow('"size"');
   });
 
-  test('are told from their neighbours in the middle of a region, too', () => {
+  test('are distinguished from their neighbors in the middle of a region, too', () => {
     const { kernel, buffers } = setUp();
     // The region begins in the middle of a page.
     kernel.addressOf = () => 2 ** 40 + 16;
@@ -303,14 +306,14 @@ describe('pooled buffers', () => {
     }
     const tail = buffers.hold(first.bytes.subarray(4 * SLAB_SIZE - 10));
     first.release();
-    // Its own, not its neighbour's: it is used until the operation is over.
+    // The hold is on the first buffer, not its neighbor: it is in use until the operation is done.
     expect(buffers.usage.buffers).toBe(2);
     tail?.release();
     expect(buffers.usage.buffers).toBe(1);
     second.release();
   });
 
-  test('are registered as long as there are whole slabs, and places in the table', () => {
+  test('are registered as long as there are whole slabs, and free entries in the table', () => {
     const { core, buffers, pool } = setUp();
     const updates = jest.spyOn(core.ring.buffers, 'update').mockImplementation(() => 1);
     const [one, two, three] = [0, 1, 2].map(() => buffers.allocate(SLAB_SIZE)) as [never, never, never];
@@ -333,7 +336,7 @@ describe('pooled buffers', () => {
     }
   });
 
-  test('the engine’s own memory is nobody’s buffer', () => {
+  test('are not confused with the engine’s own memory', () => {
     const { buffers, pool } = setUp();
     const block = pool.take(64);
     expect(() => buffers.hold(new Uint8Array(block.region.memory, block.offset, 64))).toThrow('given back');
@@ -342,7 +345,7 @@ describe('pooled buffers', () => {
     buffer.release();
   });
 
-  test('are registered slab by slab, when they are used so', () => {
+  test('are registered slab by slab, when they are first used as registered', () => {
     const { core, kernel, buffers } = setUp();
     const updates = jest.spyOn(core.ring.buffers, 'update');
     const sparse = jest.spyOn(core.ring.buffers, 'registerSparse');
@@ -366,7 +369,7 @@ describe('pooled buffers', () => {
     expect(buffers.registeredIndex(one.bytes)).toBe(0);
   });
 
-  test('are not registered where the kernel has no table', () => {
+  test('are not registered if the kernel has no table', () => {
     const { core, kernel, buffers } = setUp();
     const sparse = jest.spyOn(core.ring.buffers, 'registerSparse');
     kernel.fail('register', Errno.EINVAL);
@@ -390,7 +393,7 @@ describe('a scope', () => {
   const at = (kernel: SimulatedKernel, address: number, length: number) =>
     Buffer.from(kernel.memory.bytes(address, length) as Uint8Array);
 
-  test('has memory that is zeroed, and gives it back', () => {
+  test('hands out zeroed memory, and returns it to the pool', () => {
     const { scope, pool } = setUpScope();
     const block = scope.block(100);
     block.plain(0, 128).fill(9);
@@ -404,7 +407,7 @@ describe('a scope', () => {
     scope.release();
   });
 
-  test('has strings that end', () => {
+  test('terminates strings', () => {
     const { kernel, scope, pool } = setUpScope();
     const used = pool.take(64);
     kernel.memory.bytes(used.address, 64)?.fill(9);
@@ -414,14 +417,14 @@ describe('a scope', () => {
     expect(kernel.memory.string(scope.cString(''))).toBe('');
     expect(kernel.memory.string(scope.cString('x'.repeat(63)))).toHaveLength(63);
     scope.release();
-    // Room for three bytes of each character.
+    // Each character may take three bytes.
     scope.cString('x'.repeat(64));
     expect(pool.bytesInUse).toBe(256);
     scope.release();
     expect(pool.bytesInUse).toBe(0);
   });
 
-  test('copies what the kernel is to read, and what it wrote', () => {
+  test('copies input for the kernel to read, and output that it wrote', () => {
     const { kernel, scope, pool } = setUpScope();
     expect(at(kernel, scope.input(Buffer.from('input')), 5).toString()).toBe('input');
     const [one, two] = [new Uint8Array(3), new Uint8Array(4)];
@@ -437,14 +440,14 @@ describe('a scope', () => {
     scope.collect(100);
     expect(Buffer.from(two).toString()).toBe('defg');
     scope.release();
-    // Nothing is copied any more.
+    // Nothing is copied after the release.
     one.fill(0);
     scope.collect(7);
     expect([...one]).toEqual([0, 0, 0]);
     expect(pool.bytesInUse).toBe(0);
   });
 
-  test('writes vectors of what is read', () => {
+  test('builds vectors of input', () => {
     const { kernel, scope } = setUpScope();
     const data = kernel.memory.data(scope.iovecs([Buffer.from('ab'), Buffer.from('c')], 'input'), 32) as DataView;
     expect(at(kernel, Number(data.getBigUint64(0, true)), 2).toString()).toBe('ab');
@@ -455,7 +458,7 @@ describe('a scope', () => {
     scope.release();
   });
 
-  test('uses shared memory and pooled buffers where they are', () => {
+  test('uses shared memory and pooled buffers in place', () => {
     const { buffers, kernel, scope, pool } = setUpScope();
     const shared = new Uint8Array(new SharedArrayBuffer(8));
     expect([scope.input(shared), scope.output(shared)]).toEqual([kernel.addressOf(shared), kernel.addressOf(shared)]);
@@ -472,7 +475,7 @@ describe('a scope', () => {
     expect(scope.registeredIndex(new Uint8Array(8))).toBe(-1);
   });
 
-  test('has an address for nothing, and none for what was detached', () => {
+  test('has an address for an empty view, and refuses a detached one', () => {
     const { scope } = setUpScope();
     expect(scope.input(new Uint8Array(0))).toBeGreaterThan(0);
     expect(scope.output(new Uint8Array(0))).toBeGreaterThan(0);
@@ -489,7 +492,7 @@ describe('a scope', () => {
     scope.release();
   });
 
-  test('has times of nanoseconds', () => {
+  test('writes times in seconds and nanoseconds', () => {
     const { kernel, scope } = setUpScope();
     const time = (milliseconds: number) => {
       const data = kernel.memory.data(scope.timespec(milliseconds), 16) as DataView;
@@ -504,7 +507,7 @@ describe('a scope', () => {
     scope.release();
   });
 
-  test('knows bytes, and what outlives a thread', () => {
+  test('comes with helpers for bytes, and for memory that outlives a thread', () => {
     const buffer = new ArrayBuffer(8);
     expect(bytesOf(buffer)).toEqual(new Uint8Array(8));
     const view = bytesOf(new Int16Array(buffer, 2, 2));
@@ -515,7 +518,7 @@ describe('a scope', () => {
 });
 
 describe('a group of buffers', () => {
-  test('that finds no memory leaves nothing behind', () => {
+  test('leaves nothing behind when memory cannot be allocated', () => {
     const { kernel, memory, pool } = setUp();
     const options = { count: 4, size: 16 * 1024 * 1024, replenished: () => undefined };
     const { addressOf } = kernel;
@@ -527,7 +530,7 @@ describe('a group of buffers', () => {
     expect(() => new BufferGroup(memory, options)).toThrow('allocation failed');
     expect([pool.bytesInUse, memory.groupIds.take()]).toEqual([0, 0]);
     memory.groupIds.give(0);
-    // The kernel knows of no such group any more.
+    // The kernel no longer knows the group.
     const group = new BufferGroup(memory, options);
     expect([group.id, group.available]).toEqual([0, 4]);
     group.end();
@@ -535,7 +538,7 @@ describe('a group of buffers', () => {
   });
 });
 
-test('shared buffers that are not to be had leave nothing of their form', () => {
+test('shared buffers that cannot be registered leave no memory of their form behind', () => {
   const { kernel, core, memory, pool } = setUp();
   const engine = { core, memory } as unknown as Engine;
   kernel.fail('register', Errno.ENOMEM);
@@ -544,7 +547,7 @@ test('shared buffers that are not to be had leave nothing of their form', () => 
 });
 
 describe('slots for files', () => {
-  test('are given out once, and again after they were given back', () => {
+  test('are handed out once, and again after they were released', () => {
     const { core } = setUp();
     const files = new FileSlots(core.ring);
     const sparse = jest.spyOn(core.ring.files, 'registerSparse');
@@ -560,7 +563,7 @@ describe('slots for files', () => {
     expect(sparse.mock.calls).toEqual([[1024]]);
   });
 
-  test('are not to be had without a table', () => {
+  test('are unavailable without a table', () => {
     const { core, kernel } = setUp();
     const files = new FileSlots(core.ring);
     kernel.fail('register', Errno.EINVAL);
@@ -573,7 +576,7 @@ describe('slots for files', () => {
     expect(() => new FileSlots(other.core.ring).allocate()).toThrow('not the kernel’s');
   });
 
-  test('stand for files', () => {
+  test('can be used in place of files', () => {
     const { core } = setUp();
     const slot = new FileSlots(core.ring).allocate();
     expect([fdOf(5), fdOf(-1), fdOf({ fd: 6 } as never), fdOf(slot as never)]).toEqual([5, -1, 6, 0]);
@@ -584,7 +587,7 @@ describe('slots for files', () => {
       isDirect(undefined),
       isDirect(null as never),
     ]).toEqual([false, false, true, false, false]);
-    // Numbers are looked at by the encoders.
+    // Numbers are checked by the encoders.
     for (const bad of ['x', null, undefined, {}, { fd: 'x' }, { fd: -1 }, { slot: 2 ** 31 }]) {
       expect(() => fdOf(bad as never)).toThrow('"file"');
     }
@@ -592,7 +595,7 @@ describe('slots for files', () => {
 });
 
 describe('signals', () => {
-  test('have one listener for all, which goes with the last', () => {
+  test('have one listener for all operations, which is removed with the last one', () => {
     const controller = new AbortController();
     const { signal } = controller;
     const added = jest.spyOn(signal, 'addEventListener');
@@ -615,11 +618,11 @@ describe('signals', () => {
     controller.abort('enough');
     expect(reasons).toEqual(['enough', 'enough']);
     expect(removed.mock.calls).toEqual(added.mock.calls.map(([name, listener]) => [name, listener]));
-    // What is told may take itself out.
+    // A target that was notified may remove itself.
     unlisten(signal, a);
   });
 
-  test('and nothing else', () => {
+  test('must be instances of AbortSignal', () => {
     for (const good of [undefined, new AbortController().signal]) checkSignal('options.signal', good);
     for (const bad of [null, 'x', {}, { aborted: false }, { addEventListener: () => undefined }]) {
       expect(() => checkSignal('options.signal', bad)).toThrow(
@@ -629,7 +632,7 @@ describe('signals', () => {
   });
 });
 
-test('a request is intact, and tells no place, unless it says otherwise', () => {
+test('a request has intact memory and no call site by default', () => {
   class Plain extends Request {
     complete(): void {}
     abandon(): void {}
@@ -638,7 +641,7 @@ test('a request is intact, and tells no place, unless it says otherwise', () => 
   expect([request.id, request.memoryIsIntact(), request.callSite]).toEqual([-1, true, undefined]);
 });
 
-describe('what becomes of an operation', () => {
+describe('the outcome of an operation', () => {
   const open = () => {
     const kernel = new SimulatedKernel();
     const uring = Uring.open({ syscalls: kernel });
@@ -653,7 +656,7 @@ describe('what becomes of an operation', () => {
       (error) => error as Error & { cause?: Error; code?: string },
     );
 
-  test.each([Errno.ECANCELED, Errno.EINTR, 512])('interrupted (%i): aborted, timed out, closed, or just that', async (errno) => {
+  test.each([Errno.ECANCELED, Errno.EINTR, 512])('is an abort on errno %i only if the signal was aborted', async (errno) => {
     const { kernel, uring, answer } = open();
     const [reader] = kernel.createPipe();
     answer(Opcode.READ, -errno);
@@ -666,7 +669,7 @@ describe('what becomes of an operation', () => {
     expect(await aborted).toMatchObject({ name: 'AbortError', cause: { message: 'why' } });
   });
 
-  test('too late: what the kernel says counts', async () => {
+  test('is the kernel’s error if the abort came too late', async () => {
     const { uring, answer } = open();
     const controller = new AbortController();
     answer(Opcode.NOP, -Errno.EIO);
@@ -675,7 +678,7 @@ describe('what becomes of an operation', () => {
     expect(await failed).toMatchObject({ code: 'EIO' });
   });
 
-  test('a time limit is told with its length', async () => {
+  test('names the time limit that has passed', async () => {
     const { kernel, uring } = open();
     cleanUp.push(kernel.clock.install());
     const [reader] = kernel.createPipe();
@@ -688,7 +691,7 @@ describe('what becomes of an operation', () => {
     });
   });
 
-  test('call sites are recorded where they are wanted', async () => {
+  test('has a call site only if call sites are enabled', async () => {
     const kernel = new SimulatedKernel();
     const [reader] = kernel.createPipe();
     for (const callSites of [true, false]) {
@@ -699,7 +702,7 @@ describe('what becomes of an operation', () => {
     }
   });
 
-  test('flags of all operations go with it', async () => {
+  test('is the same on a slot as on a descriptor', async () => {
     const { kernel, uring } = open();
     const seen: number[] = [];
     const slot = uring.files.allocate();
@@ -712,7 +715,7 @@ describe('what becomes of an operation', () => {
     expect(seen).toEqual([]);
   });
 
-  test('options that make no sense are refused', async () => {
+  test('is a rejection if the options are invalid', async () => {
     const { uring } = open();
     const refused = async (promise: Promise<unknown>) => (await errorOf(promise))?.message;
     expect(await refused(uring.nop({ timeoutMs: -1 }))).toBe(
@@ -735,7 +738,7 @@ describe('what becomes of an operation', () => {
     expect(uring.counters.inFlight).toBe(0);
   });
 
-  test('a chain that was aborted before is not started', async () => {
+  test('is an abort if the chain was aborted before it started', async () => {
     const { uring } = open();
     const signal = AbortSignal.abort(new Error('too early'));
     const submitted = uring.counters.submitted;
@@ -744,7 +747,7 @@ describe('what becomes of an operation', () => {
     expect(uring.counters.submitted).toBe(submitted);
   });
 
-  test('a chain that cannot be encoded leaves nothing behind', async () => {
+  test('includes nothing in flight or allocated if a chain cannot be encoded', async () => {
     const { uring } = open();
     const gone = new Uint8Array(8);
     const chain = [op.nop(), op.nop({ timeoutMs: 50 }), op.write(1, gone)];

@@ -1,4 +1,7 @@
-/** What the engine's core consists of, each part alone: the table, the pacing, the signal, the submitter's assertions. */
+/**
+ * The parts of the engine's core, each alone: the table, the pacing, the completion signal, the
+ * submitter's assertions.
+ */
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { CompletionSignal } from '../../src/engine/queue/completion-signal.js';
@@ -35,7 +38,7 @@ function openRing(kernel = new SimulatedKernel()) {
   return ring;
 }
 
-/** Replaces what the library schedules with; `run` calls what was scheduled in one way. */
+/** Replaces the timers of the library; `run` calls everything that was scheduled. */
 function takeTimers() {
   const scheduled: [way: 'tick' | 'immediate' | 'timeout', callback: () => void][] = [];
   let now = 1000;
@@ -70,7 +73,7 @@ describe('the table of operations in flight', () => {
     return { table, add };
   };
 
-  test('finds an operation by its id and generation, until it is over', () => {
+  test('finds an operation by its id and generation, until it is removed', () => {
     const { table, add } = setUp();
     const { request, id, sqe } = add();
     const generation = table.generation(id);
@@ -90,7 +93,7 @@ describe('the table of operations in flight', () => {
     ]);
   });
 
-  test('counts what keeps the process alive', () => {
+  test('counts the operations that keep the process alive', () => {
     const { table, add } = setUp();
     const idle = new Noted();
     idle.keepsAlive = false;
@@ -110,7 +113,7 @@ describe('the table of operations in flight', () => {
     expect([table.count, table.referencedCount]).toEqual([0, 0]);
   });
 
-  test('stamps what is still there', () => {
+  test('stamps the operations that are still in flight', () => {
     const clock = takeTimers();
     const { table, add } = setUp();
     const [gone, first] = [add(), add()];
@@ -123,7 +126,7 @@ describe('the table of operations in flight', () => {
     expect([table.startTime(first.id), table.startTime(second.id)]).toEqual([1000, 1005]);
   });
 
-  test('asserts that an operation is over once, and that a row is free', () => {
+  test('asserts that an operation is removed once, and that a new row is free', () => {
     const { table, add } = setUp();
     const { id, sqe } = add();
     table.remove(id);
@@ -137,7 +140,7 @@ describe('the table of operations in flight', () => {
 });
 
 describe('the pacing', () => {
-  test('flushes once at the end of the turn, however much was started', () => {
+  test('flushes once at the end of the turn, however many operations were started', () => {
     const clock = takeTimers();
     let flushes = 0;
     const pacing = new Pacing(() => {
@@ -170,7 +173,7 @@ describe('the pacing', () => {
     expect(pacing.turn).toBe(turn + 1);
   });
 
-  test('waits a turn for what is deferred, but not for what is started beside it', () => {
+  test('waits a turn for deferred operations, but not for others', () => {
     const clock = takeTimers();
     const pacing = new Pacing(() => undefined);
     pacing.defer(() => pacing.schedule());
@@ -179,7 +182,7 @@ describe('the pacing', () => {
     expect(clock.ways).toEqual(['immediate', 'tick']);
   });
 
-  test('what the beginning of a flush starts goes with it', () => {
+  test('schedules no flush for operations that are started as one begins', () => {
     const clock = takeTimers();
     const pacing = new Pacing(() => undefined);
     pacing.beforeSubmit({ commit: () => pacing.schedule() });
@@ -223,7 +226,7 @@ describe('the completion signal', () => {
     return { kernel, ring, operations, calls, waker, add };
   };
 
-  test('enables the eventfd only while nobody looks, and polls it until there is nothing to wait for', () => {
+  test('enables the eventfd only while armed, and polls it until there is nothing to wait for', () => {
     const { ring, operations, calls, waker, add } = setUp();
     const signal = new CompletionSignal(ring, waker, operations);
     expect(ring.cq.flags).toBe(CqRingFlag.EVENTFD_DISABLED);
@@ -239,7 +242,7 @@ describe('the completion signal', () => {
     expect(calls).toEqual(['watch true', 'rest', 'close']);
   });
 
-  test('keeps the process alive for what is worth it', () => {
+  test('keeps the process alive only for referenced operations', () => {
     const { ring, operations, calls, waker, add } = setUp();
     const signal = new CompletionSignal(ring, waker, operations);
     signal.keepAlive(true);

@@ -1,4 +1,7 @@
-/** What becomes of requests at the edges: the ends of an operation, of a chain, and of an iterator, each told from its neighbours. */
+/**
+ * Edge cases of requests: how an operation, a chain, and an iterator end, and how similar cases are
+ * told apart.
+ */
 
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { type Operation, OperationRequest } from '../../src/engine/operations/operation.js';
@@ -39,7 +42,7 @@ const errorOf = (promise: Promise<unknown>) =>
     (error) => error as Error & { cause?: Error & { code?: string }; code?: string },
   );
 
-/** How often a signal's listener has come and gone. */
+/** Creates a signal that counts how often listeners are added and removed. */
 function listenedTo() {
   const controller = new AbortController();
   const added = jest.spyOn(controller.signal, 'addEventListener');
@@ -47,8 +50,8 @@ function listenedTo() {
   return { controller, signal: controller.signal, counts: () => [added.mock.calls.length, removed.mock.calls.length] };
 }
 
-describe('the answer to an operation', () => {
-  /** One that is not in the ring: its answers are the test's. */
+describe('the result of an operation', () => {
+  /** Creates a request that is not in the ring: the test completes it. */
   const request = (operation: Operation<unknown>, uring = open().uring) => {
     const ends: (readonly [kind: string, what: unknown, res?: number])[] = [];
     const one = new OperationRequest(uring.engine, operation, {
@@ -58,7 +61,7 @@ describe('the answer to an operation', () => {
     return { one, ends, uring };
   };
 
-  test.each([Errno.ECANCELED, Errno.EINTR, 512])('%i is a cancellation, when somebody has cancelled', (errno) => {
+  test.each([Errno.ECANCELED, Errno.EINTR, 512])('is a cancellation on errno %i if one was requested', (errno) => {
     const plain = request(op.nop());
     plain.one.complete(-errno, 0);
     expect(plain.ends).toEqual([['failed', expect.objectContaining({ name: 'UringError', errno: -errno }), -errno]]);
@@ -73,14 +76,14 @@ describe('the answer to an operation', () => {
     expect(closing.ends).toEqual([['failed', expect.objectContaining({ name: 'AbortError' }), -errno]]);
   });
 
-  test.each([Errno.EIO, -Errno.EINTR, -512])('%i is none, whoever has cancelled', (errno) => {
+  test.each([Errno.EIO, -Errno.EINTR, -512])('is not a cancellation for %i, even if one was requested', (errno) => {
     const { one, ends } = request(op.nop());
     one.abort('why');
     one.complete(-errno, 0);
     expect(ends).toEqual([errno > 0 ? ['failed', expect.objectContaining({ errno: -errno }), -errno] : ['done', undefined]]);
   });
 
-  test('comes when the kernel is done with all of it, and once', () => {
+  test('is delivered once, when the kernel is done with the whole operation', () => {
     const { one, ends } = request(op.nop());
     one.id = 0;
     one.complete(5, CqeFlag.MORE);
@@ -90,7 +93,7 @@ describe('the answer to an operation', () => {
     expect(ends).toEqual([['done', undefined]]);
   });
 
-  test('a signal is let go of when the operation is over, and when it is abandoned', async () => {
+  test('releases the signal, as does abandoning the operation', async () => {
     const { uring, kernel } = open();
     const { signal, counts } = listenedTo();
     await uring.nop({ signal });
@@ -108,7 +111,7 @@ describe('the answer to an operation', () => {
     await uring.close();
   });
 
-  test('in somebody else’s words, or a worker’s', async () => {
+  test('may have a custom error, and may come from a worker', async () => {
     const { uring, answer } = open();
     answer('NOP', -Errno.EIO);
     const plain = op.nop({ timeoutMs: 50 });
@@ -124,7 +127,7 @@ describe('the answer to an operation', () => {
     expect(plain.error(-Errno.EIO)).toMatchObject({ code: 'EIO' });
   });
 
-  test('its place is the first line that is not the engine’s', () => {
+  test('has the first line outside the engine as its call site', () => {
     const { prepareStackTrace } = Error;
     cleanUp.push(() => {
       Error.prepareStackTrace = prepareStackTrace;
@@ -153,13 +156,13 @@ describe('the answer to an operation', () => {
 });
 
 describe('a time limit', () => {
-  test('is at most 2 ** 53 - 1, and a number', async () => {
+  test('must be a number of at most 2 ** 53 - 1', async () => {
     const { uring } = open();
     expect(await errorOf(uring.nop({ timeoutMs: Number.MAX_SAFE_INTEGER }))).toBeUndefined();
     expect(await errorOf(uring.nop({ timeoutMs: '5' as never }))).toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
   });
 
-  test('goes to the kernel with its operation, when both just do not fit', async () => {
+  test('reaches the kernel with its operation, when only one of them would fit', async () => {
     const { uring, kernel } = open({ entries: 4 });
     const [reader] = kernel.createPipe();
     for (let i = 0; i < 3; i++) uring.nop();
@@ -169,7 +172,7 @@ describe('a time limit', () => {
     expect(await read).toMatchObject({ name: 'AbortError', cause: { code: 'ETIME' } });
   });
 
-  test('is counted when a chain is measured', async () => {
+  test('counts toward the length of a chain', async () => {
     const { uring, kernel } = open({ entries: 4 });
     const [reader] = kernel.createPipe();
     for (let i = 0; i < 2; i++) uring.nop();
@@ -179,7 +182,7 @@ describe('a time limit', () => {
     expect(await chain).toMatchObject([{ status: 'failed' }, { status: 'cut', by: 0 }]);
   });
 
-  test('that has fired does so once', async () => {
+  test('fires once', async () => {
     const { uring, kernel, seen } = open();
     const [reader, writer] = kernel.createPipe();
     const set = jest.spyOn(timers, 'setTimeout');
@@ -194,11 +197,11 @@ describe('a time limit', () => {
     expect(seen).toEqual(['READ']);
     kernel.writeFile(writer, Buffer.from('x'));
     expect(await read).toBe(1);
-    // Nor is there one of ours beside the kernel's, whichever of the two is over first.
+    // There is no timer of the engine beside the kernel's timeout, whichever completes first.
     expect(set).not.toHaveBeenCalled();
   });
 
-  test('that the kernel, short of memory, never had is kept here', async () => {
+  test('is kept by the engine if the kernel, short of memory, did not take it', async () => {
     const { uring, kernel } = open();
     const [reader] = kernel.createPipe();
     kernel.limitSubmissions(1);
@@ -212,14 +215,14 @@ describe('a time limit', () => {
     expect(uring.counters.inFlight).toBe(1);
     kernel.advance(60);
     expect(await read).toMatchObject({ name: 'AbortError', cause: { code: 'ETIME' } });
-    // It keeps no process alive; the read does.
+    // The timer does not keep the process alive; the read does.
     const standIn = set.mock.calls.findIndex(([, milliseconds]) => milliseconds === 50);
     const { value } = set.mock.results[standIn] as { value: NodeJS.Timeout };
     expect(value.hasRef()).toBe(false);
   });
 });
 
-test('shared memory and files are kept for as long as the operation is in flight', async () => {
+test('shared memory and files are kept as long as their operation is in flight', async () => {
   const { uring, kernel } = open();
   const [reader, writer] = kernel.createPipe();
   const file = { fd: reader };
@@ -237,7 +240,7 @@ test('shared memory and files are kept for as long as the operation is in flight
 });
 
 describe('a chain', () => {
-  test('is cut off by a later one, where the kernel refused that before it began', async () => {
+  test('is cut off by a later operation if the kernel refuses that one before the chain begins', async () => {
     const { uring, answer } = open();
     answer('NOP', -Errno.ECANCELED, -Errno.EINVAL, -Errno.ECANCELED);
     expect(await uring.link([op.nop(), op.nop(), op.nop()], { hard: true })).toMatchObject([
@@ -247,7 +250,7 @@ describe('a chain', () => {
     ]);
   });
 
-  test('lets go of its signal', async () => {
+  test('releases its signal', async () => {
     const { uring } = open();
     const { signal, counts } = listenedTo();
     await uring.link([op.nop(), op.nop()], { signal });
@@ -272,7 +275,7 @@ describe('an iterator', () => {
     ['RECV', 'recv', ({ uring, reader }) => uring.recvMany(reader)],
     ['ACCEPT', 'accept', ({ uring, reader }) => uring.acceptMany(reader)],
   ] as [OpcodeName, string, (stage: ReturnType<typeof withPipe>) => AsyncIterableIterator<unknown>][])(
-    '%s fails in its own name',
+    'over %s reports errors with the name of its operation',
     async (opcode, name, start) => {
       const stage = withPipe();
       stage.answer(opcode, -Errno.EBADF);
@@ -280,13 +283,13 @@ describe('an iterator', () => {
     },
   );
 
-  test('without buffers is not out of buffers: the kernel is out of memory', async () => {
+  test('without buffers reports ENOBUFS as an error, as the kernel is out of memory', async () => {
     const { uring, reader, answer } = withPipe();
     answer('ACCEPT', -Errno.ENOBUFS);
     expect(await errorOf(uring.acceptMany(reader).next())).toMatchObject({ code: 'ENOBUFS' });
   });
 
-  test('whose second shot is refused is not tried in another form', async () => {
+  test('is not retried in another form if its second request is refused', async () => {
     const { uring, answer, seen } = withPipe();
     answer('TIMEOUT', -Errno.ETIME, -Errno.EINVAL);
     const ticks = uring.interval(10);
@@ -295,7 +298,7 @@ describe('an iterator', () => {
     expect(seen).toEqual(['TIMEOUT', 'TIMEOUT']);
   });
 
-  test('all of them take a signal, and let go of it at the end', async () => {
+  test('of any kind takes a signal, and releases it at the end', async () => {
     const stage = withPipe();
     const { uring, reader } = stage;
     for (const start of [
@@ -312,14 +315,14 @@ describe('an iterator', () => {
     await uring.pollMany(reader, PollEvent.IN).return?.();
   });
 
-  test('values that nobody has taken are merged', async () => {
+  test('merges values that were not taken', async () => {
     const { uring, kernel } = open();
     const [one, other] = kernel.createSocketPair();
     const polls = uring.pollMany(one, PollEvent.IN | PollEvent.OUT | PollEvent.RDHUP);
     expect(await polls.next()).toEqual({ done: false, value: PollEvent.OUT });
     kernel.writeFile(other, Buffer.from('x'));
     await turns();
-    // Read, so that what comes next does not tell of it again.
+    // Read, so that the next event does not report it again.
     await uring.recv(one, new Uint8Array(8));
     kernel.close(other);
     await turns();
@@ -329,7 +332,7 @@ describe('an iterator', () => {
     await polls.return?.();
   });
 
-  test('of a slot', async () => {
+  test('can read from a slot', async () => {
     const { uring, reader, write, kernel } = withPipe();
     const slot = uring.files.allocate();
     uring.engine.core.ring.files.update(slot.slot, [reader]);
@@ -340,9 +343,9 @@ describe('an iterator', () => {
     await pieces.return?.();
   });
 
-  test('that is out of buffers although one has just come back asks again', async () => {
+  test('starts again if a buffer was returned right after the kernel ran out of buffers', async () => {
     const { uring, reader, write, seen, answer } = withPipe();
-    // As if it had come back a moment after the kernel said so.
+    // As if a buffer had been returned a moment after the kernel reported that it has none.
     answer('READ_MULTISHOT', -Errno.ENOBUFS);
     const pieces = uring.readMany(reader, { buffers: 2, bufferSize: 4 });
     const first = pieces.next();
@@ -352,7 +355,7 @@ describe('an iterator', () => {
     expect(await textOf(first)).toBe('abcd');
   });
 
-  test('two at once have a group each', async () => {
+  test('has its own buffer group while another one runs', async () => {
     const { uring, reader, write, kernel } = withPipe();
     const [second, end] = kernel.createPipe();
     const [a, b] = [uring.readMany(reader, { buffers: 1 }), uring.readMany(second, { buffers: 1 })];
@@ -363,7 +366,7 @@ describe('an iterator', () => {
     expect([uring.counters.inFlight, uring.buffers.usage.bytes]).toEqual([0, 0]);
   });
 
-  test('what the kernel sends while it is being stopped is dropped, and waited for', async () => {
+  test('drops what arrives while it is being stopped, and waits for the kernel to end', async () => {
     const { uring, reader, write } = withPipe();
     const pieces = uring.readMany(reader, { buffers: 4, bufferSize: 8 });
     const first = pieces.next();
@@ -376,7 +379,7 @@ describe('an iterator', () => {
       core.operations.visit((_id, _request, opcode) => inFlightAtTheEnd.push(opcode));
     });
     const end = pieces.return?.();
-    // The cancellation is not sent yet.
+    // The cancellation is not submitted yet.
     write('late');
     await end;
     expect(give).toHaveBeenCalledTimes(1);
@@ -385,7 +388,7 @@ describe('an iterator', () => {
     expect([uring.counters.inFlight, uring.buffers.usage.bytes]).toEqual([0, 0]);
   });
 
-  test('is stopped once, when nobody takes what has come', async () => {
+  test('is stopped once, when its chunks are not taken', async () => {
     const { uring, reader, write, seen } = withPipe();
     const pieces = uring.readMany(reader, { buffers: 128, bufferSize: 4 });
     const first = pieces.next();
@@ -402,14 +405,15 @@ describe('an iterator', () => {
     await pieces.return?.();
   });
 
-  test('aborted while it is being stopped, it ends after the kernel has', async () => {
+  test('ends after the kernel has if it is aborted while being stopped', async () => {
     const { uring, reader, write } = withPipe();
     const controller = new AbortController();
     const pieces = uring.readMany(reader, { buffers: 128, bufferSize: 4, signal: controller.signal });
     const first = pieces.next();
     await turns();
     write('x'.repeat(4 * 100));
-    // The kernel gives some at a time. Too many: it is told to stop, but has not heard it yet.
+    // The kernel delivers some at a time. They are too many: the engine has queued a cancellation,
+    // but not submitted it yet.
     for (let i = 0; i < 10 && uring.counters.inFlight < 2; i++) uring.engine.core.flush();
     expect(uring.counters.inFlight).toBe(2);
     controller.abort('enough');
@@ -432,7 +436,7 @@ describe('an iterator', () => {
     expect(await errorOf(idle.next())).toMatchObject({ cause: 'enough' });
   });
 
-  test('a piece can be given to other operations, which keep its buffer', async () => {
+  test('yields chunks that other operations can use, which keep the buffer', async () => {
     const { uring, kernel } = open();
     const [reader, writer] = kernel.createPipe();
     const [there, on] = kernel.createPipe();
@@ -456,7 +460,7 @@ describe('an iterator', () => {
     await pieces.return?.();
   });
 
-  test('a piece that outlives its iterator goes to the pool, once', async () => {
+  test('yields chunks that may outlive it, and return to the pool once', async () => {
     const { uring, reader, write } = withPipe();
     const controller = new AbortController();
     const pieces = uring.readMany(reader, { buffers: 2, bufferSize: 4096, signal: controller.signal });
@@ -466,7 +470,7 @@ describe('an iterator', () => {
     await turns();
     expect(uring.counters.inFlight).toBe(0);
     expect(uring.buffers.usage.bytes).toBe(4096);
-    // Nobody else has its memory.
+    // Its memory is not handed out again.
     uring.buffers.allocate(4096).bytes.fill(0xee);
     expect(Buffer.from(chunk.bytes).toString()).toBe('kept');
     chunk[Symbol.dispose]();
@@ -477,7 +481,7 @@ describe('an iterator', () => {
     expect(uring.buffers.usage.bytes).toBe(4096);
   });
 
-  test('aborted while the consumer has all buffers, it ends', async () => {
+  test('ends if it is aborted while the consumer holds all buffers', async () => {
     const { uring, reader, write } = withPipe();
     const controller = new AbortController();
     const pieces = uring.readMany(reader, { buffers: 1, bufferSize: 4, signal: controller.signal });
@@ -494,7 +498,7 @@ describe('an iterator', () => {
     expect(uring.buffers.usage.bytes).toBe(0);
   });
 
-  test('of an engine that has failed gives nothing back: the kernel may still write there', async () => {
+  test('of a failed engine keeps its buffers, as the kernel may still write to them', async () => {
     const { uring, reader, write, kernel } = withPipe();
     const pieces = uring.readMany(reader, { buffers: 2, bufferSize: 4096 });
     write('kept');

@@ -1,4 +1,7 @@
-/** Iterators over operations that go on: what is asked, what is given, what is given back, in `tests/golden/engine-streams.txt`. */
+/**
+ * Iterators over multishot operations: what they request, yield and release, in
+ * `tests/golden/engine-streams.txt`.
+ */
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { PollEvent, type Uring, type UringOptions } from '../../src/index.js';
@@ -22,7 +25,7 @@ const stageOf = (title: string, options: UringOptions = {}, kernelOptions = {}) 
 
 type Iterator<T> = AsyncIterableIterator<T> & { [Symbol.asyncDispose](): Promise<void> };
 
-/** Asks for the next, and notes what comes: bytes as text. */
+/** Requests the next value, and records it: bytes as text. */
 const next = (stage: EngineStage, name: string, iterator: Iterator<unknown>) => {
   const taken = iterator.next().then(({ done, value }) => {
     if (done) return 'done';
@@ -34,7 +37,7 @@ const next = (stage: EngineStage, name: string, iterator: Iterator<unknown>) => 
 };
 
 describe('polls', () => {
-  test('again and again, merged while nobody looks', async () => {
+  test('repeat, and are merged until they are taken', async () => {
     const stage = stageOf('polls');
     const { uring, kernel } = stage;
     const [reader, writer] = kernel.createPipe();
@@ -57,7 +60,7 @@ describe('polls', () => {
     expect(polls[Symbol.asyncIterator]()).toBe(polls);
   });
 
-  test('one after the other, where the kernel knows it only so', async () => {
+  test('run one after the other on a kernel without multishot polls', async () => {
     const stage = stageOf('single polls');
     const { uring, kernel } = stage;
     const [reader, writer] = kernel.createPipe();
@@ -71,7 +74,7 @@ describe('polls', () => {
     await stage.step('told once', () => next(stage, 'fourth', polls));
   });
 
-  test('an error', async () => {
+  test('end with an error, which is reported once', async () => {
     const stage = stageOf('polls, an error');
     stage.answer('POLL_ADD', -Errno.EBADF);
     const polls = stage.uring.pollMany(0, PollEvent.IN);
@@ -82,7 +85,7 @@ describe('polls', () => {
     await stage.step('and then', () => next(stage, 'third', polls));
   });
 
-  test('ended by the kernel without being asked to', async () => {
+  test('continue after the kernel has ended them on its own', async () => {
     const stage = stageOf('polls, ended');
     const [reader] = stage.kernel.createPipe();
     stage.answer('POLL_ADD', 1, 1, -Errno.ECANCELED, 1);
@@ -92,7 +95,7 @@ describe('polls', () => {
     await stage.step('left', () => stage.watch('dispose', polls[Symbol.asyncDispose]()));
   });
 
-  test('aborted at every stage', async () => {
+  test('can be aborted at every stage', async () => {
     const stage = stageOf('polls, aborted');
     const { uring, kernel } = stage;
     const [reader] = kernel.createPipe();
@@ -127,7 +130,7 @@ describe('polls', () => {
     });
   });
 
-  test('closing the engine, and its failure', async () => {
+  test('end when the engine is closed, and when it fails', async () => {
     const stage = stageOf('polls, closing');
     const { uring, kernel } = stage;
     const [reader] = kernel.createPipe();
@@ -164,7 +167,7 @@ describe('polls', () => {
 });
 
 describe('intervals', () => {
-  test('tick, and count what was missed', async () => {
+  test('tick, and count the ticks that were missed', async () => {
     const stage = stageOf('interval');
     const { uring, kernel } = stage;
     const ticks = uring.interval(1500);
@@ -176,7 +179,7 @@ describe('intervals', () => {
     await stage.step('left while one waits', () => stage.watch('return', ticks.return?.() as Promise<unknown>));
   });
 
-  test('so many and no more', async () => {
+  test('tick as often as requested, and no more', async () => {
     const stage = stageOf('interval with a count');
     const { uring, kernel } = stage;
     const ticks = uring.interval(10, { count: 3 });
@@ -187,7 +190,7 @@ describe('intervals', () => {
     await stage.step('the end', () => next(stage, 'third', ticks));
   });
 
-  test('where the kernel has none', async () => {
+  test('work on a kernel without multishot timeouts', async () => {
     const stage = stageOf('single intervals');
     const { uring, kernel } = stage;
     stage.answer('TIMEOUT', -Errno.EINVAL);
@@ -199,7 +202,7 @@ describe('intervals', () => {
     await stage.step('the end', () => next(stage, 'third', ticks));
   });
 
-  test('of no length, or none at all', () => {
+  test('refuse bad options, as the other iterators do', () => {
     const { uring } = stageOf('bad intervals');
     const bad: [string, () => unknown][] = [
       ['interval 0', () => uring.interval(0)],
@@ -234,7 +237,7 @@ describe('intervals', () => {
   });
 });
 
-describe('pieces', () => {
+describe('chunks', () => {
   const withPipe = (
     title: string,
     read: (uring: Uring, reader: number) => Iterator<{ bytes: Uint8Array; release(): void }>,
@@ -246,7 +249,7 @@ describe('pieces', () => {
     return { stage, write, writer, pieces: read(stage.uring, reader), uring: stage.uring };
   };
 
-  test('are lent, and given back with the next', async () => {
+  test('are lent to the consumer, and released with the next one', async () => {
     const { stage, write, writer, pieces, uring } = withPipe('pieces', (ring, fd) =>
       ring.readMany(fd, { buffers: 2, bufferSize: 4 }),
     );
@@ -268,7 +271,7 @@ describe('pieces', () => {
     expect(uring.buffers.usage.bytes).toBe(before);
   });
 
-  test('can be given back earlier, and later than the end', async () => {
+  test('can be released earlier, and after the end', async () => {
     const { stage, write, pieces, uring } = withPipe('pieces, released', (ring, fd) =>
       ring.readMany(fd, { buffers: 2, bufferSize: 4 }),
     );
@@ -283,7 +286,7 @@ describe('pieces', () => {
     write('efgh');
     expect([second.toString(), second.copy(), second.length]).toEqual(['cd', Buffer.from('cd'), 2]);
     await stage.step('left', () => stage.watch('return', pieces.return?.() as Promise<unknown>));
-    // It is the consumer's no more.
+    // It no longer belongs to the consumer.
     for (const use of [() => second.bytes, () => second.copy(), () => second.toString()]) expect(use).toThrow('was released');
     second.release();
     expect(uring.buffers.usage.bytes).toBe(before);
@@ -293,7 +296,7 @@ describe('pieces', () => {
     });
   });
 
-  test('a consumer that keeps all of them starves nobody', async () => {
+  test('arrive again after the consumer has held all buffers', async () => {
     const { stage, write, pieces } = withPipe('pieces, kept', (ring, fd) => ring.readMany(fd, { buffers: 1, bufferSize: 4 }));
     write('abcd');
     await stage.step('the only one', () => next(stage, 'first', pieces));
@@ -305,7 +308,7 @@ describe('pieces', () => {
     await stage.step('left', () => stage.watch('return', pieces.return?.() as Promise<unknown>));
   });
 
-  test('of a kernel that reads one at a time', async () => {
+  test('are read one at a time on a kernel without multishot reads', async () => {
     const { stage, write, pieces } = withPipe(
       'single pieces',
       (ring, fd) => ring.readMany(fd, { buffers: 2, bufferSize: 4 }),
@@ -320,7 +323,7 @@ describe('pieces', () => {
     await stage.step('left', () => stage.watch('return', pieces.return?.() as Promise<unknown>));
   });
 
-  test('an error takes no buffer with it', async () => {
+  test('return to the pool after an error', async () => {
     const { stage, pieces, uring } = withPipe('pieces, an error', (ring) => ring.readMany(1000, { buffers: 2 }));
     const before = uring.buffers.usage.bytes;
     await stage.step('the first', () => next(stage, 'first', pieces));
@@ -328,7 +331,7 @@ describe('pieces', () => {
     expect(uring.buffers.usage.bytes).toBe(before);
   });
 
-  test('nobody takes so many: the kernel is stopped', async () => {
+  test('stop the kernel if too many are not taken', async () => {
     const { stage, write, pieces } = withPipe('pieces, too many', (ring, fd) =>
       ring.readMany(fd, { buffers: 128, bufferSize: 4 }),
     );
@@ -339,14 +342,14 @@ describe('pieces', () => {
       await stage.step('one more', () => undefined);
     }
     await stage.step('taken', async () => {
-      // What is there, one by one; what is not, at once.
+      // Those that are there are taken one by one, the others are requested at once.
       for (let i = 0; i < 64; i++) await next(stage, `${i}`, pieces);
       for (let i = 64; i < 69; i++) next(stage, `${i}`, pieces);
     });
     await stage.step('and the rest', () => next(stage, 'rest', pieces));
   });
 
-  test('of a socket', async () => {
+  test('can be received from a socket', async () => {
     const stage = stageOf('received');
     const [one, other] = stage.kernel.createSocketPair();
     const pieces = stage.uring.recvMany(one, { buffers: 2, bufferSize: 8 }) as Iterator<unknown>;
@@ -361,7 +364,7 @@ describe('pieces', () => {
     await stage.step('one at a time', () => next(stage, 'single', single));
   });
 
-  test('a group that cannot be made', async () => {
+  test('are unavailable if the buffer group cannot be created', async () => {
     const stage = stageOf('no group');
     const [reader] = stage.kernel.createPipe();
     stage.kernel.fail('register', Errno.ENOMEM);
@@ -383,7 +386,7 @@ describe('connections', () => {
     return { stage, fd, connect };
   };
 
-  test('those that nobody takes are closed', async () => {
+  test('are closed if they are not taken', async () => {
     const { stage, fd, connect } = await connecting('connections');
     const connections = stage.uring.acceptMany(fd) as Iterator<unknown>;
     await stage.step('asked', () => next(stage, 'first', connections));

@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const uring of engines.splice(0)) await uring.close();
 });
 
-/** Another turn of the event loop. */
+/** Waits for another turn of the event loop. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 const reasonOf = (promise: Promise<unknown>) =>
@@ -33,7 +33,7 @@ describeOnBothKernels('the engine', (kernel) => {
   const open = (options = {}) => keep(Uring.open({ ...options, syscalls: kernel().syscalls }));
 
   describe('results', () => {
-    test('a read is what pread(2) gives, into every kind of memory', async () => {
+    test('are those of pread(2) for a read, into every kind of memory', async () => {
       const uring = open();
       const fd = kernel().file(bytes('hello, ring'));
       const plain = new Uint8Array(8);
@@ -59,7 +59,7 @@ describeOnBothKernels('the engine', (kernel) => {
       kernel().close(fd);
     });
 
-    test('without an offset, the file keeps the position', async () => {
+    test('depend on the file’s own position without an offset', async () => {
       const uring = open();
       const fd = kernel().file(bytes('abcdef'));
       const buffer = new Uint8Array(3);
@@ -72,7 +72,7 @@ describeOnBothKernels('the engine', (kernel) => {
       ]);
     });
 
-    test('vectors, in their order', async () => {
+    test('of vectors are in order', async () => {
       const uring = open();
       const fd = kernel().file();
       expect(await uring.writev(fd, [bytes('one,'), bytes('two,'), bytes('three')], { offset: 0 })).toBe(13);
@@ -82,14 +82,14 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(parts.map((part) => Buffer.from(part).toString().replaceAll('\0', ''))).toEqual(['one', ',two,', 'three']);
     });
 
-    test('an error is the kernel’s, with the operation’s name', async () => {
+    test('include errors of the kernel, with the operation’s name', async () => {
       const uring = open();
       const error = await reasonOf(uring.read(1_000_000, new Uint8Array(1)));
       expect(error).toBeInstanceOf(UringError);
       expect(error).toMatchObject({ code: 'EBADF', errno: -9, syscall: 'read' });
     });
 
-    test('what is wrong is a rejection, and the ring does not see it', async () => {
+    test('are rejections for invalid arguments, which never reach the ring', async () => {
       const uring = open();
       const before = uring.counters.submitted;
       for (const [promise, code] of [
@@ -112,15 +112,15 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(await uring.nop()).toBeUndefined();
     });
 
-    test('a misspelled option suggests the right one', async () => {
+    test('for a misspelled option suggest the right one', async () => {
       const uring = open();
       const error = await reasonOf(uring.nop({ timeoutMS: 1 } as never));
       expect((error as Error).message).toContain('did you mean "timeoutMs"?');
     });
   });
 
-  describe('batches', () => {
-    test('what is started in one turn goes to the kernel in one call', async () => {
+  describe('submission', () => {
+    test('takes one call for the operations started in one turn', async () => {
       const uring = open();
       await uring.nop();
       const before = uring.counters.enters;
@@ -128,7 +128,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(uring.counters.enters - before).toBe(1);
     });
 
-    test('what completes at once needs no turn of the event loop', async () => {
+    test('needs no turn of the event loop for operations that complete at once', async () => {
       const uring = open();
       await uring.nop();
       let turned = false;
@@ -139,7 +139,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(turned).toBe(false);
     });
 
-    test.each([1, 2, 4])('a submission queue of %d takes any number, in order', async (entries) => {
+    test.each([1, 2, 4])('with %d entries takes any number of operations, in order', async (entries) => {
       const uring = open({ entries });
       const order: number[] = [];
       await Promise.all(Array.from({ length: 100 }, (_, index) => uring.nop().then(() => order.push(index))));
@@ -147,7 +147,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(uring.counters).toMatchObject({ inFlight: 0, failed: 0 });
     });
 
-    test('a completion queue that overflows loses nothing', async () => {
+    test('loses nothing when the completion queue overflows', async () => {
       const uring = open({ entries: 4, cqEntries: 4 });
       const [reader, writer] = kernel().pipe();
       const polls = Array.from({ length: 50 }, () => uring.poll(reader, PollEvent.IN));
@@ -156,7 +156,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(await Promise.all(polls)).toEqual(new Array(50).fill(PollEvent.IN));
     });
 
-    test('thousands in flight, and none is lost', async () => {
+    test('can have thousands of operations in flight, and loses none', async () => {
       const uring = open();
       const [reader, writer] = kernel().pipe();
       const polls = Array.from({ length: 3000 }, () => uring.poll(reader, PollEvent.IN));
@@ -169,7 +169,7 @@ describeOnBothKernels('the engine', (kernel) => {
   });
 
   describe('cancellation', () => {
-    test('aborted before: nothing is started', async () => {
+    test('before the start prevents it', async () => {
       const uring = open();
       const before = uring.counters.submitted;
       const error = await reasonOf(uring.nop({ signal: AbortSignal.abort('no') }));
@@ -178,7 +178,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(uring.counters.submitted).toBe(before);
     });
 
-    test('aborted while it waits to be sent: the kernel never sees it', async () => {
+    test('before submission keeps the operation from the kernel', async () => {
       const uring = open();
       const fd = kernel().file(bytes('data'));
       const buffer = new Uint8Array(4);
@@ -189,7 +189,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect([...buffer]).toEqual([0, 0, 0, 0]);
     });
 
-    test('aborted while it waits outside the ring', async () => {
+    test('ends operations in the backlog', async () => {
       const uring = open({ entries: 1 });
       const [reader] = kernel().pipe();
       const controller = new AbortController();
@@ -200,7 +200,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(uring.counters.inFlight).toBe(0);
     });
 
-    test('aborted in flight: settles when the kernel has let go', async () => {
+    test('in flight settles when the kernel has released the operation', async () => {
       const uring = open();
       const [reader] = kernel().pipe();
       const controller = new AbortController();
@@ -215,7 +215,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(uring.counters.inFlight).toBe(0);
     });
 
-    test('aborted after it has completed: the result', async () => {
+    test('after completion has no effect on the result', async () => {
       const uring = open();
       const fd = kernel().file(bytes('data'));
       const controller = new AbortController();
@@ -225,7 +225,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(await promise).toBe(4);
     });
 
-    test('one signal for many operations is listened to once, and let go of', async () => {
+    test('uses one listener of a signal for many operations, and removes it', async () => {
       const uring = open();
       const [reader] = kernel().pipe();
       const controller = new AbortController();
@@ -249,7 +249,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(listeners).toBe(0);
     });
 
-    test('closing cancels, and takes no more', async () => {
+    test('is part of closing, which also refuses new operations', async () => {
       const uring = open();
       const [reader] = kernel().pipe();
       const pending = [uring.poll(reader, PollEvent.IN), uring.read(reader, new Uint8Array(1))].map(reasonOf);
@@ -265,7 +265,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(uring.closed).toBe(true);
     });
 
-    test('closing right after starting', async () => {
+    test('is part of closing for operations that have only just started, too', async () => {
       const uring = open();
       const [reader] = kernel().pipe();
       const fd = kernel().file(bytes('x'));
@@ -278,7 +278,7 @@ describeOnBothKernels('the engine', (kernel) => {
   });
 
   describe('chains', () => {
-    test('run in order, and tell each result', async () => {
+    test('run in order, and report each result', async () => {
       const uring = open();
       const fd = kernel().file();
       const buffer = new Uint8Array(5);
@@ -295,7 +295,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(Buffer.from(buffer).toString()).toBe('chain');
     });
 
-    test('a failure cuts off the rest, which is told apart', async () => {
+    test('are cut off by a failure, and report the remainder as cut', async () => {
       const uring = open();
       const results = await uring.link([op.nop(), op.read(1_000_000, new Uint8Array(1)), op.nop(), op.nop()]);
       expect(results.map(({ status }) => status)).toEqual(['done', 'failed', 'cut', 'cut']);
@@ -303,7 +303,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(results[3]).toEqual({ status: 'cut', by: 1 });
     });
 
-    test('a short read cuts off the rest', async () => {
+    test('are cut off by a short read', async () => {
       const uring = open();
       const fd = kernel().file(bytes('abc'));
       const results = await uring.link([op.read(fd, new Uint8Array(10), { offset: 0 }), op.nop()]);
@@ -313,24 +313,24 @@ describeOnBothKernels('the engine', (kernel) => {
       ]);
     });
 
-    test('a hard chain goes on', async () => {
+    test('continue after a failure if they are hard', async () => {
       const uring = open();
       const results = await uring.link([op.read(1_000_000, new Uint8Array(1)), op.nop()], { hard: true });
       expect(results.map(({ status }) => status)).toEqual(['failed', 'done']);
     });
 
-    test('an operation that cannot be encoded leaves nothing behind', async () => {
+    test('leave nothing behind if an operation cannot be encoded', async () => {
       const uring = open();
       const fd = kernel().file();
       const error = await reasonOf(uring.link([op.write(fd, bytes('x'), { offset: 0 }), op.poll(-5, 1)]));
       expect(error).toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
-      // The next operation is not tied to the one that was taken back.
+      // The next operation is not linked to the one that was withdrawn.
       expect(await uring.nop()).toBeUndefined();
       expect(kernel().contentOf(fd)).toHaveLength(0);
       expect(uring.counters.inFlight).toBe(0);
     });
 
-    test('whole chains wait when the queue is full', async () => {
+    test('wait as a whole when the queue is full', async () => {
       const uring = open({ entries: 4 });
       const chains = Array.from({ length: 20 }, () => uring.link([op.nop(), op.nop(), op.nop()]));
       for (const results of await Promise.all(chains)) {
@@ -339,7 +339,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(await reasonOf(uring.link(Array.from({ length: 5 }, () => op.nop())))).toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
     });
 
-    test('aborted: what runs fails, what was to come is cut off or aborted', async () => {
+    test('fail at the running operation when aborted, and the remainder is cut off or aborted', async () => {
       const uring = open();
       const [reader] = kernel().pipe();
       const controller = new AbortController();
@@ -353,7 +353,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(uring.counters.inFlight).toBe(0);
     });
 
-    test('aborted before it was sent', async () => {
+    test('never reach the kernel when aborted before submission', async () => {
       const uring = open();
       const fd = kernel().file();
       const controller = new AbortController();
@@ -365,7 +365,7 @@ describeOnBothKernels('the engine', (kernel) => {
   });
 
   describe('batches', () => {
-    test('each has its number: bytes, nothing, or an error', async () => {
+    test('return a number for each operation: bytes, 0, or an error', async () => {
       const uring = open();
       const fd = kernel().file(bytes('hello, ring'));
       const [first, second] = [new Uint8Array(5), new Uint8Array(20)];
@@ -382,7 +382,7 @@ describeOnBothKernels('the engine', (kernel) => {
       kernel().close(fd);
     });
 
-    test('more than the ring has room for', async () => {
+    test('may be larger than the ring', async () => {
       const uring = open({ entries: 8 });
       const fd = kernel().file(bytes('0123456789'));
       const views = Array.from({ length: 100 }, () => new Uint8Array(1));
@@ -392,7 +392,7 @@ describeOnBothKernels('the engine', (kernel) => {
       kernel().close(fd);
     });
 
-    test('a signal ends all of them, and the promise settles when they are over', async () => {
+    test('are ended by a signal, and settle when all operations are done', async () => {
       const uring = open();
       const [reader, writer] = kernel().pipe();
       const controller = new AbortController();
@@ -408,7 +408,7 @@ describeOnBothKernels('the engine', (kernel) => {
       kernel().close(writer);
     });
 
-    test('an operation whose own signal was aborted is not begun', async () => {
+    test('skip operations whose own signal was aborted', async () => {
       const uring = open();
       const [reader, writer] = kernel().pipe();
       const aborted = op.read(reader, new Uint8Array(1), { signal: AbortSignal.abort() });
@@ -418,7 +418,7 @@ describeOnBothKernels('the engine', (kernel) => {
       kernel().close(writer);
     });
 
-    test('what is no operation, or cannot begin, fails the whole', async () => {
+    test('fail as a whole if an element is not an operation, or cannot start', async () => {
       const uring = open();
       const [reader, writer] = kernel().pipe();
       for (const wrong of [5, [5], [op.nop(), undefined]])
@@ -433,7 +433,7 @@ describeOnBothKernels('the engine', (kernel) => {
       kernel().close(writer);
     });
 
-    test('closing the engine ends it', async () => {
+    test('end when the engine is closed', async () => {
       const uring = Uring.open({ syscalls: kernel().syscalls });
       const [reader, writer] = kernel().pipe();
       const promise = uring.batch([op.read(reader, new Uint8Array(1))]);
@@ -453,7 +453,7 @@ describeOnBothKernels('the engine', (kernel) => {
       lengths: Int32Array.from(pairs, ([, length]) => length),
     });
 
-    test.each(['plain', 'shared', 'pooled'])('into %s memory, one after another, to the end of the file', async (kind) => {
+    test.each(['plain', 'shared', 'pooled'])('are read into %s memory in order, to the end of the file', async (kind) => {
       const uring = open();
       const fd = kernel().file(content);
       for (const canTry of [true, false]) {
@@ -474,7 +474,7 @@ describeOnBothKernels('the engine', (kernel) => {
       kernel().close(fd);
     });
 
-    test('any number of them, empty ones included, and none', async () => {
+    test('may be any number or none, and may be empty', async () => {
       const uring = open({ entries: 8 });
       const fd = kernel().file(content);
       const pairs = Array.from({ length: 5000 }, (_, index): [number, number] => [index % 100, index % 3 ? 0 : 1]);
@@ -486,7 +486,7 @@ describeOnBothKernels('the engine', (kernel) => {
       kernel().close(fd);
     });
 
-    test('closing the engine ends it', async () => {
+    test('end with ECANCELED when the engine is closed', async () => {
       const uring = Uring.open({ entries: 8, syscalls: kernel().syscalls });
       const fd = kernel().file(content);
       const pairs = Array.from({ length: 100_000 }, (): [number, number] => [0, 1]);
@@ -498,7 +498,7 @@ describeOnBothKernels('the engine', (kernel) => {
       kernel().close(fd);
     });
 
-    test('an error is its range’s alone', async () => {
+    test('have an error for each range alone', async () => {
       const uring = open();
       const references = { count: 1 };
       const file = transferFile(1_000_000, { ref: () => references.count++, unref: () => references.count-- });
@@ -506,7 +506,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect([[...results], references.count]).toEqual([[-Errno.EBADF, -Errno.EBADF], 0]);
     });
 
-    test('a signal ends what is not over; memory that goes away meanwhile is not written', async () => {
+    test('are ended by a signal, and are not written to memory that was detached', async () => {
       const uring = open();
       const fd = kernel().file(content);
       const controller = new AbortController();
@@ -528,7 +528,7 @@ describeOnBothKernels('the engine', (kernel) => {
   });
 
   describe('memory', () => {
-    test('a buffer that is detached before the kernel is entered', async () => {
+    test('that is detached before the kernel is entered is not written', async () => {
       const uring = open();
       const fd = kernel().file(bytes('secret'));
       const file = { ...transferFile(fd), canTry: true };
@@ -536,11 +536,11 @@ describeOnBothKernels('the engine', (kernel) => {
       const promise = uring.transfers.read(file, buffer, 0, 6, 0, (count) => count);
       const moved = structuredClone(buffer, { transfer: [buffer.buffer] });
       expect(await reasonOf(promise)).toMatchObject({ code: 'ERR_INVALID_STATE' });
-      // Whoever owns the memory now does not find the data in it.
+      // The new owner of the memory does not find the data in it.
       expect([...moved]).toEqual([0, 0, 0, 0, 0, 0]);
     });
 
-    test('a buffer that is detached in flight: a clear error, and nobody’s memory is written', async () => {
+    test('that is detached in flight is an error, and is not written', async () => {
       const uring = open();
       const [reader, writer] = kernel().pipe();
       const buffer = new Uint8Array(6);
@@ -560,7 +560,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect([...movedToo]).toEqual([0, 0, 0, 0, 0, 0]);
     });
 
-    test('a pooled buffer that is given back in flight is not used again before the end', async () => {
+    test('of a pooled buffer released in flight is not reused before the operation is done', async () => {
       const uring = open();
       const [reader, writer] = kernel().pipe();
       const buffer = uring.buffers.allocate(4096);
@@ -578,7 +578,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(uring.buffers.usage.buffers).toBe(0);
     });
 
-    test('a pooled buffer that was given back is refused', async () => {
+    test('of a pooled buffer that was released is refused', async () => {
       const uring = open();
       const fd = kernel().file(bytes('x'));
       const buffer = uring.buffers.allocate(10);
@@ -590,7 +590,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(uring.counters.inFlight).toBe(0);
     });
 
-    test('buffers are aligned to pages, and of any size', () => {
+    test('of pooled buffers is aligned to pages, and may have any size', () => {
       const uring = open();
       for (const size of [1, 4096, 5000, 65_536, 1_048_576, 3_000_000, 70_000_000]) {
         const buffer = uring.buffers.allocate(size);
@@ -601,7 +601,7 @@ describeOnBothKernels('the engine', (kernel) => {
       for (const size of [0, -1, 1.5, 2 ** 31]) expect(() => uring.buffers.allocate(size)).toThrow(RangeError);
     });
 
-    test('everything goes back to the pool', async () => {
+    test('of the pool is completely returned', async () => {
       const uring = open();
       const fd = kernel().file(bytes('some data'));
       await uring.nop();
@@ -624,8 +624,8 @@ describeOnBothKernels('the engine', (kernel) => {
     });
   });
 
-  describe('looking at it', () => {
-    test('what is in flight, with its age and where it was started', async () => {
+  describe('observation', () => {
+    test('shows each operation in flight with its age and where it was started', async () => {
       const uring = open({ callSites: true });
       const [reader] = kernel().pipe();
       const controller = new AbortController();
@@ -640,7 +640,7 @@ describeOnBothKernels('the engine', (kernel) => {
       expect(uring.inspect()).toEqual([]);
     });
 
-    test('events of the diagnostics channels', async () => {
+    test('includes events of the diagnostics channels', async () => {
       const uring = open();
       const events: [string, OperationEvent][] = [];
       const onSubmit = (event: unknown) => events.push(['submit', event as OperationEvent]);
@@ -660,7 +660,7 @@ describeOnBothKernels('the engine', (kernel) => {
       ]);
     });
 
-    test('counters and latencies', async () => {
+    test('includes counters and latencies', async () => {
       const uring = open();
       await uring.nop();
       const { latency } = uring;
@@ -673,7 +673,7 @@ describeOnBothKernels('the engine', (kernel) => {
   });
 });
 
-describe('reads and writes finish their job (simulated)', () => {
+describe('reads and writes of files (simulated)', () => {
   const start = () => {
     const kernel = new SimulatedKernel();
     const uring = keep(Uring.open({ syscalls: kernel }));
@@ -682,7 +682,7 @@ describe('reads and writes finish their job (simulated)', () => {
   const content = bytes('0123456789');
   const count = (done: number) => done;
 
-  test('what is not in the cache comes by way of the pool', async () => {
+  test('go through the pool for data that is not cached', async () => {
     const { kernel, uring } = start();
     const fd = kernel.createFile(content);
     const lengths: number[] = [];
@@ -697,7 +697,7 @@ describe('reads and writes finish their job (simulated)', () => {
     expect(lengths).toEqual([-10, 10]);
   });
 
-  test('a file system that cannot tell is not asked again', async () => {
+  test('try only once without blocking on a file system that does not support it', async () => {
     const { kernel, uring } = start();
     const fd = kernel.createFile(content);
     let asked = 0;
@@ -711,7 +711,7 @@ describe('reads and writes finish their job (simulated)', () => {
     expect(asked).toBe(1);
   });
 
-  test.each(['read', 'write'] as const)('EINTR and EAGAIN of a %s are tried again', async (way) => {
+  test.each(['read', 'write'] as const)('are retried after EINTR and EAGAIN: %s', async (way) => {
     const { kernel, uring } = start();
     const fd = kernel.createFile(content);
     const answers = [-Errno.EINTR, -Errno.EINTR, -Errno.EAGAIN];
@@ -720,7 +720,7 @@ describe('reads and writes finish their job (simulated)', () => {
     expect(answers).toEqual([]);
   });
 
-  test('EAGAIN again is an answer', async () => {
+  test('fail with EAGAIN if it is returned again', async () => {
     const { kernel, uring } = start();
     const fd = kernel.createFile(content);
     kernel.interceptOperations(({ opcode }) => (opcode === Opcode.READ || opcode === Opcode.WRITE ? -Errno.EAGAIN : undefined));
@@ -730,14 +730,14 @@ describe('reads and writes finish their job (simulated)', () => {
     }
   });
 
-  test('a short write goes on where it stopped', async () => {
+  test('continue a short write where it stopped', async () => {
     const { kernel, uring } = start();
     const fd = kernel.createFile();
     const lengths: number[] = [];
     kernel.interceptOperations(({ opcode, len }) => {
       if (opcode !== Opcode.WRITE) return undefined;
       lengths.push(len);
-      // The first is taken for written up to its middle.
+      // The first write reports 4 bytes, and writes none.
       return lengths.length === 1 ? 4 : undefined;
     });
     expect(await uring.transfers.write(transferFile(fd), content, 0, 10, 0, count)).toBe(10);
@@ -745,7 +745,7 @@ describe('reads and writes finish their job (simulated)', () => {
     expect(Buffer.from(kernel.contentOf(fd)).toString()).toBe('\0\0\0\x00456789');
   });
 
-  test('an error after a part: the part', async () => {
+  test('return the part if an error follows it', async () => {
     const { kernel, uring } = start();
     const fd = kernel.createFile();
     const answers = [4, -Errno.ENOSPC];
@@ -757,7 +757,7 @@ describe('reads and writes finish their job (simulated)', () => {
 describe('faults of the kernel (simulated)', () => {
   const errnos = Object.entries(Errno).filter(([, number]) => number > 0);
 
-  /** Operations of several kinds, some of which end only when they are cancelled. */
+  /** Starts operations of several kinds, some of which end only when they are cancelled. */
   const busy = (kernel: SimulatedKernel, uring: Uring): Promise<unknown>[] => {
     const fd = kernel.createFile(bytes('x'));
     const [reader] = kernel.createPipe();
@@ -771,7 +771,7 @@ describe('faults of the kernel (simulated)', () => {
     ];
   };
 
-  test.each(errnos)('enter answers %s: every promise is settled', async (_name, errno) => {
+  test.each(errnos)('enter answers %s: every promise settles', async (_name, errno) => {
     const kernel = new SimulatedKernel();
     const uring = Uring.open({ syscalls: kernel });
     kernel.fail('enter', errno);
@@ -779,20 +779,20 @@ describe('faults of the kernel (simulated)', () => {
     expect(outcomes).toHaveLength(6);
     expect(uring.counters.inFlight).toBe(0);
     const transient = [Errno.EINTR, Errno.EAGAIN, Errno.EBUSY, Errno.ENOMEM].includes(errno as never);
-    // What passes is tried again, and succeeds; all else ends the ring, and says why.
+    // A transient error is retried, and succeeds. Any other error ends the ring, and is reported.
     const rejected = outcomes.filter(({ status }) => status === 'rejected').length;
-    // A chain tells its members' failures as its result.
+    // A chain reports its members' failures in its result.
     expect(rejected).toBe(transient ? 1 : 5);
     expect(uring.closed).toBe(!transient);
     if (!transient) expect(await reasonOf(uring.nop())).toMatchObject({ code: 'ERR_INVALID_STATE' });
     await uring.close();
   });
 
-  test.each(errnos)('every operation answers %s: every promise is settled', async (_name, errno) => {
+  test.each(errnos)('every operation answers %s: every promise settles', async (_name, errno) => {
     const kernel = new SimulatedKernel();
     const uring = keep(Uring.open({ syscalls: kernel }));
     kernel.interceptOperations(({ opcode }) => (opcode === Opcode.ASYNC_CANCEL ? undefined : -errno));
-    // A kernel that only ever says "again" would be asked for ever.
+    // A kernel that always returns EINTR would be retried indefinitely.
     let answers = 0;
     if (errno === Errno.EINTR) kernel.interceptOperations(() => (answers++ < 50 ? -errno : undefined));
     const outcomes = await Promise.allSettled(busy(kernel, uring));
@@ -800,7 +800,7 @@ describe('faults of the kernel (simulated)', () => {
     expect(uring.counters.inFlight).toBe(0);
   });
 
-  test.each(errnos)('what opening needs answers %s: the error, and nothing is left', (_name, errno) => {
+  test.each(errnos)('a call made by opening answers %s: opening throws, and leaves no descriptor', (_name, errno) => {
     for (const call of ['setup', 'eventfd', 'register'] as const) {
       const kernel = new SimulatedKernel();
       kernel.fail(call, ...new Array(1000).fill(errno));
@@ -824,7 +824,7 @@ describe('a kernel that is short of memory takes a part of a chain', () => {
     return { more, promise: uring.chains.read(uring.files.allocate().slot, '/file', 0, sink as never) };
   };
 
-  test('after the opening of a file that is read whole: what is left is read on', async () => {
+  test('and only opens a file that is read whole: the content is read afterwards', async () => {
     const kernel = new SimulatedKernel();
     kernel.putFile('/file', bytes('content'));
     const uring = keep(Uring.open({ syscalls: kernel }));
@@ -836,7 +836,7 @@ describe('a kernel that is short of memory takes a part of a chain', () => {
     expect(more).toEqual([[0, '']]);
   });
 
-  test('after the opening of a file that is written whole: it is written all the same', async () => {
+  test('and only opens a file that is written whole: the content is written afterwards', async () => {
     const kernel = new SimulatedKernel();
     const uring = keep(Uring.open({ syscalls: kernel }));
     kernel.limitSubmissions(1);
@@ -848,7 +848,7 @@ describe('a kernel that is short of memory takes a part of a chain', () => {
     expect(Buffer.from(kernel.fileAt('/new') as Uint8Array).toString()).toBe('content');
   });
 
-  test('an operation without its timeout: the time is kept all the same', async () => {
+  test('and an operation without its timeout: the time limit is kept', async () => {
     const kernel = new SimulatedKernel();
     const uring = keep(Uring.open({ syscalls: kernel }));
     const [reader] = kernel.createPipe();
@@ -859,7 +859,7 @@ describe('a kernel that is short of memory takes a part of a chain', () => {
     expect(await read).toMatchObject({ code: 'ABORT_ERR', cause: { code: 'ETIME' } });
   });
 
-  test('closing tells that it was the engine that was closed', async () => {
+  test('and closing the engine aborts the chain', async () => {
     const kernel = new SimulatedKernel();
     kernel.putFile('/file', bytes('content'));
     const uring = Uring.open({ syscalls: kernel });
@@ -868,9 +868,9 @@ describe('a kernel that is short of memory takes a part of a chain', () => {
   });
 });
 
-describe('a kernel that does not tell the eventfd of wake-ups', () => {
+describe('a kernel that loses wake-ups of the eventfd', () => {
   test.each([false, true, 'after the first'] as const)(
-    'is found out (%p), and its rings do not defer work',
+    'is detected (%p), and its rings do not defer task work',
     async (losesWakeups) => {
       const kernel = new SimulatedKernel({ losesWakeups });
       const uring = keep(Uring.open({ syscalls: kernel }));

@@ -22,7 +22,7 @@ function setUp() {
 
 const detach = (view: ArrayBufferView) => structuredClone(view.buffer, { transfer: [view.buffer as ArrayBuffer] });
 
-describe('memory that could go away', () => {
+describe('memory that could be detached', () => {
   test('is copied for the kernel to read', () => {
     const { memory, at } = setUp();
     const view = Buffer.from('input');
@@ -34,7 +34,7 @@ describe('memory that could go away', () => {
     expect(memory.pool.bytesInUse).toBe(0);
   });
 
-  test('is copied to when the kernel has written, as far as it is there', () => {
+  test('receives a copy of what the kernel wrote, unless it was detached', () => {
     const { memory, at } = setUp();
     const view = new Uint8Array(8);
     const lease = memory.lease(view, 'output');
@@ -47,7 +47,7 @@ describe('memory that could go away', () => {
     lease.release();
   });
 
-  test('has no lease in place, and none at all once it is gone', () => {
+  test('has no lease in place, and none at all once it is detached', () => {
     const { memory } = setUp();
     const view = new Uint8Array(8);
     expect(memory.leaseInPlace(view)).toBeUndefined();
@@ -73,7 +73,7 @@ describe('memory that could go away', () => {
 });
 
 describe('memory in place', () => {
-  test('of the pool is not used again before the lease is released', () => {
+  test('of the pool is not reused before the lease is released', () => {
     const { kernel, memory } = setUp();
     const buffer = memory.buffers.allocate(4096);
     const lease = memory.lease(buffer.bytes.subarray(8), 'output');
@@ -94,7 +94,7 @@ describe('memory in place', () => {
     lease.release();
   });
 
-  test('can be a chunk, which is given back after the lease', () => {
+  test('can be a chunk, which is returned after the lease', () => {
     const { memory } = setUp();
     const block = memory.pool.take(64);
     const given: number[] = [];
@@ -108,7 +108,7 @@ describe('memory in place', () => {
   });
 });
 
-test('a lease that is released twice is a bug that is told', () => {
+test('an assertion catches a lease that is released twice', () => {
   const { memory } = setUp();
   for (const view of [new Uint8Array(8), new Uint8Array(new SharedArrayBuffer(8))]) {
     const lease = memory.lease(view, 'input');

@@ -1,4 +1,4 @@
-/** The context's table of operations: records, their generations, what is counted. */
+/** The table of operations of the context: records, their generations, and statistics. */
 
 import { afterEach, expect, test } from '@jest/globals';
 import { OperationTable, Stat, tokenOf } from '../../src/context/operation-table.js';
@@ -35,14 +35,14 @@ test('an operation is known from when it is taken until it is freed', () => {
   expect([table.has(0, 1), table.has(0, 2), table.find(7, 0, undefined), table.inUse]).toEqual([false, false, -1, 0]);
 });
 
-test('the oldest of those with the same name is found, also when the sequence wraps', () => {
+test('the oldest operation with the same user data is found, even when the sequence wraps', () => {
   const { table, arena } = create();
   arena.words[(table.header >> 2) + 3] = -2;
   const taken = Array.from({ length: 5 }, () => table.take(1, 2, Opcode.READ));
   expect(taken).toEqual([0, 1, 2, 3, 4]);
   table.abandon(0);
   expect(table.find(1, 2, undefined)).toBe(1);
-  // The id that was first is the youngest now.
+  // The operation with the first id is the youngest now.
   expect(table.take(1, 2, Opcode.READ)).toBe(0);
   for (const oldest of [1, 2, 3, 4, 0]) {
     expect(table.find(1, 2, Opcode.READ)).toBe(oldest);
@@ -50,7 +50,7 @@ test('the oldest of those with the same name is found, also when the sequence wr
   }
 });
 
-test('a hundred thousand operations have a name and a place each, and disturb nobody', () => {
+test('a hundred thousand operations each have their own record, and overwrite nothing', () => {
   const { table, arena } = create();
   const count = 100_000;
   const neighbour = arena.block(64);

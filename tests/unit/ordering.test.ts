@@ -1,4 +1,4 @@
-/** Links, drains, timeouts, cancellation: the order of things, on both kernels. */
+/** Links, drains, timeouts, cancellation: the order of operations, on both kernels. */
 
 import { expect, test } from '@jest/globals';
 import * as ops from '../../src/ops/index.js';
@@ -15,7 +15,7 @@ const timespec = (ring: Ring, milliseconds: number) => {
   return block.address;
 };
 
-/** A read with user data and flags. */
+/** Prepares a read with user data and flags. */
 const read = (ring: Ring, fd: number, length: number, userData: number, flags = 0, offset = 0) => {
   const sqe = sqeOf(ring);
   ops.prepRead(sqe, fd, ring.arena.block(length).address, length, offset);
@@ -74,7 +74,7 @@ describeOnBothKernels('links', (kernel) => {
     ]);
   });
 
-  test('of the hard kind do not break', () => {
+  test('do not break if they are hard', () => {
     const ring = kernel().open({ entries: 8 });
     read(ring, 9999, 8, 1, SqeFlag.IO_HARDLINK);
     nop(ring, 2);
@@ -85,7 +85,7 @@ describeOnBothKernels('links', (kernel) => {
     ]);
   });
 
-  test('with a bad SQE in them fail as a whole, and the submission goes on', () => {
+  test('with a bad SQE in them fail as a whole, and the submission continues', () => {
     const ring = kernel().open({ entries: 8 });
     nop(ring, 1, SqeFlag.IO_LINK);
     const bad = sqeOf(ring);
@@ -115,7 +115,7 @@ describeOnBothKernels('links', (kernel) => {
     ]);
   });
 
-  test('wait for what is pending', () => {
+  test('wait for pending operations', () => {
     const ring = kernel().open({ entries: 8 });
     const [reader, writer] = kernel().pipe();
     read(ring, reader, 1, 1, SqeFlag.IO_LINK);
@@ -129,13 +129,13 @@ describeOnBothKernels('links', (kernel) => {
     ]);
   });
 
-  test('with a time limit: it ends what it is linked to, or is ended by it', () => {
+  test('may end with a time limit, which cancels its operation or is cancelled by it', () => {
     const ring = kernel().open({ entries: 8 });
     const [reader] = kernel().pipe();
     read(ring, reader, 8, 1, SqeFlag.IO_LINK);
     ops.prepLinkTimeout(sqeOf(ring), timespec(ring, 5));
     ring.submit();
-    // The time limit's completion may come before its target's.
+    // The completion of the time limit may arrive before its target's.
     expect([take(ring), take(ring)].map(({ userData, res }) => [userData, res]).sort()).toEqual([
       [0, -Errno.ETIME],
       [1, -Errno.ECANCELED],
@@ -149,7 +149,7 @@ describeOnBothKernels('links', (kernel) => {
     ]);
   });
 
-  test('success without a completion; failure always has one', () => {
+  test('may post no completion on success, but always post one on failure', () => {
     const ring = kernel().open({ entries: 8 });
     nop(ring, 1, SqeFlag.CQE_SKIP_SUCCESS);
     read(ring, 9999, 8, 2, SqeFlag.CQE_SKIP_SUCCESS);
@@ -159,7 +159,7 @@ describeOnBothKernels('links', (kernel) => {
       [2, -Errno.EBADF],
       [3, 0],
     ]);
-    // Such a ring takes no drain any more.
+    // Such a ring no longer accepts drains.
     nop(ring, 4, SqeFlag.IO_DRAIN);
     ring.submit();
     expect(results(ring)).toEqual([[4, -Errno.EOPNOTSUPP]]);
@@ -167,7 +167,7 @@ describeOnBothKernels('links', (kernel) => {
 });
 
 describeOnBothKernels('drains', (kernel) => {
-  test('start when everything before them has completed, and hold up what comes after', () => {
+  test('start when everything before them has completed, and hold back what comes after', () => {
     const ring = kernel().open({ entries: 8 });
     const [reader, writer] = kernel().pipe();
     read(ring, reader, 1, 1);
@@ -176,7 +176,8 @@ describeOnBothKernels('drains', (kernel) => {
     ring.submit();
     expect(ring.peekCqe()).toBeNull();
     kernel().write(writer, Buffer.from('x'));
-    // What was held up starts together with the drain's end: 6.1 is in no order there.
+    // Operations that were held back start when the drain ends: 6.1 does not order their
+    // completions.
     const order = [take(ring), take(ring), take(ring)].map(({ userData }) => userData);
     expect([order[0], order.slice(1).sort()]).toEqual([1, [2, 3]]);
   });
@@ -188,14 +189,14 @@ describeOnBothKernels('timeouts', (kernel, name) => {
     expect(run(ring, (sqe) => ops.prepTimeout(sqe, timespec(ring, 5))).res).toBe(-Errno.ETIME);
   });
 
-  test('wake whoever waits, for however many completions', () => {
+  test('end a wait for any number of completions', () => {
     const ring = kernel().open({ entries: 8 });
     ops.prepTimeout(sqeOf(ring), timespec(ring, 5));
     expect(ring.submitAndWait(3)).toBe(1);
     expect(results(ring)).toEqual([[0, -Errno.ETIME]]);
   });
 
-  test('complete with 0 when enough others have', () => {
+  test('complete with 0 when enough other operations have completed', () => {
     const ring = kernel().open({ entries: 8 });
     const sqe = sqeOf(ring);
     ops.prepTimeout(sqe, timespec(ring, 60_000), 2);
@@ -209,7 +210,7 @@ describeOnBothKernels('timeouts', (kernel, name) => {
     ]);
   });
 
-  testUnless(gapOn(name, gaps.multishotTimeouts), 'fire as often as they are told', () => {
+  testUnless(gapOn(name, gaps.multishotTimeouts), 'fire as often as requested', () => {
     const ring = kernel().open({ entries: 8 });
     ops.prepTimeout(sqeOf(ring), timespec(ring, 2), 3, TimeoutFlag.MULTISHOT);
     ring.submit();
@@ -220,7 +221,7 @@ describeOnBothKernels('timeouts', (kernel, name) => {
     ]);
   });
 
-  test('are changed and removed', () => {
+  test('can be changed and removed', () => {
     const ring = kernel().open({ entries: 8 });
     const first = sqeOf(ring);
     ops.prepTimeout(first, timespec(ring, 60_000));
@@ -233,7 +234,7 @@ describeOnBothKernels('timeouts', (kernel, name) => {
 });
 
 describeOnBothKernels('cancellation', (kernel) => {
-  test('ends the one with the user data, and tells when there is none', () => {
+  test('ends the operation with the user data, and fails if there is none', () => {
     const ring = kernel().open({ entries: 8 });
     const [reader] = kernel().pipe();
     read(ring, reader, 8, 1);
@@ -250,7 +251,7 @@ describeOnBothKernels('cancellation', (kernel) => {
     expect(run(ring, (sqe) => ops.prepCancel(sqe, 99)).res).toBe(-Errno.ENOENT);
   });
 
-  test('of all on a file counts them', () => {
+  test('returns the number of operations if it ends all on a file', () => {
     const ring = kernel().open({ entries: 8 });
     const [reader] = kernel().pipe();
     const [other] = kernel().pipe();
@@ -269,7 +270,7 @@ describeOnBothKernels('cancellation', (kernel) => {
     expect(ring.peekCqe()).toBeNull();
   });
 
-  test('at once', () => {
+  test('can be synchronous', () => {
     const ring = kernel().open({ entries: 8 });
     const [reader] = kernel().pipe();
     read(ring, reader, 8, 1);
@@ -285,7 +286,7 @@ describeOnBothKernels('cancellation', (kernel) => {
     expect(ring.cancelSync({ flags: CancelFlag.ANY | CancelFlag.ALL })).toBe(2);
   });
 
-  test('a read whose descriptor is closed goes on, and has the data', () => {
+  test('does not happen when a descriptor is closed: its read receives the data', () => {
     const ring = kernel().open({ entries: 8 });
     const [reader, writer] = kernel().pipe();
     read(ring, reader, 8, 1);

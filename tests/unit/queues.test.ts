@@ -1,4 +1,7 @@
-/** The two queues: the rules of the ring protocol (section 16 of the interface's description), each by name. */
+/**
+ * The two queues: the rules of the ring protocol (section 16 of the interface's description), each
+ * by name.
+ */
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { prepNop, prepNopWith, prepPollAdd, prepRead, prepReadSelect } from '../../src/ops/index.js';
@@ -20,7 +23,7 @@ import { describeOnBothKernels, testWithFlags } from '../helpers/kernels.js';
 import { nops, sqeOf, take, takeAll } from '../helpers/ring.js';
 
 describeOnBothKernels('the queues', (kernel, name) => {
-  test('a full queue gives no SQE, and exactly `entries` fit', () => {
+  test('hold exactly `entries` SQEs, and hand out none when full', () => {
     const ring = kernel().open({ entries: 4 });
     for (let i = 0; i < 4; i++) {
       expect(ring.sq.spaceLeft).toBe(4 - i);
@@ -30,7 +33,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(ring.sq.ready).toBe(4);
   });
 
-  test('one NOP goes around', () => {
+  test('take a NOP to the kernel and back', () => {
     const ring = kernel().open({ entries: 8 });
     nops(ring, 42);
     expect(ring.submitAndWait(1)).toBe(1);
@@ -39,7 +42,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(ring.sq.ready).toBe(0);
   });
 
-  test('user data keeps all 64 bits', () => {
+  test('keep all 64 bits of user data', () => {
     const ring = kernel().open({ entries: 8 });
     const values = [0n, 1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 53n - 1n, 2n ** 63n, 2n ** 64n - 1n];
     for (const value of values) {
@@ -56,7 +59,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(seen).toEqual(values);
   });
 
-  test('what is to submit is tail minus head: a bad SQE leaves the rest for the next call', () => {
+  test('submit from head to tail: a bad SQE leaves the remainder for the next call', () => {
     const ring = kernel().open({ entries: 8 });
     for (let i = 1; i <= 5; i++) {
       const sqe = ring.getSqe();
@@ -77,7 +80,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     ]);
   });
 
-  test('with SUBMIT_ALL a bad SQE stops nothing', () => {
+  test('submit everything with SUBMIT_ALL, despite a bad SQE', () => {
     const ring = kernel().open({ entries: 8, flags: ['SUBMIT_ALL'] });
     for (let i = 1; i <= 5; i++) {
       const sqe = ring.getSqe();
@@ -87,7 +90,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(ring.submit()).toBe(5);
   });
 
-  test('overflow: nothing is lost, and everything comes in order', () => {
+  test('lose nothing in an overflow, and keep the order', () => {
     const ring = kernel().open({ entries: 4 });
     expect(ring.cq.entries).toBe(8);
     for (let round = 0; round < 6; round++) {
@@ -105,7 +108,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(ring.sq.flags & SqRingFlag.CQ_OVERFLOW).toBe(0);
   });
 
-  test('overflow is flushed by peek and by batch, too', () => {
+  test('are flushed after an overflow by a peek and by a batch, too', () => {
     const ring = kernel().open({ entries: 4 });
     for (let round = 0; round < 3; round++) {
       nops(ring, 0, 1, 2, 3);
@@ -121,7 +124,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(ring.peekBatch(batch, 64)).toBe(0);
   });
 
-  test('peek leaves a completion where it is; advance gives it back', () => {
+  test('keep a completion during a peek, and release it with advance', () => {
     const ring = kernel().open({ entries: 4 });
     nops(ring, 1, 2);
     ring.submitAndWait(2);
@@ -135,20 +138,20 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(ring.peekCqe()).toBeNull();
   });
 
-  test('for-each ends where the queue does, whatever its maximum', () => {
+  test('end a for-each where the completions end, whatever its maximum', () => {
     const ring = kernel().open({ entries: 4 });
     nops(ring, 1, 2, 3);
     ring.submit();
     expect(takeAll(ring)).toHaveLength(3);
     nops(ring, 4);
     ring.submit();
-    // Fewer than have been through the queue, more than there are.
+    // Fewer than have passed through the queue, and more than there are.
     const seen: number[] = [];
     expect(ring.forEachCqe(({ userData }) => seen.push(Number(userData)), 3)).toBe(1);
     expect(seen).toEqual([4]);
   });
 
-  test('for-each stops at its maximum, and gives back what it has shown even if the callback throws', () => {
+  test('end a for-each at its maximum, and release what it has shown even if the callback throws', () => {
     const ring = kernel().open({ entries: 8 });
     nops(ring, 1, 2, 3, 4, 5);
     ring.submitAndWait(5);
@@ -181,7 +184,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     ['SINGLE_ISSUER', 'DEFER_TASKRUN', 'CQE32'],
   ];
   for (const flags of KINDS) {
-    testWithFlags(name, flags, `a ring with ${flags.join(', ')} works, with more rounds than entries`, () => {
+    testWithFlags(name, flags, `work with ${flags.join(', ')}, for more rounds than entries`, () => {
       const ring = kernel().open({ entries: 8, flags });
       for (let i = 0; i < 50; i++) {
         nops(ring, i);
@@ -191,7 +194,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     });
   }
 
-  testWithFlags(name, ['CQE_MIXED'], 'a mixed ring delivers 16 and 32 byte completions, and never its fillers', () => {
+  testWithFlags(name, ['CQE_MIXED'], 'deliver 16-byte and 32-byte completions of a mixed ring, and never its fillers', () => {
     const ring = kernel().open({ entries: 4, flags: ['CQE_MIXED'] });
     for (let i = 0; i < 40; i++) {
       const big = i % 3 !== 0;
@@ -213,7 +216,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(ring.cq.ready).toBe(0);
   });
 
-  testWithFlags(name, ['CQE_MIXED'], 'a batch over a mixed ring advances over both sizes and the fillers', () => {
+  testWithFlags(name, ['CQE_MIXED'], 'advance by a batch over both sizes and the fillers of a mixed ring', () => {
     const ring = kernel().open({ entries: 8, flags: ['CQE_MIXED'] });
     let next = 0;
     for (let round = 0; round < 20; round++) {
@@ -232,7 +235,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(ring.cq.ready).toBe(0);
   });
 
-  testWithFlags(name, ['CQE_MIXED'], 'a filler of an earlier round is none: an empty mixed ring stays empty', () => {
+  testWithFlags(name, ['CQE_MIXED'], 'ignore a filler of an earlier round: an empty mixed ring stays empty', () => {
     const ring = kernel().open({ entries: 2, flags: ['CQE_MIXED'] });
     const { cq } = (ring as unknown as { state: { cq: object } }).state as { cq: Record<'ring' | 'cqesIndex' | 'mask', never> };
     const words = cq.ring as Int32Array;
@@ -240,7 +243,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect([ring.peekCqe(), ring.peekBatch([], 4), ring.forEachCqe(() => undefined), ring.cq.ready]).toEqual([null, 0, 0, 0]);
   });
 
-  testWithFlags(name, ['CQE_MIXED'], 'a mixed ring counts completions, not entries', () => {
+  testWithFlags(name, ['CQE_MIXED'], 'count completions, not entries, in a mixed ring', () => {
     const ring = kernel().open({ entries: 8, flags: ['CQE_MIXED'] });
     const put = (...userData: number[]) => {
       for (const value of userData) {
@@ -266,7 +269,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
       ring.advance(1);
       expect(ring.peekCqe()?.userData).toBe(5);
       ring.advance(1);
-      // One more entry each time: the queue comes to be empty at every place, also where a filler was.
+      // One more entry each time: the queue becomes empty at every entry, even where a filler was.
       nops(ring, 6);
       ring.submitAndWait(1);
       expect(ring.peekCqe()?.userData).toBe(6);
@@ -275,8 +278,8 @@ describeOnBothKernels('the queues', (kernel, name) => {
     }
   });
 
-  // A NOP has the extra values since there are mixed rings.
-  testWithFlags(name, ['CQE_MIXED'], 'what a completion carries', () => {
+  // NOPs have extra values since mixed rings exist.
+  testWithFlags(name, ['CQE_MIXED'], 'deliver completions with extra values, flags and buffer ids', () => {
     const big = kernel().open({ entries: 4, flags: ['CQE32'] });
     const sqe = sqeOf(big);
     prepNopWith(sqe, NopFlag.CQE32);
@@ -301,7 +304,7 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(plain.waitCqe()).toMatchObject({ res: 1, bufferId: 0 });
   });
 
-  test('a batch uses the objects of the batch before, and those of its own ring only', () => {
+  test('reuse the objects of an earlier batch, but only those of their own ring', () => {
     const ring = kernel().open({ entries: 4 });
     const other = kernel().open({ entries: 4 });
     const batch: Cqe[] = [];
@@ -321,21 +324,21 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect([first?.userData, second?.userData]).toEqual([3, 4]);
   });
 
-  test('small user data leaves that of the entry before alone', () => {
+  test('do not let small user data overwrite that of the entry before', () => {
     const ring = kernel().open({ entries: 4 });
     nops(ring, 2 ** 40, 1);
     ring.submitAndWait(2);
     expect(takeAll(ring).map(({ userData }) => userData)).toEqual([2 ** 40, 1]);
   });
 
-  test('the program’s own flags, and what was dropped', () => {
+  test('have flags that the program can set, and count no drops at first', () => {
     const ring = kernel().open({ entries: 4 });
     expect([ring.cq.flags, ring.cq.overflow, ring.sq.dropped]).toEqual([0, 0, 0]);
     ring.cq.flags = CqRingFlag.EVENTFD_DISABLED;
     expect(ring.cq.flags).toBe(CqRingFlag.EVENTFD_DISABLED);
   });
 
-  test('a read of a pipe completes when there is something to read', () => {
+  test('deliver a read of a pipe when there is something to read', () => {
     const ring = kernel().open({ entries: 4 });
     const [reader, writer] = kernel().pipe();
     const buffer = new Uint8Array(8);
@@ -348,22 +351,22 @@ describeOnBothKernels('the queues', (kernel, name) => {
     expect(Buffer.from(buffer.subarray(0, 3)).toString()).toBe('abc');
   });
 
-  test('a wait with a time limit ends without an error, and an empty queue', () => {
+  test('are empty, without an error, after a wait with a time limit', () => {
     const ring = kernel().open({ entries: 4 });
     expect(ring.submitAndWait(1, 5)).toBe(0);
     expect(ring.cq.ready).toBe(0);
     expect(ring.waitCqe(5)).toBeNull();
-    // The kernel hides the time limit behind what was submitted; the wait is over all the same.
+    // The kernel reports what was submitted instead of the timeout. The wait ends in either case.
     const [reader] = kernel().pipe();
     prepRead(ring.getSqe() as never, reader, ring.pin(new Uint8Array(8)), 8, 0);
     expect(ring.submitAndWait(1, 5)).toBe(1);
     expect(ring.waitCqe(5)).toBeNull();
   });
 
-  test('DEFER_TASKRUN: a completion is there after the next look, not before', () => {
+  test('show a completion with DEFER_TASKRUN after the next look, not before', () => {
     const ring = kernel().open({ entries: 4, flags: ['SINGLE_ISSUER', 'DEFER_TASKRUN', 'TASKRUN_FLAG'] });
     const [reader, writer] = kernel().pipe();
-    // Not a read: before 6.4 that of a pipe ends in a worker.
+    // Not a read: before 6.4 a read of a pipe ends in a worker.
     prepPollAdd(ring.getSqe() as never, reader, PollEvent.IN);
     ring.submit();
     kernel().write(writer, Buffer.from('x'));
@@ -393,7 +396,7 @@ describe('counters', () => {
     }
   });
 
-  test('overflow across the wrap', () => {
+  test('may wrap during an overflow', () => {
     const kernel = new SimulatedKernel({ counterStart: 0xffff_fffe });
     const ring = Ring.open({ entries: 2, syscalls: kernel });
     for (let i = 0; i < 10; i += 2) {
@@ -406,7 +409,7 @@ describe('counters', () => {
   });
 });
 
-test('the kernel’s request for an enter is taken once, and nothing else with it', () => {
+test('the TASKRUN flag is taken once, and no other flag with it', () => {
   const { sq } = Ring.open({ entries: 2, syscalls: new SimulatedKernel() });
   const { ring, flagsIndex } = sq as unknown as { ring: Int32Array; flagsIndex: number };
   expect([sq.takeTaskrun(), sq.flags]).toEqual([false, 0]);
@@ -417,7 +420,7 @@ test('the kernel’s request for an enter is taken once, and nothing else with i
   ring[flagsIndex] = 0;
 });
 
-describe('what the kernel has not taken', () => {
+describe('SQEs that the kernel has not taken', () => {
   const setUp = (flags: number[], taken: number) => {
     const kernel = new SimulatedKernel({ counterStart: 0xffff_fffe });
     const ring = Ring.open({ entries: 8, syscalls: kernel });
@@ -447,7 +450,7 @@ describe('what the kernel has not taken', () => {
     ['what comes after a chain', [IO_LINK, 0, IO_LINK, 0], 2, []],
     ['a chain that has no end yet', [IO_LINK, IO_LINK], 1, [1]],
     ['nothing at all', [IO_LINK, 0], 2, []],
-  ])('%s', (_, flags, taken, expected) => {
+  ])('are found by token, and include the rest of a cut chain: %s', (_, flags, taken, expected) => {
     const { ring, rest } = setUp(flags, taken);
     expect(rest).toEqual(expected);
     const found = flags.map((_flag, index) => ring.sq.findUnsubmitted(index, 5)?.tokenLow);
@@ -455,7 +458,7 @@ describe('what the kernel has not taken', () => {
     expect([ring.sq.findUnsubmitted(flags.length - 1, 4), ring.sq.findUnsubmitted(77, 5)]).toEqual([null, null]);
   });
 
-  test('and will not take: a closed queue gives and shows nothing', () => {
+  test('are out of reach in a closed queue', () => {
     const { ring } = setUp([0, 0], 1);
     const { sq } = ring;
     ring.close();
@@ -463,8 +466,8 @@ describe('what the kernel has not taken', () => {
   });
 });
 
-describe('kernels of old', () => {
-  test('EBUSY while completions wait for room is an error that loses nothing', () => {
+describe('old kernels', () => {
+  test('return EBUSY while completions wait for room, and nothing is lost', () => {
     const kernel = new SimulatedKernel({ busyOnOverflow: true });
     const ring = Ring.open({ entries: 2, syscalls: kernel });
     for (let i = 0; i < 6; i += 2) {
@@ -481,7 +484,7 @@ describe('kernels of old', () => {
     expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
-  test('without NODROP, the overflow counter tells what was dropped', () => {
+  test('without NODROP count what they drop in the overflow counter', () => {
     const kernel = new SimulatedKernel({ dropOnOverflow: true, features: 1 });
     const ring = Ring.open({ entries: 2, syscalls: kernel });
     for (let i = 0; i < 6; i += 2) {
@@ -494,7 +497,7 @@ describe('kernels of old', () => {
 });
 
 describe('SQPOLL', () => {
-  test('the thread takes what is published; asleep, it is woken', () => {
+  test('has a thread that takes published SQEs, and is woken when it sleeps', () => {
     const kernel = new SimulatedKernel();
     const ring = Ring.open({ entries: 4, flags: ['SQPOLL'], sqThreadIdle: 10, syscalls: kernel });
     nops(ring, 1, 2);
@@ -514,7 +517,7 @@ describe('SQPOLL', () => {
     ring.close();
   });
 
-  test('what is reserved and not submitted stays hidden from the thread', () => {
+  test('hides reserved SQEs from the thread until they are submitted', () => {
     const kernel = new SimulatedKernel();
     const ring = Ring.open({ entries: 4, flags: ['SQPOLL'], syscalls: kernel });
     nops(ring, 1);
@@ -526,7 +529,7 @@ describe('SQPOLL', () => {
     ring.close();
   });
 
-  test('waiting for room', () => {
+  test('lets the program wait for room', () => {
     const kernel = new SimulatedKernel();
     const ring = Ring.open({ entries: 2, flags: ['SQPOLL'], syscalls: kernel });
     nops(ring, 1, 2);
@@ -539,7 +542,7 @@ describe('SQPOLL', () => {
 });
 
 describe('IOPOLL', () => {
-  test('submitting asks for completions', () => {
+  test('polls for completions when submitting and peeking', () => {
     const kernel = new SimulatedKernel();
     const ring = Ring.open({ entries: 2, flags: ['IOPOLL'], syscalls: kernel });
     const before = kernel.calls.enter;

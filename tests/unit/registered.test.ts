@@ -1,4 +1,7 @@
-/** Registered memory stays alive as long as a slot of the table refers to it; and what is given to the kernel is of the right size. */
+/**
+ * Registered memory stays alive as long as an entry of the table refers to it, and arguments for
+ * the kernel have the right size.
+ */
 
 import { afterEach, expect, jest, test } from '@jest/globals';
 import { RegisterOp, Ring, type RingOptions } from '../../src/ring/index.js';
@@ -22,7 +25,7 @@ function open(options: Partial<RingOptions> = {}) {
 
 const views = (count: number) => Array.from({ length: count }, () => new Uint8Array(64));
 
-test('a table holds what is in its slots', () => {
+test('a table holds the buffers in its entries', () => {
   const { ring, held } = open();
   const [a, b, c, d] = views(4) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
   ring.buffers.register([a, b, c]);
@@ -41,9 +44,9 @@ test('a ring without a descriptor has buffer rings in its arena', () => {
   expect(() => ring.bufferRings.create({ group: 2, entries: 2, memory: 'mapped' })).toThrow('nothing to map from');
 });
 
-test('a least time to wait is checked by its name', () => {
+test('an invalid minimum wait is reported by its name', () => {
   const { kernel, ring } = open();
-  // The simulated kernel has no such regions.
+  // The simulated kernel has no wait regions.
   const { register } = kernel;
   kernel.register = () => 0;
   ring.settings.registerWaitRegion(1);
@@ -51,7 +54,7 @@ test('a least time to wait is checked by its name', () => {
   expect(() => ring.settings.setRegisteredWait(0, 1, -1)).toThrow('minWaitMicroseconds');
 });
 
-test('what the kernel did not take is not held', () => {
+test('buffers that the kernel did not take are not held', () => {
   const { kernel, ring, held } = open();
   const [a, b, c] = views(3) as [Uint8Array, Uint8Array, Uint8Array];
   ring.buffers.registerSparse(4);
@@ -63,7 +66,7 @@ test('what the kernel did not take is not held', () => {
   expect([held[0], held[1] === a, held[2] === b, held[3]]).toEqual([undefined, true, true, undefined]);
 });
 
-test('what another ring has registered is held by both', () => {
+test('buffers that are cloned from another ring are held by both', () => {
   const source = open();
   const all = views(4);
   source.ring.buffers.register(all);
@@ -75,12 +78,12 @@ test('what another ring has registered is held by both', () => {
     [{ sourceOffset: 1, count: 2, offset: 3 }, [undefined, undefined, undefined, ...all.slice(1, 3)]],
   ] as const) {
     const { kernel, ring, held } = open();
-    // The simulated kernel has no such operation.
+    // The simulated kernel cannot clone buffers.
     kernel.register = () => 0;
     ring.buffers.cloneFrom(source.ring, options);
     expect(held).toHaveLength(expected.length);
     expect(Array.from(held).every((view, index) => view === expected[index])).toBe(true);
-    // One that is known by its descriptor only holds its own.
+    // A source that is known only by its descriptor holds its buffers itself.
     const other = open();
     other.kernel.register = () => 0;
     other.ring.buffers.cloneFrom({ fd: 5 }, options);
@@ -89,7 +92,7 @@ test('what another ring has registered is held by both', () => {
   }
 });
 
-test('has room for all of the arguments', () => {
+test('registering buffers allocates room for all arguments', () => {
   const { ring } = open();
   const { arena } = ring;
   const allocate = jest.spyOn(arena, 'allocate');
@@ -104,13 +107,13 @@ test('has room for all of the arguments', () => {
   expect(() => ring.buffers.update(0, [new Uint8Array(new SharedArrayBuffer(2 ** 30 + 1))])).toThrow('"views[0].byteLength"');
 });
 
-test('waits with registered arguments: of those that there are', () => {
+test('a wait refuses registered arguments that do not exist', () => {
   const { ring } = open();
   Object.assign(ring.settings, { waitArguments: 2, waitRegion: {} });
   for (const bad of [2, 3, -1, 0.5]) expect(() => ring.submitAndWaitRegistered(1, bad)).toThrow('The value of "index"');
 });
 
-test('the probe says what the kernel supports', () => {
+test('the probe reports which operations the kernel supports', () => {
   const { kernel, ring } = open();
   const { arena } = ring;
   const scratch = jest.spyOn(arena, 'scratch');
@@ -144,7 +147,7 @@ test('the probe says what the kernel supports', () => {
   expect(scratch.mock.calls[0]?.[0]).toBe(16 + 8 * 256);
 });
 
-test('a question that the kernel does not know has no answer', () => {
+test('a query that the kernel does not know returns undefined', () => {
   const { kernel, ring } = open();
   expect(queryKernel(kernel, ring.arena)?.opcodes).toBeGreaterThan(0);
   kernel.register = (_fd, _code, address) => {
@@ -154,7 +157,7 @@ test('a question that the kernel does not know has no answer', () => {
   expect(queryKernel(kernel, ring.arena)).toBeUndefined();
 });
 
-test('queues have the room that the kernel computes', () => {
+test('queues have the size that the kernel computes', () => {
   const { ring } = open();
   const sizesOf = (sq: number, cq: number, flags = 0) => {
     const { ringsSize, sqesSize } = allocateQueues(ring.arena, sq, cq, flags);
@@ -184,7 +187,7 @@ test('workers get a mask as long as the highest CPU needs', () => {
   ]);
 });
 
-test('a buffer ring in the kernel’s memory is mapped, and let go of', () => {
+test('a buffer ring in the kernel’s memory is mapped, and unmapped on release', () => {
   const { kernel, ring } = open();
   kernel.register = () => 0;
   const mapped = () => kernel.calls.mmap;
@@ -202,7 +205,7 @@ test('a buffer ring in the kernel’s memory is mapped, and let go of', () => {
   expect(mmap).toHaveBeenCalledTimes(2);
 });
 
-test('zero-copy receive has its refill ring, and room for its arguments', () => {
+test('zero-copy receive allocates its refill ring, and room for its arguments', () => {
   const { kernel, ring } = open();
   const { arena } = ring;
   const [block, scratch] = [jest.spyOn(arena, 'block'), jest.spyOn(arena, 'scratch')];

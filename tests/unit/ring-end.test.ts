@@ -1,4 +1,7 @@
-/** The end of a ring: what is kept, for how long, and by whom. Time is the simulated kernel's. */
+/**
+ * The end of a ring: what is kept, for how long, and by which thread. Time is that of the simulated
+ * kernel.
+ */
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { URingContext } from '../../src/index.js';
@@ -41,7 +44,7 @@ function open(options: Partial<RingOptions> = {}) {
   return { ring, core, view, isHeld, state };
 }
 
-/** One that takes no drain: that nothing is in flight cannot be proved. */
+/** Opens a ring that refuses drains: it cannot be proved that nothing is in flight. */
 function openUnprovable(options?: Partial<RingOptions>) {
   const opened = open(options);
   kernel.interceptOperations(({ userData }) => (userData === 0xffff_ffff_dead_0fffn ? -Errno.EINVAL : undefined));
@@ -49,20 +52,20 @@ function openUnprovable(options?: Partial<RingOptions>) {
 }
 
 describe('closing', () => {
-  test('at rest, lets go of everything at once', () => {
+  test('releases everything at once if the ring is at rest', () => {
     const { ring, isHeld, state } = open();
     expect([isHeld(), state()]).toEqual([true, ArenaState.OPEN]);
     ring.close();
     expect([isHeld(), state(), warnings]).toEqual([false, ArenaState.AT_REST, []]);
   });
 
-  test('what was pinned can be let go of earlier', () => {
+  test('is not needed to release pinned memory, which can be unpinned', () => {
     const { ring, view, isHeld } = open();
     ring.unpin(view);
     expect(isHeld()).toBe(false);
   });
 
-  test('what is held until rest is held, and let go of then', () => {
+  test('releases objects that were held until rest', () => {
     const { ring, core } = open();
     const held = {};
     ring.holdUntilRest(held);
@@ -71,7 +74,7 @@ describe('closing', () => {
     expect(core.holds.has(held)).toBe(false);
   });
 
-  test('a ring that is only quiet keeps what it was given for another minute', async () => {
+  test('keeps memory for another minute if the ring is only quiet', async () => {
     const { ring, isHeld, state } = openUnprovable();
     const before = kernel.clock.now;
     ring.close();
@@ -87,10 +90,10 @@ describe('closing', () => {
     expect([isHeld(), state()]).toEqual([false, ArenaState.OPEN]);
   });
 
-  test('a ring whose operations do not end keeps everything, and says so', () => {
+  test('keeps everything, with a warning, if operations do not end', () => {
     const { ring, isHeld } = open();
     const enter = kernel.enter.bind(kernel);
-    // Nothing is taken, and time goes on.
+    // The kernel takes nothing, and time goes on.
     kernel.enter = () => {
       kernel.advance(10);
       return -Errno.EAGAIN;
@@ -106,7 +109,7 @@ describe('closing', () => {
     expect(isHeld()).toBe(true);
   });
 
-  test('a marker that was alone and is cancelled is proof: only when its turn has come does the kernel put it where it can be caught', () => {
+  test('takes a cancelled marker that was alone as proof of rest: the kernel makes it cancellable only once its turn has come', () => {
     const { ring, isHeld } = open();
     let caught = 0;
     kernel.interceptOperations(({ userData }) => {
@@ -118,7 +121,7 @@ describe('closing', () => {
     expect([caught, isHeld(), warnings]).toEqual([1, false, []]);
   });
 
-  test('a marker that was cancelled behind something else is placed again', () => {
+  test('places the marker again if it was cancelled behind another operation', () => {
     const { ring, isHeld } = open();
     const unsubmitted = ring.getSqe();
     if (unsubmitted !== null) prepNop(unsubmitted);
@@ -132,7 +135,7 @@ describe('closing', () => {
     expect([caught, isHeld(), warnings]).toEqual([1, false, []]);
   });
 
-  test('while completions are being looked at is refused', () => {
+  test('is refused while completions are being iterated', () => {
     const { ring } = open();
     nops(ring, 1);
     ring.submitAndWait(1);
@@ -143,7 +146,7 @@ describe('closing', () => {
   });
 });
 
-test('a closed ring asks nothing of the kernel, and says that it is closed', () => {
+test('a closed ring makes no system calls, and throws that it is closed', () => {
   const { ring } = open();
   const { view } = open();
   const block = ring.arena.block(64);
@@ -188,7 +191,7 @@ describe('a shared ring', () => {
     return other;
   };
 
-  test('who leaves keeps what it gave to the kernel until the last has left', () => {
+  test('keeps the memory of a thread that leaves until the last thread has left', () => {
     const { ring, isHeld, state } = open();
     const other = attach(ring, 2);
     const intervals = jest.spyOn(timers, 'setInterval');
@@ -205,7 +208,7 @@ describe('a shared ring', () => {
     expect([isHeld(), cleared.mock.calls.length]).toEqual([false, 1]);
   });
 
-  test('that only came to be quiet cannot be attached to', () => {
+  test('cannot be attached to after it was closed only quiet', () => {
     const { ring, state } = openUnprovable();
     const handle = ring.share();
     ring.close();
@@ -213,7 +216,7 @@ describe('a shared ring', () => {
     expect(() => Ring.attach(handle, { syscalls: kernel })).toThrow('the shared ring is closed');
   });
 
-  test('of which the others have ended is closed by the one that is left', () => {
+  test('is closed by the remaining thread if the others have ended', () => {
     const { ring, isHeld, state } = open();
     const other = attach(ring, 2);
     kernel.endThread(2);
@@ -222,7 +225,7 @@ describe('a shared ring', () => {
     expect([isHeld(), state()]).toEqual([false, ArenaState.AT_REST]);
   });
 
-  test('a thread that has ended is not asked for its descriptor, whoever has that number now', () => {
+  test('is not attached to by the descriptor of a thread that has ended, which may be reused', () => {
     const { ring } = open();
     const handle = ring.share();
     attach(ring, 2);
@@ -249,12 +252,12 @@ describe('a shared ring', () => {
     expect(attached).toHaveLength(127);
   });
 
-  test('the accounts of threads that have ended are not believed', () => {
+  test('does not trust the counts of threads that have ended', () => {
     const context = new URingContext(4, { syscalls: kernel });
     const handle = context.share();
     kernel.currentThread = 2;
     const other = URingContext.attach(handle, { syscalls: kernel });
-    // It ended between two steps: one operation is counted that there is not.
+    // The thread ended between two steps: it has counted an operation that does not exist.
     (other as unknown as { operations: { commit(): void } }).operations.commit();
     kernel.endThread(2);
     kernel.close(other.fd);

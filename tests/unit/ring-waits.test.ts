@@ -1,4 +1,7 @@
-/** Waiting: in slices (as in workers, so that they can be terminated), interrupted, with too little room. Time is the simulated kernel's. */
+/**
+ * Waiting: in slices (as in workers, so that they can be terminated), interrupted, with too little
+ * room. Time is that of the simulated kernel.
+ */
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { prepPollAdd } from '../../src/ops/index.js';
@@ -24,7 +27,7 @@ function open(options: Partial<RingOptions> = {}) {
   return ring;
 }
 
-/** How often the kernel is entered, and for how long in milliseconds. */
+/** Measures how often the kernel is entered, and for how long in milliseconds. */
 function measure<T>(body: () => T): { result: T; enters: number; ms: number } {
   const [enters, start] = [kernel.calls.enter, kernel.clock.now];
   const result = body();
@@ -33,15 +36,15 @@ function measure<T>(body: () => T): { result: T; enters: number; ms: number } {
 
 const later = (milliseconds: number, body: () => void) => kernel.clock.at(kernel.clock.now + milliseconds * 1e6, body);
 
-describe('in slices', () => {
-  /** A ring as it is in a worker. */
+describe('a wait in slices', () => {
+  /** Opens a ring as in a worker. */
   const openSliced = (options?: Partial<RingOptions>) => {
     const ring = open(options);
     Object.assign(ring, { sliced: true, general: true });
     return ring;
   };
 
-  test('a wait comes back every 250 ms, and goes on', () => {
+  test('returns from the kernel every 250 ms, and continues', () => {
     const ring = openSliced();
     const [reader, writer] = kernel.createPipe();
     prepPollAdd(sqeOf(ring), reader, PollEvent.IN);
@@ -50,7 +53,7 @@ describe('in slices', () => {
     expect(takeAll(ring)).toHaveLength(1);
   });
 
-  test('what comes in the middle of a slice ends it', () => {
+  test('ends when a completion arrives in the middle of a slice', () => {
     const ring = openSliced();
     const [reader, writer] = kernel.createPipe();
     prepPollAdd(sqeOf(ring), reader, PollEvent.IN);
@@ -59,7 +62,7 @@ describe('in slices', () => {
     ring.advance(1);
   });
 
-  test('a time limit is kept', () => {
+  test('keeps a time limit', () => {
     const ring = openSliced();
     for (const [limit, enters] of [
       [600, 3],
@@ -74,7 +77,7 @@ describe('in slices', () => {
     expect(measure(() => ring.submitAndWait(2, 600))).toMatchObject({ result: 1, ms: 600 });
   });
 
-  test('without waiting there are none', () => {
+  test('has no slices if there is nothing to wait for', () => {
     const ring = openSliced();
     nops(ring, 1, 2);
     expect(measure(() => ring.submitAndWait(0))).toEqual({ result: 2, enters: 1, ms: 0 });
@@ -82,11 +85,11 @@ describe('in slices', () => {
   });
 });
 
-test('what a wait and a cancellation give to the kernel lies in the block made for it', () => {
+test('arguments of waits and cancellations lie in the block that was allocated for them', () => {
   const ring = open();
   const { state } = ring as unknown as { state: RingState };
   const { argumentsAt } = state as unknown as { argumentsAt: number };
-  // Behind the argument of a wait and its timespec.
+  // After the argument of a wait and its timespec.
   expect(state.cancelArgument - argumentsAt).toBe(64);
   const { enter } = kernel;
   const blocks: [number, number][] = [];
@@ -100,8 +103,8 @@ test('what a wait and a cancellation give to the kernel lies in the block made f
   expect(blocks).toEqual([[0, 24]]);
 });
 
-describe('interrupted', () => {
-  test('a wait goes on; what was submitted counts', () => {
+describe('an interrupted wait', () => {
+  test('continues, and counts what was submitted', () => {
     const ring = open();
     kernel.fail('enter', Errno.EINTR, Errno.EINTR);
     nops(ring, 1);
@@ -112,7 +115,7 @@ describe('interrupted', () => {
     expect(takeAll(ring)).toHaveLength(2);
   });
 
-  test('with everything there, it does not go on', () => {
+  test('ends if all completions are there', () => {
     const ring = open();
     nops(ring, 1);
     ring.submit();
@@ -122,7 +125,7 @@ describe('interrupted', () => {
     expect(measure(() => ring.submitAndWait(2, 100))).toMatchObject({ result: 0, ms: 100 });
   });
 
-  test('something else is an error', () => {
+  test('throws errors other than EINTR', () => {
     const ring = open();
     for (const wait of [
       () => ring.submitAndWait(1),
@@ -136,8 +139,8 @@ describe('interrupted', () => {
   });
 });
 
-describe('woken for nothing', () => {
-  test.each([undefined, 500])('the oldest completion is waited for all the same (limit %p)', (limit) => {
+describe('a spurious wake-up', () => {
+  test.each([undefined, 500])('does not end a wait for the next completion (limit %p)', (limit) => {
     const ring = open();
     const [reader, writer] = kernel.createPipe();
     prepPollAdd(sqeOf(ring), reader, PollEvent.IN);
@@ -150,7 +153,7 @@ describe('woken for nothing', () => {
     ring.advance(1);
   });
 
-  test('a wait for several comes back with fewer, as the kernel does', () => {
+  test('ends a wait for several completions, as it does in the kernel', () => {
     const ring = open();
     const enter = kernel.enter.bind(kernel);
     let calls = 0;
@@ -160,7 +163,7 @@ describe('woken for nothing', () => {
   });
 });
 
-test('no room, and no thread that makes any: an error of the kernel is told', () => {
+test('a wait for room throws the kernel’s error', () => {
   const ring = open({ entries: 1, flags: ['SQPOLL'] });
   nops(ring, 1);
   const publish = kernel.runSqThreads.bind(kernel);
@@ -171,7 +174,7 @@ test('no room, and no thread that makes any: an error of the kernel is told', ()
   kernel.runSqThreads = publish;
 });
 
-describe('looking at what waits in the kernel', () => {
+describe('overflowed completions', () => {
   const overflowing = () => {
     const ring = open({ entries: 2, cqEntries: 2 });
     for (let i = 0; i < 2; i++) {
@@ -187,17 +190,17 @@ describe('looking at what waits in the kernel', () => {
     ['forEachCqe', (ring) => ring.forEachCqe(() => undefined)],
   ];
 
-  test.each(looks)('%s: a signal, or no room, is no error', (_name, look) => {
+  test.each(looks)('are not lost if %s meets EINTR or EBUSY', (_name, look) => {
     for (const errno of [Errno.EINTR, Errno.EBUSY]) {
       const ring = overflowing();
       kernel.fail('enter', errno);
       expect(() => look(ring)).not.toThrow();
-      // Nothing was lost by it.
+      // Nothing was lost.
       expect(takeAll(ring)).toHaveLength(2);
     }
   });
 
-  test('peekBatch: what comes then is in the batch', () => {
+  test('are part of the batch when peekBatch flushes them', () => {
     const ring = open({ entries: 2, cqEntries: 2 });
     for (let i = 0; i < 2; i++) {
       nops(ring, 2 * i + 1, 2 * i + 2);
@@ -210,7 +213,7 @@ describe('looking at what waits in the kernel', () => {
     expect(ring.peekBatch(batch, 2)).toBe(0);
   });
 
-  test.each(looks)('%s: anything else is', (_name, look) => {
+  test.each(looks)('let %s throw any other error', (_name, look) => {
     const ring = open({ entries: 2, cqEntries: 2 });
     for (let i = 0; i < 2; i++) {
       nops(ring, 1, 2);
@@ -221,7 +224,7 @@ describe('looking at what waits in the kernel', () => {
     expect(() => look(ring)).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'io_uring_enter' }));
   });
 
-  test('as many as the queue holds can be waited for', () => {
+  test('do not occur in a wait for as many as the queue holds, which is the maximum', () => {
     const ring = open({ entries: 4, cqEntries: 4 });
     nops(ring, 1, 2, 3, 4);
     expect(ring.submitAndWait(4)).toBe(4);

@@ -1,4 +1,4 @@
-/** Opening a ring: options, flags, fallbacks, refusals and what they are told as. */
+/** Opening a ring: options, flags, fallbacks, refusals and how they are reported. */
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { prepNop } from '../../src/ops/index.js';
@@ -31,7 +31,7 @@ const open = (syscalls: SimulatedKernel, options: Partial<RingOptions> = {}) => 
 };
 afterEach(() => {
   for (const ring of rings.splice(0)) ring.close();
-  // Whatever was refused or closed, no descriptor is left.
+  // No descriptor is left, whatever was refused or closed.
   for (const kernel of kernels.splice(0)) expect(kernel.openDescriptors).toEqual([]);
 });
 
@@ -48,7 +48,7 @@ describeOnBothKernels('opening', (kernel) => {
     expect(clamped.sq.entries).toBe(32768);
   });
 
-  test('in shared and in mapped memory', () => {
+  test('works in shared and in mapped memory', () => {
     const memories = gapOn(kernel().name, gaps.ringsInOurMemory) ? (['mapped'] as const) : (['shared', 'mapped'] as const);
     for (const memory of memories) {
       const ring = kernel().open({ entries: 8, memory });
@@ -58,7 +58,7 @@ describeOnBothKernels('opening', (kernel) => {
     }
   });
 
-  test('sharing the workers of another ring', () => {
+  test('can share the workers of another ring', () => {
     const first = kernel().open({ entries: 8 });
     const ring = kernel().open({ entries: 8, attachTo: first });
     expect(ring.hasFlag('ATTACH_WQ')).toBe(true);
@@ -79,14 +79,14 @@ describeOnBothKernels('opening', (kernel) => {
     expect(() => kernel().open({ entries: 8, flags: ['CQE_MIXED', 'CQE32'] })).toThrow('CQE_MIXED');
   });
 
-  test('drops optional flags that the kernel refuses, and says so', () => {
+  test('drops optional flags that the kernel refuses, and reports them', () => {
     const ring = kernel().open({ entries: 8, optionalFlags: ['SUBMIT_ALL', 'TASKRUN_FLAG'] });
     expect(ring.droppedFlags).toEqual(['TASKRUN_FLAG']);
     expect(ring.hasFlag('SUBMIT_ALL')).toBe(true);
     expect(kernel().open({ entries: 8, optionalFlags: ['SUBMIT_ALL'] }).droppedFlags).toEqual([]);
   });
 
-  test('closing twice is fine, and using a closed ring is a clear error', () => {
+  test('a ring may be closed twice, and throws when it is used after that', () => {
     const ring = kernel().open({ entries: 8 });
     const sqe = ring.getSqe();
     ring.close();
@@ -112,14 +112,14 @@ describeOnBothKernels('opening', (kernel) => {
       () => ring.settings.registerRingFd(),
     ];
     for (const use of uses) expect(use).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
-    // What was taken from it before does no harm.
+    // An SQE that was taken before does no harm.
     prepNop(sqe as never);
     const disposed = kernel().open({ entries: 8 });
     disposed[Symbol.dispose]();
     expect(disposed.closed).toBe(true);
   });
 
-  test('a callback must not close the ring that it is called by', () => {
+  test('a callback cannot close the ring that calls it', () => {
     const ring = kernel().open({ entries: 8 });
     prepNop(ring.getSqe() as never);
     ring.submitAndWait(1);
@@ -137,14 +137,14 @@ describeOnBothKernels('opening', (kernel) => {
     expect(performance.now() - start).toBeLessThan(1000);
   });
 
-  test('a wait without a time limit does not remember an earlier one', () => {
+  test('a wait without a time limit does not reuse an earlier one', () => {
     const ring = kernel().open({ entries: 8 });
     expect(ring.waitCqe(1)).toBeNull();
     prepNop(ring.getSqe() as never);
     expect(ring.waitCqe()?.res).toBe(0);
   });
 
-  test('a closed ring in mapped memory does no harm either', () => {
+  test('an SQE of a closed ring in mapped memory does no harm', () => {
     const ring = kernel().open({ entries: 8, memory: 'mapped' });
     const sqe = ring.getSqe();
     ring.close();
@@ -154,37 +154,37 @@ describeOnBothKernels('opening', (kernel) => {
 });
 
 describe('older kernels', () => {
-  test('without NO_MMAP the ring is mapped', () => {
+  test('without NO_MMAP have their rings mapped', () => {
     const kernel = simulated(LINUX_6_1);
     const ring = open(kernel);
     expect(ring.hasFlag('NO_MMAP')).toBe(false);
     expect(run(ring, prepNop).res).toBe(0);
     expect(kernel.calls.mmap).toBe(2);
     ring.close();
-    // Both are replaced by empty memory.
+    // Both mappings are replaced by empty memory.
     expect(kernel.calls.mmap).toBe(4);
-    // Who asks for memory of the program's gets it or an error, however they say so.
+    // A caller that requests the program's memory gets it or an error, whichever option it uses.
     expect(() => open(kernel, { memory: 'shared' })).toThrow('the kernel refuses the flag NO_MMAP');
     expect(() => open(kernel, { flags: ['NO_MMAP'] })).toThrow('the kernel refuses the flag NO_MMAP');
     expect(open(simulated(), { flags: ['NO_MMAP'] }).hasFlag('NO_MMAP')).toBe(true);
   });
 
-  test('without SINGLE_MMAP there are three mappings', () => {
+  test('without SINGLE_MMAP have three mappings', () => {
     const kernel = simulated({ ...LINUX_6_1, features: Feature.EXT_ARG });
     expect(run(open(kernel), prepNop).res).toBe(0);
     expect(kernel.calls.mmap).toBe(3);
   });
 
-  test('a flag that needs privileges is named', () => {
+  test('refuse a flag that needs privileges, and the error names it', () => {
     const kernel = simulated(LINUX_6_1);
-    // With NO_MMAP, and without.
+    // Once with NO_MMAP, and once without.
     kernel.fail('setup', Errno.EPERM, Errno.EPERM);
     expect(() => open(kernel, { flags: ['SQPOLL'] })).toThrow(
       'EPERM: operation not permitted, io_uring_setup (the kernel refuses the flag SQPOLL',
     );
   });
 
-  test('a flag that they do not know is named; an optional one is dropped', () => {
+  test('have unknown flags named in the error, and unknown optional flags dropped', () => {
     const kernel = simulated(LINUX_6_1);
     expect(() => open(kernel, { flags: ['NO_SQARRAY'] })).toThrow('refuses the flag NO_SQARRAY');
     expect(open(kernel, { optionalFlags: ['NO_SQARRAY', 'CQE_MIXED', 'SUBMIT_ALL'] }).droppedFlags).toEqual([
@@ -193,14 +193,14 @@ describe('older kernels', () => {
     ]);
   });
 
-  test('without EXT_ARG a time limit is an error before anything is submitted', () => {
+  test('without EXT_ARG make a time limit an error before anything is submitted', () => {
     const ring = open(simulated({ features: 1 }));
     expect(() => ring.submitAndWait(1, 5)).toThrow(expect.objectContaining({ code: 'EOPNOTSUPP' }));
   });
 });
 
-describe('what the interface is told to be', () => {
-  test('each register operation since a version', () => {
+describe('the table of register operations', () => {
+  test('names the version since when each exists', () => {
     expect(Object.keys(REGISTER_OP_SINCE)).toEqual(Object.keys(RegisterOp));
     for (const version of Object.values(REGISTER_OP_SINCE)) expect(version).toMatch(/^[56]\.\d+$/);
   });
@@ -227,7 +227,7 @@ describe('refusals', () => {
     ['EOPNOTSUPP', {}, 'seccomp', 'EOPNOTSUPP'],
     ['EFAULT', {}, 'refused', 'EFAULT'],
     ['EINVAL', {}, 'refused', 'EINVAL'],
-  ] as const)('%s with %j is told as %s', (name, host, kind, words) => {
+  ] as const)('are reported: %s with %j as %s', (name, host, kind, words) => {
     const error = refuse(Errno[name], host);
     expect(error).toBeInstanceOf(UringUnavailableError);
     expect(error.code).toBe('ERR_URING_UNAVAILABLE');
@@ -239,7 +239,7 @@ describe('refusals', () => {
     expect(error.remedy).toMatch(/^[A-Z].*\.$/s);
   });
 
-  test('where every ring is refused, no flag is to blame', () => {
+  test('blame no flag if every ring is refused', () => {
     const kernel = simulated();
     kernel.fail('setup', ...new Array(40).fill(Errno.EINVAL));
     expect(() => open(kernel, { flags: ['SUBMIT_ALL'] })).toThrow(UringUnavailableError);
@@ -254,10 +254,10 @@ describe('refusals', () => {
     [['CQE_MIXED', 'CQE32'], '; CQE_MIXED does not go with CQE32'],
     [['TASKRUN_FLAG'], '; TASKRUN_FLAG needs COOP_TASKRUN or DEFER_TASKRUN'],
     [['TASKRUN_FLAG', 'COOP_TASKRUN'], ''],
-  ] as const)('%j refused: the rule is told, if it is one', (flags, rule) => {
+  ] as const)('of %j name the rule, if there is one', (flags, rule) => {
     const kernel = simulated();
     const setup = kernel.setup.bind(kernel);
-    // Refuses whatever has a flag but the library's own NO_MMAP and CQSIZE.
+    // Refuses every flag but the library's own NO_MMAP and CQSIZE.
     kernel.setup = (entries, params) =>
       new DataView(params.buffer, params.byteOffset).getUint32(8, true) & ~(SetupFlag.NO_MMAP | SetupFlag.CQSIZE)
         ? -Errno.EINVAL
@@ -267,7 +267,7 @@ describe('refusals', () => {
     );
   });
 
-  test('resource limits stay what they are', () => {
+  test('for lack of resources keep their own errors', () => {
     for (const name of ['ENOMEM', 'EMFILE', 'ENFILE'] as const) {
       const error = refuse(Errno[name], { memlock: { soft: 65536, hard: 65536 } }) as unknown as UringError;
       expect(error).toBeInstanceOf(UringError);
@@ -277,7 +277,7 @@ describe('refusals', () => {
     }
   });
 
-  test('the switch in the environment', () => {
+  test('can be requested with URING_DISABLE in the environment', () => {
     process.env.URING_DISABLE = '1';
     try {
       expect(() => open(simulated())).toThrow(expect.objectContaining({ reason: 'disabled' }));
@@ -286,13 +286,13 @@ describe('refusals', () => {
     }
   });
 
-  test('a failed mmap closes the ring and is told', () => {
+  test('include a failed mmap, which closes the ring', () => {
     const kernel = simulated(LINUX_6_1);
     kernel.fail('mmap', Errno.ENOMEM);
     expect(() => open(kernel, { memory: 'mapped' })).toThrow(expect.objectContaining({ code: 'ENOMEM', syscall: 'mmap' }));
   });
 
-  test('a hint for every errno', () => {
+  test('have an explanation and a remedy for every errno', () => {
     const host = simulated().host();
     for (const { errno } of allErrnos()) {
       const explanation = explainSetupErrno(errno, host);
@@ -303,9 +303,9 @@ describe('refusals', () => {
 });
 
 describe('errors', () => {
-  test('the table has every errno of Linux once, with a name and a sentence', () => {
+  test('include every errno of Linux once, with a name and a sentence', () => {
     const all = allErrnos();
-    // 41 and 58 are aliases' numbers and unused.
+    // 41 and 58 are the numbers of aliases, and unused.
     expect(all).toHaveLength(131);
     expect(new Set(all.map(({ name }) => name)).size).toBe(131);
     expect(all.map(({ errno }) => errno)).toEqual([...all.map(({ errno }) => errno)].sort((a, b) => a - b));
@@ -318,7 +318,7 @@ describe('errors', () => {
     expect(errnoName(512)).toBe('Unknown system error -512');
   });
 
-  test('read as Node reads them', () => {
+  test('have the form of Node’s errors', () => {
     const error = new UringError(2, 'openat');
     expect(error).toMatchObject({ errno: -2, code: 'ENOENT', syscall: 'openat', name: 'UringError' });
     expect(error.message).toBe('ENOENT: no such file or directory, openat');
@@ -327,20 +327,20 @@ describe('errors', () => {
 });
 
 describe('enter', () => {
-  test('each error is told with its name', () => {
+  test('reports each error by name', () => {
     for (const name of ['EAGAIN', 'EBUSY', 'EBADR', 'ENXIO', 'EOWNERDEAD', 'EFAULT'] as const) {
       const kernel = simulated();
       const ring = open(kernel);
       prepNop(ring.getSqe() as never);
       kernel.fail('enter', Errno[name]);
       expect(() => ring.submit()).toThrow(expect.objectContaining({ code: name, syscall: 'io_uring_enter' }));
-      // Nothing is lost: the SQE is still there, and goes with the next call.
+      // Nothing is lost: the SQE is still there, and is submitted by the next call.
       expect(ring.sq.ready).toBe(1);
       expect(ring.submitAndWait(1)).toBe(1);
     }
   });
 
-  test('an interrupted wait goes on', () => {
+  test('continues an interrupted wait', () => {
     const kernel = simulated();
     const ring = open(kernel);
     prepNop(ring.getSqe() as never);
@@ -351,7 +351,7 @@ describe('enter', () => {
     expect(ring.submitAndWait(1, 5)).toBe(0);
   });
 
-  test('takes as many as the kernel has memory for; the rest goes later', () => {
+  test('submits as many as the kernel has memory for, and the remainder later', () => {
     const kernel = simulated();
     const ring = open(kernel);
     for (let i = 0; i < 5; i++) prepNop(ring.getSqe() as never);
@@ -359,7 +359,7 @@ describe('enter', () => {
     expect([ring.submit(), ring.submit(), ring.submit(), ring.submit()]).toEqual([2, 2, 1, 0]);
   });
 
-  test('another thread may not submit to a ring with SINGLE_ISSUER', () => {
+  test('is refused to another thread on a ring with SINGLE_ISSUER', () => {
     const kernel = simulated();
     const ring = open(kernel, { flags: ['SINGLE_ISSUER'] });
     prepNop(ring.getSqe() as never);

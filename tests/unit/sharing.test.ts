@@ -1,4 +1,7 @@
-/** What threads share: the lock, the table of threads, and a ring's second side. One thread plays all of them. */
+/**
+ * State that threads share: the lock, the table of threads, and the second side of a ring. One
+ * thread plays all of them.
+ */
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { prepPollAdd } from '../../src/ops/index.js';
@@ -11,7 +14,7 @@ import { nops, sqeOf, takeAll } from '../helpers/ring.js';
 describe('the lock', () => {
   const [MINE, THEIRS, WAITERS] = [7, 9, 0x8000_0000 | 0];
 
-  /** A lock whose holder does something whenever somebody asks whether it lives. */
+  /** Creates a lock, with a callback for when it checks whether its holder is alive. */
   const lockWith = (isThreadAlive: (words: Int32Array, asked: number) => boolean) => {
     const words = new Int32Array(new SharedArrayBuffer(16));
     let ids = 0;
@@ -28,7 +31,7 @@ describe('the lock', () => {
     throw new Error('nobody is to be asked');
   };
 
-  test('that is free is taken, and given back', () => {
+  test('is acquired if it is free, and released', () => {
     const { words, lock, idsAsked } = lockWith(never);
     lock.acquire();
     expect([...words]).toEqual([0, MINE, 0, 0]);
@@ -44,7 +47,7 @@ describe('the lock', () => {
     expect(idsAsked()).toBe(1);
   });
 
-  test('that is held is waited for, and its holder knows that somebody waits', () => {
+  test('is waited for while it is held, and its holder learns of the waiter', () => {
     let seen = 0;
     const { words, lock } = lockWith((shared, thread) => {
       seen = shared[1] as number;
@@ -59,10 +62,10 @@ describe('the lock', () => {
     expect(words[1]).toBe(0);
   });
 
-  test('goes to another waiter first', () => {
+  test('may go to another waiter first', () => {
     let asked = 0;
     const { words, lock } = lockWith((shared) => {
-      // First somebody else takes it, who then gives it back.
+      // At first another thread takes it, and then releases it.
       Atomics.store(shared, 1, asked++ === 0 ? 11 : 0);
       return true;
     });
@@ -108,7 +111,7 @@ function shared() {
 }
 
 describe('a shared ring', () => {
-  test('has a side for each thread, with a descriptor of its own', () => {
+  test('has a side for each thread, with its own descriptor', () => {
     const { kernel, first, attach } = shared();
     const second = attach(2);
     expect(second.fd).not.toBe(first.fd);
@@ -137,7 +140,7 @@ describe('a shared ring', () => {
     expect(kernel.openDescriptors).toEqual([]);
   });
 
-  test('shared twice, nothing that was filled is lost', () => {
+  test('loses no prepared SQE when it is shared twice', () => {
     const { first } = shared();
     nops(first, 1, 2);
     expect(first.share()).toEqual(first.share());
@@ -147,7 +150,7 @@ describe('a shared ring', () => {
     expect(first.submitAndWait(3)).toBe(3);
   });
 
-  test('closed with something filled and not sent: it is not sent', () => {
+  test('does not submit prepared SQEs when it is closed', () => {
     const { kernel, first } = shared();
     const seen: number[] = [];
     kernel.interceptOperations(({ userData }) => {
@@ -159,13 +162,13 @@ describe('a shared ring', () => {
     expect(seen).toEqual([]);
   });
 
-  test('nobody attaches once it is closed', () => {
+  test('cannot be attached to once it is closed', () => {
     const { first, attach } = shared();
     first.close();
     expect(() => attach(2)).toThrow('the shared ring is closed');
   });
 
-  test('a ring that is not enabled yet can be attached to', () => {
+  test('can be attached to before it is enabled', () => {
     const kernel = new SimulatedKernel();
     const ring = Ring.open({ entries: 4, flags: ['R_DISABLED'], syscalls: kernel });
     rings.push(ring);
@@ -177,11 +180,11 @@ describe('a shared ring', () => {
     kernel.currentThread = 1;
   });
 
-  test('a thread that has ended does not count, and its place is used again', () => {
+  test('does not count a thread that has ended, and reuses its entry', () => {
     const { kernel, first, attach } = shared();
     const second = attach(2);
     kernel.endThread(2);
-    // Its descriptor was closed by its end.
+    // Its descriptor was closed when it ended.
     kernel.close(second.fd);
     const third = attach(3);
     first.close();
@@ -192,7 +195,7 @@ describe('a shared ring', () => {
     expect(kernel.openDescriptors).toEqual([]);
   });
 
-  test('the first thread has ended: the descriptor comes from another', () => {
+  test('takes its descriptor from another thread if the first has ended', () => {
     const { kernel, first, attach } = shared();
     attach(2);
     kernel.endThread(1);
@@ -203,7 +206,7 @@ describe('a shared ring', () => {
     expect(third.submitAndWait(1)).toBe(1);
   });
 
-  test('no descriptor is to be had', () => {
+  test('cannot be attached to if no descriptor is available', () => {
     const { kernel, handle } = shared();
     const duplicate = kernel.duplicate.bind(kernel);
     kernel.duplicate = () => -Errno.EMFILE;
@@ -213,7 +216,7 @@ describe('a shared ring', () => {
     kernel.duplicate = duplicate;
   });
 
-  test('mapped, and the mapping fails: no side is left', () => {
+  test('keeps no side whose mapping has failed', () => {
     const kernel = new SimulatedKernel();
     const ring = Ring.open({ entries: 4, memory: 'mapped', syscalls: kernel });
     rings.push(ring);
@@ -230,7 +233,7 @@ describe('a shared ring', () => {
     expect(takeAll(ring)).toHaveLength(1);
   });
 
-  test('the side that leaves does not end what is in flight; the last one does', () => {
+  test('ends operations in flight when the last side leaves, not before', () => {
     const { kernel, first, attach } = shared();
     const second = attach(2);
     const [reader] = kernel.createPipe();
@@ -243,11 +246,11 @@ describe('a shared ring', () => {
     expect(kernel.calls.register).toBeGreaterThan(before);
   });
 
-  test('keeps its size', () => {
+  test('cannot be resized', () => {
     expect(() => shared().first.settings.resize(8)).toThrow('a ring that threads share cannot be resized');
   });
 
-  test.each(['SINGLE_ISSUER', 'REGISTERED_FD_ONLY'] as const)('%s keeps it for itself', (flag) => {
+  test.each(['SINGLE_ISSUER', 'REGISTERED_FD_ONLY'] as const)('is impossible with %s', (flag) => {
     const kernel = new SimulatedKernel();
     const ring = Ring.open({ entries: 4, flags: [flag], memory: 'shared', syscalls: kernel });
     rings.push(ring);

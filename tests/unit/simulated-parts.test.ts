@@ -1,4 +1,7 @@
-/** The data structures of the simulated kernel: nothing in it takes longer for each operation when there are many. */
+/**
+ * The data structures of the simulated kernel: the cost of an operation does not grow with their
+ * number.
+ */
 
 import { describe, expect, test } from '@jest/globals';
 import { Opcode } from '../../src/ring/abi/index.js';
@@ -12,7 +15,7 @@ import { KernelRequest } from '../../src/testing/request.js';
 import { RequestTable } from '../../src/testing/request-table.js';
 
 describe('a heap', () => {
-  test('gives the least first, equal ones in their order, and none that was taken back', () => {
+  test('returns the least first, equal ones in their order, and none that was removed', () => {
     const random = new Random(7);
     const heap = new Heap<number>();
     const expected: [key: number, value: number][] = [];
@@ -30,7 +33,7 @@ describe('a heap', () => {
   });
 });
 
-test('a queue gives first what came first', () => {
+test('a queue returns first what was added first', () => {
   const fifo = new Fifo<number>();
   const taken: (number | undefined)[] = [];
   let next = 0;
@@ -45,7 +48,7 @@ test('a queue gives first what came first', () => {
   expect([fifo.length, fifo.shift(), fifo.first]).toEqual([0, undefined, undefined]);
 });
 
-test('the clock fires what is due, in order, and what is set meanwhile', () => {
+test('the clock fires what is due, in order, and what is scheduled meanwhile', () => {
   const clock = new VirtualClock();
   const fired: string[] = [];
   clock.at(20, () => fired.push(`late ${clock.now}`));
@@ -81,7 +84,7 @@ describe('the table of requests', () => {
     expect([[...table], [...table.named(1n)]]).toEqual([[b, a], []]);
   });
 
-  test('a request that is renamed while a worker is at it stays so; one that is over gets its name only', () => {
+  test('keeps a renamed request with its worker, and only renames one that has completed', () => {
     const table = new RequestTable();
     const [running, over] = [request(1n), request(1n)];
     table.add(running);
@@ -113,7 +116,7 @@ describe('registered files', () => {
     expect([files.clear(), open.get(a), open.get(b), files.exists]).toEqual([[8n], 0, 0, false]);
   });
 
-  test('give the lowest free slot of their range', () => {
+  test('return the lowest free slot of their range', () => {
     const files = new RegisteredFiles({ retainFile: () => undefined, releaseFile: () => undefined });
     files.create(6);
     files.limitFree(2, 5);

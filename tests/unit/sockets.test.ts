@@ -1,4 +1,4 @@
-/** Connections: the same on the simulated kernel and on Linux. */
+/** Connections, on the simulated kernel and on Linux. */
 
 import { createHash } from 'node:crypto';
 import { constants, existsSync, readFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ const errorOf = (promise: Promise<unknown>) =>
     (error) => error as Error & { code?: string },
   );
 
-/** Everything until the end. */
+/** Reads everything until the end. */
 async function drain(connection: Connection): Promise<Buffer> {
   const all: Buffer[] = [];
   for await (const chunk of connection) all.push(chunk.copy());
@@ -39,7 +39,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     cleanUp.push(() => uring.close());
   });
 
-  /** A listener, and the two ends of a connection to it. */
+  /** Creates a listener, and both ends of a connection to it. */
   async function pairOver(options: Parameters<typeof listen>[0] = { host: '127.0.0.1' }) {
     const listener = await listen({ ...options, uring });
     cleanUp.push(() => listener.close());
@@ -53,7 +53,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     return { listener, client, server };
   }
 
-  test('say and answer, over TCP', async () => {
+  test('send and receive over TCP', async () => {
     const { client, server, listener } = await pairOver();
     await client.write('hello');
     const chunk = await server.read();
@@ -66,11 +66,11 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(server.remoteAddress).toEqual(client.localAddress);
   });
 
-  test.each(['path', 'abstract'])('over a Unix socket: %s', async (kind) => {
+  test.each(['path', 'abstract'])('send and receive over a Unix socket: %s', async (kind) => {
     const path = kind === 'path' ? kernel().path('socket') : `\0uring-test-${process.pid}-${name}`;
     const { client, server, listener } = await pairOver({ path });
     await client.write(['a', Buffer.from('b'), new Uint8Array([99])]);
-    // What is written together goes together.
+    // Pieces that are written together are sent together.
     expect((await server.read())?.toString()).toBe('abc');
     expect(listener.address).toEqual({ family: 'unix', path });
     await listener.close();
@@ -78,7 +78,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(await errorOf(connect({ path, uring }))).toMatchObject({ code: kind === 'path' ? 'ENOENT' : 'ECONNREFUSED' });
   });
 
-  test('whoever is told that something was sent may write at once', async () => {
+  test('can be written to in the callback of a write', async () => {
     const [one, other] = socketpair({ uring });
     cleanUp.push(
       () => one.close(),
@@ -99,7 +99,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(`${await drain(other)}`).toBe('abcd');
   });
 
-  test('both ways at once: nothing is lost, doubled or reordered', async () => {
+  test('carry data both ways at once, with nothing lost, duplicated or reordered', async () => {
     const [one, other] = socketpair({ uring });
     cleanUp.push(
       () => one.reset(),
@@ -120,7 +120,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect([sha(first), sha(second)]).toEqual([sha(data), sha(data)]);
   });
 
-  test('half-closed: the other direction goes on', async () => {
+  test('that are half-closed continue in the other direction', async () => {
     const { client, server } = await pairOver();
     await client.write('question');
     await client.shutdown();
@@ -132,7 +132,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(await errorOf(client.write('more'))).toMatchObject({ code: 'ERR_INVALID_STATE' });
   });
 
-  test('closing sends what was written', async () => {
+  test('send what was written before they close', async () => {
     const { client, server } = await pairOver();
     const data = Buffer.alloc(1_000_000, 'x');
     const written = client.write(data);
@@ -145,7 +145,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(() => client.setOptions({ keepAlive: true })).toThrow('closed');
   });
 
-  test('one who waits for data is told of the closing, once', async () => {
+  test('abort one pending read when they are closed, and end the others', async () => {
     const { client } = await pairOver();
     const reads = [client.read(), client.read()];
     await client.close();
@@ -154,9 +154,9 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(await client.read()).toBe(null);
   });
 
-  test('a reset is an error on the other side, and what was not sent fails', async () => {
+  test('fail after a reset by the peer, and so does unsent data', async () => {
     const { client, server } = await pairOver();
-    // More than all the kernel's buffers take.
+    // More than all of the kernel's buffers hold.
     const written = errorOf(client.write(Buffer.alloc(64_000_000)));
     await server.read();
     await server.reset();
@@ -164,14 +164,14 @@ describeOnBothKernels('connections', (kernel, name) => {
     await client.close();
   });
 
-  test('a reader that does not read stops the sender, and loses nothing', async () => {
+  test('stop the sender if the reader does not read, and lose nothing', async () => {
     const { client, server } = await pairOver();
     const data = Buffer.alloc(8_000_000, 'abcdefg');
     let isSent = false;
     const written = client.write(data).then(() => {
       isSent = true;
     });
-    // Somebody else is served in the meantime.
+    // Another connection is served in the meantime.
     const [one, other] = socketpair({ uring });
     for (let round = 0; round < 100; round++) {
       await one.write(`${round}`);
@@ -189,11 +189,11 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(sha(Buffer.concat(received))).toBe(sha(data));
   });
 
-  test('readers that keep what they have starve nobody', async () => {
+  test('are not starved by readers that keep their chunks', async () => {
     const pairs = Array.from({ length: 80 }, () => socketpair({ uring }));
     cleanUp.push(() => Promise.all(pairs.flat().map((connection) => connection.reset())));
     const message = Buffer.alloc(65_536, 'm');
-    // Each keeps a whole buffer's worth: more than there are.
+    // Each keeps the content of a whole buffer: more than there are.
     const kept = await Promise.all(
       pairs.map(async ([one, other]) => {
         await one.write(message.subarray(0, 50_000));
@@ -207,7 +207,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     await Promise.all([one.close(), other.close()]);
   });
 
-  test('a chunk can be sent and released at once', async () => {
+  test('can send a chunk that is released at once', async () => {
     const { client, server } = await pairOver();
     await client.write('first');
     const chunk = await server.read();
@@ -219,7 +219,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(await errorOf(server.write(chunk as NonNullable<typeof chunk>))).toMatchObject({ code: 'ERR_INVALID_STATE' });
   });
 
-  test('memory of all kinds', async () => {
+  test('send memory of all kinds', async () => {
     const { client, server } = await pairOver();
     using pooled = uring.buffers.allocate(4096);
     pooled.bytes.fill(112);
@@ -234,7 +234,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(await written).toMatchObject({ code: 'ERR_INVALID_STATE' });
   });
 
-  /** A file of so many bytes, open to be read. */
+  /** Creates a file of `size` bytes, and opens it. */
   async function fileOf(size: number) {
     const content = Buffer.from(Uint8Array.from({ length: size }, (_, index) => index * 7 + (index >> 8)));
     const fd = await uring.openat(kernel().path('sent'), { flags: O_RDWR | O_CREAT, mode: 0o600 });
@@ -243,7 +243,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     return { fd, content };
   }
 
-  test('files are sent in their place', async () => {
+  test('send files in order with other data', async () => {
     const { client, server } = await pairOver();
     const { fd, content } = await fileOf(1_300_000);
     const received = drain(server);
@@ -265,7 +265,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(client.bytesWritten).toBe(1_300_017);
   });
 
-  test('a file that cannot be sent leaves the connection as it was', async () => {
+  test('stay usable after a file that cannot be sent', async () => {
     const { client, server } = await pairOver();
     const { fd } = await fileOf(600_000);
     const directory = await uring.openat(kernel().path('.'), { flags: O_DIRECTORY });
@@ -302,7 +302,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(received.at(-1)).toBe(33);
   });
 
-  test('a peer that goes away while a file is sent', async () => {
+  test('fail if the peer resets while a file is sent', async () => {
     const { client, server } = await pairOver();
     const { fd } = await fileOf(600_000);
     const sending = errorOf(Promise.all(Array.from({ length: 20 }, () => client.sendFile(fd))));
@@ -312,7 +312,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect((await sending)?.code).toMatch(/EPIPE|ECONNRESET/);
     expect((await after)?.code).toMatch(/EPIPE|ECONNRESET/);
     expect((await errorOf(client.sendFile(fd)))?.code).toMatch(/EPIPE|ECONNRESET/);
-    // And one that is given up by this side, before and while it is sent.
+    // This side can also abort a file, before and while it is sent.
     const [one] = socketpair({ uring });
     const given = errorOf(one.sendFile(fd));
     await one.reset();
@@ -320,7 +320,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     await client.close();
   });
 
-  test('data where descriptors are taken', async () => {
+  test('that accept descriptors carry data, too', async () => {
     const [one, other] = socketpair({ uring, descriptors: true });
     cleanUp.push(
       () => one.reset(),
@@ -336,7 +336,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect([`${chunk}`, chunk?.descriptors]).toEqual(['back', []]);
     chunk?.release();
     expect(() => chunk?.descriptors).toThrow('released');
-    // Many who keep a small piece each take no buffers from the others.
+    // Many readers that each keep a small chunk take no buffers from the others.
     const pairs = Array.from({ length: 100 }, () => socketpair({ uring, descriptors: true }));
     for (const [from, to] of pairs) {
       await from.write('x');
@@ -345,7 +345,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     await Promise.all(pairs.flat().map((connection) => connection.close()));
   });
 
-  test('descriptors that cannot be sent', async () => {
+  test('refuse descriptors that cannot be sent', async () => {
     const [one, other] = socketpair({ uring, descriptors: true });
     const { client } = await pairOver();
     const bad: [Promise<unknown>, string][] = [
@@ -369,7 +369,7 @@ describeOnBothKernels('connections', (kernel, name) => {
   });
 
   if (name === 'linux') {
-    test('descriptors come with the data that they were sent with', async () => {
+    test('deliver descriptors with the data that they were sent with', async () => {
       const path = kernel().path('descriptors');
       const listener = await listen({ path, descriptors: true, uring });
       const [one, other] = await Promise.all([connect({ path, uring }), listener.accept() as Promise<Connection>]);
@@ -380,7 +380,7 @@ describeOnBothKernels('connections', (kernel, name) => {
       );
       const { fd, content } = await fileOf(1000);
       const next = async () => (await other.read()) as NonNullable<Awaited<ReturnType<Connection['read']>>>;
-      // What comes before may come in the same chunk, what comes after never does.
+      // Data before them may arrive in the same chunk, data after them never does.
       const sent = [one.write('before,'), one.sendDescriptors([fd, fd], 'with,'), one.write('after')];
       let text = '';
       const passed: number[] = [];
@@ -402,14 +402,15 @@ describeOnBothKernels('connections', (kernel, name) => {
       const after = await next();
       expect([`${after}`, after.descriptors]).toEqual(['after', []]);
       await Promise.all(sent);
-      // Refused by the kernel: nothing of it is sent, and everything else is.
+      // The kernel refuses one send: nothing of it is sent, and everything else is.
       const refused = errorOf(one.sendDescriptors([fd, 1_000_000], 'lost'));
       await one.sendDescriptors([fd], 'unclaimed');
       expect(await refused).toMatchObject({ code: 'EBADF' });
       expect(`${await next()}`).toBe('unclaimed');
       await one.write('!');
       await next();
-      // What nobody has asked for is closed; and what is still unread when the connection closes.
+      // Descriptors that were not requested are closed, and so are those still unread when the
+      // connection closes.
       const open = () => descriptorTargets().filter((target) => target.endsWith('/sent')).length;
       expect(open()).toBe(1);
       await one.sendDescriptors([fd], 'unread');
@@ -419,7 +420,7 @@ describeOnBothKernels('connections', (kernel, name) => {
       expect(open()).toBe(1);
     });
 
-    test('a connection that takes no descriptors has none', async () => {
+    test('that accept no descriptors have none', async () => {
       const [one, other] = socketpair({ uring });
       const { fd } = await fileOf(10);
       await one.sendDescriptors([fd], 'x');
@@ -429,7 +430,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     });
   }
 
-  test('the end of the engine is the end of everything on it', async () => {
+  test('end with the engine, and so do listeners', async () => {
     const { client, server, listener } = await pairOver();
     const [read, accepted] = [errorOf(client.read()), errorOf(listener.accept())];
     await uring.close();
@@ -439,7 +440,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect([client.fd, server.fd, listener.fd]).toEqual([-1, -1, -1]);
   });
 
-  test('nobody there; nobody in time; nobody wanted any more', async () => {
+  test('fail to open if refused, timed out, or aborted', async () => {
     const { listener } = await pairOver();
     await listener.close();
     const { port } = listener.address as { port: number };
@@ -462,7 +463,7 @@ describeOnBothKernels('connections', (kernel, name) => {
     expect(await errorOf(connect({ ...slow, signal: controller.signal }))).toMatchObject({ cause: 'enough' });
   });
 
-  test('a name is tried address by address', async () => {
+  test('try a name address by address', async () => {
     const { listener } = await pairOver();
     const { port } = listener.address as { port: number };
     const lookup = (found: string[]) => async () => found.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
@@ -480,9 +481,9 @@ describeOnBothKernels('connections', (kernel, name) => {
     });
   });
 
-  test('options of sockets', async () => {
+  test('have the socket options that were set', async () => {
     const { client, server } = await pairOver({ host: '127.0.0.1', noDelay: true, keepAliveIdle: 77, linger: 3 });
-    // The listener's are those of its connections.
+    // Connections inherit the listener's options.
     if (name === 'linux') {
       expect([server.getOption('noDelay'), server.getOption('keepAliveIdle'), server.getOption('linger')]).toEqual([true, 77, 3]);
     }
@@ -514,13 +515,13 @@ describeOnBothKernels('bad input', (kernel) => {
     ['a family that is none', () => connect({ port: 1, family: 5 as never }), 'options.family'],
     ['a timeout that is none', () => connect({ port: 1, timeout: -1 }), 'options.timeout'],
     ['a signal that is none', () => connect({ port: 1, signal: {} as never }), 'options.signal'],
-  ])('%s', async (_title, body, word) => {
+  ])('is refused: %s', async (_title, body, word) => {
     const error = await errorOf(body());
     expect(error?.code).toMatch(/^ERR_(INVALID_ARG|OUT_OF_RANGE)/);
     expect(error?.message).toContain(word);
   });
 
-  test('a path that is too long; data that is none', async () => {
+  test('includes paths that are too long, and data of the wrong type', async () => {
     const uring = Uring.open({ syscalls: kernel().syscalls });
     cleanUp.push(() => uring.close());
     expect(await errorOf(connect({ path: `/${'x'.repeat(107)}`, uring }))).toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
@@ -545,7 +546,7 @@ describeOnBothKernels('a listener', (kernel, name) => {
   });
   const dial = () => connect({ host: '127.0.0.1', port: (listener.address as { port: number }).port, uring });
 
-  test('is an iterator that can be left and taken up again', async () => {
+  test('is an iterator that can be left and resumed', async () => {
     const clients = [await dial(), await dial()];
     for (let round = 0; round < 2; round++) {
       for await (const connection of listener) {
@@ -559,13 +560,13 @@ describeOnBothKernels('a listener', (kernel, name) => {
     }
   });
 
-  test('has a port of its own', async () => {
+  test('has its own port', async () => {
     const { port } = listener.address as { port: number };
     expect(await errorOf(listen({ host: '127.0.0.1', port, uring }))).toMatchObject({ code: 'EADDRINUSE', port });
   });
 
   if (name === 'simulated') {
-    test('survives being out of descriptors, and what happens to single connections', async () => {
+    test('survives a lack of descriptors, and errors of single connections', async () => {
       const { simulated } = kernel();
       const answers = [-Errno.EMFILE, -Errno.ECONNABORTED, -Errno.ENFILE, -Errno.EPROTO];
       simulated?.interceptOperations(({ opcode }) => (opcode === Opcode.ACCEPT ? answers.shift() : undefined));
@@ -578,13 +579,13 @@ describeOnBothKernels('a listener', (kernel, name) => {
       await Promise.all([client.close(), server?.close()]);
     });
 
-    test('tells of what it cannot go on after', async () => {
+    test('reports an error after which it cannot continue', async () => {
       const { simulated } = kernel();
       simulated?.interceptOperations(({ opcode }) => (opcode === Opcode.ACCEPT ? -Errno.EINVAL : undefined));
       expect(await errorOf(listener.accept())).toMatchObject({ code: 'EINVAL' });
     });
 
-    test.each(['socket', 'bind', 'listen', 'setsockopt'] as const)('%s fails: no descriptor is left', async (call) => {
+    test.each(['socket', 'bind', 'listen', 'setsockopt'] as const)('leaves no descriptor if %s fails', async (call) => {
       const { simulated } = kernel();
       const before = simulated?.openDescriptors.length;
       simulated?.fail(call, Errno.EACCES);
@@ -594,7 +595,7 @@ describeOnBothKernels('a listener', (kernel, name) => {
   }
 });
 
-test('a kernel without rings of buffers is one error, before there is a socket', async () => {
+test('a kernel without buffer rings is an error before a socket is opened', async () => {
   const kernel = new SimulatedKernel();
   const uring = Uring.open({ syscalls: kernel });
   for (const attempt of [listen, connect]) {
@@ -604,7 +605,7 @@ test('a kernel without rings of buffers is one error, before there is a socket',
       reason: 'no-kernel-support',
     });
   }
-  // It is no reason for ever: memory may come back.
+  // A failure for lack of memory is not permanent.
   kernel.fail('register', Errno.ENOMEM);
   expect(() => socketpair({ uring })).toThrow(expect.objectContaining({ code: 'ENOMEM' }));
   const [one, other] = socketpair({ uring });
@@ -613,11 +614,11 @@ test('a kernel without rings of buffers is one error, before there is a socket',
   expect(await errorOf(listen({ uring }))).toMatchObject({ code: 'ERR_INVALID_STATE' });
 });
 
-test('a connection whose closing the end of the engine has cut off leaves no descriptor', async () => {
+test('a connection whose close is cut off by closing the engine leaves no descriptor', async () => {
   const kernel = new SimulatedKernel();
   const before = kernel.openDescriptors;
   const uring = Uring.open({ syscalls: kernel });
-  // The engine closes just when the kernel has the first one.
+  // The engine closes while the kernel has the first close.
   kernel.interceptOperations(({ opcode }) => {
     if (opcode !== Opcode.CLOSE) return undefined;
     void uring.close();
@@ -628,7 +629,7 @@ test('a connection whose closing the end of the engine has cut off leaves no des
   expect(kernel.openDescriptors).toEqual(before);
 });
 
-test('what the kernel is asked to send', async () => {
+test('a sender combines data into sends', async () => {
   const kernel = new SimulatedKernel();
   const uring = Uring.open({ syscalls: kernel });
   cleanUp.push(() => uring.close());
@@ -650,7 +651,7 @@ test('what the kernel is asked to send', async () => {
     return undefined;
   });
   const received = drain(other);
-  /** Writes in one turn. @returns what the kernel was asked for. */
+  /** Writes in one turn. @returns The sends that reached the kernel. */
   const asks = async (...pieces: (Uint8Array | (() => void))[]) => {
     asked.length = 0;
     for (const piece of pieces) typeof piece === 'function' ? piece() : sender.write(piece);
@@ -660,23 +661,23 @@ test('what the kernel is asked to send', async () => {
   const pass = (length: number) => () => sender.pass(own(length), [one.fd, other.fd], () => undefined);
   expect(await asks(own(5))).toEqual(['5 all']);
   expect(await asks(shared(5))).toEqual(['5 all']);
-  // One after another into one block.
+  // Ordinary memory is copied into one block.
   expect(await asks(own(5), own(0), own(6))).toEqual(['11 all']);
-  // As they are, between what is copied.
+  // Shared memory is sent in place, between copied pieces.
   expect(await asks(own(5), shared(3), shared(0), shared(4), own(6), own(1))).toEqual(['[5,3,4,7]']);
-  // No more than 256 KiB are copied for a send.
+  // A send copies at most 256 KiB.
   expect(await asks(own(300_000))).toEqual(['262144 all', '37856 all']);
   expect(await asks(own(200_000), own(100_000), shared(1))).toEqual(['262144 all', '[37856,1]']);
   expect(await asks(own(262_144), own(1))).toEqual(['262144 all', '1 all']);
-  // And no more than 128 pieces.
+  // A send has at most 128 pieces.
   expect(await asks(...Array.from({ length: 130 }, () => shared(1)))).toEqual([`[${new Array(128).fill(1)}]`, '[1,1]']);
-  // Descriptors go with their own data, alone.
+  // Descriptors are sent with their own data, alone.
   expect(await asks(own(1), pass(2), pass(3), own(4), shared(5))).toEqual(['1 all', '[2] control 24', '[3] control 24', '[4,5]']);
   await one.close();
   expect((await received).length).toBe(5 + 5 + 11 + 19 + 300_000 + 300_001 + 262_145 + 130 + 15);
 });
 
-test('a descriptor is not closed before it is shut down', async () => {
+test('a connection is shut down before its descriptor is closed', async () => {
   const kernel = new SimulatedKernel();
   const uring = Uring.open({ syscalls: kernel });
   cleanUp.push(() => uring.close());

@@ -1,4 +1,7 @@
-/** Reads and writes of open files: each call that they take, and what comes of it, in `tests/golden/transfers.txt`. */
+/**
+ * Reads and writes of open files: the system calls that they make, and the outcome, in
+ * `tests/golden/transfers.txt`.
+ */
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Uring } from '../../src/index.js';
@@ -36,12 +39,12 @@ function setUp(title: string, { size = 10, canTry = false, pipe = false } = {}) 
       references--;
     },
   });
-  /** Starts one, and notes its end: how much, and whether the bytes are right. */
+  /** Starts a transfer, and records its outcome: its length, and whether the bytes are right. */
   const start = (way: Way, view: ArrayBufferView, position: number | bigint, offset = 0, length = view.byteLength - offset) => {
     references++;
     const from = Math.max(0, Number(position));
     const shape = (count: number, bytes: ArrayBufferView) => {
-      // What the test answers in the kernel's place was never read.
+      // Results that the test puts in place of the kernel's were never read.
       const isRight = () =>
         new Uint8Array(bytes.buffer, bytes.byteOffset + offset, count).every((byte, at) => byte === content[from + at]);
       const right = way === 'write' || pipe || isRight();
@@ -59,7 +62,7 @@ function setUp(title: string, { size = 10, canTry = false, pipe = false } = {}) 
 const detach = (view: ArrayBufferView) => structuredClone(view.buffer, { transfer: [view.buffer as ArrayBuffer] });
 
 describe('reads', () => {
-  test('of what is there, and of what is not', async () => {
+  test('end with the file, and handle short reads, interruptions and errors', async () => {
     const { stage, start, end, file } = setUp('read', { canTry: true });
     const view = new Uint8Array(new ArrayBuffer(20), 4, 10);
     await stage.step('all', () => start('read', view, 0));
@@ -93,7 +96,7 @@ describe('reads', () => {
     end();
   });
 
-  test('into memory that the kernel may use', async () => {
+  test('use memory in place that the kernel may use', async () => {
     const { stage, start, end, uring } = setUp('read in place', { canTry: true });
     await stage.step('shared', () => start('read', new Uint8Array(new SharedArrayBuffer(12), 2), 0, 1, 6));
     stage.answer('READ', 4, -Errno.EINTR, 3);
@@ -109,7 +112,7 @@ describe('reads', () => {
     end();
   });
 
-  test('of much, piece by piece', async () => {
+  test('of large ranges are made piece by piece', async () => {
     const { stage, start, end } = setUp('read pieces', { size: 1300 * KIB });
     await stage.step('all', () => start('read', new Uint8Array(1300 * KIB), 0));
     stage.answer('READ', undefined, -Errno.EINTR, undefined, -Errno.EAGAIN);
@@ -120,7 +123,7 @@ describe('reads', () => {
     end();
   });
 
-  test('of a pipe: what it has', async () => {
+  test('of a pipe return what it has', async () => {
     const { stage, start, end, kernel, writer } = setUp('read a pipe', { pipe: true });
     kernel.writeFile(writer, Buffer.from('abc'));
     await stage.step('less than asked for', () => start('read', new Uint8Array(8), -1));
@@ -133,7 +136,7 @@ describe('reads', () => {
     end();
   });
 
-  test('of a pipe, into the middle of a view', async () => {
+  test('of a pipe may go into the middle of a view', async () => {
     const { stage, start, end, kernel, writer } = setUp('read a pipe into the middle', { pipe: true });
     const view = new Uint8Array(new ArrayBuffer(20), 4, 10).fill(0x2e);
     await stage.step('nothing yet', () => start('read', view, -1, 3, 5));
@@ -150,7 +153,7 @@ describe('reads', () => {
     end();
   });
 
-  test('that fail while their memory goes away', async () => {
+  test('report their error even if their memory was detached', async () => {
     const { stage, start, end, kernel } = setUp('read, detached and failed', { canTry: true });
     for (const [name, ...results] of [
       ['cancelled by itself', -Errno.ECANCELED],
@@ -170,7 +173,7 @@ describe('reads', () => {
     end();
   });
 
-  test('into memory that goes away', async () => {
+  test('fail if their memory was detached', async () => {
     const { stage, start, end, file } = setUp('read, detached', { canTry: true });
     await stage.step('before the kernel is entered', () => {
       const view = new Uint8Array(10);
@@ -186,7 +189,7 @@ describe('reads', () => {
     end();
   });
 
-  test('when the engine closes', async () => {
+  test('end when the engine closes', async () => {
     const { stage, start, kernel, writer, uring } = setUp('read, closing', { pipe: true });
     await stage.step('waiting', () => start('read', new Uint8Array(8), -1));
     await stage.step('closing', () => stage.watch('close', uring.close()));
@@ -201,7 +204,7 @@ describe('reads', () => {
 });
 
 describe('writes', () => {
-  test('of little', async () => {
+  test('handle short writes, interruptions and errors', async () => {
     const { stage, start, end, kernel, file } = setUp('write', { size: 0 });
     const view = new Uint8Array(Buffer.from('0123456789').buffer.slice(0, 16)).fill(5);
     await stage.step('all', () => start('write', view, 0));
@@ -229,7 +232,7 @@ describe('writes', () => {
     end();
   });
 
-  test('from memory that the kernel may use', async () => {
+  test('use memory in place that the kernel may use', async () => {
     const { stage, start, end, uring } = setUp('write in place', { size: 0 });
     stage.answer('WRITE', 4, -Errno.EINTR, -Errno.EAGAIN);
     await stage.step('shared', () => start('write', new Uint8Array(new SharedArrayBuffer(12), 2), 0, 1, 6));
@@ -240,7 +243,7 @@ describe('writes', () => {
     end();
   });
 
-  test('of much, piece by piece, but for a file’s own position', async () => {
+  test('of large data are made piece by piece, except at a file’s own position', async () => {
     const { stage, start, end } = setUp('write pieces', { size: 0 });
     await stage.step('all', () => start('write', new Uint8Array(1300 * KIB), 0));
     await stage.step('at the file’s own position', () => start('write', new Uint8Array(1300 * KIB), -1));
@@ -250,7 +253,7 @@ describe('writes', () => {
     end();
   });
 
-  test('what is tried again are the bytes of the first time', async () => {
+  test('are retried with the bytes of the first attempt', async () => {
     const { stage, start, end, kernel, file } = setUp('write again', { size: 0 });
     for (const errno of [Errno.EINTR, Errno.EAGAIN]) {
       const view = new Uint8Array(4).fill(errno);
@@ -266,7 +269,7 @@ describe('writes', () => {
     end();
   });
 
-  test('of nothing, from nothing', async () => {
+  test('of no bytes fail if their memory is detached', async () => {
     const { stage, start, end } = setUp('write nothing', { size: 0 });
     const gone = new Uint8Array(8);
     detach(gone);
@@ -274,7 +277,7 @@ describe('writes', () => {
     end();
   });
 
-  test('from memory that goes away', async () => {
+  test('end early if their memory is detached, with what was copied before', async () => {
     const { stage, start, end } = setUp('write, detached', { size: 0 });
     await stage.step('when all of it was taken', () => {
       const view = new Uint8Array(10);
@@ -294,7 +297,7 @@ describe('writes', () => {
     end();
   });
 
-  test('when the engine closes', async () => {
+  test('end when the engine closes', async () => {
     const { stage, start, uring } = setUp('write, closing', { size: 0 });
     stage.answer('WRITE', 4);
     await stage.step('a part was written', () => {
@@ -315,7 +318,7 @@ describe('writes', () => {
     });
   });
 
-  test('when the ring fails', async () => {
+  test('fail with the ring, and so do reads', async () => {
     const { stage, start, kernel } = setUp('failing', { size: 10, canTry: true });
     const { restore } = catchWarnings();
     try {

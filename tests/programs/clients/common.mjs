@@ -1,4 +1,7 @@
-/** What all clients need. Each prints what it sees, the same each time; what takes turns by chance is sorted. */
+/**
+ * Functions that all clients need. Each client prints what it sees, the same on each run; what has
+ * a random order is sorted.
+ */
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -9,11 +12,11 @@ export const key = readFileSync(services.key);
 
 export const say = (...what) => console.log(...what.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))));
 export const digest = (bytes) => createHash('sha256').update(bytes).digest('hex').slice(0, 16);
-/** Bytes that repeat nowhere within a page. */
+/** Returns bytes that do not repeat within a page. */
 export const bytes = (length) =>
   Buffer.from(Uint32Array.from({ length: Math.ceil(length / 4) }, (_, i) => i * 2654435761).buffer).subarray(0, length);
 export const times = (count, call) => Promise.all(Array.from({ length: count }, (_, index) => call(index)));
-/** What a promise fails with. */
+/** Returns the error with which a promise fails, as text. */
 export const failure = (promise) =>
   promise.then(
     () => 'no error',

@@ -86,7 +86,7 @@ for (const [name, serverSide, clientSide] of [
   say(name, 'deadline', deadline, 'cancelled', cancelled);
   const left = call(0, 'never', Buffer.alloc(0)).catch(({ code }) => code);
   setTimeout(() => server.forceShutdown(), 100);
-  // CANCELLED or UNAVAILABLE: which of both ends of the call is first.
+  // CANCELLED or UNAVAILABLE, depending on which end of the call is first.
   say(name, 'shut down', [1, 14].includes(await left));
   for (const client of clients) client.close();
 }

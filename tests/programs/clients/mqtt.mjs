@@ -15,7 +15,8 @@ for (const [name, url, options] of places) {
   for (const qos of [0, 1, 2]) {
     for (let index = 0; index < 100; index++) {
       const published = publisher.publishAsync(`news/${qos}`, bytes(index * 100), { qos });
-      // More than 20 at once of "exactly once" are not delivered, by Node's sockets either.
+      // More than 20 "exactly once" messages at a time are not delivered, over Node's sockets
+      // either.
       if (qos === 2) await published;
     }
   }
@@ -37,7 +38,7 @@ for (const [name, url, options] of places) {
   await closed;
   say(name, events);
 
-  // A client comes back by itself.
+  // A client reconnects automatically.
   const again = await mqtt.connectAsync(url, { ...options, reconnectPeriod: 20 });
   again.stream.end();
   await once(again, 'connect');

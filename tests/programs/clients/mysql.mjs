@@ -30,7 +30,7 @@ async function work(name, pool, rowsOf) {
   say(name, (await failure(pool.query('SELECT * FROM nowhere'))).replace(/conn:\d+/, 'conn:N'));
 }
 
-/** What becomes of a connection that the server ends. */
+/** Reports the error of a connection that the server ends. */
 async function killed(name, connection, id, pool) {
   const sleeping = failure(connection.query('SELECT sleep(60)'));
   while (

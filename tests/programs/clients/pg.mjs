@@ -37,7 +37,7 @@ for (const [name, place] of places) {
   await victim.connect();
   const { pid } = (await victim.query('SELECT pg_backend_pid() AS pid')).rows[0];
   const sleeping = failure(victim.query('SELECT pg_sleep(60)')).then((text) => events.push(`query ${text}`));
-  // Not before it sleeps: a server that ends first is another error, or two.
+  // Not before it sleeps: if the connection ends earlier, there is another error, or two.
   const isAsleep = "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND state = 'active' AND wait_event = 'PgSleep'";
   while ((await pool.query(isAsleep, [pid])).rows.length === 0);
   await pool.query('SELECT pg_terminate_backend($1)', [pid]);

@@ -11,7 +11,7 @@ const places = [
 for (const [name, place] of places) {
   const redis = new Redis(place);
   const events = [];
-  // There is one where the end of the connection comes after something was written.
+  // There is an error if the connection ends after something was written.
   redis.on('error', () => undefined);
   for (const event of ['connect', 'ready', 'close', 'reconnecting', 'end']) redis.on(event, () => events.push(event));
   await redis.flushall();
@@ -42,7 +42,7 @@ for (const [name, place] of places) {
   await redis.rpush('list', 'something');
   say(name, await popped);
 
-  // The server ends the connection; the client comes back.
+  // The server ends the connection; the client reconnects.
   const id = await redis.client('ID');
   const other = redis.duplicate();
   await other.client('KILL', 'ID', id);

@@ -42,7 +42,7 @@ say('sftp', digest(Buffer.concat(await sftp.createReadStream(path).toArray())));
 await promisify(sftp.unlink.bind(sftp))(path);
 say(await failure(promisify(sftp.stat.bind(sftp))(path)));
 
-// A connection within the connection, and a session over that.
+// A connection within the connection, and a session over it.
 const forwarded = await promisify(client.forwardOut.bind(client))('127.0.0.1', 0, '127.0.0.1', services.ssh);
 const inner = await session({ sock: forwarded });
 say('forwarded', (await outputOf(inner, 'echo inner'))[1].toString());
@@ -55,7 +55,7 @@ refused.connect({ ...options, port: 1 });
 const [{ level, code: reason }] = await once(refused, 'error');
 say(level, reason);
 
-// A server of ssh2, on a server of this program's.
+// An ssh2 server in this program.
 const server = new ssh2.Server({ hostKeys: [readFileSync(services.sshKey)] }, (connection) => {
   connection.on('error', () => undefined);
   connection.on('authentication', (context) => context.accept());

@@ -1,4 +1,7 @@
-/** rollup, webpack and esbuild: the same small project with react and lodash-es, built once and, with rollup and webpack, built again after a change. */
+/**
+ * rollup, webpack, and esbuild: the same small project with react and lodash-es, built once and,
+ * with rollup and webpack, built again after a change.
+ */
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';

@@ -1,4 +1,7 @@
-/** What all clients need. Each prints what it sees, the same each time; what takes turns by chance is sorted. The directory to work in is the program's argument. */
+/**
+ * Functions that all clients need. Each client prints what it sees, the same on each run; what has
+ * a random order is sorted. The argument of the program is its working directory.
+ */
 
 import { createHash } from 'node:crypto';
 import {
@@ -17,30 +20,33 @@ import { join } from 'node:path';
 export const root = process.argv[2];
 if (existsSync(root)) rmSync(root, { recursive: true });
 mkdirSync(root, { recursive: true });
-/** A path below the directory to work in. */
+/** Returns a path below the working directory. */
 export const at = (...parts) => join(root, ...parts);
 
 export const say = (...what) => console.log(...what.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))));
 export const digest = (bytes) => createHash('sha256').update(bytes).digest('hex').slice(0, 16);
-/** Bytes that repeat nowhere within a page. */
+/** Returns bytes that do not repeat within a page. */
 export const bytes = (length) =>
   Buffer.from(Uint32Array.from({ length: Math.ceil(length / 4) }, (_, i) => i * 2654435761).buffer).subarray(0, length);
 export const times = (count, call) => Promise.all(Array.from({ length: count }, (_, index) => call(index)));
-/** A callback as a promise: `called((done) => fs.stat(path, done))`. */
+/** Returns a promise for a callback: `called((done) => fs.stat(path, done))`. */
 export const called = (start) =>
   new Promise((resolve, reject) => {
     start((error, value) => (error ? reject(error) : resolve(value)));
   });
-/** What a promise fails with, without the directory's name. */
+/** Returns the error with which a promise fails, as text without the directory's name. */
 export const failure = (promise) =>
   promise.then(
     () => 'no error',
     ({ name, code, syscall, errno, message }) => [name, code, syscall, errno, plain(message)].join(' '),
   );
-/** A text without the directory's name. */
+/** Returns a text without the directory's name. */
 export const plain = (text) => String(text).replaceAll(root, 'ROOT');
 
-/** Writes a tree, with times of its own: a path with a slash at its end is a directory, a number the length of a file. */
+/**
+ * Writes a tree with fixed times: a path that ends with a slash is a directory, a number is the
+ * length of a file.
+ */
 export function plant(directory, files) {
   mkdirSync(directory, { recursive: true });
   for (const [name, content] of Object.entries(files)) {
@@ -51,7 +57,10 @@ export function plant(directory, files) {
   }
 }
 
-/** A line for everything in a tree, sorted by name: what it is, its mode, its length, when a file was changed, its content. */
+/**
+ * Returns a line for each entry of a tree, sorted by name: its type, mode, length, time of change,
+ * and content.
+ */
 export function listing(directory, { times: withTimes = false, modes = true, skip = [] } = {}) {
   const lines = [];
   const visit = (path, name) => {
@@ -69,7 +78,7 @@ export function listing(directory, { times: withTimes = false, modes = true, ski
   for (const entry of readdirSync(directory).sort()) if (!skip.includes(entry)) visit(join(directory, entry), entry);
   return lines;
 }
-/** Says a tree: its lines when there are few, else their number and a digest of them. */
+/** Prints a tree: its lines if there are few, otherwise their number and digest. */
 export function sayTree(title, directory, options) {
   const lines = listing(directory, options);
   say(title, lines.length, digest(lines.join('\n')));

@@ -1,4 +1,4 @@
-/** csv-parse and csv-stringify: tables in files, as streams; and lines by node:readline. */
+/** csv-parse and csv-stringify: tables in files, as streams; and lines with node:readline. */
 
 import fs from 'node:fs';
 import readline from 'node:readline';
@@ -75,7 +75,7 @@ let more = 0;
 for await (const _ of handle.readLines()) more++;
 say('lines of a handle', more);
 
-// From a table to a table, a part of it, and appended to.
+// From one table to another, a part of it, and appending.
 await pipeline(
   fs.createReadStream(at('tables/large.csv')),
   parse({ columns: true }),

@@ -1,4 +1,4 @@
-/** fs-extra: copies, moves, removes and writes, with promises and with callbacks. */
+/** fs-extra: copies, moves, removes, and writes, with promises and with callbacks. */
 
 import fs from 'node:fs';
 import extra from 'fs-extra';
@@ -34,7 +34,7 @@ await extra.move(at('copy/many'), at('moved/here'));
 say(await failure(extra.move(at('copy/sub'), at('moved/here'))));
 await extra.move(at('copy/sub'), at('moved/here'), { overwrite: true });
 sayTree('moved', at('moved'));
-// Another file system: a copy, and what was there is removed.
+// To another file system: a copy, and the source is removed.
 const elsewhere = fs.mkdtempSync('/dev/shm/uring-fs-extra-');
 await extra.move(at('stamped'), `${elsewhere}/stamped`);
 sayTree('elsewhere', elsewhere);
@@ -61,7 +61,7 @@ await extra.remove(at('out/missing'));
 sayTree('emptied', at('out'));
 say(await extra.pathExists(at('out')), await extra.pathExists(at('missing')), await extra.exists(at('out')));
 
-// With callbacks, and what universalify makes of Node's own.
+// With callbacks, and with what universalify creates from Node's own functions.
 await called((done) => extra.copy(at('tree'), at('called'), done));
 await called((done) => extra.move(at('called/sub'), at('called/other'), done));
 await called((done) => extra.outputFile(at('called/new/file'), 'new', done));

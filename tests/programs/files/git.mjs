@@ -1,4 +1,4 @@
-/** isomorphic-git: a repository of two hundred files, over callbacks and over promises. */
+/** isomorphic-git: a repository of two hundred files, with callbacks and with promises. */
 
 import fs from 'node:fs';
 import git from 'isomorphic-git';
@@ -8,7 +8,7 @@ const author = { name: 'Somebody', email: 'somebody@example.org', timestamp: 1_6
 
 for (const [name, given] of [
   ['promises', fs],
-  // Only the functions with callbacks: isomorphic-git makes promises of them.
+  // Only the functions with callbacks: isomorphic-git promisifies them.
   ['callbacks', Object.fromEntries(Object.entries(fs).filter(([key]) => key !== 'promises'))],
 ]) {
   const dir = at(name);

@@ -1,4 +1,7 @@
-/** graceful-fs: more files at once than there may be descriptors; and its functions in the place of Node's for the whole program. */
+/**
+ * graceful-fs: more files at once than the limit of descriptors; and its functions in place of
+ * Node's for the whole program.
+ */
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';

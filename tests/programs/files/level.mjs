@@ -1,4 +1,7 @@
-/** classic-level: a database whose files its own code reads and writes, made and removed through node:fs. */
+/**
+ * classic-level: a database whose files its native code reads and writes, created and removed with
+ * node:fs.
+ */
 
 import fs from 'node:fs';
 import { ClassicLevel } from 'classic-level';

@@ -1,4 +1,7 @@
-/** write-file-atomic and proper-lockfile: whole files or none, and locks that one has and others wait for. */
+/**
+ * write-file-atomic and proper-lockfile: whole files or none, and locks that one holder has and
+ * others wait for.
+ */
 
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,7 +23,7 @@ await writeFileAtomic(at('files/told.txt'), 'told', {
 });
 say(temporary.startsWith(at('files/told.txt.')), fs.existsSync(temporary));
 sync(at('files/sync.txt'), 'sync');
-// One after another, each whole: the last wins.
+// One after another, each complete: the last wins.
 await times(50, (index) => writeFileAtomic(at('files/contended.txt'), `${index} `.repeat(20_000)));
 say(fs.readFileSync(at('files/contended.txt'), 'utf8').slice(0, 6), fs.statSync(at('files/contended.txt')).size);
 await times(200, (index) => writeFileAtomic(at(`files/${index}.bin`), bytes(index * 300)));
@@ -59,7 +62,7 @@ await lockfile.lock(file, { stale: 2_000, update: 1_000, onCompromised: ({ code 
 fs.rmdirSync(`${file}.lock`);
 await sleep(1_500);
 say(compromised, fs.existsSync(`${file}.lock`));
-// A lock whose holder has gone.
+// A lock whose holder is gone.
 fs.mkdirSync(`${file}.lock`);
 fs.utimesSync(`${file}.lock`, 1, 1);
 say(await lockfile.check(file), await (await lockfile.lock(file))());

@@ -1,4 +1,7 @@
-/** pino and winston: logs in files, from this thread and from a worker, with rotation, and with more than fits in a buffer. */
+/**
+ * pino and winston: logs in files, from this thread and from a worker, with rotation, and with more
+ * than fits in a buffer.
+ */
 
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -33,7 +36,7 @@ for (const [name, options] of [
 const refused = pino.destination({ dest: at('logs/missing/file.log'), sync: false });
 const [{ code, syscall }] = await once(refused, 'error');
 say('pino', code, syscall);
-// pino would flush it at the program's end, and fail.
+// pino would flush it at the end of the program, and fail.
 refused.flushSync = () => undefined;
 const reopened = pino.destination({ dest: at('logs/rotated.log'), sync: false });
 await once(reopened, 'ready');
@@ -81,7 +84,7 @@ for (const [name, options] of [
   file.on('error', (error) => errors.push(error.code));
   for (let index = 0; index < 1_000; index++) {
     if (!logger.write({ level: 'info', message: `line ${index}`, index })) await once(logger, 'drain');
-    // Rotation takes its time, and lines that come meanwhile are counted to the old file.
+    // Rotation takes time, and lines that arrive meanwhile count for the old file.
     if (index % 100 === 0)
       await new Promise((resolve) => {
         setTimeout(resolve, 20);

@@ -1,4 +1,7 @@
-/** send, serve-static and express: files over HTTP with ranges, conditions, directories, and what is not there. */
+/**
+ * send, serve-static, and express: files over HTTP with ranges, conditions, directories, and
+ * missing files.
+ */
 
 import fs from 'node:fs';
 import http from 'node:http';
@@ -125,7 +128,7 @@ say(
 );
 say(new Set(await times(300, async () => digest((await get('/plain/page.html')).body))).size);
 
-// A client that leaves in the middle: the file is closed.
+// A client that disconnects in the middle: the file is closed.
 const descriptors = () =>
   fs
     .readdirSync('/proc/self/fd')

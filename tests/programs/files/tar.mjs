@@ -1,4 +1,7 @@
-/** tar: packs, lists and unpacks trees with links, long names and large files; with and without gzip, and as streams. */
+/**
+ * tar: packs, lists, and unpacks trees with links, long names, and large files; with and without
+ * gzip, and as streams.
+ */
 
 import fs from 'node:fs';
 import { pipeline } from 'node:stream/promises';
@@ -52,7 +55,7 @@ await pipeline(
 await pipeline(fs.createReadStream(at('streamed.tgz')), tar.extract({ cwd: at('streamed'), strip: 1 }));
 sayTree('streamed', at('streamed'), { times: true });
 
-// Appends to an archive; takes only what is newer; keeps what is there.
+// Appends to an archive; takes only newer files; keeps existing files.
 await tar.replace({ file: at('plain.tar'), cwd: at('tree'), portable: true }, ['small.txt', 'sub/large.bin']);
 await tar.update({ file: at('plain.tar'), cwd: at('tree'), portable: true }, ['empty.txt']);
 say('replaced', fs.statSync(at('plain.tar')).size, digest(fs.readFileSync(at('plain.tar'))));
@@ -60,7 +63,7 @@ fs.writeFileSync(at('streamed/page.bin'), 'mine');
 await tar.extract({ file: at('streamed.tgz'), cwd: at('streamed'), strip: 1, keep: true, filter: (path) => /page/.test(path) });
 say('kept', fs.readFileSync(at('streamed/page.bin'), 'utf8'));
 
-// What cannot be done.
+// Failures.
 say(await failure(tar.create({ cwd: at('tree'), file: at('nowhere/a.tar') }, ['small.txt'])));
 say(await failure(tar.create({ cwd: at('tree'), file: at('a.tar') }, ['missing.txt'])));
 say(await failure(tar.list({ file: at('missing.tar') })));

@@ -1,4 +1,4 @@
-/** mkdirp, rimraf, fast-glob and readdirp: trees made, walked and removed. */
+/** mkdirp, rimraf, fast-glob, and readdirp: trees are created, walked, and removed. */
 
 import fs from 'node:fs';
 import glob from 'fast-glob';
@@ -18,7 +18,7 @@ say(
 );
 say((await mkdirp(at('made/mode'), { mode: 0o700 })) !== undefined, (fs.statSync(at('made/mode')).mode & 0o777).toString(8));
 
-// A tree to walk, with links that lead around in it.
+// A tree to walk, with links within it.
 plant(at('tree'), {
   'top.js': 'top',
   '.dot/inside.js': 'dot',

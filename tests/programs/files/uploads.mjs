@@ -1,4 +1,4 @@
-/** busboy and multer: files that are uploaded, to disk; and express's own limits. */
+/** busboy and multer: files that are uploaded to disk, and express's own limits. */
 
 import fs from 'node:fs';
 import { pipeline } from 'node:stream/promises';

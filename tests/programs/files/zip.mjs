@@ -1,4 +1,4 @@
-/** archiver, yauzl and unzipper: a tree into a zip file and back. */
+/** archiver, yauzl, and unzipper: a tree into a zip file and back. */
 
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -33,7 +33,7 @@ for (const [name, options] of [
   await writing;
   say(name, archive.pointer() === fs.statSync(file).size);
 
-  // yauzl reads by descriptor and position.
+  // yauzl reads by descriptor and offset.
   const zip = await called((done) => yauzl.open(file, { lazyEntries: true, autoClose: false }, done));
   const entries = [];
   for (;;) {
@@ -57,7 +57,7 @@ for (const [name, options] of [
   say(name, 'entries', entries.length, digest(entries.sort().join('\n')));
   sayTree(`${name} by yauzl`, at('yauzl', name));
 
-  // unzipper takes the whole directory at once.
+  // unzipper reads the whole directory at once.
   const directory = await unzipper.Open.file(file);
   fs.mkdirSync(at('unzipper', name), { recursive: true });
   await directory.extract({ path: at('unzipper', name), concurrency: 8 });

@@ -15,5 +15,5 @@ export const server: http.Server = http.createServer((request, response) => resp
 
 // @ts-expect-error Without an encoding it is a Buffer.
 export const text: string = readFileSync('a');
-// @ts-expect-error The default import is no type itself.
+// @ts-expect-error The default import is not a type itself.
 export type Whole = fs;

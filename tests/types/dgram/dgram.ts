@@ -1,4 +1,7 @@
-/** Sockets for datagrams: default, named and namespace imports, a class that extends Node's, and one side given to the other. */
+/**
+ * Datagram sockets: default, named, and namespace imports, a class that extends Node's, and each
+ * module passed to the other.
+ */
 
 import * as all from 'node:dgram';
 import dgram, { createSocket, type RemoteInfo, Socket, type SocketOptions, type SocketType } from 'node:dgram';

@@ -1,4 +1,4 @@
-/** Types of the module with members that a program adds to them. */
+/** Types of the module with members that a program adds. */
 
 import fs, { type Stats, type WriteStream } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -23,7 +23,7 @@ export const owner = async (path: string): Promise<string> => (await fs.promises
 export const label = (stream: WriteStream, handle: FileHandle): string | undefined => stream.label ?? handle.owner;
 export const labelled = fs.createWriteStream('a').label?.length;
 
-// @ts-expect-error That was added to what writes only.
+// @ts-expect-error The member was added to write streams only.
 export const wrong = fs.createReadStream('a').label;
-// @ts-expect-error What was added is read-only.
+// @ts-expect-error The added member is read-only.
 fs.statSync('.').note = 'a';

@@ -1,4 +1,4 @@
-/** Classes that extend those of the module, or implement what is picked from it. */
+/** Classes that extend those of the module, or implement members picked from it. */
 
 import fs, { type PathLike, ReadStream, WriteStream } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -54,8 +54,8 @@ export class Half implements Promised {
   readFile = fs.promises.readFile;
 }
 export class Wrong extends fs.WriteStream {
-  // @ts-expect-error Its path takes part in the type.
+  // @ts-expect-error The path is part of the type.
   override path = 1;
 }
-// @ts-expect-error A function is no class.
+// @ts-expect-error A function is not a class.
 export class Never extends fs.createReadStream {}

@@ -50,7 +50,7 @@ export const isExecutable = (path: fs.PathLike): boolean => {
 export type Missing = fs.Statz;
 // @ts-expect-error There is no such function.
 export const missing = fs.readFil('a');
-// @ts-expect-error The default import is no type itself.
+// @ts-expect-error The default import is not a type itself.
 export type Whole = fs;
 // @ts-expect-error The default import of a module cannot be called.
 fs();

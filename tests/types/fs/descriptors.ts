@@ -1,4 +1,6 @@
-/** Descriptors and synchronous functions, and what is rarer: vectors, blobs, space, times. */
+/**
+ * Descriptors and synchronous functions, and less common functions: vectors, blobs, space, times.
+ */
 
 import * as fs from 'node:fs';
 import { openAsBlob, type ReadPosition, type StatsFs, statfs, statfsSync } from 'node:fs';
@@ -41,9 +43,9 @@ export function free(path: fs.PathLike, callback: (bytes: bigint) => void): numb
 export const retryable = (error: unknown): boolean =>
   error instanceof Error && ['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException).code ?? '');
 
-// @ts-expect-error A path is no descriptor.
+// @ts-expect-error A path is not a descriptor.
 fs.closeSync('a');
-// @ts-expect-error Blocks of large numbers do not go with plain ones.
+// @ts-expect-error Block counts that are bigints cannot be mixed with numbers.
 statfs('/', { bigint: true }, (_error, { bfree }) => bfree * 2);
 // @ts-expect-error Nothing is returned.
 export const done: number = fs.closeSync(3);

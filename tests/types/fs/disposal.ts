@@ -36,11 +36,11 @@ export function list(folder: string): string[] {
 
 export const hold = (handle: promises.FileHandle): AsyncDisposable => handle;
 
-// @ts-expect-error A promise of a handle is no handle.
+// @ts-expect-error A promise of a handle is not a handle.
 await using later = promises.open('a');
 // @ts-expect-error A handle is closed asynchronously.
 using handle = await promises.open('a');
-// @ts-expect-error A descriptor is a number, and disposes of nothing.
+// @ts-expect-error A descriptor is a number, and cannot be disposed of.
 using descriptor = fs.openSync('a', 'r');
 // @ts-expect-error A directory is iterated asynchronously.
 for (const entry of fs.opendirSync('.')) console.log(entry, later, handle, descriptor);

@@ -1,4 +1,4 @@
-/** The module given to who uses it: as a whole, in part, and loaded later. */
+/** The module passed to its users: as a whole, in part, and loaded later. */
 
 import fs, * as all from 'node:fs';
 

@@ -46,11 +46,11 @@ export const isStats = (value: unknown): value is Stats => value instanceof Stat
 export const names = (entries: readonly Dirent[]): string[] => entries.filter((entry) => entry.isFile()).map(({ name }) => name);
 export const there: boolean = existsSync(new URL('file:///tmp'));
 
-// @ts-expect-error The text may be a Buffer without an encoding.
+// @ts-expect-error Without an encoding, the text can be a Buffer.
 readFile('a', (_error, text) => text.trimEnd());
 // @ts-expect-error A callback is needed.
 readFile('a', 'utf8');
-// @ts-expect-error An error may be null.
+// @ts-expect-error An error can be null.
 rename('a', 'b', (error) => error.code);
-// @ts-expect-error There is no such option, and the others are no excuse.
+// @ts-expect-error There is no such option, even next to valid ones.
 writeFile('a', 'b', { mode: 0o600, flushed: true }, () => {});

@@ -1,4 +1,4 @@
-/** The namespace import as a value and as a namespace of types, and `keyof` what it has. */
+/** The namespace import as a value and as a namespace of types, and `keyof` of it. */
 
 import * as fs from 'node:fs';
 import * as promises from 'node:fs/promises';
@@ -33,9 +33,9 @@ export const again: typeof promises = fs.promises;
 
 // @ts-expect-error Names of a namespace import are read-only.
 fs.readFileSync = () => 'patched';
-// @ts-expect-error So are those of the module of promises.
+// @ts-expect-error So are names of the module of promises.
 promises.readFile = async () => 'patched';
 // @ts-expect-error There is no such name.
 fs.readdirSink('.');
-// @ts-expect-error A number is no path for a promise.
+// @ts-expect-error A number is not a path for a promise.
 void promises.readFile(3);

@@ -1,4 +1,4 @@
-/** Overloads: the result is told by the options. */
+/** Overloads: the options determine the type of the result. */
 
 import fs, { type BigIntStats, type BigIntStatsFs, type Dirent, type Stats, type StatsFs } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, readlink, realpath, stat, statfs, writeFile } from 'node:fs/promises';
@@ -41,15 +41,15 @@ export function sync(options: { encoding?: BufferEncoding }): Stats | undefined 
 export const noText: string = await readFile('a');
 // @ts-expect-error With an encoding it is a string.
 export const noBytes: Buffer = fs.readFileSync('a', 'utf8');
-// @ts-expect-error Entries are no strings.
+// @ts-expect-error Entries are not strings.
 export const noNames: string[] = fs.readdirSync('.', { withFileTypes: true });
-// @ts-expect-error A filter that is asynchronous is not for cpSync.
+// @ts-expect-error cpSync takes no asynchronous filter.
 fs.cpSync('a', 'b', { filter: async () => true });
-// @ts-expect-error Of large numbers there are no plain ones.
+// @ts-expect-error Stats with bigints have no numbers.
 export const size: number = (await stat('a', { bigint: true })).size;
-// @ts-expect-error A directory that may be there already has no name.
+// @ts-expect-error For a directory that can exist already, the result can be undefined.
 export const made: string = fs.mkdirSync('a', { recursive: true });
-// @ts-expect-error Without recursion, nothing is said.
+// @ts-expect-error Without recursion, there is no result.
 export const nothing: string = await mkdir('a');
 // @ts-expect-error There is no such option.
 fs.mkdirSync('a', { recursively: true });

@@ -1,4 +1,4 @@
-/** The promises by the name `promises` of the module, and by the module of their own. */
+/** The promises by the name `promises` of the module, and by their own module. */
 
 import { promises as fs, type PathLike } from 'node:fs';
 import direct, { type FileHandle, open, readFile } from 'node:fs/promises';
@@ -39,11 +39,11 @@ export const implementations: Files[] = [fs, direct];
 export const handles: (handle: direct.FileHandle) => fs.FileHandle = (handle) => handle;
 export const cache = new Cache('.', readFile);
 
-// @ts-expect-error An encoding of another kind.
+// @ts-expect-error An unknown encoding.
 void fs.readFile('a', 'utf9');
-// @ts-expect-error A handle is no class that is exported.
+// @ts-expect-error The class of a handle is not exported.
 new direct.FileHandle();
-// @ts-expect-error A promise is no string.
+// @ts-expect-error A promise is not a string.
 export const text: string = direct.readFile('a', 'utf8');
 // @ts-expect-error There is no such type among the promises.
 export type Stats = direct.Stats;

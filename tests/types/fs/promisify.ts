@@ -1,4 +1,4 @@
-/** Functions with callbacks as promises: what they resolve to is declared beside them. */
+/** Functions with callbacks as promises: the type of the result is declared with them. */
 
 import fs, { exists, readFile, stat } from 'node:fs';
 import { callbackify, promisify } from 'node:util';
@@ -32,7 +32,7 @@ export const makeTemporary: (prefix: string) => Promise<string> = promisify(fs.m
 export const original: typeof fs.readFile.__promisify__ = fs.promises.readFile as typeof fs.readFile.__promisify__;
 export const withCallback = callbackify(fs.promises.rmdir);
 
-// @ts-expect-error What is promisified takes no callback.
+// @ts-expect-error A promisified function takes no callback.
 void readText('a', 'utf8', () => {});
 // @ts-expect-error It resolves to a boolean.
 export const no: string = await isThere('a');

@@ -1,4 +1,4 @@
-/** What reexports.ts takes the module from. */
+/** The file from which reexports.ts imports the module. */
 
 import whole from 'node:fs';
 

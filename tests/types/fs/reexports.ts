@@ -1,4 +1,4 @@
-/** The module exported again, in each of its forms, and types that others derive from it. */
+/** The module re-exported in each of its forms, and types that others derive from it. */
 
 import { exported, filesystem, fs, type Handle, namespace, type Stats } from './reexporting.js';
 
@@ -8,14 +8,14 @@ export const big: namespace.BigIntStats = namespace.statSync('.', { bigint: true
 export const handle: Promise<Handle> = filesystem.promises.open('.');
 export const entry: filesystem.Dirent | undefined = exported.readdirSync('.', { withFileTypes: true })[0];
 
-// What is inferred has to be named in a declaration.
+// Inferred types must be nameable in a declaration.
 export const inferred = { stats: fs.statSync('.'), opened: fs.promises.open('.'), folder: namespace.opendirSync('.') };
 export const later = async () => (await import('./reexporting.js')).exported.promises.stat('.');
 export const { readFile, promises: nested } = fs;
 
-// @ts-expect-error What is exported again is the same, with the same types.
+// @ts-expect-error The re-exported module is the same, with the same types.
 export const wrong: fs.Stats = big;
-// @ts-expect-error A value that is exported alone is no namespace of types.
+// @ts-expect-error A value that is exported alone is not a namespace of types.
 export type Missing = exported.Stats;
 // @ts-expect-error A constant has no such name.
 export const constant = fs.constants.O_READ;

@@ -1,4 +1,4 @@
-/** Streams of files in pipelines, by their options, and with their events. */
+/** File streams in pipelines, with their options, and with their events. */
 
 import { createHash } from 'node:crypto';
 import fs, { createReadStream, createWriteStream, type ReadStream } from 'node:fs';
@@ -50,9 +50,9 @@ inFolder('a', 'utf8').end('text');
 createReadStream('a', { begin: 0 });
 // @ts-expect-error A position is a number.
 createReadStream('a', { start: '0' });
-// @ts-expect-error No such encoding.
+// @ts-expect-error There is no such encoding.
 createWriteStream('a', 'utf-9');
-// @ts-expect-error What reads cannot be written to.
+// @ts-expect-error A read stream cannot be written to.
 createReadStream('a').write('b');
-// @ts-expect-error More arguments than it takes.
+// @ts-expect-error Too many arguments.
 createReadStream('a', {}, () => {});

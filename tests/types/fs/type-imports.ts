@@ -35,9 +35,9 @@ export function describe(stream: ReadStream, { start = 0, end = Infinity }: Stre
 export const isHandle = (value: Handle | string): value is Handle => typeof value !== 'string';
 export const flag = (module: Whole): number => module.constants.COPYFILE_EXCL;
 
-// @ts-expect-error What is imported as a type is no value.
+// @ts-expect-error A type import is not a value.
 export const value = fs.readFileSync('a');
-// @ts-expect-error Neither is the namespace.
+// @ts-expect-error Nor is the namespace.
 export const other = all.readFileSync('a');
-// @ts-expect-error With exactOptionalPropertyTypes, an option that takes no `undefined` is told apart.
+// @ts-expect-error With exactOptionalPropertyTypes, the option does not take `undefined`.
 export const volume: Pick<Volume, 'touch'> = { touch: undefined };

@@ -50,11 +50,11 @@ export class Watched implements Disposable {
   }
 }
 
-// @ts-expect-error Names may be null.
+// @ts-expect-error Names can be null.
 watch('a', (_event, name) => name.length);
-// @ts-expect-error An event of another name.
+// @ts-expect-error There is no such event.
 watch('a', (event) => event === 'delete');
-// @ts-expect-error It is iterated asynchronously.
+// @ts-expect-error A watcher is iterated asynchronously.
 for (const change of raw) console.log(change);
-// @ts-expect-error A function of the other module: it takes no listener.
+// @ts-expect-error The function of the promises takes no listener.
 watchAsync('a', {}, () => {});

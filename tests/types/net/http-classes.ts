@@ -1,4 +1,7 @@
-/** Classes that extend those of `http`, servers that make them, and requests with members of a framework's. */
+/**
+ * Classes that extend those of `http`, servers that create them, and requests with members of a
+ * framework.
+ */
 
 import http, { Agent, type ClientRequestArgs, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -52,21 +55,21 @@ export class Application extends http.Server {
 
 // @ts-expect-error A plain response has no such method.
 http.createServer({ IncomingMessage: Query }, (_request, response) => response.json(1));
-// @ts-expect-error A class of requests is no class of responses.
+// @ts-expect-error A class of requests is not a class of responses.
 http.createServer({ ServerResponse: Query });
 export class Wrong extends http.Agent {
-  // @ts-expect-error A method of another type.
+  // @ts-expect-error The method has another type.
   override getName(): number {
     return 1;
   }
 }
 export class Other extends Agent {
   constructor() {
-    // @ts-expect-error Its options are of this type.
+    // @ts-expect-error The options have another type.
     super({ maxSockets: '1' });
   }
 }
 http.createServer((request) => {
-  // @ts-expect-error What was added is read-only.
+  // @ts-expect-error The added member is read-only.
   if (request.session) request.session.user = 'a';
 });

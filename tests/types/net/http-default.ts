@@ -49,7 +49,7 @@ http
   .request('http://a/', { method: 'POST', timeout: 10, setHost: false })
   .on('response', (response) => response.pipe(process.stdout));
 
-// @ts-expect-error The status may be missing.
+// @ts-expect-error The status can be missing.
 http.get('http://a/', (response) => response.statusCode.toFixed());
 // @ts-expect-error There is no such option.
 http.request({ hots: 'a' });
@@ -57,7 +57,7 @@ http.request({ hots: 'a' });
 http.createServer((request: http.ServerResponse) => request.end());
 // @ts-expect-error An agent is needed.
 http.globalAgent = undefined;
-// @ts-expect-error A class is not called.
+// @ts-expect-error A class cannot be called.
 http.Agent();
 // @ts-expect-error There is no such option for an agent.
 new http.Agent({ keepAliv: true });

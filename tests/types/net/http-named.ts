@@ -54,7 +54,7 @@ http.globalAgent = new Agent(given);
 createServer('listener');
 // @ts-expect-error A response has headers, a request has none to set.
 createServer((request) => request.setHeader('a', 'b'));
-// @ts-expect-error A request is made of an address.
+// @ts-expect-error A request needs an address.
 request();
-// @ts-expect-error What is sent is text or bytes.
+// @ts-expect-error Only text or bytes can be sent.
 void post(new URL('http://a'), {}, 1);

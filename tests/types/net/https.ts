@@ -47,11 +47,11 @@ https.get('https://a/', (response) => response.resume()).end();
 https.createServer({ key: 1 });
 // @ts-expect-error There is no such option.
 createServer({ ...credentials, honourCipherOrder: true });
-// @ts-expect-error A version of another name.
+// @ts-expect-error There is no such version.
 createServer({ minVersion: 'TLSv2' });
 // @ts-expect-error Names of a namespace import are read-only.
 all.globalAgent = agent;
 // @ts-expect-error An agent without TLS has no such name.
 export const cached = (https.globalAgent as http.Agent).maxCachedSessions;
-// @ts-expect-error A class is not called.
+// @ts-expect-error A class cannot be called.
 https.Server();

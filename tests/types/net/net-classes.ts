@@ -58,16 +58,16 @@ export class Subclass<Base extends new () => net.Socket> {
 export const subclass = new Subclass<typeof net.Socket>(Socket);
 
 export class Wrong extends Socket {
-  // @ts-expect-error A method of another type.
+  // @ts-expect-error The method has another type.
   override setTimeout(): string {
     return '';
   }
 }
 export class Other extends net.Socket {
   constructor() {
-    // @ts-expect-error The argument of the base class is of another type.
+    // @ts-expect-error The argument of the base class has another type.
     super('text');
   }
 }
-// @ts-expect-error What was added is of this type.
+// @ts-expect-error The added member has another type.
 net.connect(1).user = 1;

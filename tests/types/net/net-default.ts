@@ -39,7 +39,7 @@ export const arguments_ = (...given: Parameters<typeof net.createServer>): net.S
 export const options: ConstructorParameters<typeof net.Socket> = [{ fd: 3, readable: true }];
 arguments_();
 
-// @ts-expect-error A server is no socket.
+// @ts-expect-error A server is not a socket.
 export const wrong: net.Socket = net.createServer();
 // @ts-expect-error There is no such option.
 net.connect({ port: 1, hots: 'localhost' });
@@ -49,7 +49,7 @@ net.createServer((socket: string) => socket);
 net.createServer({ allowHalfOpn: true });
 // @ts-expect-error Nor for a socket.
 new net.Socket({ allowHalfOpn: true });
-// @ts-expect-error A class is not called.
+// @ts-expect-error A class cannot be called.
 net.Socket();
 // @ts-expect-error There is no such type.
 export type Missing = net.Sockets;

@@ -1,4 +1,4 @@
-/** The modules given to who uses them. */
+/** The modules passed to their users. */
 
 import http, * as allHttp from 'node:http';
 import net, * as allNet from 'node:net';
@@ -22,5 +22,5 @@ export const classes: (typeof net.Socket)[] = [net.Socket, allNet.Socket];
 
 // @ts-expect-error A server is not the module.
 new Client(http.createServer());
-// @ts-expect-error One module is not the other.
+// @ts-expect-error One module is not the other one.
 export const swapped: typeof net = http;

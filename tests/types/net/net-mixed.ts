@@ -1,4 +1,7 @@
-/** The modules given to what is written against Node's own, and what Node's own have made. */
+/**
+ * The modules passed to code that is written for Node's own, and objects that Node's own have
+ * created.
+ */
 
 import http from 'node:http';
 import https from 'node:https';
@@ -17,7 +20,7 @@ export const sameClass: typeof net.Server = ownNet.Server;
 export const served = (module: typeof import('node:http')): net.Server => module.createServer();
 served(ownHttp);
 
-// @ts-expect-error A server of another kind, whoever's it is.
+// @ts-expect-error A server of another kind, whether ours or Node's.
 takesOwn(net.createServer(), net.connect(1), new http.Agent());
 // @ts-expect-error And the other way round.
 takesOurs(ownNet.createServer(), ownNet.connect(1), new ownHttp.Agent());

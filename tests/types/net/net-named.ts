@@ -42,13 +42,13 @@ export const state = (socket: Socket): net.SocketReadyState =>
   isIPv6(socket.remoteAddress ?? '') ? socket.readyState : 'closed';
 export const sockets = new WeakMap<Socket, AddressInfo | object>();
 
-// @ts-expect-error An address may be a path, or nothing.
+// @ts-expect-error An address can be a path, or null.
 server.address().port;
 // @ts-expect-error It takes no text.
 new Socket('text');
-// @ts-expect-error It takes no number either, by its types.
+// @ts-expect-error Its types do not take a number either.
 new Socket(3);
-// @ts-expect-error An address that is remote may be missing.
+// @ts-expect-error A remote address can be missing.
 isIPv6(new Socket().remoteAddress);
 // @ts-expect-error Names of a namespace import are read-only.
 net.connect = connect;

@@ -1,4 +1,4 @@
-/** What the types of Node 22 have: patterns, and directories that close themselves. */
+/** Additions in the types of Node 22: patterns, and directories that close themselves. */
 
 import fs, { type Dirent, type GlobOptions, globSync } from 'node:fs';
 import { glob, opendir } from 'node:fs/promises';
@@ -23,9 +23,9 @@ export async function count(folder: string): Promise<number> {
   return entries;
 }
 
-// @ts-expect-error A pattern is text.
+// @ts-expect-error A pattern is a string.
 globSync(/a/);
-// @ts-expect-error They are found one by one.
+// @ts-expect-error The matches are found one by one.
 export const paths: string[] = await glob('*');
-// @ts-expect-error With types, they are entries.
+// @ts-expect-error With file types, the matches are entries.
 export const names: string[] = globSync('*', { withFileTypes: true });

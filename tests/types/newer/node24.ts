@@ -1,4 +1,7 @@
-/** What the types of Node 24 have: temporary directories that remove themselves, and handles that close themselves. */
+/**
+ * Additions in the types of Node 24: temporary directories that remove themselves, and handles that
+ * close themselves.
+ */
 
 import fs, { mkdtempDisposableSync } from 'node:fs';
 import { mkdtempDisposable } from 'node:fs/promises';
@@ -15,7 +18,7 @@ export const bound = (options: net.BoundSocketOptions): net.BoundSocket => new B
 export const log = new fs.Utf8Stream({ dest: '/tmp/log', sync: false });
 log.write('text');
 
-// @ts-expect-error That is for promises.
+// @ts-expect-error It returns a promise.
 export const folder: fs.DisposableTempDir = mkdtempDisposable('a');
-// @ts-expect-error Text only.
+// @ts-expect-error Only strings are accepted.
 log.write(1);
