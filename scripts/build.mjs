@@ -28,13 +28,40 @@ const common = {
   external: ['koffi'],
 };
 
+/** Entry points and their sources: `{ 'fs/promises': 'src/fs/promises.ts' }`. */
+const sources = Object.fromEntries(
+  Object.values(entries)
+    .filter((entry) => typeof entry === 'object')
+    .map((entry) => entry.default.match(/^\.\/dist\/(.*)\.js$/)[1])
+    .concat('internals')
+    .map((name) => [name, `src/${name}.ts`]),
+);
+
+/**
+ * Modules that export all of a module of Node's are entry points by a file in front. esbuild loses that export where
+ * a module is an entry point and is imported by another one.
+ */
+const inFront = {
+  name: 'exports-of-node-in-front',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.\/src\// }, ({ path: source, kind }) => {
+      const [, module] = readFileSync(source, 'utf8').match(/^export \* from '(node:[^']*)'/m) ?? [];
+      if (kind !== 'entry-point' || module === undefined) return undefined;
+      return { path: path.resolve(source), namespace: 'in-front', pluginData: module };
+    });
+    onLoad({ filter: /.*/, namespace: 'in-front' }, ({ path: source, pluginData: module }) => ({
+      contents: ['* from', '* from', '{ default } from']
+        .map((what, index) => `export ${what} ${JSON.stringify(index === 0 ? module : source)};`)
+        .join('\n'),
+      resolveDir: path.dirname(source),
+    }));
+  },
+};
+
 await build({
   ...common,
-  entryPoints: Object.values(entries)
-    .filter((entry) => typeof entry === 'object')
-    .map((entry) => entry.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts'))
-    .concat('src/internals.ts'),
-  outbase: 'src',
+  entryPoints: sources,
+  plugins: [inFront],
   outdir: 'dist',
   splitting: true,
   chunkNames: 'chunk-[hash]',

@@ -198,8 +198,8 @@ function unknownName(argument: string, kind: string, value: string, known: reado
   const nearest = known
     .map((name) => ({ name, distance: editDistance(value.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0];
-  const suggestion = nearest && nearest.distance <= Math.max(2, value.length / 3) ? `; did you mean "${nearest.name}"?` : '';
-  return invalidArgValue(argument, value, `is not ${kind} that is known${suggestion}`);
+  const suggestion = nearest && nearest.distance <= Math.max(2, value.length / 3) ? ` (did you mean "${nearest.name}"?)` : '';
+  return invalidArgValue(argument, value, `must be a valid ${kind.replace(/^an? /, '')}${suggestion}`);
 }
 
 /** Returns the Levenshtein distance, for suggestions. */

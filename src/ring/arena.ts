@@ -219,7 +219,7 @@ export class Arena {
       offset,
       bytes: this.bytes.subarray(offset, offset + size) as SharedBytes,
       free: () => {
-        if (!live) throw invalidState('the block was freed before');
+        if (!live) throw invalidState('the block was already freed');
         live = false;
         this.free(offset, size);
       },

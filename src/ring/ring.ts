@@ -350,7 +350,7 @@ export class Ring {
     const { state } = this;
     if (state.closed) throw closedError();
     this.checkWait(count, undefined);
-    if (!this.settings.waitRegion) throw invalidState('there is no wait region');
+    if (!this.settings.waitRegion) throw invalidState('no wait region is registered');
     // The kernel's region is a whole page: the arguments beyond those that were set wait
     // indefinitely.
     checkInteger('index', index, 0, this.settings.waitArguments - 1);

@@ -70,7 +70,7 @@ export function setMulticastInterface(
 }
 
 function internetAddress(name: string, text: unknown): InternetAddress {
-  if (typeof text !== 'string') throw invalidArgValue(name, text, 'is no IP address');
+  if (typeof text !== 'string') throw invalidArgValue(name, text, 'must be a valid IP address');
   return literal(text, 0);
 }
 

@@ -43,7 +43,7 @@ export function literal(text: string, port: number): InternetAddress {
   const [address = '', scope] = text.split('%');
   const version = isIP(text);
   if (version === 4) return { family: 'IPv4', address, port };
-  if (version !== 6) throw invalidArgValue('host', text, 'is no IP address');
+  if (version !== 6) throw invalidArgValue('host', text, 'must be a valid IP address');
   return { family: 'IPv6', address, port, scopeId: scope === undefined ? 0 : scopeNumber(scope) };
 }
 

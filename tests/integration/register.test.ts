@@ -37,7 +37,7 @@ const ALL = { URING_MODULES: 'fs,net,http,dgram' };
 
   test('refuses a module that it does not know', async () => {
     await expect(runChild('register.mjs', ['references'], FLAG, { URING_MODULES: 'fss' })).rejects.toThrow(
-      "The property 'options.modules' is not a module that is known",
+      'The property \'options.modules\' must be a valid module (did you mean "fs"?)',
     );
   });
 

@@ -560,7 +560,7 @@ describe('the end', () => {
     kernel.fail('register', ...new Array(2000).fill(Errno.ENOENT));
     core.close();
     expect(stubborn.results).toEqual([]);
-    expect(stubborn.abandoned?.message).toBe('Invalid state: the engine was closed, and the operation would not end');
+    expect(stubborn.abandoned?.message).toBe('Invalid state: the engine was closed, and the operation did not end');
     expect([core.inFlight, warnings]).toEqual([0, [[expect.any(String), { code: 'URING_LEAKED' }]]]);
   });
 

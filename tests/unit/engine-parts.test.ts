@@ -122,7 +122,7 @@ describe('the pool', () => {
     pool.give(a);
     pool.give(b);
     expect([a.live, b.live, pool.bytesInUse]).toEqual([false, false, 8192]);
-    expect(() => pool.give(a)).toThrow('Invalid state: a block was given back twice');
+    expect(() => pool.give(a)).toThrow('Invalid state: the block was already released');
     expect([pool.take(128), pool.take(128)]).toEqual([b, a]);
     expect([a.live, b.live, a.link, b.link]).toEqual([true, true, undefined, undefined]);
     const next = pool.take(128);
@@ -258,12 +258,12 @@ describe('pooled buffers', () => {
     buffer.release();
     buffer.release();
     expect(buffers.usage).toEqual({ buffers: 1, bytes: 4096 });
-    expect(() => buffers.hold(buffer.bytes)).toThrow('Invalid state: the buffer was given back to the pool');
+    expect(() => buffers.hold(buffer.bytes)).toThrow('Invalid state: the buffer was released');
     hold?.release();
     expect(buffers.usage.buffers).toBe(1);
     again?.release();
     expect(buffers.usage).toEqual({ buffers: 0, bytes: 0 });
-    expect(() => buffers.hold(buffer.bytes)).toThrow('the buffer was given back to the pool');
+    expect(() => buffers.hold(buffer.bytes)).toThrow('the buffer was released');
     const other = buffers.allocate(1);
     other[Symbol.dispose]();
     expect(pool.bytesInUse).toBe(0);
@@ -283,9 +283,9 @@ describe('pooled buffers', () => {
       }
       const { buffer: memory, byteOffset } = buffer.bytes;
       // The memory after it is unused, or belongs to another buffer.
-      expect(() => buffers.hold(new Uint8Array(memory, byteOffset, size + 1))).toThrow('given back');
+      expect(() => buffers.hold(new Uint8Array(memory, byteOffset, size + 1))).toThrow('the buffer was released');
       before.release();
-      expect(() => buffers.hold(before.bytes)).toThrow('given back');
+      expect(() => buffers.hold(before.bytes)).toThrow('the buffer was released');
       expect(buffers.hold(after.bytes)).toBeDefined();
     }
     expect(buffers.hold(new Uint8Array(8))).toBeUndefined();
@@ -339,9 +339,9 @@ describe('pooled buffers', () => {
   test('are not confused with the engine’s own memory', () => {
     const { buffers, pool } = setUp();
     const block = pool.take(64);
-    expect(() => buffers.hold(new Uint8Array(block.region.memory, block.offset, 64))).toThrow('given back');
+    expect(() => buffers.hold(new Uint8Array(block.region.memory, block.offset, 64))).toThrow('the buffer was released');
     const buffer = buffers.allocate(64);
-    expect(() => buffers.hold(new Uint8Array(block.region.memory, block.offset, 64))).toThrow('given back');
+    expect(() => buffers.hold(new Uint8Array(block.region.memory, block.offset, 64))).toThrow('the buffer was released');
     buffer.release();
   });
 

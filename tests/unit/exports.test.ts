@@ -5,7 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
+import { test } from '@jest/globals';
 import ts from 'typescript';
 import { golden } from '../helpers/golden.js';
 
@@ -31,7 +31,6 @@ test('entry points export the recorded names, and nothing else', async () => {
     const module = checker.getSymbolAtLocation(program.getSourceFile(file) as ts.SourceFile) as ts.Symbol;
     const values = await import(`../../${file.replace('.ts', '.js')}`);
     const exported = checker.getExportsOfModule(module).map(({ name }) => `${name in values ? 'value' : 'type'} ${name}`);
-    expect(exported.length).toBeGreaterThan(0);
     matches(name, exported.sort().join('\n'));
   }
 });

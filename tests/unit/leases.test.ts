@@ -83,7 +83,7 @@ describe('memory in place', () => {
     lease.copyBack(4);
     lease.release();
     expect(memory.buffers.usage.buffers).toBe(0);
-    expect(() => memory.lease(buffer.bytes, 'input')).toThrow('the buffer was given back to the pool');
+    expect(() => memory.lease(buffer.bytes, 'input')).toThrow('the buffer was released');
   });
 
   test('can be shared memory', () => {

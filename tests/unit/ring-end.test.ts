@@ -178,7 +178,7 @@ test('a closed ring makes no system calls, and throws that it is closed', () => 
   ring.close();
   expect(JSON.stringify(kernel.calls)).toBe(calls);
   block.free();
-  expect(() => block.free()).toThrow('Invalid state: the block was freed before');
+  expect(() => block.free()).toThrow('Invalid state: the block was already freed');
 });
 
 describe('a shared ring', () => {

@@ -163,7 +163,7 @@ export class BufferPool {
     const region = this.pool.regionOf(view);
     if (region === undefined) return undefined;
     const owner = this.ownerOf(region, view.byteOffset);
-    if (owner?.covers(view) !== true) throw invalidState('the buffer was given back to the pool');
+    if (owner?.covers(view) !== true) throw invalidState('the buffer was released');
     owner.use();
     return { address: region.base + view.byteOffset, release: owner.unuse };
   }

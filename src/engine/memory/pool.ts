@@ -178,7 +178,7 @@ export class Pool {
 
   /** Releases a block. The kernel must no longer use it. */
   give(block: Block): void {
-    if (!block.live) throw invalidState('a block was given back twice');
+    if (!block.live) throw invalidState('the block was already released');
     block.live = false;
     this.used -= 1 << block.sizeClass;
     block.link = this.free[block.sizeClass];

@@ -37,7 +37,7 @@ export function encodeAddress(address: SocketAddress): Uint8Array {
   }
   checkInteger('address.port', port, 0, 0xffff);
   if (isIP(address.address) !== (family === 'IPv4' ? 4 : 6)) {
-    throw invalidArgValue('address.address', address.address, `is no ${family} address`);
+    throw invalidArgValue('address.address', address.address, `must be a valid ${family} address`);
   }
   const bytes = new Uint8Array(family === 'IPv4' ? 16 : 28);
   const data = new DataView(bytes.buffer);

@@ -303,7 +303,7 @@ export class Core {
     this.signal.close();
     collected.unregister(this);
     busy.delete(this);
-    if (this.inFlight > 0) this.abandonAll(invalidState('the engine was closed, and the operation would not end'));
+    if (this.inFlight > 0) this.abandonAll(invalidState('the engine was closed, and the operation did not end'));
   }
 
   /**

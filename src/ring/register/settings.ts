@@ -165,7 +165,7 @@ export class Settings {
    */
   registerRingFd(): number {
     const { state } = this;
-    if (state.registeredIndex >= 0 || state.registerFlag !== 0) throw invalidState('the ring fd is registered already');
+    if (state.registeredIndex >= 0 || state.registerFlag !== 0) throw invalidState('the ring fd is already registered');
     registerStruct(
       state,
       'RING_FDS',
@@ -293,7 +293,7 @@ export class Settings {
    */
   registerWaitRegion(count: number): void {
     checkInteger('count', count, 1, PAGE_SIZE / RegWait.SIZE);
-    if (this.waitRegion) throw invalidState('there is a wait region already');
+    if (this.waitRegion) throw invalidState('a wait region is already registered');
     const { state } = this;
     const region = state.arena.block(PAGE_SIZE);
     const size = RegionDesc.SIZE + MemRegionReg.SIZE;
@@ -318,7 +318,7 @@ export class Settings {
 
   /** Sets the time limit of a registered wait argument in milliseconds; `undefined` for none. */
   setRegisteredWait(index: number, timeoutMs: number | undefined, minWaitMicroseconds = 0): void {
-    if (!this.waitRegion) throw invalidState('there is no wait region');
+    if (!this.waitRegion) throw invalidState('no wait region is registered');
     checkInteger('index', index, 0, this.waitArguments - 1);
     checkUint32('minWaitMicroseconds', minWaitMicroseconds);
     checkTimeout(timeoutMs);
