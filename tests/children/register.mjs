@@ -55,7 +55,7 @@ const scripts = {
   },
   /** A process that is forked. */
   async forked() {
-    const child = fork(self, ['child']);
+    const child = fork(self, ['child'], { silent: true });
     const [answer] = await once(child, 'message');
     return answer;
   },
