@@ -63,7 +63,7 @@ async function staticFiles() {
     process.exit();
   });
   // The package imports only Node's modules.
-  if (side === 'uring/http') await import('../tests/programs/files-over-ring.mjs');
+  if (side === 'uring/http') await import('uring/register');
   const send = createRequire(path.resolve('tests/programs/package.json'))('send');
   return (request, response) => send(request, request.url, { root }).pipe(response);
 }

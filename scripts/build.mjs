@@ -38,8 +38,8 @@ const sources = Object.fromEntries(
 );
 
 /**
- * Modules that export all of a module of Node's are entry points by a file in front. esbuild loses that export where
- * a module is an entry point and is imported by another one.
+ * Modules that export all of a module of Node's are entry points by a file in front. esbuild loses
+ * that export where a module is an entry point and is imported by another one.
  */
 const inFront = {
   name: 'exports-of-node-in-front',

@@ -263,9 +263,14 @@ onLinux(`URingContext${reason ? ` (skipped: ${reason})` : ''}`, () => {
       const threads = Array.from({ length: NUM_THREADS }, (_, index) =>
         workers.run(index, { role: 'submit', handle, words, index, iterations: ITERATIONS, limit: NUM_ENTRIES }),
       );
+      // A thread that fails would leave this one waiting.
+      let failure: unknown;
+      const submitted = Promise.all(threads).catch((error) => {
+        failure = error;
+      });
       const seen = new Set<bigint>();
-      while (seen.size < total) {
-        for (const completion of context.wait()) {
+      while (seen.size < total && failure === undefined) {
+        for (const completion of context.wait(1000)) {
           expect(completion.value()).toBe(0);
           expect(seen.has(completion.userData)).toBe(false);
           seen.add(completion.userData);
@@ -274,7 +279,8 @@ onLinux(`URingContext${reason ? ` (skipped: ${reason})` : ''}`, () => {
         }
         await new Promise((resolve) => setImmediate(resolve));
       }
-      await Promise.all(threads);
+      await submitted;
+      expect(failure).toBeUndefined();
       expect(Atomics.load(inFlight, 0)).toBe(0);
       expect(context.stats.totalOps).toBe(total);
       expect(context.stats.totalComplete).toBe(total);

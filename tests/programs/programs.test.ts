@@ -16,6 +16,9 @@ import { temporaryDirectory, whyNoRing } from '../helpers/linux.js';
 import { startServices, whyNoServices } from './services.js';
 
 const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+/** `uring/register`: the programs' own packages know nothing of this one. */
+const REGISTER = fileOf('../../dist/register/index.js');
 const uninstalled = existsSync(fileOf('node_modules')) ? undefined : 'npm ci was not run in tests/programs';
 const reason = whyNoRing() ?? whyNoServices() ?? uninstalled;
 const reasonForFiles = whyNoRing() ?? uninstalled;
@@ -51,11 +54,13 @@ const reasonForFiles = whyNoRing() ?? uninstalled;
     ['gRPC, both ends', 'grpc.mjs'],
     ['ws and socket.io, both ends', 'web-sockets.mjs'],
   ])('%s', async (_title, client) => {
-    const overRing = ['--import', fileOf('over-ring.mjs')];
+    const overRing = ['--import', REGISTER];
+    const modules = { URING_MODULES: 'net,http,dgram' };
     const nodes = await printed(client, [], {});
     expect(nodes).not.toBe('');
-    expect(await printed(client, overRing, {})).toBe(nodes);
-    expect(await printed(client, overRing, { URING_READS: 'ring' })).toBe(nodes);
+    expect(await printed(client, overRing, modules)).toBe(nodes);
+    const readsByRing = [...overRing, '--import', fileOf('reads-by-ring.mjs')];
+    expect(await printed(client, readsByRing, modules)).toBe(nodes);
   });
 });
 
@@ -74,7 +79,7 @@ const reasonForFiles = whyNoRing() ?? uninstalled;
       };
       const nodes = await printed();
       expect(nodes.stdout).not.toBe('');
-      expect(await printed('--import', fileOf('files-over-ring.mjs'))).toEqual(nodes);
+      expect(await printed('--import', REGISTER)).toEqual(nodes);
     });
   },
 );
