@@ -267,8 +267,10 @@ export function renderDiagnosis(diagnosis: Diagnosis): string {
   const lines = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
   if (diagnosis.problem) {
     lines.push('', `io_uring is not usable here. ${diagnosis.problem.cause}`, diagnosis.problem.remedy);
+    lines.push(`Programs that run with uring/register use Node's own modules, with a warning.`);
   } else {
     lines.push('', 'io_uring is usable.');
+    lines.push(`Programs run over it with: node --import uring/register PROGRAM`);
   }
   return lines.join('\n');
 }

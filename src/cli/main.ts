@@ -16,6 +16,7 @@ import { renderOutcomes } from './bench/report.js';
 import { type Comparison, compare, type Progress } from './compare/compare.js';
 import { renderComparison } from './compare/report.js';
 import { type Diagnosis, diagnose, renderDiagnosis } from './doctor.js';
+import { runProgram } from './run.js';
 
 /** The exit code of a run interrupted by Ctrl-C: 128 + SIGINT. */
 const INTERRUPTED = 130;
@@ -26,6 +27,7 @@ const { version } = JSON.parse(readFileSync(`${projectRoot}/package.json`, 'utf8
 const program = new Command('uring')
   .description('Linux io_uring for Node.js: what this machine offers, and what it is worth.')
   .version(version)
+  .enablePositionalOptions()
   .showHelpAfterError();
 
 program
@@ -38,6 +40,17 @@ program
     const diagnosis = diagnose();
     print(options.json ? json(diagnosis) : renderDiagnosis(diagnosis));
     process.exitCode = diagnosis.usable ? 0 : 1;
+  });
+
+program
+  .command('run')
+  .description('run a program with uring/register: its files, and what --modules names, go over io_uring')
+  .argument('<program...>', 'flags of Node, the program, and its arguments')
+  .option('--modules <names>', 'fs, net, http, dgram; default: fs')
+  .passThroughOptions()
+  .allowUnknownOption()
+  .action(async (args: string[], { modules }: { modules?: string }) => {
+    process.exitCode = await runProgram(args, modules);
   });
 
 program

@@ -61,6 +61,8 @@ export class Backend {
     if (this.reason !== undefined || permissionModelIsOn) return undefined;
     try {
       const uring = Uring.default();
+      // A filter of system calls may allow a ring, and refuse its use.
+      uring.checkEnter();
       this.prepare(uring);
       this.current = uring;
       return uring;
@@ -68,7 +70,7 @@ export class Backend {
       const { code, message } = error as Error & { code?: string };
       if (!this.fallback || TEMPORARY.has(code)) throw error;
       this.reason = error;
-      process.emitWarning(`${this.own} falls back to ${this.nodes}. ${message}`, { code: 'URING_FALLBACK' });
+      warnOnce(`${this.own} falls back to ${this.nodes}. ${message}`, message);
       return undefined;
     }
   }
@@ -77,4 +79,14 @@ export class Backend {
   get name(): 'io_uring' | 'node' {
     return this.uring() === undefined ? 'node' : 'io_uring';
   }
+}
+
+/** Reasons of which the process was warned. */
+const warned = new Set<string>();
+
+/** Warns of a reason once, whichever module meets it first. */
+function warnOnce(text: string, reason: string): void {
+  if (warned.has(reason)) return;
+  warned.add(reason);
+  process.emitWarning(text, { code: 'URING_FALLBACK' });
 }

@@ -6,8 +6,8 @@
 
 import type { BigIntStats, Stats } from 'node:fs';
 import type { RecordableHistogram } from 'node:perf_hooks';
-import { Opcode, type OpcodeName, type OpcodeProbe } from '../ring/index.js';
-import type { EventLoopKind } from '../syscalls/index.js';
+import { EnterFlag, Opcode, type OpcodeName, type OpcodeProbe } from '../ring/index.js';
+import { Errno, type EventLoopKind, UringError } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { invalidArgType, invalidState } from '../validate.js';
 import { AbortError } from './errors.js';
@@ -312,6 +312,17 @@ export class Uring {
   supports(name: OpcodeName): boolean {
     this.probe ??= this.engine.core.ring.probe();
     return this.probe.supports(Opcode[name]);
+  }
+
+  /**
+   * Enters the kernel for nothing.
+   *
+   * @throws UringError when that is refused.
+   * @internal
+   */
+  checkEnter(): void {
+    const result = this.engine.core.ring.enter(0, 0, EnterFlag.GETEVENTS);
+    if (result < 0 && result !== -Errno.EINTR && result !== -Errno.EBUSY) throw new UringError(result, 'io_uring_enter');
   }
 
   /** Submits now what was started, before the caller's next statement. @internal */

@@ -28,6 +28,7 @@ import type { Syscalls } from '../syscalls/index.js';
 import { checkInteger, invalidState, outOfRange } from '../validate.js';
 import { SharedLock } from './lock.js';
 import type { SharedBytes, SharedData, SharedDoubles, SharedWords } from './shared-views.js';
+import { MAX_CLASS, MIN_CLASS, sizeClassOf } from './size-class.js';
 
 /** The page size to which NO_MMAP addresses are aligned. */
 export const PAGE_SIZE = 4096;
@@ -41,9 +42,6 @@ export const DEFAULT_ARENA_SIZE = 40 * 1024 * 1024;
 export const MIN_ARENA_SIZE = 33 * 1024 * 1024;
 
 const MAX_ARENA_SIZE = 0x7fff_f000;
-
-const MIN_CLASS = 6;
-const MAX_CLASS = 30;
 
 /**
  * The named words of the control page, relative to the arena's origin. The rest of the page is
@@ -162,7 +160,7 @@ export class Arena {
    */
   allocate(size: number): number {
     checkInteger('size', size, 1, 2 ** MAX_CLASS);
-    const sizeClass = classOf(size);
+    const sizeClass = sizeClassOf(size);
     const blockSize = 2 ** sizeClass;
     const head = this.control + ArenaWord.FREE_LISTS + sizeClass - MIN_CLASS;
     const { words } = this;
@@ -195,7 +193,7 @@ export class Arena {
    * @param size as passed to `allocate`.
    */
   free(offset: number, size: number): void {
-    const head = this.control + ArenaWord.FREE_LISTS + classOf(size) - MIN_CLASS;
+    const head = this.control + ArenaWord.FREE_LISTS + sizeClassOf(size) - MIN_CLASS;
     const { words } = this;
     this.lock.acquire();
     // The link first, then the head: a thread that ends between the two stores leaks a block and
@@ -256,9 +254,4 @@ export class Arena {
   private full(size: number): RangeError {
     return outOfRange('size', `free in the arena of ${this.bytes.length} bytes (open the ring with a larger arenaSize)`, size);
   }
-}
-
-/** Returns the exponent of the smallest power of two that holds `size` bytes. */
-function classOf(size: number): number {
-  return Math.max(MIN_CLASS, 32 - Math.clz32(size - 1));
 }

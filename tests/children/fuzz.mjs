@@ -228,6 +228,7 @@ const TARGETS = {
     const run = methodsOf(engine, [
       'close',
       'closeDescriptor',
+      'checkEnter',
       'duplicateDescriptor',
       'closeFile',
       'closeOwned',

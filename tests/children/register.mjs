@@ -129,7 +129,7 @@ const scripts = {
   async counters() {
     await scripts.work();
     const { modules, counters } = status();
-    return { modules, submitted: counters.submitted > 0 };
+    return { modules, submitted: (counters?.submitted ?? 0) > 0 };
   },
 };
 

@@ -3,6 +3,8 @@
  * same.
  */
 
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { endOfChild, runChild } from '../helpers/child.js';
 import { temporaryDirectory, whyNoRing } from '../helpers/linux.js';
@@ -73,6 +75,31 @@ const ALL = { URING_MODULES: 'fs,net,http,dgram' };
       modules: { fs: 'io_uring', net: 'io_uring', http: 'io_uring', dgram: 'io_uring' },
       submitted: true,
     });
+  });
+
+  test('leaves a program to Node where io_uring is unavailable, with one warning', async () => {
+    const nodes = await runChild('register.mjs', ['work', directory.path]);
+    const flags = ['--import', fileURLToPath(new URL('../children/seccomp.mjs', import.meta.url)), ...FLAG];
+    const env = { ...ALL, URING_TEST_FORBID: '1' };
+    expect(await runChild('register.mjs', ['work', directory.path], flags, env)).toEqual(nodes);
+    const script = fileURLToPath(new URL('../children/register.mjs', import.meta.url));
+    const options = { encoding: 'utf8', env: { ...process.env, ...env } } as const;
+    const { stdout, stderr } = spawnSync(process.execPath, [...flags, script, 'counters', directory.path], options);
+    const modules = { fs: 'node', net: 'node', http: 'node', dgram: 'node' };
+    expect(JSON.parse(stdout)).toEqual({ modules, submitted: false });
+    expect(stderr.match(/\[URING_FALLBACK\]/g)).toHaveLength(1);
+    const required = runChild('register.mjs', ['references'], flags, { ...env, URING_REQUIRE: '1' });
+    await expect(required).rejects.toThrow('ERR_URING_UNAVAILABLE');
+  });
+
+  test('uring run starts a program with it, and ends as the program does', async () => {
+    const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+    const program = fileURLToPath(new URL('../children/register.mjs', import.meta.url));
+    const args = [cli, 'run', '--modules', 'fs,dgram', '--no-deprecation', program, 'references', '--modules', 'theirs'];
+    const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect([status, Object.keys(JSON.parse(stdout).modules)]).toEqual([0, ['fs', 'dgram']]);
+    const ended = (code: string) => spawnSync(process.execPath, [cli, 'run', '-e', code]).status;
+    expect([ended('process.exit(3)'), ended('process.kill(process.pid, "SIGTERM")')]).toEqual([3, 143]);
   });
 
   test('an uncaught exception ends a program as it does without', async () => {

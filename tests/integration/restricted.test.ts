@@ -39,10 +39,11 @@ onLinux(`a system that refuses${reason ? ` (skipped: ${reason})` : ''}`, () => {
 
     test('with only enter refused, the first use fails, and closing takes no time', async () => {
       const start = performance.now();
-      const { ends, left } = await runRestricted('refused', [String(Errno.EPERM), 'enter']);
+      const { ends, left, fallback, warnings } = await runRestricted('refused', [String(Errno.EPERM), 'enter']);
       for (const end of [ends.engine, ends.fs])
         expect(end).toMatchObject({ error: { code: 'EPERM', syscall: 'io_uring_enter' } });
       expect(left).toEqual([]);
+      expect([fallback, warnings.filter((code) => code === 'URING_FALLBACK')]).toEqual([{ value: 'text' }, ['URING_FALLBACK']]);
       expect(performance.now() - start).toBeLessThan(20_000);
     });
 

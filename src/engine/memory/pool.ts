@@ -23,6 +23,7 @@ import { isMainThread } from 'node:worker_threads';
 
 import { PAGE_SIZE } from '../../ring/arena.js';
 import type { SharedBytes, SharedData } from '../../ring/shared-views.js';
+import { MAX_CLASS, sizeClassOf } from '../../ring/size-class.js';
 import type { Syscalls } from '../../syscalls/index.js';
 import { invalidState, outOfRange } from '../../validate.js';
 
@@ -37,9 +38,6 @@ const SPAN_SIZE = 64 * 1024;
 
 /** Bytes of large free blocks that stay resident. */
 const KEPT_IDLE = 16 * 1024 * 1024;
-
-const MIN_CLASS = 6;
-const MAX_CLASS = 30;
 
 /** One SharedArrayBuffer of the pool. */
 export interface Region {
@@ -316,8 +314,8 @@ function align(region: Region, alignment: number, size: number): boolean {
   return true;
 }
 
-/** Returns the exponent of the smallest block that holds `size` bytes. */
+/** Returns the size class of a block, or throws: there are no larger blocks than 1 GiB. */
 function classOf(size: number): number {
   if (size > 2 ** MAX_CLASS) throw outOfRange('size', `<= ${2 ** MAX_CLASS}`, size);
-  return Math.max(MIN_CLASS, 32 - Math.clz32(size - 1));
+  return sizeClassOf(size);
 }
