@@ -57,12 +57,15 @@ const OUTSIDE = new AsyncResource('URING');
  * Accepts the connections of a server whose handle is libuv's. Replaces some of the handle's
  * methods so that libuv never accepts connections itself.
  *
- * Ends when the server releases the handle: when it closes it, or moves it to another thread (Node
- * 26).
+ * Ends when the server releases the handle: when it closes it, moves it to another thread (Node 26),
+ * or, as a cluster's primary does, takes the handle away to accept by itself.
  */
 class Acceptor {
   private accepting: Accepting | undefined;
   private hasEnded = false;
+  /** Node's own function, to which the handle passes connections. */
+  private onconnection: NativeHandle['onconnection'];
+  private backlog = 0;
   private readonly context = new AsyncResource('URINGSERVER');
   /** The prototype of its sockets, which chooses who reads; `undefined` where Node reads. */
   private readonly methods: object | undefined;
@@ -109,7 +112,10 @@ class Acceptor {
       get: () => current,
       set: (value: NativeHandle | null) => {
         current = value;
-        if (value !== handle) this.end();
+        if (value === handle || this.hasEnded) return;
+        this.end();
+        // Whoever has taken the handle away expects libuv to accept on it.
+        if (handle.onconnection !== this.onconnection) listen.call(handle, this.backlog);
       },
     });
   }
@@ -122,6 +128,8 @@ class Acceptor {
     if (local === undefined || (local.family !== 'unix' && local.port === 0)) return native.call(handle, backlog);
     const result = calls.listen(handle.fd, backlog);
     if (result < 0) return result;
+    this.onconnection = handle.onconnection;
+    this.backlog = backlog;
     this.accepting = new Accepting(uring, handle.fd);
     if (!handle.hasRef()) this.accepting.reference(false);
     void this.accept(this.accepting);

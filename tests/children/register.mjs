@@ -5,6 +5,7 @@
  */
 
 import { fork } from 'node:child_process';
+import cluster from 'node:cluster';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import * as namespace from 'node:fs';
@@ -58,6 +59,23 @@ const scripts = {
     const child = fork(self, ['child'], { silent: true });
     const [answer] = await once(child, 'message');
     return answer;
+  },
+  /** A cluster, whose primary accepts and hands connections out. */
+  async cluster() {
+    const count = 2;
+    const requests = 8;
+    const exits = [];
+    for (let index = 0; index < count; index++) cluster.fork();
+    cluster.on('exit', (_worker, code, signal) => exits.push(code ?? signal));
+    let address;
+    for (let index = 0; index < count; index++) [, address] = await once(cluster, 'listening');
+    const answers = [];
+    for (let index = 0; index < requests; index++) {
+      answers.push(await fetch(`http://127.0.0.1:${address.port}/`).then((response) => response.text()));
+    }
+    for (const worker of Object.values(cluster.workers)) worker.kill();
+    while (exits.length < count) await once(cluster, 'exit');
+    return { workers: new Set(answers).size, answers: answers.length, exits };
   },
   async child() {
     process.send(Object.keys(status().modules));
@@ -146,4 +164,9 @@ async function* on(emitter, event, count) {
   }
 }
 
-console.log(JSON.stringify((await scripts[process.argv[2]]()) ?? null));
+if (cluster.isWorker) {
+  const answer = (_request, response) => response.setHeader('connection', 'close').end(String(cluster.worker.id));
+  http.createServer(answer).listen(0);
+} else {
+  console.log(JSON.stringify((await scripts[process.argv[2]]()) ?? null));
+}

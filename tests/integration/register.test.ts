@@ -57,6 +57,12 @@ const ALL = { URING_MODULES: 'fs,net,http,dgram' };
     expect(await runChild('register.mjs', ['forked'], FLAG)).toEqual(['fs']);
   });
 
+  test('a cluster does the same with it and without', async () => {
+    const nodes = await runChild<{ workers: number }>('register.mjs', ['cluster']);
+    expect(nodes.workers).toBe(2);
+    expect(await runChild('register.mjs', ['cluster'], FLAG, ALL)).toEqual(nodes);
+  });
+
   test('puts back what it has replaced, and leaves alone what others have replaced since', async () => {
     expect(await runChild('register.mjs', ['unregistered'], FLAG)).toEqual({
       replaced: { fs: 'io_uring' },
