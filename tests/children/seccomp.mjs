@@ -1,7 +1,4 @@
-/**
- * Filters of system calls, as a container has them. As a module that is loaded first (`--import`), with
- * `URING_TEST_FORBID`, an errno: all calls of io_uring return it.
- */
+/** Filters of system calls, as a container has them. */
 
 import koffi from 'koffi';
 
@@ -38,6 +35,3 @@ export function forbid(calls, errno) {
     throw new Error('PR_SET_SECCOMP failed');
   }
 }
-
-const { URING_TEST_FORBID } = process.env;
-if (URING_TEST_FORBID !== undefined) forbid(Object.keys(CALLS), Number(URING_TEST_FORBID));
