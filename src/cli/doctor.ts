@@ -6,7 +6,9 @@
  */
 
 import os from 'node:os';
+import { permissionModelIsOn } from '../engine/internal.js';
 import { OPERATIONS, prepNop } from '../ops/index.js';
+import { MODULE_NAMES, MODULES, type ModuleName } from '../register/modules.js';
 import {
   Feature,
   type FeatureName,
@@ -25,6 +27,13 @@ export interface Capability {
   readonly missing: readonly { readonly name: string; readonly since: string }[];
 }
 
+/** What a module would work through. */
+export interface ModuleDiagnosis {
+  readonly by: 'io_uring' | 'node';
+  /** Only for `'node'`. */
+  readonly reason?: string;
+}
+
 /** The findings of the doctor. */
 export interface Diagnosis {
   readonly usable: boolean;
@@ -37,6 +46,8 @@ export interface Diagnosis {
   readonly libc: string;
   readonly host: HostFacts;
   readonly disabledByEnvironment: boolean;
+  /** What `uring/register` would do here for each module, and why it would leave it to Node. */
+  readonly modules: Readonly<Record<ModuleName, ModuleDiagnosis>>;
   readonly sharedMemory: boolean | undefined;
   readonly features: Capability | undefined;
   readonly setupFlags: Capability | undefined;
@@ -101,6 +112,7 @@ export function diagnose(): Diagnosis {
     libc: libcVersion(),
     host: readHostFacts(),
     disabledByEnvironment: process.env.URING_DISABLE === '1',
+    modules: Object.fromEntries(MODULE_NAMES.map((name) => [name, moduleOf(name)])) as Diagnosis['modules'],
   };
   let ring: Ring;
   try {
@@ -140,6 +152,17 @@ export function diagnose(): Diagnosis {
     };
   } finally {
     ring.close();
+  }
+}
+
+function moduleOf(name: ModuleName): ModuleDiagnosis {
+  if (permissionModelIsOn) return { by: 'node', reason: 'The permission model is on: Node checks each path and address.' };
+  try {
+    const module = MODULES[name];
+    module.configure({ fallback: false });
+    return { by: module.backend() };
+  } catch (error) {
+    return { by: 'node', reason: (error as Error).message };
   }
 }
 
@@ -263,6 +286,11 @@ export function renderDiagnosis(diagnosis: Diagnosis): string {
     rows.push(['register operations', registrations ? countOf(registrations) : 'not told by this kernel (before 6.18)']);
     rows.push(['NOP round trip', `${Math.round(diagnosis.nopNanoseconds ?? 0)} ns`]);
   }
+  const modules = Object.entries(diagnosis.modules);
+  const overRing = modules.filter(([, { by }]) => by === 'io_uring').map(([name]) => name);
+  rows.push(['uring/register', diagnosis.disabledByEnvironment ? 'replaces nothing (URING_DISABLE=1)' : registerText(overRing)]);
+  for (const [name, { reason }] of diagnosis.usable ? modules : [])
+    if (reason) rows.push([`  ${name}`, `left to Node: ${reason}`]);
   const width = Math.max(...rows.map(([name]) => name.length));
   const lines = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
   if (diagnosis.problem) {
@@ -273,6 +301,10 @@ export function renderDiagnosis(diagnosis: Diagnosis): string {
     lines.push(`Programs run over it with: node --import uring/register PROGRAM`);
   }
   return lines.join('\n');
+}
+
+function registerText(overRing: readonly string[]): string {
+  return overRing.length === 0 ? 'leaves everything to Node' : `${overRing.join(', ')} over io_uring`;
 }
 
 function countOf(capability: Capability | undefined): string {

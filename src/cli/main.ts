@@ -47,10 +47,14 @@ program
   .description('run a program with uring/register: its files, and what --modules names, go over io_uring')
   .argument('<program...>', 'flags of Node, the program, and its arguments')
   .option('--modules <names>', 'fs, net, http, dgram; default: fs')
+  .option('--report', 'print at the end which functions were called, and whether the ring did their work')
   .passThroughOptions()
   .allowUnknownOption()
-  .action(async (args: string[], { modules }: { modules?: string }) => {
-    process.exitCode = await runProgram(args, modules);
+  .action(async (args: string[], { modules, report }: { modules?: string; report?: true }) => {
+    process.exitCode = await runProgram(args, {
+      ...(modules === undefined ? {} : { URING_MODULES: modules }),
+      ...(report ? { URING_REPORT: '1' } : {}),
+    });
   });
 
 program

@@ -15,12 +15,12 @@ const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
  * Runs a program in a process of its own, with this process's Node, streams, and environment.
  *
  * @param args flags of Node, the program, and its arguments.
- * @param modules see `URING_MODULES`.
+ * @param environment see `uring/register`.
  * @returns the exit code; 128 and the number of the signal if one has ended it.
  */
-export async function runProgram(args: readonly string[], modules: string | undefined): Promise<number> {
+export async function runProgram(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const register = fileURLToPath(new URL('../register/index.js', import.meta.url));
-  const env = modules === undefined ? process.env : { ...process.env, URING_MODULES: modules };
+  const env = { ...process.env, ...environment };
   const child = spawn(process.execPath, ['--import', register, ...args], { stdio: 'inherit', env });
   const forward = (signal: NodeJS.Signals) => child.kill(signal);
   for (const signal of FORWARDED) process.on(signal, forward);

@@ -10,6 +10,7 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
+import { callsOf } from '../calls.js';
 import type { Uring } from '../engine/index.js';
 import type { DatagramSender, SentSink } from '../engine/internal.js';
 import { timers } from '../timers.js';
@@ -38,6 +39,8 @@ interface Datagram {
   /** The async context of the callback; `undefined` if there is no callback. */
   readonly context: AsyncResource | undefined;
 }
+
+const calls = callsOf('dgram.Socket.send');
 
 /** The objects that may have datagrams to send when the process exits. */
 const open = new Set<Sending>();
@@ -87,6 +90,7 @@ export class Sending implements SentSink<Datagram> {
   ): number {
     if ((this.isTogether || !this.isAlone()) && this.put(request, list, port, address, hasCallback)) return 0;
     this.flush();
+    calls.node++;
     return this.sendByLibuv(request, list, count, port, address, hasCallback);
   }
 
@@ -109,6 +113,7 @@ export class Sending implements SentSink<Datagram> {
     const isFirst = !this.sender.isBusy;
     if (!this.sender.add(name, bytesOf(list), length, { request, port, address, context })) return false;
     this.count++;
+    calls.ring++;
     if (isFirst) this.beginTurn();
     return true;
   }

@@ -392,6 +392,7 @@ export class Uring {
       failed: observer.failedCount,
       enters: observer.enterCount,
       inFlight,
+      operations: observer.operations,
     };
   }
 

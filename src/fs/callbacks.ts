@@ -13,6 +13,7 @@
 import type { PathLike } from 'node:fs';
 import nodePath from 'node:path';
 import { isMainThread } from 'node:worker_threads';
+import { type Calls, callsOf } from '../calls.js';
 import { linuxSyscalls } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { type Cached, cached, describe, isFirstOfTurn } from './cached.js';
@@ -31,9 +32,20 @@ const { F_OK, O_DIRECT, S_IFMT, S_IFREG } = node.constants;
 /** Copying more than this takes so long that a thread is the better place for it. */
 const MOST_READ = 64 * 1024;
 
+/** One of Node's functions, and the counts of its calls. */
+interface Replaced {
+  readonly byNode: Call;
+  readonly calls: Calls;
+}
+
+function replaced(nodes: unknown): Replaced {
+  return { byNode: nodes as Call, calls: callsOf(`fs.${(nodes as Call).name}`) };
+}
+
 /** Replaces one of Node's functions with one that receives Node's function and the arguments. */
-function overNode<F>(nodes: F, ours: (byNode: Call, args: unknown[]) => unknown): F {
-  return inPlaceOf(nodes, (...args: unknown[]) => ours(nodes as Call, args));
+function overNode<F>(nodes: F, ours: (replaced: Replaced, args: unknown[]) => unknown): F {
+  const target = replaced(nodes);
+  return inPlaceOf(nodes, (...args: unknown[]) => ours(target, args));
 }
 
 /**
@@ -74,12 +86,14 @@ let pending = 0;
  * Replaces one of Node's functions with one that receives Node's function and the arguments, except
  * when there are many concurrent calls.
  */
-function unlessCrowded<F>(nodes: F, ours: (byNode: Call, args: unknown[]) => unknown): F {
-  const byNode = nodes as Call;
-  const look = (...args: unknown[]) => ours(byNode, args);
+function unlessCrowded<F>(nodes: F, ours: (replaced: Replaced, args: unknown[]) => unknown): F {
+  const target = replaced(nodes);
+  const { byNode, calls } = target;
+  const look = (...args: unknown[]) => ours(target, args);
   return inPlaceOf(nodes, (...args: unknown[]) => {
     if (uncounted === 0) return look(...args);
     uncounted--;
+    calls.node++;
     // Passed on as they are: this allocates no array.
     return byNode(...args);
   });
@@ -91,7 +105,8 @@ function isAlone(): boolean {
   return false;
 }
 
-function giveToNode(byNode: Call, args: unknown[], callback: Callback | undefined): unknown {
+function giveToNode({ byNode, calls }: Replaced, args: unknown[], callback: Callback | undefined): unknown {
+  calls.node++;
   if (callback === undefined) return byNode(...args);
   args[args.length - 1] = (...results: unknown[]) => {
     pending--;
@@ -110,19 +125,21 @@ function asked<F, T>(
   questionOf: (args: readonly unknown[]) => Question<T> | undefined,
   tell: (callback: Callback, found: T) => void = (callback, found) => answer(callback, null, found),
 ): F {
-  return unlessCrowded(nodes, (byNode, args) => {
+  return unlessCrowded(nodes, (replaced, args) => {
     const callback = callbackOf(args, mostArguments);
     const question = callback !== undefined && isAlone() ? questionOf(args.slice(0, -1)) : undefined;
     const ours = question === undefined ? null : cached();
-    if (ours === null) return giveToNode(byNode, args, callback);
+    if (ours === null) return giveToNode(replaced, args, callback);
     let found: T | undefined;
     try {
       found = (question as Question<T>)(ours);
     } catch (error) {
+      replaced.calls.cached++;
       answer(callback as Callback, error);
       return undefined;
     }
-    if (found === undefined) return giveToNode(byNode, args, callback);
+    if (found === undefined) return giveToNode(replaced, args, callback);
+    replaced.calls.cached++;
     tell(callback as Callback, found);
     return undefined;
   });
@@ -202,13 +219,14 @@ function isRegular(fd: unknown): boolean {
   return isDescriptor(fd) && ((describe(fd)?.mode ?? 0) & S_IFMT) === S_IFREG;
 }
 
-export const open = unlessCrowded(node.open, (byNode, args) => {
+export const open = unlessCrowded(node.open, (replaced, args) => {
   // In a worker, Node keeps a list of the descriptors that it has opened there.
   const callback = isMainThread ? callbackOf(args, 3) : undefined;
   const [path, flags, mode] = args.slice(0, -1) as Parameters<typeof plainOpening>;
   const opening = callback !== undefined && isAlone() ? plainOpening(path, flags, mode) : undefined;
   const fd = opening && isForReading(opening) ? openCached(opening) : -1;
-  if (fd < 0) return giveToNode(byNode, args, callback);
+  if (fd < 0) return giveToNode(replaced, args, callback);
+  replaced.calls.cached++;
   answer(callback as Callback, null, fd);
   return undefined;
 });
@@ -234,22 +252,24 @@ function plainPosition(position: unknown): number | undefined {
   return typeof position === 'number' && Number.isSafeInteger(position) && position >= -1 ? position : undefined;
 }
 
-export const read = unlessCrowded(node.read, (byNode, args) => {
+export const read = unlessCrowded(node.read, (replaced, args) => {
   const [fd, buffer, offset, length, position, callback] = args;
   const where = plainPosition(position);
   const view = args.length === 6 && typeof callback === 'function' ? plainPart(buffer, offset, length) : undefined;
   const done = callback as Callback;
   const bytes = view !== undefined && where !== undefined && isAlone() ? readCached(fd, [view], where) : -1;
   // A read that waits for another process does not indicate how much work there is.
-  if (view === undefined || bytes < 0) return giveToNode(byNode, args, view && isRegular(fd) ? done : undefined);
+  if (view === undefined || bytes < 0) return giveToNode(replaced, args, view && isRegular(fd) ? done : undefined);
   if (bytes === 0 || bytes === view.length || (where === -1 && !isRegular(fd))) {
+    replaced.calls.cached++;
     answer(done, null, bytes, buffer);
     return undefined;
   }
   // Either the end of the file, or the end of what is cached.
-  if (where !== -1) return giveToNode(byNode, args, done);
+  if (where !== -1) return giveToNode(replaced, args, done);
+  replaced.calls.node++;
   const goOn = (_error: unknown, more: number) => done(null, bytes + more, buffer);
-  return byNode(fd, buffer, (offset as number) + bytes, view.length - bytes, null, goOn);
+  return replaced.byNode(fd, buffer, (offset as number) + bytes, view.length - bytes, null, goOn);
 });
 
 /** Returns the part of a buffer, if it is valid and small enough to be read synchronously. */
@@ -260,21 +280,22 @@ function plainPart(buffer: unknown, offset: unknown, length: unknown): Uint8Arra
   return new Uint8Array(buffer.buffer, buffer.byteOffset + offset, length);
 }
 
-export const readv = unlessCrowded(node.readv, (byNode, args) => {
+export const readv = unlessCrowded(node.readv, (replaced, args) => {
   const [fd, buffers, position] = args;
   const callback = callbackOf(args, 3);
   const isPlain = callback !== undefined && args.length === 4 && typeof position === 'number' && position >= 0;
   const where = isPlain ? plainPosition(position) : undefined;
   const isRead = where !== undefined && areViews(buffers) && lengthOf(buffers) <= MOST_READ;
   const bytes = isRead && isAlone() ? readCached(fd, buffers as ArrayBufferView[], where) : -1;
-  if (bytes !== 0 && (!isRead || bytes !== lengthOf(buffers as ArrayBufferView[]))) return giveToNode(byNode, args, callback);
+  if (bytes !== 0 && (!isRead || bytes !== lengthOf(buffers as ArrayBufferView[]))) return giveToNode(replaced, args, callback);
+  replaced.calls.cached++;
   answer(callback as Callback, null, bytes, buffers);
   return undefined;
 });
 
 // Whole files
 
-export const readFile = overNode(node.readFile, (byNode, args) => {
+export const readFile = overNode(node.readFile, ({ byNode, calls }, args) => {
   const callback = callbackOf(args, 2);
   const [path, options] = args.slice(0, -1);
   let reading: Promise<Buffer | string> | undefined;
@@ -284,7 +305,11 @@ export const readFile = overNode(node.readFile, (byNode, args) => {
     answer(callback as Callback, error);
     return undefined;
   }
-  if (reading === undefined) return byNode(...args);
+  if (reading === undefined) {
+    calls.node++;
+    return byNode(...args);
+  }
+  calls.ring++;
   reading.then(
     (content) => answer(callback as Callback, null, content),
     (error) => answer(callback as Callback, withoutStack(error)),

@@ -14,6 +14,7 @@
 
 import type { Stats } from 'node:fs';
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
+import { callsOf } from '../calls.js';
 import { AbortError, op } from '../engine/index.js';
 import type { Ranges } from '../engine/internal.js';
 import { Errno, linuxSyscalls } from '../syscalls/index.js';
@@ -87,6 +88,17 @@ export function fileOf(handle: unknown): OpenFile | undefined {
 export function isOpen(handle: unknown): handle is FileHandle {
   return fileOf(handle) !== undefined && (handle as FileHandle).fd >= 0;
 }
+
+const counts = {
+  read: callsOf('FileHandle.read'),
+  write: callsOf('FileHandle.write'),
+  stat: callsOf('FileHandle.stat'),
+  readv: callsOf('FileHandle.readv'),
+  readMany: callsOf('FileHandle.readMany'),
+  writev: callsOf('FileHandle.writev'),
+  readFile: callsOf('FileHandle.readFile'),
+  writeFile: callsOf('FileHandle.writeFile'),
+};
 
 /** The classes of handles; `undefined` until Node has opened one. */
 let classes: ReturnType<typeof classesOver> | undefined;
@@ -175,22 +187,28 @@ function classesOver(
       const file = fileFor(this, view, start, bytes, where);
       const uring = file?.isReadByRing(where as number) ? uringOrNone() : undefined;
       if (uring === undefined) {
+        counts.read.node++;
         const wrong = ABORTS_ON_LENGTH ? wrongLength(count) : undefined;
         return wrong === undefined ? super.read(buffer, offset, length, position) : Promise.reject(wrong);
       }
+      counts.read.ring++;
       (file as OpenFile).ref();
       return uring.transfers.read(file as OpenFile, view, start, bytes, where as number, readResult);
     }
 
     override write(data: unknown, second?: unknown, third?: unknown, fourth?: unknown): Promise<unknown> {
       const isView = ArrayBuffer.isView(data);
-      if (!isView && !isShortText(data, third)) return super.write(data, second, third, fourth);
+      const byNode = () => {
+        counts.write.node++;
+        return super.write(data, second, third, fourth);
+      };
+      if (!isView && !isShortText(data, third)) return byNode();
       const view = isView ? data : Buffer.from(data as string, (third ?? 'utf8') as BufferEncoding);
       let [from, count, at] = isView ? [second, third, fourth] : [0, view.byteLength, second];
       // As in Node, `null` stands for no options, and the arguments after it are ignored.
       if (typeof from === 'object') {
         const options = from ?? {};
-        if (!isPlainObject(options)) return super.write(data, second, third, fourth);
+        if (!isPlainObject(options)) return byNode();
         ({ offset: from, length: count, position: at } = options);
       }
       const start = numberOr(from, 0);
@@ -199,7 +217,8 @@ function classesOver(
       const file = fileFor(this, view, start, bytes, where);
       const isForRing = file?.isWrittenByRing(where as number, bytes, view.buffer instanceof SharedArrayBuffer);
       const uring = isForRing ? uringOrNone() : undefined;
-      if (file === undefined || uring === undefined) return super.write(data, second, third, fourth);
+      if (file === undefined || uring === undefined) return byNode();
+      counts.write.ring++;
       file.ref();
       // For a string, the result contains the string.
       const shape = isView ? writeResult : (written: number) => writeResult(written, data);
@@ -208,13 +227,22 @@ function classesOver(
 
     override async stat(options?: unknown): Promise<Stats> {
       const plain = this.fd < 0 ? undefined : plainStatOptions(options);
-      if (plain === undefined || !fileOf(this)?.hasAttributesInMemory || !hasTime()) return super.stat(options);
+      if (plain === undefined || !fileOf(this)?.hasAttributesInMemory || !hasTime()) {
+        counts.stat.node++;
+        return super.stat(options);
+      }
+      counts.stat.cached++;
       return node.fstatSync(this.fd, plain) as Stats;
     }
 
     override async readv(buffers: unknown, position?: unknown): Promise<unknown> {
       const bytesRead = readCached(this, buffers, position);
-      return bytesRead < 0 ? super.readv(buffers, position) : { __proto__: null, bytesRead, buffers };
+      if (bytesRead < 0) {
+        counts.readv.node++;
+        return super.readv(buffers, position);
+      }
+      counts.readv.cached++;
+      return { __proto__: null, bytesRead, buffers };
     }
 
     async readMany(given: unknown, into?: unknown, options?: unknown): Promise<unknown> {
@@ -225,7 +253,10 @@ function classesOver(
       if (file.positions === 'none') throw systemError(-Errno.ESPIPE, 'read');
       const uring = file.hasOffsets ? uringOrNone() : undefined;
       const bytes = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
-      if (uring !== undefined) file.ref();
+      if (uring !== undefined) {
+        counts.readMany.ring++;
+        file.ref();
+      } else counts.readMany.node++;
       const reading = uring?.transfers.readRanges(file, bytes, ranges, signal) ?? readByTurns(this, bytes, ranges, signal);
       const results = await reading;
       if (into === undefined) clearUnread(bytes, ranges, results);
@@ -237,7 +268,11 @@ function classesOver(
       const file = where === undefined || this.fd < 0 || !areViews(buffers) ? undefined : fileOf(this);
       const length = file === undefined ? 0 : lengthOf(buffers as ArrayBufferView[]);
       const uring = file?.isWrittenByRing(where as number, length) ? uringOrNone() : undefined;
-      if (file === undefined || uring === undefined) return super.writev(buffers, position);
+      if (file === undefined || uring === undefined) {
+        counts.writev.node++;
+        return super.writev(buffers, position);
+      }
+      counts.writev.ring++;
       file.ref();
       // The ring works on a copy anyway, so one copy of all the views is made.
       const all = concatenated(buffers as ArrayBufferView[], length);
@@ -249,7 +284,11 @@ function classesOver(
       const plain = plainFileOptions(options, 'r');
       const file = this.fd < 0 || plain === undefined || plain.signal !== undefined ? undefined : fileOf(this);
       const uring = file?.isReadByRing(-1) ? uringOrNone() : undefined;
-      if (uring === undefined) return super.readFile(options);
+      if (uring === undefined) {
+        counts.readFile.node++;
+        return super.readFile(options);
+      }
+      counts.readFile.ring++;
       return readWhole(uring, file as OpenFile, () => FileHandle.prototype.stat.call(this), plain?.encoding);
     }
 
@@ -259,7 +298,11 @@ function classesOver(
       const file = this.fd < 0 || !isPlain ? undefined : fileOf(this);
       const bytes = file && wholeBytes(data as WholeData, plain?.encoding);
       const uring = bytes && file?.isWrittenByRing(-1, bytes.length) ? uringOrNone() : undefined;
-      if (uring === undefined) return super.writeFile(data, options);
+      if (uring === undefined) {
+        counts.writeFile.node++;
+        return super.writeFile(data, options);
+      }
+      counts.writeFile.ring++;
       return writeWhole(uring, file as OpenFile, bytes as Uint8Array);
     }
 

@@ -10,6 +10,7 @@
  */
 
 import type { BigIntStats, PathLike, Stats } from 'node:fs';
+import { type Calls, callsOf } from '../calls.js';
 import { reject, type Settle } from '../engine/internal.js';
 import { Errno, withoutFrames } from '../syscalls/index.js';
 import { hasOnly, pathText, plainPath } from './arguments.js';
@@ -150,13 +151,23 @@ export function askReadlink(path: PathLike, options: unknown): Question<string> 
 // As promises
 
 /** Returns the result in this turn of the event loop, or in a later one. */
-function lookUp<T>(question: Question<T> | undefined, byNode: () => Promise<T>): Promise<T> {
+function lookUp<T>(calls: Calls, question: Question<T> | undefined, byNode: () => Promise<T>): Promise<T> {
   const ours = question === undefined ? null : cached();
-  if (ours === null) return byNode();
+  if (ours === null) {
+    calls.node++;
+    return byNode();
+  }
   const answer = () => {
     try {
-      return (question as Question<T>)(ours) ?? byNode();
+      const found = (question as Question<T>)(ours);
+      if (found === undefined) {
+        calls.node++;
+        return byNode();
+      }
+      calls.cached++;
+      return found;
     } catch (error) {
+      calls.cached++;
       return rejected<T>(error as Error);
     }
   };
@@ -172,9 +183,17 @@ function rejected<T>(error: Error): Promise<T> {
   });
 }
 
+const counts = {
+  stat: callsOf('fs.promises.stat'),
+  lstat: callsOf('fs.promises.lstat'),
+  access: callsOf('fs.promises.access'),
+  realpath: callsOf('fs.promises.realpath'),
+  readlink: callsOf('fs.promises.readlink'),
+};
+
 const statBy = <Name extends 'stat' | 'lstat'>(name: Name) =>
   inPlaceOf(nodePromises[name], (path: PathLike, options?: unknown) =>
-    lookUp(askStat(name, path, options), () => nodePromises[name](path, options as never)),
+    lookUp(counts[name], askStat(name, path, options), () => nodePromises[name](path, options as never)),
   );
 
 /** stat(2). See `fsPromises.stat`. Since Linux 5.12, synchronous where the path is cached. */
@@ -185,7 +204,7 @@ export const lstat = statBy('lstat');
 
 /** access(2). See `fsPromises.access`. Since Linux 5.12, synchronous where the path is cached. */
 export const access = inPlaceOf(nodePromises.access, (path: PathLike, mode?: number) =>
-  lookUp<unknown>(askAccess(path, mode), () => nodePromises.access(path, mode)).then(nothing),
+  lookUp<unknown>(counts.access, askAccess(path, mode), () => nodePromises.access(path, mode)).then(nothing),
 );
 
 function nothing(): void {}
@@ -194,12 +213,12 @@ function nothing(): void {}
  * realpath(3). See `fsPromises.realpath`. Since Linux 5.12, synchronous where the path is cached.
  */
 export const realpath = inPlaceOf(nodePromises.realpath, (path: PathLike, options?: unknown) =>
-  lookUp(askRealpath(path, options), () => nodePromises.realpath(path, options as never) as Promise<string>),
+  lookUp(counts.realpath, askRealpath(path, options), () => nodePromises.realpath(path, options as never) as Promise<string>),
 );
 
 /**
  * readlink(2). See `fsPromises.readlink`. Since Linux 5.12, synchronous where the path is cached.
  */
 export const readlink = inPlaceOf(nodePromises.readlink, (path: PathLike, options?: unknown) =>
-  lookUp(askReadlink(path, options), () => nodePromises.readlink(path, options as never) as Promise<string>),
+  lookUp(counts.readlink, askReadlink(path, options), () => nodePromises.readlink(path, options as never) as Promise<string>),
 );

@@ -5,6 +5,7 @@
  */
 
 import { constants, type Mode, type OpenMode, type PathLike } from 'node:fs';
+import { callsOf } from '../calls.js';
 import { op, type Path, type Uring } from '../engine/index.js';
 import { type CachedCalls, Errno } from '../syscalls/index.js';
 import { pathText, plainFlags, plainMode, plainPath } from './arguments.js';
@@ -16,6 +17,8 @@ import { inPlaceOf } from './in-place.js';
 import { nodePromises } from './node.js';
 import type { FileHandle } from './read-many.js';
 
+const calls = callsOf('fs.promises.open');
+
 /** open(2), as a `FileHandle`. See `fsPromises.open`. */
 export const open = inPlaceOf<Open>(nodePromises.open as Open, async (path: PathLike, flags?: string | number, mode?: Mode) => {
   const uring = currentUring();
@@ -25,11 +28,15 @@ export const open = inPlaceOf<Open>(nodePromises.open as Open, async (path: Path
     if (isForReading(plain)) {
       if (!hasTime()) await new Promise<void>(whenThereIsTime);
       const cachedFd = openCached(plain);
-      if (cachedFd >= 0) return make(cachedFd, plain.flags, true);
+      if (cachedFd >= 0) {
+        calls.cached++;
+        return make(cachedFd, plain.flags, true);
+      }
     }
+    calls.ring++;
     const fd = await openDescriptor(uring, plain);
     if (fd !== undefined) return make(fd, plain.flags, false);
-  }
+  } else calls.node++;
   const handle = await nodePromises.open(path, flags, mode);
   return uring === undefined ? (handle as FileHandle) : adopt(handle, plain?.flags);
 });

@@ -11,6 +11,7 @@
 import { constants, type PathLike, type Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { isMainThread } from 'node:worker_threads';
+import { callsOf } from '../calls.js';
 import { op, type Path, type Uring } from '../engine/index.js';
 import { type Block, CHAIN_SIZE, fileInSlot, type ReadSink } from '../engine/internal.js';
 import { O_CLOEXEC } from '../linux.js';
@@ -38,11 +39,19 @@ const AT_ONCE = 4;
 
 const count = (bytes: number) => bytes;
 
+const calls = callsOf('fs.promises.readFile');
+
 /** Reads a whole file. See `fsPromises.readFile`. */
 export const readFile = inPlaceOf(nodePromises.readFile, (path: PathLike | FileHandle, options?: unknown) => {
   if (isOpen(path)) return path.readFile(options as never) as Promise<Buffer | string>;
   try {
-    return readByRing(path as PathLike, options, false) ?? nodePromises.readFile(path, options as never);
+    const reading = readByRing(path as PathLike, options, false);
+    if (reading === undefined) {
+      calls.node++;
+      return nodePromises.readFile(path, options as never);
+    }
+    calls.ring++;
+    return reading;
   } catch (error) {
     return Promise.reject(error);
   }

@@ -11,6 +11,7 @@
 
 import type { OpenMode, PathLike, ReadStream, WriteStream } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
+import { callsOf } from '../calls.js';
 import { op, type Uring } from '../engine/index.js';
 import { deliver } from '../engine/internal.js';
 import { linuxSyscalls } from '../syscalls/index.js';
@@ -52,12 +53,19 @@ const NodeReadStream = node.ReadStream as unknown as new (
 
 const NodeWriteStream = node.WriteStream as unknown as new (path: unknown, options: unknown) => WriteStream;
 
+const readCalls = callsOf('fs.createReadStream');
+const writeCalls = callsOf('fs.createWriteStream');
+
 /** Creates a stream that reads a file. See `fs.createReadStream`. */
 export const createReadStream = inPlaceOf(
   node.createReadStream,
   (...args: Parameters<typeof node.createReadStream>): ReadStream => {
     const options = plainOptions(args[1], 'read');
-    if (options === undefined) return node.createReadStream(...args);
+    if (options === undefined) {
+      readCalls.node++;
+      return node.createReadStream(...args);
+    }
+    readCalls.ring++;
     return new FileReadStream(args[0], options, new StreamFile(options.fd));
   },
 );
@@ -67,7 +75,11 @@ export const createWriteStream = inPlaceOf(
   node.createWriteStream,
   (...args: Parameters<typeof node.createWriteStream>): WriteStream => {
     const options = plainOptions(args[1], 'write', 'writev');
-    if (options === undefined) return node.createWriteStream(...args);
+    if (options === undefined) {
+      writeCalls.node++;
+      return node.createWriteStream(...args);
+    }
+    writeCalls.ring++;
     return new FileWriteStream(args[0], options, new StreamFile(options.fd));
   },
 );

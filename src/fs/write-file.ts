@@ -10,6 +10,7 @@
 
 import { constants, type PathLike } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { type Calls, callsOf } from '../calls.js';
 import type { Path, Uring } from '../engine/index.js';
 import type { FileChain } from '../engine/internal.js';
 import { O_CLOEXEC } from '../linux.js';
@@ -27,17 +28,21 @@ import { isWholeData, wholeBytes } from './whole.js';
  */
 const NOT_FOR_CHAINS = constants.O_NONBLOCK | constants.O_DIRECT;
 
+const writeCalls = callsOf('fs.promises.writeFile');
+const appendCalls = callsOf('fs.promises.appendFile');
+
 /** Writes a whole file. See `fsPromises.writeFile`. */
 export const writeFile = inPlaceOf(nodePromises.writeFile, (path: PathLike | FileHandle, data: unknown, options?: unknown) =>
-  writeWith(path, data, options, 'w', nodePromises.writeFile as never),
+  writeWith(writeCalls, path, data, options, 'w', nodePromises.writeFile as never),
 );
 
 /** Appends to a file. See `fsPromises.appendFile`. */
 export const appendFile = inPlaceOf(nodePromises.appendFile, (path: PathLike | FileHandle, data: unknown, options?: unknown) =>
-  writeWith(path, data, options, 'a', nodePromises.appendFile as never),
+  writeWith(appendCalls, path, data, options, 'a', nodePromises.appendFile as never),
 );
 
 async function writeWith(
+  calls: Calls,
   path: PathLike | FileHandle,
   data: unknown,
   options: unknown,
@@ -51,6 +56,7 @@ async function writeWith(
   if (uring !== undefined && name !== undefined && plain !== undefined && isWholeData(data)) {
     if (plain.signal === undefined && (plain.flag & NOT_FOR_CHAINS) === 0) {
       const slot = uring.files.take();
+      if (slot >= 0) calls.ring++;
       const done = slot < 0 ? 'nothing' : await writeSmall(uring, slot, name, wholeBytes(data, plain.encoding), plain);
       if (done === 'all') return;
       if (done === 'opened') {
@@ -59,6 +65,7 @@ async function writeWith(
       }
     }
   }
+  calls.node++;
   return otherwise(path, data, options);
 }
 

@@ -14,6 +14,7 @@ import { AsyncResource } from 'node:async_hooks';
 import http from 'node:http';
 import net from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import { callsOf } from '../calls.js';
 import type { Uring } from '../engine/index.js';
 import { deliver } from '../engine/internal.js';
 import { takesInstancesOf } from '../instances.js';
@@ -49,6 +50,10 @@ type ListenArguments = [
   fd: number | undefined,
   flags: number | undefined,
 ];
+
+const listenCalls = callsOf('net.Server.listen');
+/** Connections: those that Node accepts are not counted. */
+const acceptCalls = callsOf('net.Server.accept');
 
 /** An async context without any of the program's state. */
 const OUTSIDE = new AsyncResource('URING');
@@ -147,6 +152,7 @@ class Acceptor {
       for (let fd = await accepting.next(); fd !== null; fd = await accepting.next()) {
         // New connections have no async context, as in Node.
         const client = OUTSIDE.runInAsyncScope(connectionHandle, undefined, this.handle, fd);
+        acceptCalls.ring++;
         if (client === undefined) this.uring.closeDescriptor(fd);
         else deliver(() => this.tell(client));
       }
@@ -254,7 +260,11 @@ export function listenOverRing(
     _listen2(this: Own, ...args: ListenArguments) {
       const { engine, reusePort = false } = listening.get(this) ?? {};
       const handle = this._handle === null && engine !== undefined ? bind(engine, args, reusePort) : undefined;
-      if (handle !== undefined) new Acceptor(engine as Uring, this, handle);
+      if (handle === undefined) listenCalls.node++;
+      else {
+        listenCalls.ring++;
+        new Acceptor(engine as Uring, this, handle);
+      }
       listen2.apply(this, args);
     },
   };

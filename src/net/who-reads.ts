@@ -14,6 +14,7 @@
  */
 
 import net from 'node:net';
+import { callsOf } from '../calls.js';
 import type { Uring } from '../engine/index.js';
 import { readByRing, readerOfHandle } from './handles.js';
 import type { NativeHandle } from './natives.js';
@@ -42,6 +43,9 @@ type Counted = NativeHandle & { [COUNT]?: Count };
 
 const COUNT = Symbol('reads');
 
+/** Pieces that were read. */
+const readCalls = callsOf('net.Socket.read');
+
 /** The number of reads of all connections of this thread. */
 let allReads = 0;
 
@@ -69,6 +73,8 @@ export function readOn(socket: Internal, size: number, engine: () => Uring | und
   const reader = readerOfHandle(handle);
   if (reader === undefined ? handle.reading : reader.isReading) {
     allReads++;
+    if (reader?.by === 'ring') readCalls.ring++;
+    else readCalls.node++;
     (handle[COUNT] ?? startCount(handle)).reads++;
   } else if (reader?.by === 'ring') {
     // Node's `_read` would read `reading`, which must signal TLS only.

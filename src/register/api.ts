@@ -13,6 +13,7 @@
  * @module
  */
 
+import { type CallCounts, callCounts } from '../calls.js';
 import { Uring, type UringCounters } from '../engine/index.js';
 import { OWN_URL } from '../own-folder.js';
 import { checkName, checkOptions, invalidArgType } from '../validate.js';
@@ -20,7 +21,7 @@ import { MODULE_NAMES, MODULES, type ModuleName } from './modules.js';
 import { Patch } from './patch.js';
 import { patchWorkers } from './workers.js';
 
-export type { ModuleName };
+export type { CallCounts, ModuleName };
 
 /** How to register. */
 export interface RegisterOptions {
@@ -36,6 +37,12 @@ export interface RegisterOptions {
 export interface RegisterStatus {
   /** The registered modules, and what each works through. */
   readonly modules: Partial<Record<ModuleName, 'io_uring' | 'node'>>;
+  /**
+   * How often each function was called in this thread, and what did its work, by name:
+   * `'fs.readFile'`, `'fs.promises.stat'`, `'FileHandle.read'`, `'net.Socket.read'`,
+   * `'dgram.Socket.send'`. Functions that are not listed were not called, or are Node's own.
+   */
+  readonly calls: Readonly<Record<string, CallCounts>>;
   /** Counters of this thread's engine; `undefined` where there is none. */
   readonly counters: UringCounters | undefined;
 }
@@ -66,7 +73,7 @@ export function register(options: RegisterOptions = {}): void {
   for (const name of registered) {
     const module = MODULES[name];
     module.configure({ fallback: !require });
-    module.patch(patch);
+    if (module.partOf === undefined || !registered.includes(module.partOf)) module.patch(patch);
   }
   const url = new URL('register/index.js', OWN_URL);
   url.search = new URLSearchParams({ modules: registered.join(), ...(require ? { require: '1' } : {}) }).toString();
@@ -88,5 +95,5 @@ export function unregister(): void {
 export function status(): RegisterStatus {
   const modules = Object.fromEntries(registered.map((name) => [name, MODULES[name].backend()]));
   const isAtWork = Object.values(modules).includes('io_uring');
-  return { modules, counters: isAtWork ? Uring.default().counters : undefined };
+  return { modules, calls: callCounts(), counters: isAtWork ? Uring.default().counters : undefined };
 }

@@ -8,15 +8,19 @@
  *
  * `URING_MODULES` says which modules (default: `fs`), `URING_DISABLE=1` turns it off, and
  * `URING_REQUIRE=1` has the program fail where there is no io_uring; else it runs on Node's own
- * modules then, with one warning.
+ * modules then, with one warning. `URING_REPORT=1` prints at the end which functions were called,
+ * and what did their work.
  *
  * @module
  */
 
-import { type ModuleName, register } from './api.js';
+import { type ModuleName, register, status } from './api.js';
+import { reportAtExit } from './report.js';
 
-// A thread is told by its parent's registration, in the URL.
-const parameters = new URL(import.meta.url).searchParams;
+// A thread is told by its parent's registration, in the URL of the flag `--import`. In threads that
+// run a string, which ignore it, `preload.cts` loads this module.
+const flag = process.execArgv.find((each) => each.includes('/register/index.js?'));
+const parameters = new URL(flag ?? import.meta.url).searchParams;
 const setting = (name: string): string | undefined =>
   parameters.get(name) ?? (process.env[`URING_${name.toUpperCase()}`] || undefined);
 
@@ -27,4 +31,5 @@ if (process.env.URING_DISABLE !== '1') {
       .map((name) => name.trim() as ModuleName),
     require: setting('require') === '1',
   });
+  if (process.env.URING_REPORT === '1') reportAtExit(status);
 }

@@ -30,6 +30,8 @@ export const MODULE_NAMES = ['fs', 'net', 'http', 'dgram'] as const;
 export type ModuleName = (typeof MODULE_NAMES)[number];
 
 interface Replaceable {
+  /** The module that replaces all of this one, too. */
+  readonly partOf?: ModuleName;
   /** Replaces functions. */
   patch(patch: Patch): void;
   /** What the module works through. */
@@ -61,6 +63,7 @@ export const MODULES: Readonly<Record<ModuleName, Replaceable>> = {
   },
   http: {
     ...netBackend,
+    partOf: 'net',
     patch(patch) {
       const isHttp = (server: net.Server) => server instanceof http.Server || server instanceof https.Server;
       const methods = listenOverRing(net.Server.prototype as never, undefined, isHttp);

@@ -1,13 +1,10 @@
 /**
  * Registers in threads that run a string (`new Worker(code, { eval: true })`): for those Node loads
- * the modules of `--require` only. The options are in the URL of the `--import` flag beside it.
+ * the modules of `--require` only.
  *
  * @module
  */
 
-import api = require('./api.js');
+import register = require('./index.js');
 
-const flag = process.execArgv.find((each) => each.includes('/register/index.js?'));
-const parameters = new URL(flag ?? 'file:///').searchParams;
-const modules = parameters.get('modules')?.split(',') as api.ModuleName[] | undefined;
-if (process.env.URING_DISABLE !== '1') api.register({ modules, require: parameters.get('require') === '1' });
+void register;

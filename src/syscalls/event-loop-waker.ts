@@ -17,6 +17,9 @@ import { UringError } from './errors.js';
 import type { Koffi, KoffiLibrary } from './koffi.js';
 import type { EventLoopKind, EventLoopWaker, Syscalls } from './types.js';
 
+/** Node's own, as programs may have another one read their sockets: `uring/register` does. */
+const { _read: nodesRead } = Socket.prototype;
+
 /** The timer's first and last interval. */
 const SOONEST_MS = 1;
 const LATEST_MS = 16;
@@ -121,6 +124,7 @@ class PolledWaker implements EventLoopWaker {
     }
     this.fd = reader;
     this.socket = socket;
+    Object.defineProperty(socket, '_read', { value: nodesRead });
     socket.on('error', () => undefined);
     socket.resume();
     socket.unref();

@@ -143,6 +143,32 @@ const scripts = {
     for (const socket of [one, other]) socket.close();
     return { texts, missing, echoes, answer, datagrams, socket: [one instanceof dgram.Socket, server instanceof net.Server] };
   },
+  /** Counts of calls, one way and another. */
+  async calls() {
+    const file = `${process.argv[3]}/calls`;
+    await promises.writeFile(file, 'content');
+    await promises.appendFile(file, Symbol('refused by Node')).catch(() => undefined);
+    for (let index = 0; index < 3; index++) await promises.readFile(file);
+    await promises.readFile(file, { signal: new AbortController().signal });
+    await promises.stat(file);
+    await promises.stat(`${file}.none`).catch(() => undefined);
+    const stat = (path) => new Promise((done) => defaultFs.stat(path, done));
+    await stat(file);
+    // Node is left many at once.
+    await Promise.all(Array.from({ length: 4 }, () => stat(file)));
+    await once(defaultFs.createReadStream(file).resume(), 'close');
+    await once(defaultFs.createReadStream(file, { fs: defaultFs }).resume(), 'close');
+    const handles = [await promises.open(file), await promises.open(file)];
+    await handles[1].read(Buffer.alloc(4), 0, 4, 0);
+    for (const handle of handles) await handle.close();
+    const { calls, counters } = status();
+    const server = net.createServer((socket) => socket.end()).listen(0);
+    await once(server, 'listening');
+    await once(net.connect(server.address().port).resume(), 'close');
+    server.close();
+    const { 'net.Server.listen': listen, 'net.Server.accept': accept } = status().calls;
+    return { calls, operations: Object.keys(counters.operations), listen, accept };
+  },
   /** What the ring has done for it. */
   async counters() {
     await scripts.work();

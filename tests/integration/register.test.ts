@@ -83,6 +83,40 @@ const ALL = { URING_MODULES: 'fs,net,http,dgram' };
     });
   });
 
+  test('counts the calls of each function by what did their work', async () => {
+    const counts = await runChild<{ calls: object }>('register.mjs', ['calls', directory.path], FLAG, ALL);
+    expect(counts).toEqual({
+      calls: {
+        'FileHandle.read': { ring: 1, cached: 0, node: 0 },
+        'fs.createReadStream': { ring: 1, cached: 0, node: 1 },
+        'fs.open': expect.anything(),
+        'fs.promises.appendFile': { ring: 0, cached: 0, node: 1 },
+        // The first shows what Node's handles are like.
+        'fs.promises.open': { ring: 0, cached: 1, node: 1 },
+        // Node 20 loads modules with it.
+        'fs.promises.readFile': { ring: expect.any(Number), cached: 0, node: 1 },
+        // The first asks what kind of file system it is.
+        'fs.promises.stat': { ring: 0, cached: 1, node: 1 },
+        'fs.promises.writeFile': { ring: 1, cached: 0, node: 0 },
+        'fs.read': expect.anything(),
+        'fs.stat': { ring: 0, cached: 2, node: 3 },
+      },
+      operations: expect.arrayContaining(['OPENAT', 'READ', 'WRITE', 'CLOSE']),
+      listen: { ring: 1, cached: 0, node: 0 },
+      accept: { ring: 1, cached: 0, node: 0 },
+    });
+  });
+
+  test('URING_REPORT=1 prints these counts at the end, for each thread', () => {
+    const code = `const { Worker } = require('worker_threads');
+      new Worker('require("fs").promises.stat("/")', { eval: true }).on('exit', () => require('fs').readFile('/dev/null', () => 0));`;
+    const env = { ...process.env, URING_REPORT: '1' };
+    const { stderr } = spawnSync(process.execPath, [...FLAG, '-e', code], { encoding: 'utf8', env });
+    const [, thread, main] = stderr.split(/^uring\/register, process \d+/m);
+    expect(thread).toMatch(/^, thread 1: fs by io_uring\ncalls +ring +cached +Node\nfs\.promises\.stat +0 +1 +0\n/);
+    expect(main).toMatch(/^: fs by io_uring\n.*\nfs\.readFile +1 +0 +0\n\d+ operations with \d+ system calls: OPENAT \d/);
+  });
+
   test('leaves a program to Node where io_uring is unavailable, with one warning', async () => {
     const nodes = await runChild('register.mjs', ['work', directory.path]);
     const script = fileURLToPath(new URL('../children/register.mjs', import.meta.url));

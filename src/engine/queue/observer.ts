@@ -43,7 +43,12 @@ export interface UringCounters {
   readonly enters: number;
   /** Operations in flight. */
   readonly inFlight: number;
+  /** Operations completed, by kernel name (`READ`). */
+  readonly operations: Readonly<Record<string, number>>;
 }
+
+/** An opcode is a byte. */
+const OPCODES = 256;
 
 const submitChannel = channel('uring:submit');
 const completeChannel = channel('uring:complete');
@@ -54,6 +59,7 @@ export class Observer {
   completedCount = 0;
   failedCount = 0;
   enterCount = 0;
+  private readonly completedByOpcode = new Float64Array(OPCODES);
   private histogram: RecordableHistogram | undefined;
   private readonly unannounced: number[] = [];
 
@@ -87,12 +93,19 @@ export class Observer {
     }
   }
 
+  /** Completed operations by kernel name, those that were used. */
+  get operations(): Record<string, number> {
+    const used = [...this.completedByOpcode.entries()].filter(([, count]) => count > 0);
+    return Object.fromEntries(used.map(([opcode, count]) => [nameOf(opcode), count]));
+  }
+
   entered(): void {
     this.enterCount++;
   }
 
   completed(id: number, opcode: number, fd: number, result: number, since: number): void {
     this.completedCount++;
+    this.completedByOpcode[opcode] = (this.completedByOpcode[opcode] as number) + 1;
     if (result < 0) this.failedCount++;
     if (this.histogram !== undefined && since > 0) {
       this.histogram.record(Math.max(1, Math.round((timers.now() - since) * 1e6)));
