@@ -11,9 +11,7 @@
  */
 
 import { AsyncResource } from 'node:async_hooks';
-import http from 'node:http';
 import net from 'node:net';
-import { Server as TlsServer } from 'node:tls';
 import { callsOf } from '../calls.js';
 import type { Uring } from '../engine/index.js';
 import { deliver } from '../engine/internal.js';
@@ -26,6 +24,7 @@ import type { UringError } from '../syscalls/index.js';
 import { uringFor } from './backend.js';
 import { errnoException } from './errors.js';
 import { connectionHandle, createServerHandle, type NativeHandle, ownerOf } from './natives.js';
+import { leavesReadingToNode } from './protocols.js';
 import { type Internal, readOn } from './who-reads.js';
 
 /** The value of `flags` of `_listen2` for IPv6 only. */
@@ -183,21 +182,6 @@ class Acceptor {
       }
     }
   }
-}
-
-/**
- * Returns whether a server has native code that reads from the handle itself: HTTP/1, HTTP/2 and
- * TLS. Over the ring, their data would pass through JavaScript. HTTP/1 gains nothing from that; the
- * others become several times slower and lose addresses, options and half-closes. For these servers
- * the ring accepts, and Node does the rest.
- */
-function leavesReadingToNode(server: net.Server): boolean {
-  // Node does not export the class of HTTP/2 servers without TLS.
-  return (
-    server instanceof http.Server ||
-    server instanceof TlsServer ||
-    typeof (server as { updateSettings?: unknown }).updateSettings === 'function'
-  );
 }
 
 /** The options of `listen` that are not passed on to `_listen2`. */

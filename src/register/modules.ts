@@ -7,8 +7,6 @@
 import dgram from 'node:dgram';
 import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
-import http from 'node:http';
-import https from 'node:https';
 import net from 'node:net';
 import * as dgramBackend from '../dgram/backend.js';
 import uringDgram from '../dgram/index.js';
@@ -16,6 +14,7 @@ import * as fsBackend from '../fs/backend.js';
 import uringFs from '../fs/index.js';
 import uringPromises from '../fs/promises.js';
 import * as netBackend from '../net/backend.js';
+import { isHttpServer } from '../net/protocols.js';
 import { listenOverRing } from '../net/server.js';
 import { readOverRing } from '../net/socket.js';
 import type { Patch } from './patch.js';
@@ -65,8 +64,7 @@ export const MODULES: Readonly<Record<ModuleName, Replaceable>> = {
     ...netBackend,
     partOf: 'net',
     patch(patch) {
-      const isHttp = (server: net.Server) => server instanceof http.Server || server instanceof https.Server;
-      const methods = listenOverRing(net.Server.prototype as never, undefined, isHttp);
+      const methods = listenOverRing(net.Server.prototype as never, undefined, isHttpServer);
       for (const [name, value] of Object.entries(methods)) patch.replace(net.Server.prototype, name, value);
     },
   },

@@ -22,7 +22,7 @@ export class Patch {
     this.replaced.push([target, name, before, ours]);
   }
 
-  /** Has `import { name } from 'node:…'` see what was replaced. */
+  /** Has `import { name } from 'node:fs'` see what was replaced. */
   publish(): void {
     syncBuiltinESMExports();
   }

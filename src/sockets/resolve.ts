@@ -4,7 +4,6 @@
  * @module
  */
 
-import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { invalidArgValue } from '../validate.js';
@@ -37,6 +36,9 @@ export async function resolve(
   const found = await lookup(host, { all: true, family });
   return found.map(({ address }) => literal(address, port));
 }
+
+// Loaded when it is used: with it, every program would take 2 MiB more.
+const systemLookup: Lookup = async (...args) => (await import('node:dns/promises')).lookup(...args);
 
 /** Parses an IP address; `fe80::1%eth0` has a scope. */
 export function literal(text: string, port: number): InternetAddress {
