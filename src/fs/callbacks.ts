@@ -3,120 +3,25 @@
  * arguments, and calls that would wait, are passed to Node's functions, whose checks throw
  * synchronously.
  *
- * The result is often known when the function is called. The callback is nevertheless called from
- * the event loop, in a later turn, as with Node: outside of promises, in the caller's asynchronous
- * context, with ticks and microtasks run before the next callback.
- *
  * @module
  */
 
 import type { PathLike } from 'node:fs';
 import nodePath from 'node:path';
 import { isMainThread } from 'node:worker_threads';
-import { type Calls, callsOf } from '../calls.js';
 import { linuxSyscalls } from '../syscalls/index.js';
-import { timers } from '../timers.js';
-import { type Cached, cached, describe, isFirstOfTurn } from './cached.js';
-import { inPlaceOf } from './in-place.js';
+import { type Cached, cached, describe } from './cached.js';
 import { askAccess, askReadlink, askRealpath, askStat, plainStatOptions, type Question } from './lookups.js';
 import { node } from './node.js';
+import { answer, type Callback, callbackOf, giveToNode, isAlone, overNode, unlessCrowded } from './one-at-a-time.js';
 import { isForReading, openCached, plainOpening } from './open.js';
 import { areViews, lengthOf } from './open-file.js';
 import { readByRing } from './read-file.js';
-
-type Callback = (...results: unknown[]) => void;
-type Call = (...args: unknown[]) => unknown;
 
 const { F_OK, O_DIRECT, S_IFMT, S_IFREG } = node.constants;
 
 /** Copying more than this takes so long that a thread is the better place for it. */
 const MOST_READ = 64 * 1024;
-
-/** One of Node's functions, and the counts of its calls. */
-interface Replaced {
-  readonly byNode: Call;
-  readonly calls: Calls;
-}
-
-function replaced(nodes: unknown): Replaced {
-  return { byNode: nodes as Call, calls: callsOf(`fs.${(nodes as Call).name}`) };
-}
-
-/** Replaces one of Node's functions with one that receives Node's function and the arguments. */
-function overNode<F>(nodes: F, ours: (replaced: Replaced, args: unknown[]) => unknown): F {
-  const target = replaced(nodes);
-  return inPlaceOf(nodes, (...args: unknown[]) => ours(target, args));
-}
-
-/**
- * Returns the callback if it is the last argument, after one to `most` arguments that are no
- * functions.
- */
-function callbackOf(args: readonly unknown[], most: number): Callback | undefined {
-  const last = args.length - 1;
-  if (last < 1 || last > most || (last > 1 && typeof args[last - 1] === 'function')) return undefined;
-  return typeof args[last] === 'function' ? (args[last] as Callback) : undefined;
-}
-
-/** Calls back from the event loop. */
-function answer(callback: Callback, ...results: unknown[]): void {
-  timers.setImmediate(call, callback, results);
-}
-
-function call(callback: Callback, results: unknown[]): void {
-  callback(...results);
-}
-
-// A single call is completed at once. Many concurrent calls are better left to threads: each call
-// completed here is one more turn in which the event loop does not rest.
-
-/**
- * When there are many calls, this many are passed to Node before the next check. With 256, the
- * checks took a tenth of the time of the fastest calls.
- */
-const CALLS_PER_LOOK = 1024;
-
-/** The number of calls still to be passed to Node without being counted. */
-let uncounted = 0;
-
-/** The number of calls that Node is running. */
-let pending = 0;
-
-/**
- * Replaces one of Node's functions with one that receives Node's function and the arguments, except
- * when there are many concurrent calls.
- */
-function unlessCrowded<F>(nodes: F, ours: (replaced: Replaced, args: unknown[]) => unknown): F {
-  const target = replaced(nodes);
-  const { byNode, calls } = target;
-  const look = (...args: unknown[]) => ours(target, args);
-  return inPlaceOf(nodes, (...args: unknown[]) => {
-    if (uncounted === 0) return look(...args);
-    uncounted--;
-    calls.node++;
-    // Passed on as they are: this allocates no array.
-    return byNode(...args);
-  });
-}
-
-function isAlone(): boolean {
-  if (pending === 0) return isFirstOfTurn();
-  uncounted = CALLS_PER_LOOK;
-  return false;
-}
-
-function giveToNode({ byNode, calls }: Replaced, args: unknown[], callback: Callback | undefined): unknown {
-  calls.node++;
-  if (callback === undefined) return byNode(...args);
-  args[args.length - 1] = (...results: unknown[]) => {
-    pending--;
-    callback(...results);
-  };
-  const result = byNode(...args);
-  // Counted only now: the call did not throw.
-  pending++;
-  return result;
-}
 
 /** Replaces one of Node's functions with a lookup. */
 function asked<F, T>(
@@ -257,20 +162,42 @@ export const read = unlessCrowded(node.read, (replaced, args) => {
   const where = plainPosition(position);
   const view = args.length === 6 && typeof callback === 'function' ? plainPart(buffer, offset, length) : undefined;
   const done = callback as Callback;
-  const bytes = view !== undefined && where !== undefined && isAlone() ? readCached(fd, [view], where) : -1;
-  // A read that waits for another process does not indicate how much work there is.
-  if (view === undefined || bytes < 0) return giveToNode(replaced, args, view && isRegular(fd) ? done : undefined);
-  if (bytes === 0 || bytes === view.length || (where === -1 && !isRegular(fd))) {
+  const res = view !== undefined && where !== undefined && isAlone() ? fillFromCache(fd, view, where) : NOTHING_READ;
+  if (res >= 0) {
     replaced.calls.cached++;
-    answer(done, null, bytes, buffer);
+    answer(done, null, res, buffer);
     return undefined;
   }
-  // Either the end of the file, or the end of what is cached.
-  if (where !== -1) return giveToNode(replaced, args, done);
-  replaced.calls.node++;
-  const goOn = (_error: unknown, more: number) => done(null, bytes + more, buffer);
-  return replaced.byNode(fd, buffer, (offset as number) + bytes, view.length - bytes, null, goOn);
+  const bytes = ~res;
+  if (bytes > 0 && where === -1) {
+    // The position has moved by what was read.
+    replaced.calls.node++;
+    const rest = (view as Uint8Array).length - bytes;
+    const goOn = (_error: unknown, more: number) => done(null, bytes + more, buffer);
+    return replaced.byNode(fd, buffer, (offset as number) + bytes, rest, null, goOn);
+  }
+  // A read that waits for another process does not indicate how much work there is.
+  return giveToNode(replaced, args, view && isRegular(fd) ? done : undefined);
 });
+
+const NOTHING_READ = ~0;
+
+/**
+ * Reads as read(2) does, if the page cache has all of it. For regular files, a read that ends
+ * before its buffer does is complete only at the end of the file.
+ *
+ * @returns the number of bytes; or `~n` if only the first n bytes could be read.
+ */
+function fillFromCache(fd: unknown, view: Uint8Array, position: number): number {
+  let bytes = 0;
+  do {
+    const more = readCached(fd, [view.subarray(bytes)], position === -1 ? -1 : position + bytes);
+    if (more < 0) return ~bytes;
+    bytes += more;
+    if (more === 0 || (bytes < view.length && !isRegular(fd))) break;
+  } while (bytes < view.length);
+  return bytes;
+}
 
 /** Returns the part of a buffer, if it is valid and small enough to be read synchronously. */
 function plainPart(buffer: unknown, offset: unknown, length: unknown): Uint8Array | undefined {

@@ -12,11 +12,11 @@
 import nodeFs from 'node:fs';
 import * as callbacks from './callbacks.js';
 import promises from './promises.js';
-import { createReadStream, createWriteStream } from './streams.js';
+import { createReadStream } from './streams.js';
 
 export * from 'node:fs';
 export { access, exists, fstat, lstat, open, read, readFile, readlink, readv, realpath, stat } from './callbacks.js';
-export { createReadStream, createWriteStream, promises };
+export { createReadStream, promises };
 
 /**
  * As `import fs from 'node:fs'`: everything that this version of Node has, including properties
@@ -26,6 +26,6 @@ export default Object.defineProperties(
   {},
   {
     ...Object.getOwnPropertyDescriptors(nodeFs),
-    ...Object.getOwnPropertyDescriptors({ ...callbacks, createReadStream, createWriteStream, promises }),
+    ...Object.getOwnPropertyDescriptors({ ...callbacks, createReadStream, promises }),
   },
 ) as typeof nodeFs;
