@@ -6,6 +6,7 @@
 
 import type { Configuration, OpcodeName, Uring } from '../engine/index.js';
 import { Backend } from '../engine/internal.js';
+import { isMocked } from './mocked.js';
 
 export type { Configuration };
 
@@ -31,7 +32,7 @@ export function backend(): 'io_uring' | 'node' {
  * @throws UringUnavailableError when io_uring is unavailable and no fallback is configured.
  */
 export function currentUring(): Uring | undefined {
-  return choice.uring();
+  return isMocked() ? undefined : choice.uring();
 }
 
 /** Returns the engine, or `undefined` where it is unavailable: a call that can fail reports why. */

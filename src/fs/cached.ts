@@ -10,6 +10,7 @@
 import { permissionModelIsOn } from '../engine/internal.js';
 import { type CachedCalls, type Description, linuxCachedCalls } from '../syscalls/index.js';
 import { timers } from '../timers.js';
+import { isMocked } from './mocked.js';
 import { Mounts } from './mounts.js';
 import { node } from './node.js';
 
@@ -27,10 +28,13 @@ export interface Cached {
 
 let known: Cached | null | undefined;
 
-/** Returns `null` where the kernel does not support these calls, or they are not allowed. */
+/**
+ * Returns `null` where the kernel does not support these calls, they are not allowed, or a tool has
+ * replaced what is below `node:fs`.
+ */
 export function cached(): Cached | null {
   if (known === undefined) known = probe();
-  return known;
+  return isMocked() ? null : known;
 }
 
 function probe(): Cached | null {

@@ -15,7 +15,7 @@ import { open, read } from './callbacks.js';
 import { isSlowToClose } from './closing.js';
 import { systemError } from './errors.js';
 import { inPlaceOf } from './in-place.js';
-import { live, node } from './node.js';
+import { isNodesOwn, live, node } from './node.js';
 import { answer, type Callback, giveToNode, isAlone, unlessCrowded } from './one-at-a-time.js';
 
 /** What Node's stream calls for a descriptor that was given to it. */
@@ -68,9 +68,13 @@ function optionsOverOurs(given: unknown): Record<string, unknown> | undefined {
   return options;
 }
 
+/** Whether a tool had replaced these functions before this module was loaded. */
+const wereReplaced = ![node.open, node.read, node.close].every(isNodesOwn);
+
 /** Returns whether a program has put functions of its own in the place of those called here. */
 function isReplaced(): boolean {
   return (
+    wereReplaced ||
     (live.open !== node.open && live.open !== open) ||
     (live.read !== node.read && live.read !== read) ||
     live.close !== node.close

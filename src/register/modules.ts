@@ -12,6 +12,7 @@ import * as dgramBackend from '../dgram/backend.js';
 import uringDgram from '../dgram/index.js';
 import * as fsBackend from '../fs/backend.js';
 import uringFs from '../fs/index.js';
+import { isNodesOwn } from '../fs/node.js';
 import uringPromises from '../fs/promises.js';
 import * as netBackend from '../net/backend.js';
 import { isHttpServer } from '../net/protocols.js';
@@ -48,7 +49,11 @@ export const MODULES: Readonly<Record<ModuleName, Replaceable>> = {
         [fs, uringFs],
         [fsPromises, uringPromises],
       ] as const) {
-        for (const [name, value] of Object.entries(ours)) if (typeof value === 'function') patch.replace(nodes, name, value);
+        for (const [name, value] of Object.entries(ours)) {
+          const before = (nodes as unknown as Record<string, unknown>)[name];
+          // A tool that came first, such as a tracer, keeps the functions that it has replaced.
+          if (typeof value === 'function' && value !== before && isNodesOwn(before)) patch.replace(nodes, name, value);
+        }
       }
     },
   },

@@ -8,7 +8,8 @@
  */
 
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -19,6 +20,7 @@ const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 /** `uring/register`: the programs' own packages know nothing of this one. */
 const REGISTER = fileOf('../../dist/register/index.js');
+const PRELOAD = fileOf('../../dist/register/preload.cjs');
 const uninstalled = existsSync(fileOf('node_modules')) ? undefined : 'npm ci was not run in tests/programs';
 const reason = whyNoRing() ?? whyNoServices() ?? uninstalled;
 const reasonForFiles = whyNoRing() ?? uninstalled;
@@ -80,6 +82,66 @@ const reasonForFiles = whyNoRing() ?? uninstalled;
       const nodes = await printed();
       expect(nodes.stdout).not.toBe('');
       expect(await printed('--import', REGISTER)).toEqual(nodes);
+    });
+  },
+);
+
+/** These need a registry, or a compiler, and are run by `npm run programs`. */
+const NOT_HERE = ['npm-ci', 'npm-ls', 'better-sqlite3'];
+
+(reasonForFiles === undefined ? describe : describe.skip)(
+  `tools do the same with uring/register${reasonForFiles ? ` (skipped: ${reasonForFiles})` : ''}`,
+  () => {
+    jest.setTimeout(240_000);
+    const tools = readdirSync(fileOf('tools')).map((file) => file.replace('.mjs', ''));
+
+    test.each(tools.filter((name) => ![...NOT_HERE, 'common', 'run', 'client'].includes(name)))('%s', async (name) => {
+      const args = [fileOf('main.mjs'), name, '--rounds', '0', '--scale', '0.02'];
+      const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 200_000 }).catch((error) => error);
+      expect(stdout).toMatch(/ same\n$/);
+    });
+  },
+);
+
+(reasonForFiles === undefined ? describe : describe.skip)(
+  `uring/register works beside other hooks, before and after them${reasonForFiles ? ` (skipped: ${reasonForFiles})` : ''}`,
+  () => {
+    jest.setTimeout(120_000);
+    const directory = temporaryDirectory();
+    afterAll(() => directory.remove());
+    const hook = (name: string) => ['--require', fileOf(`hooks/${name}.cjs`)];
+
+    const typescript = `${directory.path}/program.ts`;
+    writeFileSync(
+      typescript,
+      `enum Color { Red = 'red' }\nconsole.log(Color.Red as string);\nrequire(${JSON.stringify(fileOf('hooks/files.cjs'))}).main();\n`,
+    );
+
+    test.each([
+      ['graceful-fs', hook('graceful-fs'), fileOf('hooks/files.cjs')],
+      ['OpenTelemetry', hook('open-telemetry'), fileOf('hooks/files.cjs')],
+      ['mock-fs', [], fileOf('hooks/mock-fs.cjs')],
+      ['memfs, by fs-monkey', [], fileOf('hooks/memfs.cjs')],
+      ['tsx', ['--import', 'tsx'], typescript],
+      // With any --import, Node 20 loads programs in a way that ts-node does not see.
+      ['ts-node', ['--require', 'ts-node/register/transpile-only'], typescript, '--require'],
+    ])('%s', async (_title, flags, program, how = '--import') => {
+      const printed = async (...nodeArgs: string[]) => {
+        const root = await mkdtemp(`${directory.path}/hook-`);
+        // TypeScript 6 wants to be told, which ts-node does not do.
+        const env = {
+          ...process.env,
+          TS_NODE_SKIP_PROJECT: '1',
+          TS_NODE_COMPILER_OPTIONS: '{"rootDir":"/","module":"commonjs","ignoreDeprecations":"6.0"}',
+        };
+        const options = { cwd: fileOf('.'), timeout: 60_000, env };
+        const { stdout, stderr } = await promisify(execFile)(process.execPath, [...nodeArgs, program, root], options);
+        return { stdout, stderr: stderr.replace(/\(node:\d+\)/g, '(node:PID)').replaceAll(root, 'DIRECTORY') };
+      };
+      const alone = await printed(...flags);
+      expect(alone.stdout).not.toBe('');
+      expect(await printed(...flags, how, how === '--import' ? REGISTER : PRELOAD)).toEqual(alone);
+      expect(await printed('--require', PRELOAD, ...flags)).toEqual(alone);
     });
   },
 );
