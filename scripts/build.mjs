@@ -3,18 +3,23 @@
  * each.
  *
  * Every entry point is a file of its own, and what they share is in chunks beside them, so that
- * each module with state exists once. The command line is one file with its libraries (arguments,
- * table, progress, chart), so that the package itself keeps one run-time dependency.
+ * each module with state exists once. All of it is CommonJS, which loads faster, and which Jest and
+ * bundlers can load; `import` gets an ES module in front, so both have the same instance. The
+ * command line is one file with its libraries (arguments, table, progress, chart), so that the
+ * package itself keeps one run-time dependency.
  */
 
-import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { facade, toCommonJs } from './build/common-js.mjs';
+import { bundleDeclarations } from './build/declarations.mjs';
+
+const DECLARATIONS = 'build/declarations';
 
 const { exports: entries } = JSON.parse(readFileSync('package.json', 'utf8'));
-
-/** What of a former build would stay: its chunks have other names. */
-for (const name of readdirSync('dist')) if (/^chunk-.*\.js(\.map)?$/.test(name)) rmSync(path.join('dist', name));
 
 const common = {
   bundle: true,
@@ -24,59 +29,72 @@ const common = {
   // Names of functions and classes are Node's, and are seen.
   keepNames: true,
   sourcemap: 'linked',
-  sourcesContent: false,
   external: ['koffi'],
 };
 
-/** Entry points and their sources: `{ 'fs/promises': 'src/fs/promises.ts' }`. */
-const sources = Object.fromEntries(
-  Object.values(entries)
-    .filter((entry) => typeof entry === 'object')
-    .map((entry) => entry.default.match(/^\.\/dist\/(.*)\.js$/)[1])
-    .concat('internals')
-    .map((name) => [name, `src/${name}.ts`]),
-);
+const nameOf = ({ import: { default: file } }) => file.match(/^\.\/dist\/(.*)\.js$/)[1];
+const modules = Object.values(entries).filter((entry) => typeof entry === 'object');
+
+/** Entry points: `['fs/promises', 'index']`. */
+const names = [...modules.map(nameOf), 'internals'];
+
+/** Those that are declared here. The types of the drop-ins are Node's, and in `types`. */
+const declared = modules.filter((entry) => entry.import.types.startsWith('./dist/')).map(nameOf);
+
+rmSync('dist', { recursive: true, force: true });
 
 /**
- * Modules that export all of a module of Node's are entry points by a file in front. esbuild loses
- * that export where a module is an entry point and is imported by another one.
+ * esbuild sets the name of each function, and most have it already: setting it again took 4 MiB of
+ * memory in each process that loads the package.
  */
-const inFront = {
-  name: 'exports-of-node-in-front',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^\.\/src\// }, ({ path: source, kind }) => {
-      const [, module] = readFileSync(source, 'utf8').match(/^export \* from '(node:[^']*)'/m) ?? [];
-      if (kind !== 'entry-point' || module === undefined) return undefined;
-      return { path: path.resolve(source), namespace: 'in-front', pluginData: module };
-    });
-    onLoad({ filter: /.*/, namespace: 'in-front' }, ({ path: source, pluginData: module }) => ({
-      contents: ['* from', '* from', '{ default } from']
-        .map((what, index) => `export ${what} ${JSON.stringify(index === 0 ? module : source)};`)
-        .join('\n'),
-      resolveDir: path.dirname(source),
-    }));
-  },
-};
+const SETS_NAME = 'var __name = (target, value) => __defProp(target, "name", { value, configurable: true });';
 
-await build({
+function withoutSettingNames(code) {
+  return code.replace(SETS_NAME, SETS_NAME.replace('=> ', '=> target.name === value ? target : '));
+}
+
+const { outputFiles, metafile: libraryFiles } = await build({
   ...common,
-  entryPoints: sources,
-  plugins: [inFront],
+  entryPoints: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),
   outdir: 'dist',
   splitting: true,
   chunkNames: 'chunk-[hash]',
+  metafile: true,
+  write: false,
 });
+if (!outputFiles.some(({ text }) => text.includes(SETS_NAME))) throw new Error('esbuild sets names in another way now');
 
-await build({
-  platform: 'node',
-  format: 'cjs',
-  target: 'node20',
-  entryPoints: ['src/register/preload.cts'],
-  outfile: 'dist/register/preload.cjs',
-});
+for (const { path: file, text } of outputFiles) {
+  const target = path.relative('.', file);
+  mkdirSync(path.dirname(target), { recursive: true });
+  if (target.endsWith('.map')) {
+    writeFileSync(target.replace(/\.js\.map$/, '.cjs.map'), text);
+    continue;
+  }
+  const { entryPoint, exports } = libraryFiles.outputs[target];
+  const code = withoutSettingNames(text).replace(/(\/\/# sourceMappingURL=.*)\.js\.map/, '$1.cjs.map');
+  const cjs = target.replace(/\.js$/, '.cjs');
+  writeFileSync(cjs, toCommonJs(code, entryPoint !== undefined && exports.includes('default')));
+  if (entryPoint === undefined) continue;
+  const [, node] = readFileSync(entryPoint, 'utf8').match(/^export \* from '(node:[^']*)'/m) ?? [];
+  writeFileSync(target, facade(path.basename(cjs), exports, node));
+}
+
+// What is exported by default has all that is exported by name.
+const require = createRequire(import.meta.url);
+for (const [file, { entryPoint, exports }] of Object.entries(libraryFiles.outputs)) {
+  if (entryPoint === undefined || file.includes('register/index')) continue;
+  const module = require(path.resolve(file.replace(/\.js$/, '.cjs')));
+  const missing = exports.filter((name) => name !== 'default' && !(name in module));
+  if (missing.length > 0) throw new Error(`${file} does not export ${missing.join(', ')} to CommonJS`);
+}
+
+execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+await bundleDeclarations(Object.fromEntries(declared.map((name) => [name, `${DECLARATIONS}/${name}.d.ts`])));
 
 const { metafile } = await build({
   ...common,
+  sourcemap: false,
   metafile: true,
   entryPoints: ['src/cli/main.ts'],
   outfile: 'dist/cli/main.js',
@@ -88,26 +106,13 @@ const { metafile } = await build({
 });
 chmodSync('dist/cli/main.js', 0o755);
 
-/**
- * esbuild sets the name of each function, and most have it already: setting it again took 4 MiB of
- * memory in each process that loads the package.
- */
-const setsName = 'var __name = (target, value) => __defProp(target, "name", { value, configurable: true });';
-const chunks = readdirSync('dist', { recursive: true }).filter((name) => name.endsWith('.js'));
-const setting = chunks.map((name) => path.join('dist', name)).filter((file) => readFileSync(file, 'utf8').includes(setsName));
-if (setting.length === 0) throw new Error('esbuild sets names in another way now');
-for (const file of setting) {
-  const code = readFileSync(file, 'utf8');
-  writeFileSync(file, code.replace(setsName, setsName.replace('=> ', '=> target.name === value ? target : ')));
-}
-
 // What is bundled brings its licence along.
 const packages = new Set(
   Object.keys(metafile.inputs).flatMap((file) => file.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? []),
 );
 const licences = [...packages].sort().map((directory) => {
   const { name, version, license } = JSON.parse(readFileSync(path.join(directory, 'package.json'), 'utf8'));
-  const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));
-  return `${name} ${version} (${license})\n\n${file ? readFileSync(path.join(directory, file), 'utf8') : ''}`;
+  const licence = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));
+  return `${name} ${version} (${license})\n\n${licence ? readFileSync(path.join(directory, licence), 'utf8') : ''}`;
 });
 writeFileSync('dist/cli/LICENCES.txt', licences.join(`\n${'-'.repeat(80)}\n\n`));

@@ -15,7 +15,7 @@ import { open, read } from './callbacks.js';
 import { isSlowToClose } from './closing.js';
 import { systemError } from './errors.js';
 import { inPlaceOf } from './in-place.js';
-import { isNodesOwn, live, node } from './node.js';
+import { live, node } from './node.js';
 import { answer, type Callback, giveToNode, isAlone, unlessCrowded } from './one-at-a-time.js';
 
 /** What Node's stream calls for a descriptor that was given to it. */
@@ -68,15 +68,11 @@ function optionsOverOurs(given: unknown): Record<string, unknown> | undefined {
   return options;
 }
 
-/** Whether a tool had replaced these functions before this module was loaded. */
-const wereReplaced = ![node.open, node.read, node.close].every(isNodesOwn);
-
-/** Returns whether a program has put functions of its own in the place of those called here. */
+/**
+ * Returns whether a program has put functions of its own in the place of those called here. With
+ * `uring/register`, ours are in place, unless another tool had replaced Node's before.
+ */
 function isReplaced(): boolean {
-  return (
-    wereReplaced ||
-    (live.open !== node.open && live.open !== open) ||
-    (live.read !== node.read && live.read !== read) ||
-    live.close !== node.close
-  );
+  const expected = live.createReadStream === createReadStream ? calls : node;
+  return live.open !== expected.open || live.read !== expected.read || live.close !== node.close;
 }

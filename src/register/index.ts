@@ -14,22 +14,26 @@
  * @module
  */
 
-import { type ModuleName, register, status } from './api.js';
+import { type ModuleName, replaceModules, status } from './registration.js';
 import { reportAtExit } from './report.js';
 
 // A thread is told by its parent's registration, in the URL of the flag `--import`. In threads that
-// run a string, which ignore it, `preload.cts` loads this module.
+// run a string, which ignore it, `--require` loads this module.
 const flag = process.execArgv.find((each) => each.includes('/register/index.js?'));
 const parameters = new URL(flag ?? import.meta.url).searchParams;
 const setting = (name: string): string | undefined =>
   parameters.get(name) ?? (process.env[`URING_${name.toUpperCase()}`] || undefined);
 
 if (process.env.URING_DISABLE !== '1') {
-  register({
-    modules: setting('modules')
-      ?.split(',')
-      .map((name) => name.trim() as ModuleName),
-    require: setting('require') === '1',
-  });
+  const modules = setting('modules')
+    ?.split(',')
+    .map((name) => name.trim() as ModuleName);
+  replaceModules({ modules, require: setting('require') === '1' }, isOnlyPreload());
   if (process.env.URING_REPORT === '1') reportAtExit(status);
+}
+
+/** Returns whether the flags of this process load nothing else before the program. */
+function isOnlyPreload(): boolean {
+  const flags = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
+  return (flags.match(/(^|\s)(-r|--(require|import|loader|experimental-loader))\b/g) ?? []).length === 1;
 }

@@ -32,8 +32,12 @@ export type ModuleName = (typeof MODULE_NAMES)[number];
 interface Replaceable {
   /** The module that replaces all of this one, too. */
   readonly partOf?: ModuleName;
-  /** Replaces functions. */
-  patch(patch: Patch): void;
+  /**
+   * Replaces functions.
+   *
+   * @param isFirst nobody can have replaced any before.
+   */
+  patch(patch: Patch, isFirst: boolean): void;
   /** What the module works through. */
   backend(): 'io_uring' | 'node';
   /** Has the module work through Node's own where there is no io_uring. */
@@ -44,7 +48,7 @@ interface Replaceable {
 export const MODULES: Readonly<Record<ModuleName, Replaceable>> = {
   fs: {
     ...fsBackend,
-    patch(patch) {
+    patch(patch, isFirst) {
       for (const [nodes, ours] of [
         [fs, uringFs],
         [fsPromises, uringPromises],
@@ -52,7 +56,8 @@ export const MODULES: Readonly<Record<ModuleName, Replaceable>> = {
         for (const [name, value] of Object.entries(ours)) {
           const before = (nodes as unknown as Record<string, unknown>)[name];
           // A tool that came first, such as a tracer, keeps the functions that it has replaced.
-          if (typeof value === 'function' && value !== before && isNodesOwn(before)) patch.replace(nodes, name, value);
+          const isReplaceable = typeof value === 'function' && value !== before && (isFirst || isNodesOwn(before));
+          if (isReplaceable) patch.replace(nodes, name, value);
         }
       }
     },

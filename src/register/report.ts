@@ -6,7 +6,7 @@
 
 import { writeSync } from 'node:fs';
 import { isMainThread, threadId } from 'node:worker_threads';
-import type { RegisterStatus } from './api.js';
+import type { RegisterStatus } from './registration.js';
 
 const STDERR = 2;
 

@@ -20,7 +20,7 @@ const INVALID_FLAGS = 'ERR_WORKER_INVALID_EXEC_ARGV';
 export function patchWorkers(patch: Patch, url: URL): void {
   // Not the import, which follows what is replaced.
   const { Worker: NodesWorker } = worker;
-  const preload = fileURLToPath(new URL('preload.cjs', url));
+  const preload = fileURLToPath(new URL('index.cjs', url));
   const withFlags = (options: WorkerOptions, given: readonly string[]): WorkerOptions => {
     const has = (text: string) => given.some((flag) => flag.includes(text));
     const flags = [...given];

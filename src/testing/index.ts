@@ -4,6 +4,7 @@
  * @module
  */
 
+export type { EventLoopWaker, SocketCalls } from '../syscalls/index.js';
 export type { ChaosOptions } from './chaos.js';
 export { SimulatedKernel } from './kernel.js';
 export { canExecute } from './operations/index.js';

@@ -20,7 +20,7 @@ const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 /** `uring/register`: the programs' own packages know nothing of this one. */
 const REGISTER = fileOf('../../dist/register/index.js');
-const PRELOAD = fileOf('../../dist/register/preload.cjs');
+const PRELOAD = fileOf('../../dist/register/index.cjs');
 const uninstalled = existsSync(fileOf('node_modules')) ? undefined : 'npm ci was not run in tests/programs';
 const reason = whyNoRing() ?? whyNoServices() ?? uninstalled;
 const reasonForFiles = whyNoRing() ?? uninstalled;

@@ -1,0 +1,99 @@
+/**
+ * What is registered in this thread.
+ *
+ * @module
+ */
+
+import { type CallCounts, callCounts } from '../calls.js';
+import { Uring, type UringCounters } from '../engine/index.js';
+import { OWN_URL } from '../own-folder.js';
+import { checkName, checkOptions, invalidArgType } from '../validate.js';
+import { MODULE_NAMES, MODULES, type ModuleName } from './modules.js';
+import { Patch } from './patch.js';
+import { patchWorkers } from './workers.js';
+
+export type { CallCounts, ModuleName };
+
+/** How to register. */
+export interface RegisterOptions {
+  /** Which modules: `'fs'`, `'net'`, `'http'`, `'dgram'`. Default: `['fs']`. */
+  readonly modules?: readonly ModuleName[] | undefined;
+  /**
+   * Fail where there is no io_uring, in the place of leaving everything to Node. Default: `false`.
+   */
+  readonly require?: boolean | undefined;
+}
+
+/** What is registered in this thread, and at work. */
+export interface RegisterStatus {
+  /** The registered modules, and what each works through. */
+  readonly modules: Partial<Record<ModuleName, 'io_uring' | 'node'>>;
+  /**
+   * How often each function was called in this thread, and what did its work, by name:
+   * `'fs.readFile'`, `'fs.promises.stat'`, `'FileHandle.read'`, `'net.Socket.read'`,
+   * `'dgram.Socket.send'`. Functions that are not listed were not called, or are Node's own.
+   */
+  readonly calls: Readonly<Record<string, CallCounts>>;
+  /** Counters of this thread's engine; `undefined` where there is none. */
+  readonly counters: UringCounters | undefined;
+}
+
+let patch: Patch | undefined;
+let registered: readonly ModuleName[] = [];
+
+/**
+ * Puts the functions of `uring/fs` and others in the place of those of Node's modules, in this
+ * thread and in those that it starts from now on. Replaces an earlier registration.
+ *
+ * References that were taken before go on to be Node's own: call it first of all, or start the
+ * program with `--import uring/register`.
+ *
+ * @throws TypeError for options that make no sense; with `require`, UringUnavailableError when
+ *   there is no io_uring.
+ */
+export function register(options: RegisterOptions = {}): void {
+  replaceModules(options, false);
+}
+
+/**
+ * Does what {@link register} does.
+ *
+ * @param isFirst no other code has run before in this thread, so nothing was replaced before.
+ */
+export function replaceModules(options: RegisterOptions, isFirst: boolean): void {
+  checkOptions(options, ['modules', 'require']);
+  const { modules = ['fs'], require = false } = options;
+  if (!Array.isArray(modules)) throw invalidArgType('options.modules', 'an array of module names', modules);
+  for (const name of modules) checkName('options.modules', name, MODULE_NAMES, 'a module');
+  if (typeof require !== 'boolean') throw invalidArgType('options.require', 'of type boolean', require);
+  if (require) Uring.default();
+  unregister();
+  patch = new Patch();
+  registered = [...new Set(modules)];
+  for (const name of registered) {
+    const module = MODULES[name];
+    module.configure({ fallback: !require });
+    if (module.partOf === undefined || !registered.includes(module.partOf)) module.patch(patch, isFirst);
+  }
+  const url = new URL('register/index.js', OWN_URL);
+  url.search = new URLSearchParams({ modules: registered.join(), ...(require ? { require: '1' } : {}) }).toString();
+  patchWorkers(patch, url);
+  patch.publish();
+}
+
+/** Puts Node's own functions back. What was opened until then stays as it is. Idempotent. */
+export function unregister(): void {
+  patch?.undo();
+  patch = undefined;
+  registered = [];
+}
+
+/**
+ * What is registered in this thread, and whether it works through io_uring. Opens the thread's
+ * engine if there is none yet.
+ */
+export function status(): RegisterStatus {
+  const modules = Object.fromEntries(registered.map((name) => [name, MODULES[name].backend()]));
+  const isAtWork = Object.values(modules).includes('io_uring');
+  return { modules, calls: callCounts(), counters: isAtWork ? Uring.default().counters : undefined };
+}

@@ -1,0 +1,4 @@
+// For programs that import the package by another name, without its additions; see modules.d.ts.
+/// <reference path="modules.d.ts" />
+import module = require('node:https');
+export = module;
