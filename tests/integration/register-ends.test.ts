@@ -30,7 +30,8 @@ const SCRIPT = fileURLToPath(new URL('../children/register-ends.mjs', import.met
       encoding: 'utf8',
       timeout: within(60_000),
     });
-    return { status, signal, stdout, error: stderr.match(/^Error: .*/m)?.[0] };
+    // Node 26 prints errors without a stack in brackets.
+    return { status, signal, stdout, error: stderr.match(/^\[?(Error: [^\]\n{]*)/m)?.[1]?.trim() };
   }
 
   test.each([
