@@ -4,6 +4,7 @@
  * @module
  */
 
+import { existsSync } from 'node:fs';
 import { type CallCounts, callCounts } from '../calls.js';
 import { Uring, type UringCounters } from '../engine/index.js';
 import { OWN_URL } from '../own-folder.js';
@@ -77,7 +78,8 @@ export function replaceModules(options: RegisterOptions, isFirst: boolean): void
   }
   const url = new URL('register/index.js', OWN_URL);
   url.search = new URLSearchParams({ modules: registered.join(), ...(require ? { require: '1' } : {}) }).toString();
-  patchWorkers(patch, url);
+  // In a bundle, there is no file that threads could load first: they register by themselves.
+  if (existsSync(url)) patchWorkers(patch, url);
   patch.publish();
 }
 

@@ -138,3 +138,21 @@ test.each(['cjs', 'esm'] as const)('a %s bundle by esbuild runs', async (format)
   const { stdout } = await run(process.execPath, [outfile, path.join(project, 'hello')]);
   expect(stdout).toBe('begun function\nhello\n');
 });
+
+test('uring/register works within a bundle, of which threads are Node’s own', async () => {
+  const project = projectWith('bundled-register', {
+    'program.mjs': `import 'uring/register';
+      import fs from 'node:fs';
+      import { Worker } from 'node:worker_threads';
+      import { status } from 'uring/register/api';
+      fs.readFile(process.argv[2], () => {
+        new Worker('console.log(typeof require("fs").readFile)', { eval: true }).on('exit', (code) => {
+          console.log(code, status().calls['fs.readFile'].ring);
+        });
+      });`,
+  });
+  const outfile = path.join(project, 'bundle.cjs');
+  await build({ entryPoints: [path.join(project, 'program.mjs')], bundle: true, platform: 'node', external: ['koffi'], outfile });
+  const { stdout, stderr } = await run(process.execPath, [outfile, outfile]);
+  expect({ stdout, stderr }).toEqual({ stdout: 'function\n0 1\n', stderr: '' });
+});
