@@ -5,7 +5,9 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { Presets, SingleBar } from 'cli-progress';
@@ -17,6 +19,10 @@ import { type Comparison, compare, type Progress } from './compare/compare.js';
 import { renderComparison } from './compare/report.js';
 import { type Diagnosis, diagnose, renderDiagnosis } from './doctor.js';
 import { runProgram } from './run.js';
+import { view } from './view.js';
+
+/** The version of the JSON that is printed. Higher when a reader must change. */
+const JSON_FORMAT = 1;
 
 /** The exit code of a run interrupted by Ctrl-C: 128 + SIGINT. */
 const INTERRUPTED = 130;
@@ -83,9 +89,7 @@ program
     const rounds = options.short ? Math.min(3, options.rounds) : options.rounds;
     try {
       const outcomes = await bench(what, { ...options, rounds, progress: progressBar() });
-      print(
-        options.json ? json({ node: process.version, rounds, outcomes }) : renderOutcomes(outcomes, rounds, process.stdout.isTTY),
-      );
+      print(options.json ? json({ rounds, outcomes }) : renderOutcomes(outcomes, rounds, view));
     } catch (error) {
       process.exitCode = 1;
       process.stderr.write(`uring bench: ${(error as Error).message}\n`);
@@ -94,7 +98,7 @@ program
 
 program
   .command('start', { hidden: true })
-  .argument('[path]', 'a directory', `${projectRoot}/node_modules`)
+  .argument('[path]', 'a directory; default: the packages installed for this one, or the directory where you are', packages())
   .option('--json', 'print JSON')
   .option('--rounds <n>', 'timed rounds', positiveInteger, 5)
   .action(async (path: string, options: { json?: true; rounds: number }) => {
@@ -144,17 +148,24 @@ function progressBar(): Progress {
   };
 }
 
-function render(comparison: Comparison): string {
-  return renderComparison(comparison, process.stdout.isTTY);
+function packages(): string {
+  const installed = path.join(projectRoot, 'node_modules');
+  return existsSync(installed) ? installed : process.cwd();
 }
 
+function render(comparison: Comparison): string {
+  return renderComparison(comparison, view);
+}
+
+/** See docs/cli.md. */
 function json(value: Diagnosis | object): string {
+  const about = { format: JSON_FORMAT, uring: version, node: process.version, kernel: os.release() };
   // JSON has no Infinity.
-  return JSON.stringify(value, (_, item) => (item === Number.POSITIVE_INFINITY ? 'unlimited' : item), 2);
+  return JSON.stringify({ ...about, ...value }, (_, item) => (item === Number.POSITIVE_INFINITY ? 'unlimited' : item), 2);
 }
 
 function print(text: string): void {
-  process.stdout.write(`${process.stdout.isTTY ? text : stripVTControlCharacters(text)}\n`);
+  process.stdout.write(`${view.hasColors ? text : stripVTControlCharacters(text)}\n`);
 }
 
 function benchName(text: string): BenchName {

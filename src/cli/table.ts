@@ -5,6 +5,7 @@
  */
 
 import Table, { type CellValue } from 'cli-table3';
+import { fits, type View } from './view.js';
 
 type Cell = CellValue | { readonly content: CellValue; readonly colSpan: number };
 
@@ -28,16 +29,23 @@ const NO_LINES = {
 };
 
 /**
- * Renders a table whose first column is text and whose others are numbers. At most 80 columns wide,
- * if its cells permit.
+ * Renders a table whose first column is text and whose others are numbers. Without lines where it
+ * would not fit with them.
  */
-export function renderTable(head: readonly string[], rows: readonly (readonly Cell[])[], terminal: boolean): string {
+export function renderTable(head: readonly string[], rows: readonly (readonly Cell[])[], view: View): string {
+  const drawn = view.isTerminal ? draw(head, rows, view.hasColors) : undefined;
+  return drawn !== undefined && fits(drawn, view) ? drawn : draw(head, rows, undefined);
+}
+
+/** @param hasColors `undefined`: without lines. */
+function draw(head: readonly string[], rows: readonly (readonly Cell[])[], hasColors: boolean | undefined): string {
+  const plain = { head: [], border: [] };
   const table = new Table({
     head: [...head],
     colAligns: head.map((_, index) => (index === 0 ? 'left' : 'right')),
     // Without lines between rows, which would add nothing.
-    chars: terminal ? { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' } : NO_LINES,
-    style: terminal ? {} : { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    chars: hasColors === undefined ? NO_LINES : { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    style: hasColors === undefined ? { ...plain, 'padding-left': 0, 'padding-right': 0 } : hasColors ? {} : plain,
   });
   for (const row of rows) table.push([...row] as never);
   return table

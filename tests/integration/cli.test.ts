@@ -16,6 +16,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { renderTable } from '../../src/cli/table.js';
 import { whyNoRing } from '../helpers/linux.js';
 import { slow } from '../helpers/slow.js';
 
@@ -126,6 +127,30 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(stdout).toMatch(/^io_uring +[\d,]+ +[\d,]+/m);
     expect(stdout).toContain('All saw the same bytes');
     expect(stdout).not.toContain('\u001b');
+  });
+
+  test('compare of an empty directory says so, as text and as JSON, which begins with versions', () => {
+    const empty = mkdtempSync(path.join(os.tmpdir(), 'uring-empty-'));
+    try {
+      expect(uring(['compare', empty]).stdout).toContain('There is nothing to compare.');
+      const report = JSON.parse(uring(['compare', empty, '--json']).stdout);
+      expect(Object.keys(report).slice(0, 4)).toEqual(['format', 'uring', 'node', 'kernel']);
+      expect(report).toMatchObject({ format: 1, node: process.version, kernel: os.release(), files: 0 });
+    } finally {
+      rmSync(empty, { recursive: true });
+    }
+  });
+
+  test('tables have lines only where they fit, and colors only where they are wanted', () => {
+    const rows = [['a row', '12'], [{ content: 'a title', colSpan: 2 }]];
+    const draw = (columns: number, hasColors: boolean, isTerminal = true) =>
+      renderTable(['', 'number'], rows, { isTerminal, hasColors, columns });
+    expect(draw(80, true)).toContain('│');
+    expect(draw(80, true)).toContain('\u001b');
+    expect(draw(80, false)).toContain('│ a row');
+    expect(draw(80, false)).not.toContain('\u001b');
+    expect(draw(10, true)).toBe(draw(80, false, false));
+    expect(draw(80, false, false)).toBe('       number\na row      12\na title');
   });
 
   test('compare reports files that cannot be read, and continues', () => {
