@@ -8,6 +8,7 @@
  * @module
  */
 
+export { constants } from './constants.js';
 export * from './context/index.js';
 export * from './engine/index.js';
 export { PollEvent } from './ring/index.js';

@@ -53,7 +53,7 @@ export const Statx = {
   DEV_MAJOR: 136,
   MNT_ID: 144,
 } as const;
-export const STATX_SIZE = 256;
+export const SIZEOF_STATX = 256;
 
 // Reading and writing
 

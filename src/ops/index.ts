@@ -4,7 +4,7 @@
  * @module
  */
 
-export { AT_FDCWD, IOV_MAX, OPEN_HOW_SIZE, STATX_SIZE } from '../linux.js';
+export { AT_FDCWD, IOV_MAX, OPEN_HOW_SIZE, SIZEOF_STATX } from '../linux.js';
 export * from './buffer.js';
 export { OPERATIONS, type OperationInfo, type OpFamily, operationOf } from './catalogue.js';
 export * from './control.js';

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { OPEN_HOW_SIZE, STATX_SIZE } from '../linux.js';
+import { OPEN_HOW_SIZE, SIZEOF_STATX } from '../linux.js';
 import type { Sqe } from '../ring/index.js';
 import {
   checkAddress,
@@ -58,7 +58,7 @@ export function prepOpenat2(sqe: Sqe, directoryFd: number, path: number, how: nu
  *
  * @param flags `AT_*`.
  * @param mask `STATX_*`.
- * @param result address of {@link STATX_SIZE} bytes.
+ * @param result address of {@link SIZEOF_STATX} bytes.
  */
 export function prepStatx(sqe: Sqe, directoryFd: number, path: number, flags: number, mask: number, result: number): void {
   checkDirectoryFd('directoryFd', directoryFd);

@@ -20,11 +20,11 @@ import {
   POLLPRI,
   RESOLVE_CACHED,
   RWF_NOWAIT,
+  SIZEOF_STATX,
   STATX_BLOCKS,
   STATX_MNT_ID,
   STATX_MODE,
   STATX_NLINK,
-  STATX_SIZE,
   STATX_TYPE,
   Statx,
 } from '../linux.js';
@@ -155,7 +155,7 @@ export function cachedCalls(
   const howNotToFollow = howTo(O_PATH | O_CLOEXEC | O_NOFOLLOW);
   const howToOpen = howTo(0);
   // In words: the fields used here have 32 bits or fewer, and this is faster than a DataView.
-  const statxResult = new Uint32Array(STATX_SIZE / 4);
+  const statxResult = new Uint32Array(SIZEOF_STATX / 4);
   const field = (offset: number) => statxResult[offset / 4] as number;
   const vector = new BigUint64Array(IOVEC_WORDS * IOV_MAX);
   const description = { mode: 0, nlink: 0, blocks: 0, mount: -1 };

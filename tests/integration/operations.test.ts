@@ -284,7 +284,7 @@ describe('operations on the real kernel', () => {
 
   operation('STATX', 'fills a struct statx', () => {
     const name = directory.file('12345');
-    const memory = block(ops.STATX_SIZE);
+    const memory = block(ops.SIZEOF_STATX);
     const STATX_BASIC_STATS = 0x7ff;
     expect(result((sqe) => ops.prepStatx(sqe, ops.AT_FDCWD, text(name), 0, STATX_BASIC_STATS, memory.address))).toBe(0);
     const data = new DataView(memory.bytes.buffer, memory.bytes.byteOffset);

@@ -12,8 +12,8 @@ import {
   AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
   OPEN_HOW_SIZE,
+  SIZEOF_STATX,
   STATX_ALL,
-  STATX_SIZE,
 } from '../../../linux.js';
 import {
   prepLinkat,
@@ -150,7 +150,7 @@ export function statx(target: Path | number, options: StatOptions = {}): Operati
   return new Operation('STATX', options, {
     paths: typeof target === 'number' ? undefined : [target],
     encode(sqe, scope) {
-      const result = scope.block(STATX_SIZE);
+      const result = scope.block(SIZEOF_STATX);
       if (typeof target === 'number') prepStatx(sqe, target, scope.cString(''), AT_EMPTY_PATH, STATX_ALL, result.address);
       else {
         const flags = noFollow ? AT_SYMLINK_NOFOLLOW : 0;
