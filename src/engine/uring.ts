@@ -71,9 +71,9 @@ const CLOSE_ROUND_MS = 10;
  */
 export interface Uring extends Omit<OperationMethods, 'statx'> {
   /** Runs `op.statx(target, options)`. See there. */
-  statx(target: op.Path | number, options: op.StatOptions & { readonly bigint: true }): Promise<BigIntStats>;
-  statx(target: op.Path | number, options?: op.StatOptions & { readonly bigint?: false | undefined }): Promise<Stats>;
-  statx(target: op.Path | number, options?: op.StatOptions): Promise<Stats | BigIntStats>;
+  statx(target: op.Path | op.OpenFile, options: op.StatOptions & { readonly bigint: true }): Promise<BigIntStats>;
+  statx(target: op.Path | op.OpenFile, options?: op.StatOptions & { readonly bigint?: false | undefined }): Promise<Stats>;
+  statx(target: op.Path | op.OpenFile, options?: op.StatOptions): Promise<Stats | BigIntStats>;
 }
 
 /**

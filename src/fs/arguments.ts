@@ -10,37 +10,10 @@ import { constants, type OpenMode, type PathLike } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isUint8Array } from 'node:util/types';
 import type { Path } from '../engine/index.js';
+import { openFlagsOf } from '../engine/internal.js';
 import { isDetached } from '../validate.js';
 
-const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants;
-
-const CREATE = O_CREAT | O_TRUNC;
-
-const FLAGS = new Map<string, number>([
-  ['r', O_RDONLY],
-  ['rs', O_RDONLY | O_SYNC],
-  ['r+', O_RDWR],
-  ['rs+', O_RDWR | O_SYNC],
-  ['w', CREATE | O_WRONLY],
-  ['wx', CREATE | O_WRONLY | O_EXCL],
-  ['w+', CREATE | O_RDWR],
-  ['wx+', CREATE | O_RDWR | O_EXCL],
-  ['a', O_APPEND | O_CREAT | O_WRONLY],
-  ['ax', O_APPEND | O_CREAT | O_WRONLY | O_EXCL],
-  ['as', O_APPEND | O_CREAT | O_WRONLY | O_SYNC],
-  ['a+', O_APPEND | O_CREAT | O_RDWR],
-  ['ax+', O_APPEND | O_CREAT | O_RDWR | O_EXCL],
-  ['as+', O_APPEND | O_CREAT | O_RDWR | O_SYNC],
-  // The letters can be in either order.
-  ['sr', O_RDONLY | O_SYNC],
-  ['sr+', O_RDWR | O_SYNC],
-  ['xw', CREATE | O_WRONLY | O_EXCL],
-  ['xw+', CREATE | O_RDWR | O_EXCL],
-  ['xa', O_APPEND | O_CREAT | O_WRONLY | O_EXCL],
-  ['sa', O_APPEND | O_CREAT | O_WRONLY | O_SYNC],
-  ['xa+', O_APPEND | O_CREAT | O_RDWR | O_EXCL],
-  ['sa+', O_APPEND | O_CREAT | O_RDWR | O_SYNC],
-]);
+const { O_RDONLY } = constants;
 
 /** PATH_MAX: a longer path is an error, which Node reports. */
 const PATH_MAX = 4096;
@@ -70,7 +43,7 @@ export function pathText(path: Path): string {
 /** Returns the flags for open(2). */
 export function plainFlags(flags: OpenMode | null | undefined): number | undefined {
   if (flags === undefined || flags === null) return O_RDONLY;
-  if (typeof flags === 'string') return FLAGS.get(flags);
+  if (typeof flags === 'string') return openFlagsOf(flags);
   return typeof flags === 'number' && (flags | 0) === flags ? flags >>> 0 : undefined;
 }
 

@@ -11,7 +11,7 @@ import { OWN_FOLDER } from '../../own-folder.js';
 import { type OpcodeName, type Sqe, SqeFlag } from '../../ring/index.js';
 import { Errno, UringError } from '../../syscalls/index.js';
 import { timers } from '../../timers.js';
-import { checkInteger, checkOptions, outOfRange } from '../../validate.js';
+import { checkInteger, outOfRange } from '../../validate.js';
 import { AbortError, pendingPromise, reject, type Settle, settleOfLast } from '../errors.js';
 import type { KernelMemory } from '../memory/kernel-memory.js';
 import type { Core } from '../queue/core.js';
@@ -118,11 +118,6 @@ export class Operation<Result> {
 /** Returns a path as text. */
 function textOfPath(path: string | Uint8Array): string {
   return typeof path === 'string' ? path : Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString();
-}
-
-/** Checks an operation's options: its own, and those common to all. */
-export function checkRunOptions(options: unknown, ...own: string[]): void {
-  checkOptions(options, [...own, ...RUN_OPTIONS]);
 }
 
 /** Returns the number that represents a file in the SQE. */

@@ -8,9 +8,10 @@ import type { DirectSlot } from '../../../ops/index.js';
 import { checkCString, invalidArgType, invalidArgValue, isDetached } from '../../../validate.js';
 import { bytesOf, type Memory } from '../../memory/lease.js';
 
-export { checkFd, checkInteger, checkOffset, checkUint32, checkUint64 } from '../../../validate.js';
+export { checkFd } from '../../../validate.js';
 export { bytesOf, type Memory } from '../../memory/lease.js';
-export { checkRunOptions, type DirectFile, type File, fdOf, isDirect, Operation, type RunOptions } from '../operation.js';
+export { checkArgument, checkRunOptions, openFlagsOf } from '../arguments.js';
+export { type DirectFile, type File, fdOf, isDirect, Operation, type RunOptions } from '../operation.js';
 export type { Scope } from '../scope.js';
 
 /**

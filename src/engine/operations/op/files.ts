@@ -26,6 +26,7 @@ import {
 } from '../../../ops/index.js';
 import { FsyncFlag, SpliceFlag } from '../../../ring/index.js';
 import {
+  checkArgument,
   checkMemories,
   checkMemory,
   checkRunOptions,
@@ -259,6 +260,7 @@ export function tee(source: File, target: File, length: number, options: RunOpti
  */
 export function pipe(flags = 0, options: RunOptions = {}): Operation<{ readonly reader: number; readonly writer: number }> {
   checkRunOptions(options);
+  checkArgument('flags', flags);
   return new Operation('PIPE', options, {
     encode: (sqe, scope) => prepPipe(sqe, scope.block(8).address, flags | O_CLOEXEC),
     decode(_res, scope) {

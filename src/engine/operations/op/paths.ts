@@ -27,13 +27,14 @@ import {
 } from '../../../ops/index.js';
 import { checkLinkAccess, checkOpenAccess, checkPathAccess } from '../../permission.js';
 import {
+  checkArgument,
   checkFd,
   checkPath,
   checkRunOptions,
-  checkUint32,
-  checkUint64,
   type DirectSlot,
+  fdOf,
   Operation,
+  openFlagsOf,
   type Path,
   type RunOptions,
 } from './common.js';
@@ -49,8 +50,11 @@ export interface PathOptions extends RunOptions {
 
 /** Options of {@link openat}. */
 export interface OpenOptions extends PathOptions {
-  /** `O_*` flags (`fs.constants`). Default O_RDONLY. O_CLOEXEC is always set. */
-  readonly flags?: number | undefined;
+  /**
+   * `O_*` flags (`constants`), or a string as `fs.open` takes it (`'r+'`). Default O_RDONLY. O_CLOEXEC
+   * is always set.
+   */
+  readonly flags?: number | string | undefined;
   /** The mode of a file that is created. Default 0o666. */
   readonly mode?: number | undefined;
   /** Opens into a slot of the engine's registered files, without using a descriptor. Since 5.15. */
@@ -71,6 +75,9 @@ export interface StatOptions extends PathOptions {
   readonly bigint?: boolean | undefined;
 }
 
+/** An open file: its descriptor, or a FileHandle. */
+export type OpenFile = number | { readonly fd: number };
+
 /** Options of {@link renameat} and {@link linkat}. */
 export interface TwoPathOptions extends RunOptions {
   /** Descriptor of the directory that the first path starts from. */
@@ -81,7 +88,11 @@ export interface TwoPathOptions extends RunOptions {
   readonly flags?: number | undefined;
 }
 
-const OPEN_NAMES = ['directory', 'flags', 'mode', 'slot'];
+const OPEN_NAMES = ['directory', 'openFlags', 'mode', 'slot'] as const;
+
+function flagsOf({ flags = 0 }: OpenOptions): number {
+  return typeof flags === 'string' ? (openFlagsOf(flags) as number) : flags;
+}
 
 /**
  * Opens a file. openat(2). Since 5.6.
@@ -92,7 +103,8 @@ const OPEN_NAMES = ['directory', 'flags', 'mode', 'slot'];
 export function openat(path: Path, options: OpenOptions = {}): Operation<number> {
   checkRunOptions(options, ...OPEN_NAMES);
   checkPath('path', path);
-  const { directory = AT_FDCWD, flags = 0, mode = 0o666, slot } = options;
+  const { directory = AT_FDCWD, mode = 0o666, slot } = options;
+  const flags = flagsOf(options);
   checkOpenAccess(path, directory, flags);
   // A slot is not a descriptor, and the kernel rejects the flag for it.
   const all = slot === undefined ? (flags | O_CLOEXEC) >>> 0 : flags;
@@ -110,10 +122,9 @@ export function openat(path: Path, options: OpenOptions = {}): Operation<number>
 export function openat2(path: Path, options: Open2Options = {}): Operation<number> {
   checkRunOptions(options, ...OPEN_NAMES, 'resolve');
   checkPath('path', path);
-  const { directory = AT_FDCWD, flags = 0, mode = 0, slot, resolve = 0 } = options;
+  const { directory = AT_FDCWD, mode = 0, slot, resolve = 0 } = options;
+  const flags = flagsOf(options);
   checkOpenAccess(path, directory, flags);
-  checkUint64('options.resolve', resolve);
-  checkUint32('options.mode', mode);
   return new Operation('OPENAT2', options, {
     paths: [path],
     encode(sqe, scope) {
@@ -132,26 +143,26 @@ export function openat2(path: Path, options: Open2Options = {}): Operation<numbe
  * Returns the status of a file. statx(2). Since 5.6. The kernel always gives this to a worker, so
  * it is no faster than Node's.
  *
- * @param target a path, or the descriptor of an open file.
+ * @param target a path, or an open file: its descriptor, or a FileHandle.
  * @returns Node's stat object.
  */
-export function statx(target: Path | number, options: StatOptions & { readonly bigint: true }): Operation<BigIntStats>;
-export function statx(target: Path | number, options?: StatOptions & { readonly bigint?: false | undefined }): Operation<Stats>;
-export function statx(target: Path | number, options?: StatOptions): Operation<Stats | BigIntStats>;
-export function statx(target: Path | number, options: StatOptions = {}): Operation<Stats | BigIntStats> {
+export function statx(target: Path | OpenFile, options: StatOptions & { readonly bigint: true }): Operation<BigIntStats>;
+export function statx(target: Path | OpenFile, options?: StatOptions & { readonly bigint?: false | undefined }): Operation<Stats>;
+export function statx(target: Path | OpenFile, options?: StatOptions): Operation<Stats | BigIntStats>;
+export function statx(target: Path | OpenFile, options: StatOptions = {}): Operation<Stats | BigIntStats> {
   checkRunOptions(options, 'directory', 'noFollow', 'bigint');
   const { directory = AT_FDCWD, noFollow = false, bigint = false } = options;
-  if (typeof target === 'number') {
-    checkFd('target', target);
-  } else {
+  const isPath = typeof target === 'string' || target instanceof Uint8Array;
+  if (isPath) {
     checkPath('target', target);
     checkPathAccess(target, directory, 'fs.read');
-  }
+  } else checkFd('target', typeof target === 'object' ? target?.fd : target);
   return new Operation('STATX', options, {
-    paths: typeof target === 'number' ? undefined : [target],
+    paths: isPath ? [target] : undefined,
+    file: isPath ? undefined : target,
     encode(sqe, scope) {
       const result = scope.block(SIZEOF_STATX);
-      if (typeof target === 'number') prepStatx(sqe, target, scope.cString(''), AT_EMPTY_PATH, STATX_ALL, result.address);
+      if (!isPath) prepStatx(sqe, fdOf(target), scope.cString(''), AT_EMPTY_PATH, STATX_ALL, result.address);
       else {
         const flags = noFollow ? AT_SYMLINK_NOFOLLOW : 0;
         prepStatx(sqe, directory, scope.cString(target), flags, STATX_ALL, result.address);
@@ -165,6 +176,7 @@ export function statx(target: Path | number, options: StatOptions = {}): Operati
 export function mkdirat(path: Path, mode = 0o777, options: PathOptions = {}): Operation<void> {
   checkRunOptions(options, 'directory');
   checkPath('path', path);
+  checkArgument('mode', mode);
   const { directory = AT_FDCWD } = options;
   checkPathAccess(path, directory, 'fs.write');
   return new Operation('MKDIRAT', options, {

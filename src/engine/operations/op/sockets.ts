@@ -26,6 +26,7 @@ import { Msghdr, writeMessageHeader } from '../../memory/message-header.js';
 import { decodeAddress, encodeAddress, type SocketAddress } from '../../memory/socket-address.js';
 import { checkNetAccess } from '../../permission.js';
 import {
+  checkArgument,
   checkMemories,
   checkMemory,
   checkRunOptions,
@@ -109,6 +110,7 @@ export function bind(file: File, address: SocketAddress, options: RunOptions = {
 /** Makes a socket accept connections. listen(2). Since 6.11. */
 export function listen(file: File, backlog: number, options: RunOptions = {}): Operation<void> {
   checkRunOptions(options);
+  checkArgument('backlog', backlog);
   return new Operation('LISTEN', options, {
     file,
     encode: (sqe) => prepListen(sqe, fdOf(file), backlog),
@@ -233,6 +235,9 @@ export function getSocketOption(
   options: RunOptions = {},
 ): Operation<Uint8Array> {
   checkRunOptions(options);
+  checkArgument('level', level);
+  checkArgument('option', option);
+  checkArgument('size', size);
   return new Operation('URING_CMD', options, {
     file,
     encode(sqe, scope) {
@@ -251,6 +256,8 @@ export function setSocketOption(
   options: RunOptions = {},
 ): Operation<void> {
   checkRunOptions(options);
+  checkArgument('level', level);
+  checkArgument('option', option);
   const bytes = typeof value === 'number' ? new Uint8Array(Int32Array.of(value).buffer) : checkMemory('value', value);
   return new Operation('URING_CMD', options, {
     file,
@@ -288,7 +295,7 @@ function sendWith(
   checkRunOptions(options, 'flags', 'address');
   const view = checkMemory('memory', memory);
   const { flags = 0, address } = options;
-  const target = address && encodeAddress(address);
+  const target = address === undefined ? undefined : encodeAddress(address);
   return new Operation(name, options, {
     file,
     encode(sqe, scope) {
@@ -309,7 +316,7 @@ function sendMessageWith(
   checkRunOptions(options, 'flags', 'address');
   const views = checkMemories('memories', memories);
   const { flags = 0, address } = options;
-  const target = address && encodeAddress(address);
+  const target = address === undefined ? undefined : encodeAddress(address);
   return new Operation(name, options, {
     file,
     encode: (sqe, scope) => prepare(sqe, fdOf(file), message(scope, views, 'input', target), flags),

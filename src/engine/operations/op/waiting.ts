@@ -22,7 +22,16 @@ import {
 import type { PollEvent } from '../../../ring/index.js';
 import { Errno } from '../../../syscalls/index.js';
 import { checkInteger, checkUint32, invalidArgType, invalidArgValue, outOfRange } from '../../../validate.js';
-import { checkRunOptions, type DirectFile, type File, fdOf, Operation, type RunOptions, type Scope } from './common.js';
+import {
+  checkArgument,
+  checkRunOptions,
+  type DirectFile,
+  type File,
+  fdOf,
+  Operation,
+  type RunOptions,
+  type Scope,
+} from './common.js';
 
 /** `struct epoll_event`: packed on x86-64, but not elsewhere. */
 const EPOLL_EVENT_SIZE = process.arch === 'x64' ? 12 : 16;
@@ -119,7 +128,10 @@ export function epollCtl(
   checkRunOptions(options);
   if (!Object.hasOwn(EPOLL_OPERATIONS, operation))
     throw invalidArgValue('operation', operation, `must be 'add', 'modify' or 'remove'`);
+  checkArgument('epoll', epoll);
+  checkArgument('fd', fd);
   checkUint32('events', events);
+  checkArgument('data', data);
   return new Operation('EPOLL_CTL', options, {
     encode(sqe, scope) {
       const { region, offset, address } = scope.block(EPOLL_EVENT_SIZE);
@@ -134,6 +146,7 @@ export function epollCtl(
 /** Waits for events of an epoll instance. epoll_wait(2). Since 6.15. @param most 1 to 1,024. */
 export function epollWait(epoll: number, most: number, options: RunOptions = {}): Operation<EpollEvent[]> {
   checkRunOptions(options);
+  checkArgument('epoll', epoll);
   checkInteger('most', most, 1, 1024);
   return new Operation('EPOLL_WAIT', options, {
     encode: (sqe, scope) => prepEpollWait(sqe, epoll, scope.block(most * EPOLL_EVENT_SIZE).address, most),
@@ -156,6 +169,8 @@ export function epollWait(epoll: number, most: number, options: RunOptions = {})
  */
 export function waitid(pid: number | undefined, flags = WEXITED, options: RunOptions = {}): Operation<ChildState> {
   checkRunOptions(options);
+  if (pid !== undefined) checkArgument('pid', pid);
+  checkArgument('flags', flags);
   return new Operation('WAITID', options, {
     encode(sqe, scope) {
       prepWaitid(sqe, pid === undefined ? P_ALL : P_PID, pid ?? 0, scope.block(Siginfo.SIZE).address, flags);
@@ -195,6 +210,7 @@ export function futexWait(words: Int32Array, index: number, value: number, optio
 export function futexWake(words: Int32Array, index: number, count = 1, options: RunOptions = {}): Operation<number> {
   checkRunOptions(options);
   checkFutex(words, index);
+  checkArgument('count', count);
   return new Operation('FUTEX_WAKE', options, {
     encode: (sqe, scope) => prepFutexWake(sqe, addressOfWord(scope, words, index), count),
     decode: (res) => res,
@@ -235,6 +251,8 @@ export function futexWaitv(
  */
 export function msgRing(fd: number, userData: number | bigint, result = 0, options: RunOptions = {}): Operation<void> {
   checkRunOptions(options);
+  checkArgument('fd', fd);
+  checkArgument('result', result);
   return new Operation('MSG_RING', options, {
     encode: (sqe) => prepMsgRing(sqe, fd, result, userData),
     decode: () => undefined,
