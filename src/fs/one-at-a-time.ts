@@ -25,12 +25,15 @@ export interface Replaced {
   readonly calls: Calls;
 }
 
+/** Answers a call of a replaced function, or passes it to Node. */
+export type Answering = (replaced: Replaced, args: unknown[]) => unknown;
+
 function replaced(nodes: unknown): Replaced {
   return { byNode: nodes as Call, calls: callsOf(`fs.${(nodes as Call).name}`) };
 }
 
 /** Replaces one of Node's functions with one that receives Node's function and the arguments. */
-export function overNode<F>(nodes: F, ours: (replaced: Replaced, args: unknown[]) => unknown): F {
+export function overNode<F>(nodes: F, ours: Answering): F {
   const target = replaced(nodes);
   return inPlaceOf(nodes, (...args: unknown[]) => ours(target, args));
 }
@@ -70,7 +73,7 @@ let pending = 0;
  * Replaces one of Node's functions with one that receives Node's function and the arguments, except
  * when there are many concurrent calls.
  */
-export function unlessCrowded<F>(nodes: F, ours: (replaced: Replaced, args: unknown[]) => unknown): F {
+export function unlessCrowded<F>(nodes: F, ours: Answering): F {
   const target = replaced(nodes);
   const { byNode, calls } = target;
   const look = (...args: unknown[]) => ours(target, args);

@@ -1,6 +1,7 @@
 /**
- * `createReadStream`: Node's own stream over functions that answer at once what is cached, while
- * nothing else is under way.
+ * `createReadStream`: Node's own stream over functions that answer at once what is cached, for a
+ * part of each turn of the event loop. Unlike with lookups, this is as fast with many streams at a
+ * time as with one, since a stream is mostly JavaScript between these calls.
  *
  * Nothing is read ahead of the reader, and `createWriteStream` is Node's own: for both, the ring
  * was slower with several streams at a time, and no faster with one.
@@ -10,13 +11,17 @@
 
 import type { ReadStream } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
-import { cached, hasAttributesInMemory } from './cached.js';
-import { open, read } from './callbacks.js';
+import { openIf, readIf } from './at-once.js';
+import { cached, hasAttributesInMemory, hasTime } from './cached.js';
+import * as callbacks from './callbacks.js';
 import { isSlowToClose } from './closing.js';
 import { systemError } from './errors.js';
 import { inPlaceOf } from './in-place.js';
 import { live, node } from './node.js';
-import { answer, type Callback, giveToNode, isAlone, unlessCrowded } from './one-at-a-time.js';
+import { answer, type Callback, giveToNode, overNode } from './one-at-a-time.js';
+
+const open = overNode(node.open, openIf(hasTime));
+const read = overNode(node.read, readIf(hasTime));
 
 /** What Node's stream calls for a descriptor that was given to it. */
 const callsForGiven = { open, read, close: node.close };
@@ -29,10 +34,10 @@ const calls = {
    * Closes at once, unlike `fs.close`, which comes after what Node's threads were given: a stream
    * closes a file when its reads have ended.
    */
-  close: unlessCrowded(node.close, (replaced, args) => {
+  close: overNode(node.close, (replaced, args) => {
     const [fd, done] = args as [number, Callback];
     // In a worker, Node keeps a list of the descriptors that it has opened there.
-    const isQuick = isMainThread && isAlone() && hasAttributesInMemory(fd) === true && !isSlowToClose(fd);
+    const isQuick = isMainThread && hasTime() && hasAttributesInMemory(fd) === true && !isSlowToClose(fd);
     const ours = isQuick ? cached() : null;
     if (ours === null) return giveToNode(replaced, args, done);
     replaced.calls.cached++;
@@ -73,6 +78,6 @@ function optionsOverOurs(given: unknown): Record<string, unknown> | undefined {
  * `uring/register`, ours are in place, unless another tool had replaced Node's before.
  */
 function isReplaced(): boolean {
-  const expected = live.createReadStream === createReadStream ? calls : node;
+  const expected = live.createReadStream === createReadStream ? callbacks : node;
   return live.open !== expected.open || live.read !== expected.read || live.close !== node.close;
 }
