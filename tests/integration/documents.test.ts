@@ -95,6 +95,21 @@ describe('documents', () => {
     expect(readFileSync(path.join(folder, 'data'), 'latin1').slice(0, 5)).toBe('newxx');
   });
 
+  const recipes = blocks.flatMap(({ name }, index) => (name.startsWith('docs/cookbook.md') ? [[name, index] as const] : []));
+  (reason === undefined ? test : test.skip).each(recipes)(`%s runs${reason ? ` (skipped: ${reason})` : ''}`, (_name, index) => {
+    const { code } = blocks[index] as Block;
+    const place = path.join(folder, `recipe-${index}`);
+    mkdirSync(place);
+    const printed = execFileSync(process.execPath, [fileOf(index, 'mjs')], {
+      cwd: place,
+      timeout: within(30_000),
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    // What a recipe prints stands behind the call, as a comment.
+    for (const [, expected = ''] of code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)) expect(printed).toContain(expected);
+  });
+
   onLinux(`README’s echo server survives a client that resets${reason ? ` (skipped: ${reason})` : ''}`, async () => {
     const code = javaScript((blocks[2] as Block).code).replace('port: 7000', 'port: 0');
     const announced = code.replace(
