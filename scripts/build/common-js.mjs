@@ -26,7 +26,10 @@ const toCjs = (specifier) => (specifier.startsWith('.') ? specifier.replace(/\.j
  */
 export function toCommonJs(code, isDropIn) {
   const converted = code
-    .replace(IMPORT_BOTH, (_, name, list, from) => `const ${name} = require("${toCjs(from)}"), {${renamed(list, ': ')}} = ${name};`)
+    .replace(
+      IMPORT_BOTH,
+      (_, name, list, from) => `const ${name} = require("${toCjs(from)}"), {${renamed(list, ': ')}} = ${name};`,
+    )
     .replace(IMPORT_LIST, (_, list, from) => `const {${renamed(list, ': ')}} = require("${toCjs(from)}");`)
     .replace(IMPORT_DEFAULT, (_, name, from) => `const ${name} = require("${toCjs(from)}");`)
     .replace(IMPORT_EFFECTS, (_, from) => `require("${toCjs(from)}");`)
@@ -39,7 +42,7 @@ export function toCommonJs(code, isDropIn) {
 }
 
 function exported(list, isDropIn) {
-  if (isDropIn) return list.replace(/^[^]*?([\w$]+) as default[^]*$/, (_, name) => `module.exports = ${name};`);
+  if (isDropIn) return `module.exports = ${/([\w$]+) as default/.exec(list)[1]};`;
   const properties = list.replace(/([\w$]+) as ([\w$]+)/g, '$2: $1');
   return `module.exports = {${properties}};`;
 }

@@ -3,7 +3,7 @@
  * for each source. Written twice, for `import` and for `require`, which TypeScript tells apart.
  */
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { rollup } from 'rollup';
 import { dts } from 'rollup-plugin-dts';

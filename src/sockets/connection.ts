@@ -213,8 +213,8 @@ export class Connection implements AsyncIterable<Chunk> {
       const before = Array.isArray(data) ? data.map(checkWritable) : undefined;
       const last = before === undefined ? checkWritable(data) : (before.pop() ?? new Uint8Array(0));
       return new Promise((resolve, reject) => {
-        if (before !== undefined) for (const one of before) this.send(one, undefined);
-        this.send(last, (error) => (error === undefined ? resolve() : reject(error)));
+        if (before !== undefined) for (const one of before) this.enqueue(one, undefined);
+        this.enqueue(last, (error) => (error === undefined ? resolve() : reject(error)));
       });
     } catch (error) {
       return Promise.reject(error);
@@ -327,7 +327,7 @@ export class Connection implements AsyncIterable<Chunk> {
     await this.close();
   }
 
-  private send(data: Sendable, done: ((error: Error | undefined) => void) | undefined): void {
+  private enqueue(data: Sendable, done: ((error: Error | undefined) => void) | undefined): void {
     this.bytesOut += data.length;
     this.socket.sender.write(data, done);
   }
@@ -349,10 +349,10 @@ export class Connection implements AsyncIterable<Chunk> {
 
   /** @internal */
   ended(error: Error | undefined): void {
-    this.end(error === undefined ? undefined : () => error);
+    this.endReading(error === undefined ? undefined : () => error);
   }
 
-  private end(error: (() => Error) | undefined): void {
+  private endReading(error: (() => Error) | undefined): void {
     this.isEnded = true;
     const { reader: first } = this;
     this.reader = undefined;
@@ -383,7 +383,7 @@ export class Connection implements AsyncIterable<Chunk> {
   private closeNow(error: () => Error, unsent: Error | undefined): Promise<void> {
     const { socket } = this;
     const closed = socket.close(unsent);
-    this.end(error);
+    this.endReading(error);
     this.releaseCurrent();
     for (const chunk of this.queue.splice(0)) chunk.release();
     return closed;
