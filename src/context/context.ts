@@ -169,6 +169,18 @@ export class URingContext {
     return this.ring.fd;
   }
 
+  /** Operations that were added, by any thread, and that the kernel has not taken yet. */
+  get added(): number {
+    this.checkOpen();
+    return this.ring.exclusive(() => this.ring.sq.ready);
+  }
+
+  /** Completions that the next {@link wait} returns without waiting. */
+  get ready(): number {
+    this.checkOpen();
+    return this.ring.cq.ready;
+  }
+
   /** The statistics of all threads together. */
   get stats(): URingStats {
     return {
@@ -309,11 +321,13 @@ export class URingContext {
   /**
    * Submits the added operations to the kernel, and blocks until there is at least one completion.
    *
-   * @param timeoutMs wait at most this long; then the iterator is empty.
+   * @param timeoutMs wait at most this long; then the iterator is empty. 0 takes what is there, and
+   *   does not wait.
    * @returns the completions that are available. Each is taken out of the queue when the iterator
    *   reaches it: when the loop ends early, the remainder is available to the next `wait()` of any
    *   thread. The first step of the iterator waits again if another thread was faster.
-   * @throws Error ERR_INVALID_STATE when nothing is in flight and no other thread can add anything.
+   * @throws Error ERR_INVALID_STATE when nothing is in flight, no other thread can add anything, and
+   *   there is no time limit.
    */
   wait(timeoutMs?: number): IterableIterator<Completion> {
     this.checkOpen();
@@ -456,20 +470,26 @@ export class URingContext {
     return result;
   }
 
-  /** Submits, and waits until a completion is in the queue or the time has elapsed. */
-  private block(deadline: number | undefined): void {
+  /**
+   * Submits, and waits until a completion is in the queue or the time has elapsed.
+   *
+   * @returns whether there may be a completion.
+   */
+  private block(deadline: number | undefined): boolean {
     const { ring, operations } = this;
     for (;;) {
       if (ring.cq.ready > 0) {
         this.submit();
-        return;
+        return true;
       }
       const pending = this.publish();
       if (operations.inUse === 0 && !this.shared) {
+        // Nothing can arrive in whatever time is given.
+        if (deadline !== undefined) return false;
         throw invalidState('wait() would never end: nothing is in flight, and the context is not shared');
       }
       const left = Math.min(deadline === undefined ? SLICE_MS : deadline - timers.now(), SLICE_MS);
-      if (left <= 0) return;
+      if (left <= 0) return false;
       const result = this.enter(pending, 1, EnterFlag.GETEVENTS, ring.hasFeature('EXT_ARG') ? left : undefined);
       if (result >= 0 || result === -Errno.EINTR || result === -Errno.ETIME) continue;
       if (result !== -Errno.EBUSY) throw new UringError(result, 'io_uring_enter');
@@ -495,7 +515,7 @@ export class URingContext {
       }
       // Another thread took the completion that woke this one, but the caller was promised one.
       if (!first || (deadline !== undefined && timers.now() >= deadline)) return;
-      this.block(deadline);
+      if (!this.block(deadline)) return;
     }
   }
 

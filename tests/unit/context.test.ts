@@ -138,6 +138,24 @@ describeOnBothKernels('the context', (kernel, name) => {
     expect([...context.wait(5)]).toEqual([]);
   });
 
+  test('what is added and what is ready can be asked, and wait(0) takes what is there', () => {
+    const context = open(4);
+    expect([...context.wait(0)]).toEqual([]);
+    expect([context.added, context.ready]).toEqual([0, 0]);
+    context.addNop(1);
+    context.addNop(2);
+    expect([context.added, context.ready]).toEqual([2, 0]);
+    context.submit();
+    expect(context.added).toBe(0);
+    const seen: bigint[] = [];
+    while (seen.length < 2) for (const { userData } of context.wait(0)) seen.push(userData);
+    expect(seen).toEqual([1n, 2n]);
+    expect([context.added, context.ready]).toEqual([0, 0]);
+    context.close();
+    expect(() => context.added).toThrow('closed');
+    expect(() => context.ready).toThrow('closed');
+  });
+
   test('operations outside the restrictions are refused by the kernel', () => {
     const context = open(8, { restrictions: ['READ'] });
     const fd = kernel().file(Buffer.from('x'));
