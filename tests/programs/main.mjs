@@ -32,10 +32,11 @@ if (!canMeasure) console.error('CPU time and memory are not measured: /usr/bin/t
 /** Starts the servers that clients need. */
 async function serve(directory) {
   const entryPoints = [new URL('services.ts', import.meta.url).pathname];
-  const { outputFiles } = await build({ entryPoints, bundle: true, platform: 'node', format: 'esm', write: false });
-  const { startServices } = await import(
-    `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
-  );
+  const outfile = `${directory}.mjs`;
+  await build({ entryPoints, bundle: true, platform: 'node', format: 'esm', outfile });
+  const { startServices } = await import(outfile);
+  // Some servers run as users of their own.
+  fs.chmodSync(path.dirname(directory), 0o755);
   fs.mkdirSync(directory);
   const { addresses, stop } = await startServices(directory);
   process.env.SERVICES = JSON.stringify(addresses);
