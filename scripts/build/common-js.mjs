@@ -16,6 +16,9 @@ const IMPORT_EFFECTS = /^import "([^"]+)";$/gm;
 const EXPORT_LIST = /^export \{([^}]*)\};$/m;
 const EXPORT_STAR = /^export \* from "[^"]+";$/gm;
 
+/** In bundles of ES modules, there may be no `__filename`. */
+const OWN_URL = 'require("node:url").pathToFileURL(typeof __filename === "string" ? __filename : (process.argv[1] ?? "")).href';
+
 const renamed = (list, separator) => list.replace(/([\w$]+) as ([\w$]+)/g, `$1${separator}$2`);
 const toCjs = (specifier) => (specifier.startsWith('.') ? specifier.replace(/\.js$/, '.cjs') : specifier);
 
@@ -35,7 +38,7 @@ export function toCommonJs(code, isDropIn) {
     .replace(IMPORT_EFFECTS, (_, from) => `require("${toCjs(from)}");`)
     .replace(EXPORT_STAR, '')
     .replace(EXPORT_LIST, (_, list) => exported(list, isDropIn))
-    .replaceAll('import.meta.url', 'require("node:url").pathToFileURL(__filename).href');
+    .replaceAll('import.meta.url', OWN_URL);
   const left = /^(import|export)\b.*$/m.exec(converted);
   if (left !== null) throw new Error(`esbuild writes something that is not known here: ${left[0]}`);
   return `"use strict"; ${converted}`;
