@@ -3,8 +3,8 @@
  * each.
  *
  * Every entry point is a file of its own, and what they share is in chunks beside them, so that
- * each module with state exists once. All of it is CommonJS, which loads faster, and which Jest and
- * bundlers can load; `import` gets an ES module in front, so both have the same instance. The
+ * each module with state exists once. All of it is CommonJS, which Jest and bundlers
+ * can load; `import` gets an ES module in front, so both have the same instance. The
  * command line is one file with its libraries (arguments, table, progress, chart), so that the
  * package itself keeps one run-time dependency.
  */
