@@ -2,22 +2,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ZipArchive } from 'archiver';
-import { many, prose, scaled, write } from './common.mjs';
+import { scaled, texts, write } from './common.mjs';
 
 export const title = 'archiver: a zip file of a tree';
 export const made = ['tree.zip'];
 
 export function prepare(directory, scale) {
-  const small = many(
-    scaled(3000, scale),
-    (index) => `${index}.txt`,
-    (index) => prose(index, 3000),
-  );
-  const large = many(
-    scaled(20, scale),
-    (index) => `${index}.bin`,
-    (index) => prose(index, 1_000_000),
-  );
+  const small = texts(scaled(3000, scale), 3000);
+  const large = texts(scaled(20, scale), 1_000_000, 'bin');
   write(path.join(directory, 'tree'), { ...small, ...large });
 }
 

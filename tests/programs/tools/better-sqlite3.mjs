@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { atOnce, digest, filesBelow, inPackage, many, prose, scaled, write } from './common.mjs';
+import { atOnce, digest, filesBelow, inPackage, scaled, texts, write } from './common.mjs';
 
 export const title = 'better-sqlite3: a tree into a database';
 
@@ -14,11 +14,7 @@ export function prepare(directory, scale) {
       stdio: 'pipe',
     });
   }
-  const files = many(
-    scaled(8000, scale),
-    (index) => `${index}.txt`,
-    (index) => prose(index, 2000),
-  );
+  const files = texts(scaled(8000, scale), 2000);
   write(path.join(directory, 'tree'), files);
 }
 

@@ -1,16 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { watch } from 'chokidar';
-import { digest, many, prose, scaled, write } from './common.mjs';
+import { digest, scaled, texts, write } from './common.mjs';
 
 export const title = 'chokidar: a tree that changes';
 
 export function prepare(directory, scale) {
-  const files = many(
-    scaled(3000, scale),
-    (index) => `${index}.txt`,
-    (index) => prose(index, 100),
-  );
+  const files = texts(scaled(3000, scale), 100);
   write(path.join(directory, 'original'), files);
 }
 

@@ -1,16 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { ClassicLevel } from 'classic-level';
-import { atOnce, digest, filesBelow, many, prose, scaled, write } from './common.mjs';
+import { atOnce, digest, filesBelow, scaled, texts, write } from './common.mjs';
 
 export const title = 'classic-level: an index of the words of a tree';
 
 export function prepare(directory, scale) {
-  const files = many(
-    scaled(5000, scale),
-    (index) => `${index}.txt`,
-    (index) => prose(index, 2000),
-  );
+  const files = texts(scaled(5000, scale), 2000);
   write(path.join(directory, 'tree'), files);
 }
 

@@ -49,6 +49,14 @@ export function prose(index, length) {
   return line.repeat(Math.ceil(length / line.length)).slice(0, length);
 }
 
+/** Returns `count` files of text, each of `length` bytes. */
+export const texts = (count, length, extension = 'txt') =>
+  many(
+    count,
+    (index) => `${index}.${extension}`,
+    (index) => prose(index, length),
+  );
+
 /**
  * Returns the files of a program of ES modules in `source`: each imports up to three before it, and
  * `index` imports all.

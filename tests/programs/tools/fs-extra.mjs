@@ -1,17 +1,13 @@
 import path from 'node:path';
 import fs from 'fs-extra';
 import { rimraf } from 'rimraf';
-import { filesBelow, many, prose, scaled, write } from './common.mjs';
+import { filesBelow, scaled, texts, write } from './common.mjs';
 
 export const title = 'fs-extra and rimraf: copies of a tree, removed';
 export const made = ['last'];
 
 export function prepare(directory, scale) {
-  const files = many(
-    scaled(3000, scale),
-    (index) => `${index}.txt`,
-    (index) => prose(index, 2000),
-  );
+  const files = texts(scaled(3000, scale), 2000);
   write(path.join(directory, 'tree'), files);
 }
 

@@ -1,17 +1,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import git from 'isomorphic-git';
-import { many, prose, scaled, write } from './common.mjs';
+import { scaled, texts, write } from './common.mjs';
 
 export const title = 'isomorphic-git: a commit, a clone of it, and a checkout';
 export const made = ['tree', 'clone'];
 
 export function prepare(directory, scale) {
-  const files = many(
-    scaled(1500, scale),
-    (index) => `${index}.txt`,
-    (index) => prose(index, 2000),
-  );
+  const files = texts(scaled(1500, scale), 2000);
   write(path.join(directory, 'original'), files);
 }
 
