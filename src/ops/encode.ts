@@ -54,9 +54,12 @@ export function prepareWithOffset(
  */
 export type DirectSlot = number | 'auto';
 
+/** The largest slot that an SQE can name. */
+export const LAST_SLOT = 0xffff_fffd;
+
 /** Checks a direct slot; `undefined` means none. */
 export function checkSlot(slot: DirectSlot | undefined): void {
-  if (slot !== undefined && slot !== 'auto') checkInteger('slot', slot, 0, 0xffff_fffd);
+  if (slot !== undefined && slot !== 'auto') checkInteger('slot', slot, 0, LAST_SLOT);
 }
 
 /** Writes a direct slot. */

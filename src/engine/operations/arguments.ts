@@ -6,7 +6,7 @@
  */
 
 import { constants } from 'node:fs';
-import type { DirectSlot } from '../../ops/index.js';
+import { LAST_SLOT } from '../../ops/encode.js';
 import {
   checkDirectoryFd,
   checkFd,
@@ -66,8 +66,8 @@ function checkOpenFlags(name: string, value: unknown): void {
   else if (!OPEN_FLAGS.has(value)) throw invalidArgValue(name, value, "must be a number, or a string such as 'r+'");
 }
 
-function checkSlot(name: string, value: unknown): asserts value is DirectSlot {
-  if (value !== 'auto') checkFd(name, value);
+function checkSlot(name: string, value: unknown): void {
+  if (value !== 'auto') checkInteger(name, value, 0, LAST_SLOT);
 }
 
 function checkInt32(name: string, value: unknown): void {
