@@ -6,7 +6,7 @@
  */
 
 import { constants } from 'node:fs';
-import { LAST_SLOT } from '../../ops/encode.js';
+import { checkInt32, LAST_SLOT } from '../../ops/encode.js';
 import {
   checkDirectoryFd,
   checkFd,
@@ -68,10 +68,6 @@ function checkOpenFlags(name: string, value: unknown): void {
 
 function checkSlot(name: string, value: unknown): void {
   if (value !== 'auto') checkInteger(name, value, 0, LAST_SLOT);
-}
-
-function checkInt32(name: string, value: unknown): void {
-  checkInteger(name, value, -0x8000_0000, 0x7fff_ffff);
 }
 
 /** Checked where it is used, with more than its type. */
