@@ -14,7 +14,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync 
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
-import { facade, toCommonJs } from './build/common-js.mjs';
+import { facade, loader, toCommonJs } from './build/common-js.mjs';
 import { bundleDeclarations } from './build/declarations.mjs';
 
 const DECLARATIONS = 'build/declarations';
@@ -32,7 +32,7 @@ const common = {
   external: ['koffi'],
 };
 
-const nameOf = ({ import: { default: file } }) => file.match(/^\.\/dist\/(.*)\.js$/)[1];
+const nameOf = ({ require: { default: file } }) => file.match(/^\.\/dist\/(.*)\.cjs$/)[1];
 const modules = Object.values(entries).filter((entry) => typeof entry === 'object');
 
 /** Entry points: `['fs/promises', 'index']`. */
@@ -40,6 +40,9 @@ const names = [...modules.map(nameOf), 'internals'];
 
 /** Those that are declared here. The types of the drop-ins are Node's, and in `types`. */
 const declared = modules.filter((entry) => entry.import.types.startsWith('./dist/')).map(nameOf);
+
+/** What is loaded late is an entry point for esbuild, too. */
+const isEntry = (source) => source !== undefined && names.includes(source.slice('src/'.length, -'.ts'.length));
 
 rmSync('dist', { recursive: true, force: true });
 
@@ -75,15 +78,16 @@ for (const { path: file, text } of outputFiles) {
   const code = withoutSettingNames(text).replace(/(\/\/# sourceMappingURL=.*)\.js\.map/, '$1.cjs.map');
   const cjs = target.replace(/\.js$/, '.cjs');
   writeFileSync(cjs, toCommonJs(code, entryPoint !== undefined && exports.includes('default')));
-  if (entryPoint === undefined) continue;
+  if (!isEntry(entryPoint)) continue;
   const [, node] = readFileSync(entryPoint, 'utf8').match(/^export \* from '(node:[^']*)'/m) ?? [];
   writeFileSync(target, facade(path.basename(cjs), exports, node));
 }
+writeFileSync('dist/register/preload.js', loader('index.cjs'));
 
 // What is exported by default has all that is exported by name.
 const require = createRequire(import.meta.url);
 for (const [file, { entryPoint, exports }] of Object.entries(libraryFiles.outputs)) {
-  if (entryPoint === undefined || file.includes('register/index')) continue;
+  if (!isEntry(entryPoint) || file.includes('register/index')) continue;
   const module = require(path.resolve(file.replace(/\.js$/, '.cjs')));
   const missing = exports.filter((name) => name !== 'default' && !(name in module));
   if (missing.length > 0) throw new Error(`${file} does not export ${missing.join(', ')} to CommonJS`);

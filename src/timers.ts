@@ -9,8 +9,9 @@
  * @module
  */
 
-import { performance } from 'node:perf_hooks';
 import nodeTimers from 'node:timers';
+
+const hrtime = process.hrtime.bind(process);
 
 const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = nodeTimers;
 
@@ -22,5 +23,12 @@ export const timers = {
   clearInterval,
   setImmediate,
   nextTick: process.nextTick.bind(process) as typeof process.nextTick,
-  now: performance.now.bind(performance) as () => number,
+  /**
+   * Milliseconds of the monotonic clock. Not `performance.now`: loading `node:perf_hooks` takes a
+   * millisecond.
+   */
+  now(): number {
+    const [seconds, nanoseconds] = hrtime();
+    return seconds * 1e3 + nanoseconds / 1e6;
+  },
 };

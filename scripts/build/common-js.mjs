@@ -5,6 +5,7 @@
  * start of a statement, one list of exports at the end, no circle between files, and no exported
  * variable that changes. So an import becomes a `require` whose result is destructured, and calls
  * between files cost what calls within a file do. esbuild's own conversion reads a getter for each.
+ * An `import()` of a file of the package becomes a `require`, too, and loads it at once.
  *
  * Lines stay where they are, so that source maps stay right.
  */
@@ -14,6 +15,7 @@ const IMPORT_DEFAULT = /^import (?:\* as )?([\w$]+) from "([^"]+)";$/gm;
 const IMPORT_BOTH = /^import ([\w$]+), \{([^}]*)\} from "([^"]+)";$/gm;
 const IMPORT_EFFECTS = /^import "([^"]+)";$/gm;
 const EXPORT_LIST = /^export \{([^}]*)\};$/m;
+const IMPORT_LATE = /\bimport\("(\.[^"]+)"\)/g;
 const EXPORT_STAR = /^export \* from "[^"]+";$/gm;
 
 /** In bundles of ES modules, there may be no `__filename`. */
@@ -36,6 +38,7 @@ export function toCommonJs(code, isDropIn) {
     .replace(IMPORT_LIST, (_, list, from) => `const {${renamed(list, ': ')}} = require("${toCjs(from)}");`)
     .replace(IMPORT_DEFAULT, (_, name, from) => `const ${name} = require("${toCjs(from)}");`)
     .replace(IMPORT_EFFECTS, (_, from) => `require("${toCjs(from)}");`)
+    .replace(IMPORT_LATE, (_, from) => `require("${toCjs(from)}")`)
     .replace(EXPORT_STAR, '')
     .replace(EXPORT_LIST, (_, list) => exported(list, isDropIn))
     .replaceAll('import.meta.url', OWN_URL);
@@ -65,4 +68,12 @@ export function facade(file, names, node) {
     ...(isDropIn ? ['export default module;'] : []),
     '',
   ].join('\n');
+}
+
+/**
+ * Returns an ES module that loads a CommonJS one. Unlike an import of it, this does not have Node
+ * search its text for names of exports; loading the parser takes 5 ms.
+ */
+export function loader(file) {
+  return `import { createRequire } from 'node:module';\ncreateRequire(import.meta.url)('./${file}');\n`;
 }

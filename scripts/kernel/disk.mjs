@@ -60,7 +60,8 @@ export async function makeDisk(image, { scratch, command, limitSeconds, verbose 
   put('bin/start', startScript(command, limitSeconds, verbose), 0o755);
 
   await compile(inGuest('project'));
-  for (const name of ['examples', 'tests/children', 'tests/golden', 'tests/oracle', 'package.json'])
+  // Children run the built package, which is a few files already.
+  for (const name of ['dist', 'examples', 'tests/children', 'tests/golden', 'tests/oracle', 'package.json'])
     copy(name, `project/${name}`);
   put(
     'project/jest.config.js',
@@ -129,10 +130,6 @@ async function compile(outdir) {
     ),
   );
   await build({ ...pieces, entryPoints: [...imported], chunkNames: 'src/[name]-[hash]' });
-  const published = ['index', 'fs/index', 'fs/promises', 'low-level', 'testing/index', 'cli/main'].map(
-    (name) => `dist/${name}.js`,
-  );
-  await build({ ...pieces, entryPoints: published, chunkNames: 'dist/[name]-[hash]' });
   await build({ ...shared, entryPoints: tests, sourcemap: 'inline', sourcesContent: false });
 }
 

@@ -6,9 +6,10 @@
  */
 
 import os from 'node:os';
-import { permissionModelIsOn } from '../engine/internal.js';
 import { OPERATIONS, prepNop } from '../ops/index.js';
-import { MODULE_NAMES, MODULES, type ModuleName } from '../register/modules.js';
+import { permissionModelIsOn } from '../permission-model.js';
+import { MODULES } from '../register/modules.js';
+import { MODULE_NAMES, type ModuleName } from '../register/names.js';
 import {
   Feature,
   type FeatureName,

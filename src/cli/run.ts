@@ -19,7 +19,7 @@ const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
  * @returns the exit code; 128 and the number of the signal if one has ended it.
  */
 export async function runProgram(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
-  const register = fileURLToPath(new URL('../register/index.js', import.meta.url));
+  const register = fileURLToPath(new URL('../register/preload.js', import.meta.url));
   const env = { ...process.env, ...environment };
   const child = spawn(process.execPath, ['--import', register, ...args], { stdio: 'inherit', env });
   const forward = (signal: NodeJS.Signals) => child.kill(signal);

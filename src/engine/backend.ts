@@ -4,8 +4,8 @@
  * @module
  */
 
+import { permissionModelIsOn } from '../permission-model.js';
 import { checkOptions, invalidArgType } from '../validate.js';
-import { permissionModelIsOn } from './permission.js';
 import { Uring } from './uring.js';
 
 /** The argument of a module's `configure`. */

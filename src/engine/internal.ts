@@ -13,7 +13,7 @@ export { Chunk } from './memory/chunk.js';
 export type { Block } from './memory/pool.js';
 export { decodeAddress, encodeAddress } from './memory/socket-address.js';
 export { openFlagsOf } from './operations/arguments.js';
-export { checkNetAccess, permissionModelIsOn } from './permission.js';
+export { checkNetAccess } from './permission.js';
 export type { DatagramReceiver, DatagramSink } from './sockets/datagram-receiver.js';
 export type { DatagramSender, SentSink } from './sockets/datagram-sender.js';
 export type { Endpoint, Sockets } from './sockets/index.js';

@@ -11,13 +11,9 @@
 import { constants, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { AT_FDCWD } from '../linux.js';
+import { permission } from '../permission-model.js';
 
 type Scope = 'fs.read' | 'fs.write' | 'net';
-
-const { permission } = process as { permission?: { has(scope: Scope, reference?: string): boolean } };
-
-/** Whether Node runs with the permission model. */
-export const permissionModelIsOn = permission !== undefined;
 
 /** Since Node 25, the model covers the network. */
 const knowsNet = process.allowedNodeEnvironmentFlags.has('--allow-net');

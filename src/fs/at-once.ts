@@ -6,9 +6,9 @@
  */
 
 import { isMainThread } from 'node:worker_threads';
+import { node } from '../node-fs.js';
 import { linuxSyscalls } from '../syscalls/index.js';
 import { cached, describe } from './cached.js';
-import { node } from './node.js';
 import { type Answering, answer, type Callback, callbackOf, giveToNode } from './one-at-a-time.js';
 import { isForReading, openCached, plainOpening } from './open.js';
 

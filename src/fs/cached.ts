@@ -7,12 +7,12 @@
  * @module
  */
 
-import { permissionModelIsOn } from '../engine/internal.js';
+import { node } from '../node-fs.js';
+import { permissionModelIsOn } from '../permission-model.js';
 import { type CachedCalls, type Description, linuxCachedCalls } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { isMocked } from './mocked.js';
 import { Mounts } from './mounts.js';
-import { node } from './node.js';
 
 /** How long calls may continue before the event loop must turn. */
 const TURN_MS = 1;

@@ -8,10 +8,10 @@
 
 import type { PathLike } from 'node:fs';
 import nodePath from 'node:path';
+import { node } from '../node-fs.js';
 import { isDescriptor, MOST_READ, openIf, plainPosition, readCached, readIf } from './at-once.js';
 import { type Cached, cached } from './cached.js';
 import { askAccess, askReadlink, askRealpath, askStat, plainStatOptions, type Question } from './lookups.js';
-import { node } from './node.js';
 import { answer, type Callback, callbackOf, giveToNode, isAlone, overNode, unlessCrowded } from './one-at-a-time.js';
 import { areViews, lengthOf } from './open-file.js';
 import { readByRing } from './read-file.js';

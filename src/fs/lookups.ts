@@ -12,12 +12,12 @@
 import type { BigIntStats, PathLike, Stats } from 'node:fs';
 import { type Calls, callsOf } from '../calls.js';
 import { reject, type Settle } from '../engine/internal.js';
+import { node, nodePromises } from '../node-fs.js';
 import { Errno, withoutFrames } from '../syscalls/index.js';
 import { hasOnly, pathText, plainPath } from './arguments.js';
 import { type Cached, cached, hasTime, whenThereIsTime } from './cached.js';
 import { systemError } from './errors.js';
 import { inPlaceOf } from './in-place.js';
-import { node, nodePromises } from './node.js';
 
 const { F_OK, R_OK, W_OK, X_OK } = node.constants;
 

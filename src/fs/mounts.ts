@@ -8,9 +8,9 @@
  * @module
  */
 
+import { node } from '../node-fs.js';
 import type { CachedCalls } from '../syscalls/index.js';
 import { timers } from '../timers.js';
-import { node } from './node.js';
 
 const MOUNTINFO = '/proc/self/mountinfo';
 

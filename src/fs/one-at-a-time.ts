@@ -12,6 +12,7 @@
  */
 
 import { type Calls, callsOf } from '../calls.js';
+import { node } from '../node-fs.js';
 import { timers } from '../timers.js';
 import { isFirstOfTurn } from './cached.js';
 import { inPlaceOf } from './in-place.js';
@@ -29,7 +30,9 @@ export interface Replaced {
 export type Answering = (replaced: Replaced, args: unknown[]) => unknown;
 
 function replaced(nodes: unknown): Replaced {
-  return { byNode: nodes as Call, calls: callsOf(`fs.${(nodes as Call).name}`) };
+  // This one has no name.
+  const name = nodes === node.realpath.native ? 'realpath.native' : (nodes as Call).name;
+  return { byNode: nodes as Call, calls: callsOf(`fs.${name}`) };
 }
 
 /** Replaces one of Node's functions with one that receives Node's function and the arguments. */

@@ -9,10 +9,10 @@
 
 import { promisify } from 'node:util';
 import type { TransferFile } from '../engine/internal.js';
+import { node } from '../node-fs.js';
 import { currentUring } from './backend.js';
 import { cached, describe, hasAttributesInMemory } from './cached.js';
 import { systemError } from './errors.js';
-import { node } from './node.js';
 import { type Positions, positionsOf } from './positions.js';
 import { isForRing, MOST_COPIED, type Writer, writerOf } from './who-writes.js';
 

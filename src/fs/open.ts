@@ -7,6 +7,7 @@
 import { constants, type Mode, type OpenMode, type PathLike } from 'node:fs';
 import { callsOf } from '../calls.js';
 import { op, type Path, type Uring } from '../engine/index.js';
+import { nodePromises } from '../node-fs.js';
 import { type CachedCalls, Errno } from '../syscalls/index.js';
 import { pathText, plainFlags, plainMode, plainPath } from './arguments.js';
 import { currentUring } from './backend.js';
@@ -14,7 +15,6 @@ import { cached, hasTime, whenThereIsTime } from './cached.js';
 import { systemError } from './errors.js';
 import { adopt, handleFor } from './handle.js';
 import { inPlaceOf } from './in-place.js';
-import { nodePromises } from './node.js';
 import type { FileHandle } from './read-many.js';
 
 const calls = callsOf('fs.promises.open');

@@ -17,9 +17,9 @@
  * @module
  */
 
+import { node } from '../node-fs.js';
 import { linuxSyscalls } from '../syscalls/index.js';
 import { describe } from './cached.js';
-import { node } from './node.js';
 
 /** See the table above. */
 export type Positions = 'offsets' | 'own' | 'none';

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { permissionModelIsOn } from '../engine/internal.js';
+import { permissionModelIsOn } from '../permission-model.js';
 
 interface Bindings {
   /** The functions below `node:fs`. Tools such as `mock-fs` replace them. */

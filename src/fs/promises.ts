@@ -9,10 +9,10 @@
  * @module
  */
 
+import { nodePromises } from '../node-fs.js';
 import { backend, configure } from './backend.js';
 import { Advice, FallocateMode, fadvise, fallocate, getxattr, setxattr } from './extras.js';
 import { access, lstat, readlink, realpath, stat } from './lookups.js';
-import { nodePromises } from './node.js';
 import { open } from './open.js';
 import { readFile } from './read-file.js';
 import { appendFile, writeFile } from './write-file.js';

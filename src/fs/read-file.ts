@@ -15,13 +15,13 @@ import { callsOf } from '../calls.js';
 import { op, type Path, type Uring } from '../engine/index.js';
 import { type Block, CHAIN_SIZE, fileInSlot, type ReadSink } from '../engine/internal.js';
 import { O_CLOEXEC } from '../linux.js';
+import { node, nodePromises } from '../node-fs.js';
 import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
 import { uringForChains } from './backend.js';
 import { systemError } from './errors.js';
 import { isOpen } from './handle.js';
 import { inPlaceOf } from './in-place.js';
-import { node, nodePromises } from './node.js';
 import { type Positions, positionsOf } from './positions.js';
 import { finish, MAX_SIZE, tooLarge, UNKNOWN_PIECE } from './whole.js';
 

@@ -11,13 +11,13 @@
 
 import type { ReadStream } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
+import { live, node } from '../node-fs.js';
 import { openIf, readIf } from './at-once.js';
 import { cached, hasAttributesInMemory, hasTime } from './cached.js';
 import * as callbacks from './callbacks.js';
 import { isSlowToClose } from './closing.js';
 import { systemError } from './errors.js';
-import { inPlaceOf } from './in-place.js';
-import { live, node } from './node.js';
+import { behind, inPlaceOf } from './in-place.js';
 import { answer, type Callback, giveToNode, overNode } from './one-at-a-time.js';
 
 const open = overNode(node.open, openIf(hasTime));
@@ -78,6 +78,6 @@ function optionsOverOurs(given: unknown): Record<string, unknown> | undefined {
  * `uring/register`, ours are in place, unless another tool had replaced Node's before.
  */
 function isReplaced(): boolean {
-  const expected = live.createReadStream === createReadStream ? callbacks : node;
-  return live.open !== expected.open || live.read !== expected.read || live.close !== node.close;
+  const expected = behind(live.createReadStream) === createReadStream ? callbacks : node;
+  return behind(live.open) !== expected.open || behind(live.read) !== expected.read || live.close !== node.close;
 }

@@ -14,13 +14,13 @@ import { type Calls, callsOf } from '../calls.js';
 import type { Path, Uring } from '../engine/index.js';
 import type { FileChain } from '../engine/internal.js';
 import { O_CLOEXEC } from '../linux.js';
+import { nodePromises } from '../node-fs.js';
 import { Errno } from '../syscalls/index.js';
 import { type FileOptions, pathText, plainFileOptions, plainPath } from './arguments.js';
 import { uringForChains } from './backend.js';
 import { systemError } from './errors.js';
 import { isOpen } from './handle.js';
 import { inPlaceOf } from './in-place.js';
-import { nodePromises } from './node.js';
 import { isWholeData, wholeBytes } from './whole.js';
 
 /**

@@ -9,17 +9,26 @@
  * `URING_MODULES` says which modules (default: `fs`), `URING_DISABLE=1` turns it off, and
  * `URING_REQUIRE=1` has the program fail where there is no io_uring; else it runs on Node's own
  * modules then, with one warning. `URING_REPORT=1` prints at the end which functions were called,
- * and what did their work.
+ * and what did their work. With `fs` alone, the first calls are Node's, and the library is loaded
+ * after 1,000 of them, or after as many as `URING_LOAD_AFTER` says; 0 loads it at the start.
  *
  * @module
  */
 
-import { type ModuleName, replaceModules, status } from './registration.js';
+import { checkInteger } from '../validate.js';
+import type { ModuleName } from './names.js';
+import { replaceModules, status } from './registration.js';
 import { reportAtExit } from './report.js';
+
+/**
+ * A call over the ring saves 20 to 40 µs, and loading the library costs 30 to 40 ms: a program that
+ * makes fewer calls is better off without it, and no program loses more than twice what it must.
+ */
+const CALLS_BEFORE = 1000;
 
 // A thread is told by its parent's registration, in the URL of the flag `--import`. In threads that
 // run a string, which ignore it, `--require` loads this module.
-const flag = process.execArgv.find((each) => each.includes('/register/index.js?'));
+const flag = process.execArgv.find((each) => each.includes('/register/preload.js?'));
 const parameters = new URL(flag ?? import.meta.url).searchParams;
 const setting = (name: string): string | undefined =>
   parameters.get(name) ?? (process.env[`URING_${name.toUpperCase()}`] || undefined);
@@ -28,7 +37,9 @@ if (process.env.URING_DISABLE !== '1') {
   const modules = setting('modules')
     ?.split(',')
     .map((name) => name.trim() as ModuleName);
-  replaceModules({ modules, require: setting('require') === '1' }, isOnlyPreload());
+  const callsBefore = Number(setting('load_after') ?? CALLS_BEFORE);
+  checkInteger('URING_LOAD_AFTER', callsBefore, 0, Number.MAX_SAFE_INTEGER);
+  replaceModules({ modules, require: setting('require') === '1' }, { isFirst: isOnlyPreload(), callsBefore });
   if (process.env.URING_REPORT === '1') reportAtExit(status);
 }
 

@@ -6,10 +6,13 @@
 
 import { existsSync } from 'node:fs';
 import { type CallCounts, callCounts } from '../calls.js';
-import { Uring, type UringCounters } from '../engine/index.js';
+import type { UringCounters } from '../engine/index.js';
 import { OWN_URL } from '../own-folder.js';
 import { checkName, checkOptions, invalidArgType } from '../validate.js';
-import { MODULE_NAMES, MODULES, type ModuleName } from './modules.js';
+import { Deferred } from './deferred.js';
+import { replaceFunctions } from './files.js';
+import { loadModules } from './late.js';
+import { MODULE_NAMES, type ModuleName } from './names.js';
 import { Patch } from './patch.js';
 import { patchWorkers } from './workers.js';
 
@@ -41,6 +44,7 @@ export interface RegisterStatus {
 
 let patch: Patch | undefined;
 let registered: readonly ModuleName[] = [];
+let deferred: Deferred | undefined;
 
 /**
  * Puts the functions of `uring/fs` and others in the place of those of Node's modules, in this
@@ -53,31 +57,47 @@ let registered: readonly ModuleName[] = [];
  *   there is no io_uring.
  */
 export function register(options: RegisterOptions = {}): void {
-  replaceModules(options, false);
+  replaceModules(options, { isFirst: false, callsBefore: 0 });
 }
 
-/**
- * Does what {@link register} does.
- *
- * @param isFirst no other code has run before in this thread, so nothing was replaced before.
- */
-export function replaceModules(options: RegisterOptions, isFirst: boolean): void {
+/** What only the flag knows. */
+interface Preload {
+  /** No other code has run before in this thread, so nothing was replaced before. */
+  readonly isFirst: boolean;
+  /** The number of calls of functions of `fs` before the library is loaded; 0: it is loaded now. */
+  readonly callsBefore: number;
+}
+
+/** Does what {@link register} does. */
+export function replaceModules(options: RegisterOptions, { isFirst, callsBefore }: Preload): void {
   checkOptions(options, ['modules', 'require']);
   const { modules = ['fs'], require = false } = options;
   if (!Array.isArray(modules)) throw invalidArgType('options.modules', 'an array of module names', modules);
   for (const name of modules) checkName('options.modules', name, MODULE_NAMES, 'a module');
   if (typeof require !== 'boolean') throw invalidArgType('options.require', 'of type boolean', require);
-  if (require) Uring.default();
+  if (require) loadModules().Uring.default();
   unregister();
   patch = new Patch();
   registered = [...new Set(modules)];
-  for (const name of registered) {
-    const module = MODULES[name];
-    module.configure({ fallback: !require });
-    if (module.partOf === undefined || !registered.includes(module.partOf)) module.patch(patch, isFirst);
+  // All of the library is needed for sockets anyway.
+  if (callsBefore > 0 && !require && registered.every((name) => name === 'fs')) {
+    deferred = new Deferred(callsBefore, () => {
+      const { MODULES, fileFunctions } = loadModules();
+      MODULES.fs.configure({ fallback: true });
+      return fileFunctions;
+    });
+    replaceFunctions(patch, isFirst, deferred);
+  } else {
+    const { MODULES } = loadModules();
+    for (const name of registered) {
+      const module = MODULES[name];
+      module.configure({ fallback: !require });
+      if (module.partOf === undefined || !registered.includes(module.partOf)) module.patch(patch, isFirst);
+    }
   }
-  const url = new URL('register/index.js', OWN_URL);
-  url.search = new URLSearchParams({ modules: registered.join(), ...(require ? { require: '1' } : {}) }).toString();
+  const url = new URL('register/preload.js', OWN_URL);
+  const parameters = { modules: registered.join(), load_after: String(callsBefore), ...(require ? { require: '1' } : {}) };
+  url.search = new URLSearchParams(parameters).toString();
   // In a bundle, there is no file that threads could load first: they register by themselves.
   if (existsSync(url)) patchWorkers(patch, url);
   patch.publish();
@@ -86,15 +106,20 @@ export function replaceModules(options: RegisterOptions, isFirst: boolean): void
 /** Puts Node's own functions back. What was opened until then stays as it is. Idempotent. */
 export function unregister(): void {
   patch?.undo();
+  deferred?.cancel();
   patch = undefined;
+  deferred = undefined;
   registered = [];
 }
 
 /**
- * What is registered in this thread, and whether it works through io_uring. Opens the thread's
- * engine if there is none yet.
+ * What is registered in this thread, and whether it works through io_uring. Loads the library and
+ * opens the thread's engine if that has not happened yet.
  */
 export function status(): RegisterStatus {
+  if (registered.length === 0) return { modules: {}, calls: callCounts(), counters: undefined };
+  deferred?.end();
+  const { MODULES, Uring } = loadModules();
   const modules = Object.fromEntries(registered.map((name) => [name, MODULES[name].backend()]));
   const isAtWork = Object.values(modules).includes('io_uring');
   return { modules, calls: callCounts(), counters: isAtWork ? Uring.default().counters : undefined };

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { node } from '../node-fs.js';
 import type { HostFacts } from './types.js';
 
 /**
@@ -26,7 +26,7 @@ export function readHostFacts(): HostFacts {
 
 function readText(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return node.readFileSync(path, 'utf8');
   } catch {
     return undefined;
   }

@@ -7,6 +7,7 @@
  */
 
 import { createRequire } from 'node:module';
+import { withNodesFunctions } from '../node-fs.js';
 
 /** The part of koffi that the shim uses. (koffi's own typings use only `any`.) */
 export interface Koffi {
@@ -31,6 +32,6 @@ let loaded: Koffi | undefined;
  * @throws any error of `require('koffi')`, when its binary is missing or does not fit.
  */
 export function loadKoffi(): Koffi {
-  loaded ??= createRequire(import.meta.url)('koffi') as Koffi;
+  loaded ??= withNodesFunctions(() => createRequire(import.meta.url)('koffi')) as Koffi;
   return loaded;
 }

@@ -21,6 +21,9 @@ const require = createRequire(import.meta.url);
 const self = new URL(import.meta.url);
 const isNodes = (value) => /\[native code\]|callback \|\|=|maybeCallback/.test(String(value));
 
+/** Whether the library was loaded, by the files that were. */
+const isLoaded = (files = Object.keys(require.cache)) => files.some((file) => file.includes('koffi'));
+
 const scripts = {
   /** Whether all ways to a function lead to the same one. */
   async references() {
@@ -168,6 +171,46 @@ const scripts = {
     server.close();
     const { 'net.Server.listen': listen, 'net.Server.accept': accept } = status().calls;
     return { calls, operations: Object.keys(counters.operations), listen, accept };
+  },
+  /** Few calls first, then more. */
+  async deferred() {
+    const file = `${process.argv[3]}/deferred`;
+    defaultFs.writeFileSync(file, 'content');
+    const { readFile, stat } = defaultFs;
+    const called = (fn, ...args) => new Promise((done) => fn(...args, done));
+    const loaded = [isLoaded()];
+    await called(stat, file);
+    await called(defaultFs.realpath.native, file);
+    // Node 20 loads modules with it, so there were some calls before.
+    for (let index = 0; index < 8; index++) await promises.readFile(file);
+    loaded.push(isLoaded());
+    for (let index = 0; index < 2; index++) await called(stat, file);
+    await once(defaultFs.createReadStream(file).resume(), 'close');
+    return { loaded, isSame: stat === defaultFs.stat && readFile === named, calls: status().calls };
+  },
+  async 'deferred in a thread'() {
+    const code = `const { parentPort } = require('node:worker_threads');
+      require('node:fs').promises.readFile('/dev/null').then(() => parentPort.postMessage(Object.keys(require.cache)));`;
+    const [files] = await once(new Worker(code, { eval: true }), 'message');
+    return isLoaded(files);
+  },
+  /** Functions that a test framework replaces, before the library is loaded. */
+  async 'mocked early'() {
+    const file = `${process.argv[3]}/mocked`;
+    defaultFs.writeFileSync(file, 'content');
+    const refuse = () => {
+      throw new Error('This is not Node’s.');
+    };
+    const { setTimeout, setImmediate } = globalThis;
+    for (const name of ['setTimeout', 'setImmediate', 'setInterval']) {
+      globalThis[name] = refuse;
+      require('node:timers')[name] = refuse;
+    }
+    for (const name of ['fstatSync', 'readFileSync', 'fstat', 'close']) defaultFs[name] = refuse;
+    for (let index = 0; index < 4; index++) await promises.readFile(file);
+    const text = await promises.readFile(file, 'utf8');
+    Object.assign(globalThis, { setTimeout, setImmediate });
+    return { loaded: isLoaded(), text };
   },
   /** What the ring has done for it. */
   async counters() {

@@ -15,6 +15,7 @@ jest.setTimeout(within(120_000));
 
 const FLAG = ['--import', 'uring/register'];
 const ALL = { URING_MODULES: 'fs,net,http,dgram' };
+const AT_ONCE = { URING_LOAD_AFTER: '0' };
 
 (reason === undefined ? describe : describe.skip)(`uring/register${reason ? ` (skipped: ${reason})` : ''}`, () => {
   const directory = temporaryDirectory();
@@ -107,10 +108,53 @@ const ALL = { URING_MODULES: 'fs,net,http,dgram' };
     });
   });
 
+  test('the first calls are passed to Node, and the library is loaded when there were many', async () => {
+    const run = (env: Record<string, string>) => runChild('register.mjs', ['deferred', directory.path], FLAG, env);
+    expect(await run({ URING_LOAD_AFTER: '8' })).toEqual({
+      loaded: [false, true],
+      isSame: true,
+      calls: {
+        'fs.promises.readFile': { ring: expect.any(Number), cached: 0, node: expect.any(Number) },
+        'fs.realpath.native': { ring: 0, cached: 0, node: 1 },
+        'fs.stat': { ring: 0, cached: 2, node: 1 },
+        // Of a stream, which reads twice.
+        'fs.open': { ring: 0, cached: 1, node: 0 },
+        'fs.read': { ring: 0, cached: 2, node: 0 },
+        'fs.close': { ring: 0, cached: 1, node: 0 },
+      },
+    });
+    // A thread that has not made as many calls has none of it.
+    expect(await runChild('register.mjs', ['deferred in a thread'], FLAG, { URING_LOAD_AFTER: '4' })).toBe(false);
+    await expect(run({ URING_LOAD_AFTER: 'soon' })).rejects.toThrow('The value of "URING_LOAD_AFTER" is out of range');
+  });
+
+  test('what a program has replaced before the library is loaded is not taken for Node’s', async () => {
+    expect(await runChild('register.mjs', ['mocked early', directory.path], FLAG, { URING_LOAD_AFTER: '2' })).toEqual({
+      loaded: true,
+      text: 'content',
+    });
+  });
+
+  test('where the library cannot be loaded, a program goes on with Node’s functions, with one warning', () => {
+    const code = `const Module = require('node:module');
+      const load = Module._load;
+      Module._load = (name, ...rest) => {
+        if (name === 'koffi') throw new Error('no koffi');
+        return load(name, ...rest);
+      };
+      const fs = require('node:fs/promises');
+      (async () => {
+        for (let index = 0; index < 4; index++) await fs.readFile('/dev/null');
+      })();`;
+    const env = { ...process.env, URING_LOAD_AFTER: '1' };
+    const { status, stderr } = spawnSync(process.execPath, [...FLAG, '-e', code], { encoding: 'utf8', env });
+    expect([status, stderr.match(/\[URING_FALLBACK\]/g)]).toEqual([0, ['[URING_FALLBACK]']]);
+  });
+
   test('URING_REPORT=1 prints these counts at the end, for each thread', () => {
     const code = `const { Worker } = require('worker_threads');
       new Worker('require("fs").promises.stat("/")', { eval: true }).on('exit', () => require('fs').readFile('/dev/null', () => 0));`;
-    const env = { ...process.env, URING_REPORT: '1' };
+    const env = { ...process.env, ...AT_ONCE, URING_REPORT: '1' };
     const { stderr } = spawnSync(process.execPath, [...FLAG, '-e', code], { encoding: 'utf8', env });
     const [, thread, main] = stderr.split(/^uring\/register, process \d+/m);
     expect(thread).toMatch(/^, thread 1: fs by io_uring\ncalls +ring +cached +Node\nfs\.promises\.stat +0 +1 +0\n/);

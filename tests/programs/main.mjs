@@ -2,7 +2,8 @@
  * `npm run programs -- [NAMES] [--rounds N] [--scale S] [--json FILE] [--markdown]`: runs real
  * programs with Node alone and with `uring/register`, compares what they do, and measures both in
  * turn. Without names, all that work with files; `client` stands for all clients of servers. Fails
- * if a program does anything else with the flag. `--rounds 0` compares only.
+ * if a program does anything else with the flag. `--rounds 0` compares only, with the library
+ * loaded at the start, so that small programs use it.
  */
 
 import fs from 'node:fs';
@@ -28,6 +29,8 @@ const chosen =
     : [...tools, ...clients].filter((name) => positionals.some((given) => name === given || name.startsWith(`${given}-`)));
 if (chosen.length === 0) throw new Error(`There are: ${[...tools, ...clients].join(' ')}`);
 if (!canMeasure) console.error('CPU time and memory are not measured: /usr/bin/time (GNU time) is not installed.');
+
+if (rounds === 0) process.env.URING_LOAD_AFTER ??= '0';
 
 /** Starts the servers that clients need. */
 async function serve(directory) {

@@ -19,8 +19,10 @@ import { startServices, whyNoServices } from './services.js';
 const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 /** `uring/register`: the programs' own packages know nothing of this one. */
-const REGISTER = fileOf('../../dist/register/index.js');
+const REGISTER = fileOf('../../dist/register/preload.js');
 const PRELOAD = fileOf('../../dist/register/index.cjs');
+/** From the first call on, not after many. */
+const AT_ONCE = { URING_LOAD_AFTER: '0' };
 const uninstalled = existsSync(fileOf('node_modules')) ? undefined : 'npm ci was not run in tests/programs';
 const reason = whyNoRing() ?? whyNoServices() ?? uninstalled;
 const reasonForFiles = whyNoRing() ?? uninstalled;
@@ -76,7 +78,8 @@ const reasonForFiles = whyNoRing() ?? uninstalled;
     test.each(readdirSync(fileOf('files')).filter((name) => name !== 'common.mjs'))('%s', async (client) => {
       const printed = async (...nodeArgs: string[]) => {
         const args = [...nodeArgs, fileOf(`files/${client}`), `${directory.path}/${client}`];
-        const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { timeout: 120_000, maxBuffer: 1 << 26 });
+        const options = { timeout: 120_000, maxBuffer: 1 << 26, env: { ...process.env, ...AT_ONCE } };
+        const { stdout, stderr } = await promisify(execFile)(process.execPath, args, options);
         return { stdout, stderr: stderr.replace(/\(node:\d+\)/g, '(node:PID)') };
       };
       const nodes = await printed();
@@ -131,6 +134,7 @@ const NOT_HERE = ['npm-ci', 'npm-ls', 'better-sqlite3'];
         // TypeScript 6 wants to be told, which ts-node does not do.
         const env = {
           ...process.env,
+          ...AT_ONCE,
           TS_NODE_SKIP_PROJECT: '1',
           TS_NODE_COMPILER_OPTIONS: '{"rootDir":"/","module":"commonjs","ignoreDeprecations":"6.0"}',
         };

@@ -26,7 +26,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-const REGISTER = here('../../dist/register/index.js');
+const REGISTER = here('../../dist/register/preload.js');
 const TIME = '/usr/bin/time';
 const LONGEST_MS = 180_000;
 

@@ -8,8 +8,9 @@
  * @module
  */
 
-import { type BigIntStats, fstatSync, type Stats } from 'node:fs';
+import type { BigIntStats, Stats } from 'node:fs';
 import { Statx } from '../../../linux.js';
+import { node } from '../../../node-fs.js';
 import type { Block } from '../../memory/pool.js';
 
 const TIMES = ['atime', 'mtime', 'ctime', 'birthtime'] as const;
@@ -46,7 +47,7 @@ function shapeOf(template: object): Shape {
 function anyStats(bigint: boolean): object {
   for (let fd = 0; ; fd++) {
     try {
-      return fstatSync(fd, { bigint });
+      return node.fstatSync(fd, { bigint });
     } catch (error) {
       if (fd === MOST_TRIES) throw error;
     }

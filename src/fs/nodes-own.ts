@@ -1,22 +1,10 @@
 /**
- * Node's own functions, copied once when the module is loaded: a program may replace them with the
- * functions of `uring/fs`.
+ * Which functions of `node:fs` are Node's own.
  *
  * @module
  */
 
-import fs from 'node:fs';
-import fsPromises from 'node:fs/promises';
 import { processBinding } from './process-binding.js';
-
-/** `node:fs`. */
-export const node: typeof fs = { ...fs };
-
-/** `node:fs/promises`. */
-export const nodePromises: typeof fsPromises = { ...fsPromises };
-
-/** `node:fs` as it is now, including functions that a program has replaced. */
-export const live: typeof fs = fs;
 
 /** The texts of Node's modules, asked for once: it takes half a millisecond. */
 let texts: readonly string[] | undefined;

@@ -1,0 +1,117 @@
+/**
+ * Functions of `node:fs` that are Node's own until a program has called them many times.
+ *
+ * Loading the library takes half as long as Node's own start. A program that calls few functions
+ * would pay for that and gain nothing, and most programs are such: compilers, linters, and the
+ * processes that test runners start read their files synchronously. So the calls are counted at
+ * first, and passed to Node's functions.
+ *
+ * What the library captures of Node is captured at once nevertheless (by the imports below): until
+ * the rest is loaded, a program may have installed fake timers or mocks.
+ *
+ * @module
+ */
+
+import '../timers.js';
+import { type Calls, callsOf } from '../calls.js';
+import { inPlaceOf, markAsStandIn } from '../fs/in-place.js';
+import { isMocked } from '../fs/mocked.js';
+import { node, nodePromises, withNodesFunctions } from '../node-fs.js';
+import { FS_FUNCTIONS, PROMISE_FUNCTIONS } from './names.js';
+
+type Fn = (...args: unknown[]) => unknown;
+
+/** Functions by name. */
+export type Functions = Readonly<Record<string, unknown>>;
+
+/** Functions of `node:fs` and of `node:fs/promises`, or what replaces them. */
+export interface FileFunctions {
+  readonly fs: Functions;
+  readonly promises: Functions;
+}
+
+/** Stands for the library's functions, and for Node's until the library is loaded. */
+export class Deferred implements FileFunctions {
+  readonly fs: Functions;
+  readonly promises: Functions;
+
+  private isWaiting = true;
+  private readonly standIns: { readonly standIn: Fn; setTarget(ours: FileFunctions): unknown }[] = [];
+
+  /**
+   * @param callsLeft the number of calls that are passed to Node's functions.
+   * @param load loads the library's functions.
+   */
+  constructor(
+    private callsLeft: number,
+    private readonly load: () => FileFunctions,
+  ) {
+    this.fs = this.standInsFor(node as unknown as Functions, FS_FUNCTIONS, 'fs.', (ours) => ours.fs);
+    this.promises = this.standInsFor(
+      nodePromises as unknown as Functions,
+      PROMISE_FUNCTIONS,
+      'fs.promises.',
+      (ours) => ours.promises,
+    );
+  }
+
+  /** Loads the library, if it is not loaded. @throws whatever prevents it. */
+  end(): void {
+    if (!this.isWaiting) return;
+    this.isWaiting = false;
+    const ours = withNodesFunctions(this.load);
+    for (const { standIn, setTarget } of this.standIns.splice(0)) markAsStandIn(standIn, setTarget(ours));
+  }
+
+  /** Leaves the functions Node's for good, unless the library is loaded. */
+  cancel(): void {
+    this.isWaiting = false;
+  }
+
+  private standInsFor(
+    nodes: Functions,
+    names: readonly string[],
+    prefix: string,
+    part: (ours: FileFunctions) => Functions,
+  ): Functions {
+    const standIns = names.map((name) => {
+      const counts = UNCOUNTED.has(name) ? undefined : callsOf(`${prefix}${name}`);
+      return [name, this.standInFor(nodes[name] as Fn, counts, (ours) => part(ours)[name] as Fn)];
+    });
+    return Object.fromEntries(standIns);
+  }
+
+  private standInFor(nodes: Fn, counts: Calls | undefined, oursOf: (ours: FileFunctions) => Fn): Fn {
+    let target = nodes;
+    const pass = (...args: unknown[]) => {
+      if (this.isWaiting && counts !== undefined) this.count(counts);
+      return target(...args);
+    };
+    const standIn = inPlaceOf(nodes, pass);
+    const { native } = nodes as { native?: Fn };
+    // fs.realpath.native
+    if (native !== undefined) {
+      const oursNative = (ours: FileFunctions) => (oursOf(ours) as unknown as { native: Fn }).native;
+      Object.assign(standIn, { native: this.standInFor(native, callsOf('fs.realpath.native'), oursNative) });
+    }
+    this.standIns.push({ standIn, setTarget: (ours) => (target = oursOf(ours)) });
+    return standIn;
+  }
+
+  private count(counts: Calls): void {
+    this.callsLeft -= 1;
+    if (this.callsLeft >= 0 || isMocked()) {
+      counts.node++;
+      return;
+    }
+    try {
+      this.end();
+    } catch (error) {
+      counts.node++;
+      process.emitWarning(`uring could not be loaded: ${(error as Error).message}`, { code: 'URING_FALLBACK' });
+    }
+  }
+}
+
+/** A stream calls other functions, which are counted. */
+const UNCOUNTED = new Set(['createReadStream']);
