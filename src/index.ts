@@ -5,7 +5,7 @@
  * - `uring/ring`: the ring itself, with every operation and every registration.
  * - `uring/testing`: a simulated kernel for tests on any machine.
  *
- * @module
+ * @module uring
  */
 
 export { constants } from './constants.js';

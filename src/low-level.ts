@@ -1,7 +1,7 @@
 /**
  * `uring/ring`: the ring as the kernel defines it, with every operation and every registration.
  *
- * @module
+ * @module uring/ring
  */
 
 export * from './ops/index.js';

@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { InspectOptionsStylized } from 'node:util';
 import { IOV_MAX, IOVEC_SIZE } from '../linux.js';
 import {
   prepCancel,
@@ -24,6 +25,7 @@ import {
 } from '../ops/index.js';
 import {
   EnterFlag,
+  MAX_ENTRIES,
   OPCODE_NAMES,
   Opcode,
   type OpcodeName,
@@ -33,11 +35,13 @@ import {
   type Sqe,
   SqRingFlag,
 } from '../ring/index.js';
+import { INSPECT, summary } from '../summary.js';
 import { Errno, type Syscalls, UringError } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import {
   checkBuffer,
   checkBuffers,
+  checkInteger,
   checkName,
   checkOptions,
   checkTimeout,
@@ -164,7 +168,10 @@ export class URingContext {
     return new URingContext(ring.sq.entries, {}, { ring, operations: handle.operations });
   }
 
-  /** The ring's fd. poll(2) and epoll(7) report it as readable when there are completions. */
+  /**
+   * The ring's fd, or -1 after {@link close}. poll(2) and epoll(7) report it as readable when there
+   * are completions.
+   */
   get fd(): number {
     return this.ring.fd;
   }
@@ -179,6 +186,13 @@ export class URingContext {
   get ready(): number {
     this.checkOpen();
     return this.ring.cq.ready;
+  }
+
+  /** What `util.inspect` shows. @internal */
+  [INSPECT](depth: number, options: InspectOptionsStylized): string {
+    if (this.ring.closed) return summary('URingContext', { closed: true }, depth, options);
+    const { fd, added, ready, stats } = this;
+    return summary('URingContext', { fd, added, ready, stats }, depth, options);
   }
 
   /** The statistics of all threads together. */
@@ -588,6 +602,7 @@ function openRing(entries: number, options: Omit<RingOptions, 'entries'>, restri
     if (!Array.isArray(restrictions)) throw invalidArgType('options.restrictions', 'an array of operations', restrictions);
     for (const name of restrictions) checkName('options.restrictions', name, OPCODE_NAMES, 'an operation');
   }
+  checkInteger('entries', entries, 1, MAX_ENTRIES);
   const ring = Ring.open({
     ...options,
     entries,

@@ -1,7 +1,7 @@
 /**
  * `uring/dgram`: `node:dgram` over io_uring.
  *
- * @module
+ * @module uring/dgram
  */
 
 import dgram from 'node:dgram';

@@ -14,6 +14,7 @@ export type { Memory } from './memory/lease.js';
 export type { Message } from './memory/message.js';
 export type { BatchOptions } from './operations/batch.js';
 export type { LinkOptions, LinkResult, LinkResults } from './operations/link.js';
+export type { Mailbox, MailboxAddress } from './operations/mailbox.js';
 export type { MultishotIterator } from './operations/multishot.js';
 export type {
   Accepted,

@@ -6,7 +6,9 @@
 
 import type { BigIntStats, Stats } from 'node:fs';
 import type { RecordableHistogram } from 'node:perf_hooks';
+import type { InspectOptionsStylized } from 'node:util';
 import { EnterFlag, Opcode, type OpcodeName, type OpcodeProbe } from '../ring/index.js';
+import { INSPECT, summary } from '../summary.js';
 import { Errno, type EventLoopKind, UringError } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import { invalidArgType, invalidState } from '../validate.js';
@@ -17,6 +19,7 @@ import { KernelMemory } from './memory/kernel-memory.js';
 import type { Message } from './memory/message.js';
 import { type BatchOptions, runBatch } from './operations/batch.js';
 import { type LinkOptions, type LinkResults, runLink } from './operations/link.js';
+import { Mailbox } from './operations/mailbox.js';
 import type { MultishotIterator } from './operations/multishot.js';
 import * as op from './operations/op/index.js';
 import { type Engine, type File, Operation, runOperation } from './operations/operation.js';
@@ -290,6 +293,24 @@ export class Uring {
     return recvmsgMany(this.engine, file, options);
   }
 
+  /**
+   * Opens a mailbox for messages of other engines of this process, such as those of worker threads:
+   * an iterator over the numbers that `op.message` sends to its address. Since 6.3.
+   *
+   * It keeps the process alive until it is left. Messages wait for the reader in any number.
+   *
+   * @example
+   * ```ts
+   * const mailbox = uring.mailbox();
+   * new Worker('./worker.js', { workerData: { address: mailbox.address } });
+   * for await (const slot of mailbox) handle(slot);
+   * ```
+   */
+  mailbox(options: IteratorOptions = {}): Mailbox {
+    this.checkOpen();
+    return new Mailbox(this.engine, options);
+  }
+
   /** Accepts connections: an iterator over descriptors. Multishot since 5.19. */
   acceptMany(file: File, options?: IteratorOptions): MultishotIterator<number> {
     this.checkOpen();
@@ -370,6 +391,12 @@ export class Uring {
   /** Closes a descriptor when this thread ends. @returns a function that undoes this. @internal */
   closeAtThreadEnd(fd: number): () => void {
     return this.engine.core.syscalls.closeAtThreadEnd(fd);
+  }
+
+  /** What `util.inspect` shows. @internal */
+  [INSPECT](depth: number, options: InspectOptionsStylized): string {
+    const { closed, eventLoop, counters } = this;
+    return summary('Uring', { closed, eventLoop, counters }, depth, options);
   }
 
   /** Returns the operations in flight, the oldest first. */

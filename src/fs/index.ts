@@ -6,7 +6,7 @@
  * Node's own, including all functions whose names end in `Sync`. The additional functions
  * (`configure`, `fallocate`) are in `uring/fs/promises`.
  *
- * @module
+ * @module uring/fs
  */
 
 import nodeFs from 'node:fs';

@@ -6,7 +6,7 @@
  * passes operations that change a directory to a worker, which is no faster than Node's threads,
  * and has no operations for the rest.
  *
- * @module
+ * @module uring/fs/promises
  */
 
 import { nodePromises } from '../node-fs.js';

@@ -4,7 +4,7 @@
  * Requests, responses and parsing are Node's, as is everything else that `node:http` exports. For
  * TLS, see `uring/https`.
  *
- * @module
+ * @module uring/http
  */
 
 import http from 'node:http';

@@ -4,7 +4,7 @@
  * Everything else is Node's own: TLS works on libuv's handles, and is several times slower on
  * anything else.
  *
- * @module
+ * @module uring/https
  */
 
 import type http from 'node:http';

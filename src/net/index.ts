@@ -1,7 +1,7 @@
 /**
  * `uring/net`: `node:net` over io_uring.
  *
- * @module
+ * @module uring/net
  */
 
 import net from 'node:net';

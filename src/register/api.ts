@@ -10,7 +10,7 @@
  * unregister();
  * ```
  *
- * @module
+ * @module uring/register/api
  */
 
 export {

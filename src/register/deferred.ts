@@ -4,7 +4,8 @@
  * Loading the library takes half as long as Node's own start. A program that calls few functions
  * would pay for that and gain nothing, and most programs are such: compilers, linters, and the
  * processes that test runners start read their files synchronously. So the calls are counted at
- * first, and passed to Node's functions.
+ * first, and passed to Node's functions. Lookups count only where no other is running: the library
+ * leaves concurrent ones to Node's threads, too.
  *
  * What the library captures of Node is captured at once nevertheless (by the imports below): until
  * the rest is loaded, a program may have installed fake timers or mocks.
@@ -30,12 +31,22 @@ export interface FileFunctions {
   readonly promises: Functions;
 }
 
+const FS = node as unknown as Functions;
+
+/** Functions with callbacks that look something up, which takes Node's threads a few microseconds. */
+const LOOKUPS = new Set(['access', 'exists', 'fstat', 'lstat', 'readlink', 'realpath', 'stat']);
+
+/** A stream calls other functions, which are counted. */
+const UNCOUNTED = new Set(['createReadStream']);
+
 /** Stands for the library's functions, and for Node's until the library is loaded. */
 export class Deferred implements FileFunctions {
   readonly fs: Functions;
   readonly promises: Functions;
 
   private isWaiting = true;
+  /** The number of lookups that Node is running. */
+  private running = 0;
   private readonly standIns: { readonly standIn: Fn; setTarget(ours: FileFunctions): unknown }[] = [];
 
   /**
@@ -46,7 +57,7 @@ export class Deferred implements FileFunctions {
     private callsLeft: number,
     private readonly load: () => FileFunctions,
   ) {
-    this.fs = this.standInsFor(node as unknown as Functions, FS_FUNCTIONS, 'fs.', (ours) => ours.fs);
+    this.fs = this.standInsFor(FS, FS_FUNCTIONS, 'fs.', (ours) => ours.fs);
     this.promises = this.standInsFor(
       nodePromises as unknown as Functions,
       PROMISE_FUNCTIONS,
@@ -76,42 +87,54 @@ export class Deferred implements FileFunctions {
   ): Functions {
     const standIns = names.map((name) => {
       const counts = UNCOUNTED.has(name) ? undefined : callsOf(`${prefix}${name}`);
-      return [name, this.standInFor(nodes[name] as Fn, counts, (ours) => part(ours)[name] as Fn)];
+      const isLookup = nodes === FS && LOOKUPS.has(name);
+      return [name, this.standInFor(nodes[name] as Fn, counts, isLookup, (ours) => part(ours)[name] as Fn)];
     });
     return Object.fromEntries(standIns);
   }
 
-  private standInFor(nodes: Fn, counts: Calls | undefined, oursOf: (ours: FileFunctions) => Fn): Fn {
+  private standInFor(nodes: Fn, counts: Calls | undefined, isLookup: boolean, oursOf: (ours: FileFunctions) => Fn): Fn {
     let target = nodes;
     const pass = (...args: unknown[]) => {
-      if (this.isWaiting && counts !== undefined) this.count(counts);
-      return target(...args);
+      if (!this.isWaiting || counts === undefined) return target(...args);
+      if (!isLookup || this.running === 0) this.count();
+      if (!this.isWaiting) return target(...args);
+      counts.node++;
+      return isLookup ? this.lookUp(nodes, args) : nodes(...args);
     };
     const standIn = inPlaceOf(nodes, pass);
     const { native } = nodes as { native?: Fn };
     // fs.realpath.native
     if (native !== undefined) {
       const oursNative = (ours: FileFunctions) => (oursOf(ours) as unknown as { native: Fn }).native;
-      Object.assign(standIn, { native: this.standInFor(native, callsOf('fs.realpath.native'), oursNative) });
+      Object.assign(standIn, { native: this.standInFor(native, callsOf('fs.realpath.native'), isLookup, oursNative) });
     }
     this.standIns.push({ standIn, setTarget: (ours) => (target = oursOf(ours)) });
     return standIn;
   }
 
-  private count(counts: Calls): void {
+  /** Passes a lookup to Node. */
+  private lookUp(nodes: Fn, args: unknown[]): unknown {
+    const callback = args.at(-1);
+    if (typeof callback !== 'function') return nodes(...args);
+    args[args.length - 1] = (...results: unknown[]) => {
+      this.running--;
+      callback(...results);
+    };
+    const result = nodes(...args);
+    // Counted only now: the call did not throw.
+    this.running++;
+    return result;
+  }
+
+  /** Counts a call, and loads the library where it was one too many. */
+  private count(): void {
     this.callsLeft -= 1;
-    if (this.callsLeft >= 0 || isMocked()) {
-      counts.node++;
-      return;
-    }
+    if (this.callsLeft >= 0 || isMocked()) return;
     try {
       this.end();
     } catch (error) {
-      counts.node++;
       process.emitWarning(`uring could not be loaded: ${(error as Error).message}`, { code: 'URING_FALLBACK' });
     }
   }
 }
-
-/** A stream calls other functions, which are counted. */
-const UNCOUNTED = new Set(['createReadStream']);

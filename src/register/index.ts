@@ -12,7 +12,7 @@
  * and what did their work. With `fs` alone, the first calls are Node's, and the library is loaded
  * after 1,000 of them, or after as many as `URING_LOAD_AFTER` says; 0 loads it at the start.
  *
- * @module
+ * @module uring/register
  */
 
 import { checkInteger } from '../validate.js';

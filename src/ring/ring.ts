@@ -15,8 +15,9 @@
  * @module
  */
 
-import { types } from 'node:util';
+import { type InspectOptionsStylized, types } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
+import { INSPECT, summary } from '../summary.js';
 import { Errno, linuxSyscalls, type Syscalls, UringError } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import {
@@ -220,10 +221,10 @@ export class Ring {
 
   /**
    * The ring's descriptor, which is readable for poll(2) and epoll(7) when there are completions.
-   * -1 with REGISTERED_FD_ONLY.
+   * -1 with REGISTERED_FD_ONLY, and after {@link close}.
    */
   get fd(): number {
-    return this.state.layout.setupFlags & SetupFlag.REGISTERED_FD_ONLY ? -1 : this.state.fd;
+    return this.closed || this.hasFlag('REGISTERED_FD_ONLY') ? -1 : this.state.fd;
   }
 
   /** The submission queue. */
@@ -262,6 +263,14 @@ export class Ring {
   /** Returns whether the ring has a setup flag. */
   hasFlag(name: SetupFlagName): boolean {
     return (this.setupFlags & SetupFlag[name]) !== 0;
+  }
+
+  /** What `util.inspect` shows. @internal */
+  [INSPECT](depth: number, options: InspectOptionsStylized): string {
+    if (this.closed) return summary('Ring', { closed: true }, depth, options);
+    const { fd, sq, cq } = this;
+    const queues = { sq: { entries: sq.entries, ready: sq.ready }, cq: { entries: cq.entries, ready: cq.ready } };
+    return summary('Ring', { fd, flags: setupFlagNames(this.setupFlags), ...queues }, depth, options);
   }
 
   /** Whether this thread has closed the ring. */

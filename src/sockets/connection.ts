@@ -4,8 +4,10 @@
  * @module
  */
 
+import type { InspectOptionsStylized } from 'node:util';
 import { AbortError, type Uring } from '../engine/index.js';
 import { Chunk, MOST_DESCRIPTORS, pendingPromise, reject, type Sendable, type Settle, settleOfLast } from '../engine/internal.js';
+import { INSPECT, summary } from '../summary.js';
 import { checkFd, checkInteger, invalidArgType, invalidArgValue, invalidState, isDetached } from '../validate.js';
 import { checkFile, type FileRange, type OpenedFile, sendFile } from './send-file.js';
 import type { SocketAddress } from './socket.js';
@@ -126,6 +128,12 @@ export class Connection implements AsyncIterable<Chunk> {
    */
   get remoteAddress(): SocketAddress | undefined {
     return this.socket.remoteAddress;
+  }
+
+  /** What `util.inspect` shows. @internal */
+  [INSPECT](depth: number, options: InspectOptionsStylized): string {
+    const { fd, localAddress, remoteAddress, bytesRead, bytesWritten, bytesQueued } = this;
+    return summary('Connection', { fd, localAddress, remoteAddress, bytesRead, bytesWritten, bytesQueued }, depth, options);
   }
 
   /**

@@ -5,9 +5,11 @@
  */
 
 import { isIP } from 'node:net';
+import type { InspectOptionsStylized } from 'node:util';
 import { AbortError, type Message, type MultishotIterator, op, type ReadManyOptions, Uring } from '../engine/index.js';
 import { Chunk } from '../engine/internal.js';
 import { MSG_NOSIGNAL } from '../linux.js';
+import { INSPECT, summary } from '../summary.js';
 import { UringError } from '../syscalls/index.js';
 import { checkFunction, checkInteger, checkOptions, invalidArgType, invalidArgValue, invalidState } from '../validate.js';
 import { checkWritable, type Writable } from './connection.js';
@@ -122,6 +124,12 @@ export class DatagramSocket implements AsyncIterable<Message> {
   /** The descriptor, or -1 after {@link close}. It remains the socket's. */
   get fd(): number {
     return this.descriptor;
+  }
+
+  /** What `util.inspect` shows. @internal */
+  [INSPECT](depth: number, options: InspectOptionsStylized): string {
+    const { fd, address, remoteAddress } = this;
+    return summary('DatagramSocket', { fd, address, remoteAddress }, depth, options);
   }
 
   /** The address that the socket is connected to. */

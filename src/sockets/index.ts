@@ -4,7 +4,7 @@
  * Connections receive into buffers that all of them share, and data is passed to the reader without
  * a copy.
  *
- * @module
+ * @module uring/sockets
  */
 
 export type { Chunk, Message, MultishotIterator, ReadManyOptions } from '../engine/index.js';

@@ -4,7 +4,9 @@
  * @module
  */
 
+import type { InspectOptionsStylized } from 'node:util';
 import { Uring } from '../engine/index.js';
+import { INSPECT, summary } from '../summary.js';
 import { checkInteger, checkOptions } from '../validate.js';
 import { Accepting } from './accepting.js';
 import { Connection } from './connection.js';
@@ -103,6 +105,12 @@ export class Listener implements AsyncIterable<Connection> {
   /** The descriptor, or -1 after {@link close}. */
   get fd(): number {
     return this.descriptor;
+  }
+
+  /** What `util.inspect` shows. @internal */
+  [INSPECT](depth: number, options: InspectOptionsStylized): string {
+    const { fd, address } = this;
+    return summary('Listener', { fd, address }, depth, options);
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * `uring/testing`: a simulated kernel to test against, on any machine.
  *
- * @module
+ * @module uring/testing
  */
 
 export type { EventLoopWaker, SocketCalls } from '../syscalls/index.js';

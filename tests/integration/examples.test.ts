@@ -156,6 +156,26 @@ onLinux(`examples${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect((await server.end()).code).toBe(0);
   });
 
+  test('metrics counts the operations of the program that loads it', async () => {
+    const code = `import { Uring } from 'uring';
+      const { metrics } = await import(${JSON.stringify(fileOf('metrics.mjs'))});
+      const uring = Uring.open();
+      await uring.nop();
+      await uring.openat('/no/such/file').catch(() => undefined);
+      console.log(metrics());
+      process.exit();`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', code]);
+    for (const line of [
+      'uring_in_flight 0',
+      'uring_operations_total{operation="NOP",code="OK"} 1',
+      'uring_operations_total{operation="OPENAT",code="ENOENT"} 1',
+      'uring_operation_seconds_bucket{operation="NOP",le="+Inf"} 1',
+      'uring_operation_seconds_count{operation="OPENAT"} 1',
+    ]) {
+      expect(stdout.split('\n')).toContain(line);
+    }
+  });
+
   test('udp answers a datagram', async () => {
     const server = await serving('udp.mjs', 'serve');
     expect(await run('udp.mjs', 'ask', `${server.port}`)).toMatch(/^20\d\d-\d\d-\d\dT[\d:.]+Z\n$/);

@@ -152,6 +152,7 @@ test('uring/register works within a bundle, of which threads are Node’s own', 
   });
   const outfile = path.join(project, 'bundle.cjs');
   await build({ entryPoints: [path.join(project, 'program.mjs')], bundle: true, platform: 'node', external: ['koffi'], outfile });
-  const { stdout, stderr } = await run(process.execPath, [outfile, outfile]);
+  const options = { env: { ...process.env, URING_LOAD_AFTER: '0' } };
+  const { stdout, stderr } = await run(process.execPath, [outfile, outfile], options);
   expect({ stdout, stderr }).toEqual({ stdout: 'function\n0 1\n', stderr: '' });
 });

@@ -53,6 +53,8 @@ export interface MultishotRecipe<T> {
   release?(): void;
   /** The maximum number of completions. */
   readonly limit?: number | undefined;
+  /** Whether results may wait in any number: it must not be stopped and armed again. */
+  readonly isUnbounded?: boolean;
 }
 
 type State = 'idle' | 'armed' | 'stopping' | 'starved' | 'ended';
@@ -79,7 +81,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
 
   /** @internal */
   constructor(
-    private readonly engine: Engine,
+    protected readonly engine: Engine,
     private readonly recipe: MultishotRecipe<T>,
     private readonly options: RunOptions,
   ) {
@@ -210,7 +212,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
       this.queue[last] = this.recipe.merge(this.queue[last] as T, value);
     } else {
       this.queue.push(value);
-      if (this.queue.length >= HIGH_WATER) this.stop();
+      if (this.queue.length >= HIGH_WATER && !this.recipe.isUnbounded) this.stop();
     }
   }
 
@@ -239,7 +241,7 @@ export class MultishotIterator<T> extends Request implements AsyncIterableIterat
     for (const value of this.delivered.splice(0)) this.recipe.taken?.(value);
   }
 
-  private arm(): void {
+  protected arm(): void {
     if (this.state !== 'idle' || this.finished || this.queue.length > 0) return;
     const { core } = this.engine;
     try {

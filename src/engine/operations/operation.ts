@@ -14,8 +14,9 @@ import { timers } from '../../timers.js';
 import { checkInteger, outOfRange } from '../../validate.js';
 import { AbortError, pendingPromise, reject, type Settle, settleOfLast } from '../errors.js';
 import type { KernelMemory } from '../memory/kernel-memory.js';
+import type { SocketAddress } from '../memory/socket-address.js';
 import type { Core } from '../queue/core.js';
-import { Request } from '../queue/request.js';
+import { Request, type Subject } from '../queue/request.js';
 import { Scope } from './scope.js';
 import { type Abortable, checkSignal, listen, unlisten } from './signals.js';
 
@@ -59,8 +60,10 @@ export interface Recipe<Result> {
   readonly success?: number | undefined;
   /** The file that the operation is about. A slot makes it use registered files. */
   readonly file?: File | undefined;
-  /** Paths that the operation is about, for its errors. */
+  /** Paths that the operation is about, for its errors and for observers. */
   readonly paths?: readonly (string | Uint8Array)[] | undefined;
+  /** The address that the operation is about, for observers. */
+  readonly address?: SocketAddress | undefined;
 }
 
 /**
@@ -94,6 +97,13 @@ export class Operation<Result> {
     return new UringError(res, this.name.toLowerCase(), undefined, paths);
   }
 
+  /** What it is about, for observers. @internal */
+  get subject(): Subject {
+    const { paths = [], address } = this.recipe;
+    const [path, dest] = paths.map(textOfPath);
+    return { ...(path === undefined ? {} : { path }), ...(dest === undefined ? {} : { dest }), ...(address && { address }) };
+  }
+
   /** Its own `SqeFlag`s. @internal */
   readonly sqeFlags: number = 0;
 
@@ -116,7 +126,7 @@ export class Operation<Result> {
 }
 
 /** Returns a path as text. */
-function textOfPath(path: string | Uint8Array): string {
+export function textOfPath(path: string | Uint8Array): string {
   return typeof path === 'string' ? path : Buffer.from(path.buffer, path.byteOffset, path.byteLength).toString();
 }
 
@@ -187,6 +197,10 @@ export class OperationRequest<Result> extends Request implements Abortable {
     super();
     this.scope = new Scope(engine.memory);
     if (engine.recordsCallSites) this.site = callSite();
+  }
+
+  override get subject(): Subject {
+    return this.operation.subject;
   }
 
   override get callSite(): string | undefined {

@@ -213,7 +213,7 @@ export class Core {
   private complete(id: number, request: Request, res: number, flags: number): void {
     if ((flags & CqeFlag.MORE) === 0) {
       const { operations } = this;
-      this.observer.completed(id, operations.opcode(id), operations.fd(id), res, operations.startTime(id));
+      this.observer.completed(id, operations, res);
       operations.remove(id);
     }
     request.complete(res, flags);

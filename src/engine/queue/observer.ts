@@ -10,21 +10,27 @@
 import { channel } from 'node:diagnostics_channel';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { operationOf } from '../../ops/index.js';
-import { errnoName } from '../../syscalls/index.js';
+import { Opcode } from '../../ring/index.js';
+import { Errno, errnoName } from '../../syscalls/index.js';
 import { timers } from '../../timers.js';
 import type { InFlight } from './in-flight.js';
+import type { Subject } from './request.js';
 
 /**
  * The message published to the diagnostics channel `uring:submit` when an operation is started, and
  * to `uring:complete` when it has completed.
  */
-export interface OperationEvent {
-  /** Distinguishes this operation from others in flight. Reused afterwards. */
+export interface OperationEvent extends Subject {
+  /** The number of the engine, in this thread: the first that was opened is 1. */
+  readonly engine: number;
+  /** Distinguishes this operation from others in flight in its engine. Reused afterwards. */
   readonly id: number;
   /** The operation's kernel name: `'READ'`. */
   readonly operation: string;
   /** The file descriptor, or -1. */
   readonly fd: number;
+  /** Only on completion: the time since the operation was started, in milliseconds. */
+  readonly duration?: number | undefined;
   /** Only on completion: the kernel's result; on failure, `-errno`. */
   readonly result?: number;
   /** Only on completion, for a failure: the name of the errno. */
@@ -37,7 +43,10 @@ export interface UringCounters {
   readonly submitted: number;
   /** Operations completed. */
   readonly completed: number;
-  /** Completed operations that failed (an end of file or a short read is not a failure). */
+  /**
+   * Completed operations that failed. An end of file, a short read, and a timeout that has expired
+   * are not failures.
+   */
   readonly failed: number;
   /** How often the kernel was entered. */
   readonly enters: number;
@@ -49,6 +58,8 @@ export interface UringCounters {
 
 /** An opcode is a byte. */
 const OPCODES = 256;
+
+let engineCount = 0;
 
 const submitChannel = channel('uring:submit');
 const completeChannel = channel('uring:complete');
@@ -62,10 +73,11 @@ export class Observer {
   private readonly completedByOpcode = new Float64Array(OPCODES);
   private histogram: RecordableHistogram | undefined;
   private readonly unannounced: number[] = [];
+  private readonly engine = ++engineCount;
 
   /** Returns the time if every operation needs it, otherwise 0. */
   startTime(): number {
-    return this.histogram === undefined ? 0 : timers.now();
+    return this.histogram === undefined && !completeChannel.hasSubscribers ? 0 : timers.now();
   }
 
   /** Latencies in nanoseconds, recorded from the first access on. */
@@ -88,8 +100,7 @@ export class Observer {
   announce(operations: InFlight): void {
     if (this.unannounced.length === 0) return;
     for (const id of this.unannounced.splice(0)) {
-      const event: OperationEvent = { id, operation: nameOf(operations.opcode(id)), fd: operations.fd(id) };
-      submitChannel.publish(event);
+      submitChannel.publish(this.eventOf(id, operations));
     }
   }
 
@@ -103,17 +114,26 @@ export class Observer {
     this.enterCount++;
   }
 
-  completed(id: number, opcode: number, fd: number, result: number, since: number): void {
+  /** Notes that an operation has completed, which is still in the table. */
+  completed(id: number, operations: InFlight, result: number): void {
+    const opcode = operations.opcode(id);
     this.completedCount++;
     this.completedByOpcode[opcode] = (this.completedByOpcode[opcode] as number) + 1;
-    if (result < 0) this.failedCount++;
-    if (this.histogram !== undefined && since > 0) {
-      this.histogram.record(Math.max(1, Math.round((timers.now() - since) * 1e6)));
-    }
-    if (completeChannel.hasSubscribers) {
-      const event: OperationEvent = { id, operation: nameOf(opcode), fd, result };
-      completeChannel.publish(result < 0 ? { ...event, code: errnoName(result) } : event);
-    }
+    if (result < 0 && !(result === -Errno.ETIME && opcode === Opcode.TIMEOUT)) this.failedCount++;
+    const isHeard = completeChannel.hasSubscribers;
+    if (this.histogram === undefined && !isHeard) return;
+    const since = operations.startTime(id);
+    const duration = since > 0 ? timers.now() - since : undefined;
+    if (duration !== undefined) this.histogram?.record(Math.max(1, Math.round(duration * 1e6)));
+    if (!isHeard) return;
+    const code = result < 0 ? { code: errnoName(result) } : {};
+    completeChannel.publish({ ...this.eventOf(id, operations), duration, result, ...code });
+  }
+
+  private eventOf(id: number, operations: InFlight): OperationEvent {
+    const { engine } = this;
+    const about = operations.at(id)?.subject;
+    return { engine, id, operation: nameOf(operations.opcode(id)), fd: operations.fd(id), ...about };
   }
 }
 

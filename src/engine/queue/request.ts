@@ -4,6 +4,23 @@
  * @module
  */
 
+/** What an operation is about, apart from a descriptor, for observers. */
+export interface Subject {
+  /** The path, if it has one. */
+  readonly path?: string | undefined;
+  /** The second path of a rename or a link. */
+  readonly dest?: string | undefined;
+  /** The address that a socket is bound or connected to, or that a message is sent to. */
+  readonly address?:
+    | {
+        readonly family: string;
+        readonly address?: string | undefined;
+        readonly port?: number | undefined;
+        readonly path?: string | Uint8Array | undefined;
+      }
+    | undefined;
+}
+
 /** Receives the completions of one operation. */
 export abstract class Request {
   /** Its row in the table of operations in flight, or -1. Set by the engine. */
@@ -30,6 +47,11 @@ export abstract class Request {
    */
   memoryIsIntact(): boolean {
     return true;
+  }
+
+  /** What it is about, apart from a descriptor. Asked for only where somebody observes. */
+  get subject(): Subject | undefined {
+    return undefined;
   }
 
   /** Where it was started, when call sites are recorded. */

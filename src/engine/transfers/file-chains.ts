@@ -6,9 +6,9 @@ import { pendingPromise, reject, type Settle, settleOfLast } from '../errors.js'
 import type { KernelMemory } from '../memory/kernel-memory.js';
 import type { Block } from '../memory/pool.js';
 import { closeFile, fsync, type Path, write } from '../operations/op/index.js';
-import { type Engine, runOperation } from '../operations/operation.js';
+import { type Engine, runOperation, textOfPath } from '../operations/operation.js';
 import type { Core } from '../queue/core.js';
-import { Request } from '../queue/request.js';
+import { Request, type Subject } from '../queue/request.js';
 import type { FileSlots } from './file-slots.js';
 
 /** The size of the first read: files up to this size are read by a chain alone. */
@@ -133,6 +133,13 @@ class ChainOperation extends Request {
     super();
   }
 
+  /** The path that it opens. */
+  path: Path | undefined;
+
+  override get subject(): Subject | undefined {
+    return this.path === undefined ? undefined : { path: textOfPath(this.path) };
+  }
+
   complete(res: number): void {
     this.owner.stepDone(this.index, res);
   }
@@ -183,6 +190,7 @@ class ReadChain {
     const { core, memory, block } = this;
     // Whatever can throw precedes any change of state.
     this.path = memory.cString(path);
+    this.openStep.path = path;
     this.slot = slot;
     this.sink = sink;
     this.settle = settle;
@@ -319,7 +327,9 @@ class WriteChain {
     const open = core.begin();
     prepOpenat(open, AT_FDCWD, name.address, flags, mode, slot);
     open.setFlags(SqeFlag.IO_LINK);
-    core.commit(new ChainOperation(this, 0));
+    const opening = new ChainOperation(this, OPEN);
+    opening.path = path;
+    core.commit(opening);
     if (block !== undefined) {
       this.blocks.push(block);
       block.copyFrom(bytes);

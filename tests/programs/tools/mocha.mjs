@@ -27,4 +27,5 @@ describe('files ${index}', () => {
   project(directory, { 'package.json': '{ "type": "module" }', ...Object.fromEntries(tests) });
 }
 
-export const command = () => [inPackage('mocha', 'bin/mocha.js'), 'test'];
+// Slow tests are printed with their time.
+export const command = () => [inPackage('mocha', 'bin/mocha.js'), 'test', '--slow', '1000000'];

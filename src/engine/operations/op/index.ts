@@ -5,6 +5,7 @@
  */
 
 export type { SocketAddress } from '../../memory/socket-address.js';
+export { message } from '../mailbox.js';
 export type { Path } from './common.js';
 export * from './files.js';
 export * from './paths.js';

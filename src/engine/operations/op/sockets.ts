@@ -280,6 +280,7 @@ function withAddress(
   const bytes = encodeAddress(address);
   return new Operation(name, options, {
     file,
+    address,
     encode: (sqe, scope) => prepare(sqe, fdOf(file), scope.input(bytes), bytes.length),
     decode: () => undefined,
   });
@@ -298,6 +299,7 @@ function sendWith(
   const target = address === undefined ? undefined : encodeAddress(address);
   return new Operation(name, options, {
     file,
+    address,
     encode(sqe, scope) {
       const source = scope.input(view);
       prepare(sqe, fdOf(file), source, view.length, flags, 0, target ? scope.input(target) : 0, target?.length ?? 0);
@@ -319,6 +321,7 @@ function sendMessageWith(
   const target = address === undefined ? undefined : encodeAddress(address);
   return new Operation(name, options, {
     file,
+    address,
     encode: (sqe, scope) => prepare(sqe, fdOf(file), message(scope, views, 'input', target), flags),
     decode: (res) => res,
   });
