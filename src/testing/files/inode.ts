@@ -21,7 +21,7 @@ let numbers = 0;
 export class Inode {
   readonly number = ++numbers;
   links = 1;
-  readonly attributes = new Map<string, Uint8Array>();
+  readonly attributes: Map<string, Uint8Array> = new Map();
   /** Nanoseconds on the virtual clock. */
   accessed: number;
   changed: number;
