@@ -1,5 +1,5 @@
 /**
- * What tests and benchmarks of the built package reach into: not exported from it.
+ * Internals of the built package for its tests and benchmarks. Not exported from it.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What `console.log` and `util.inspect` show of the library's objects: their state in a few lines,
- * in the place of everything that they consist of.
+ * The text that `console.log` and `util.inspect` show for the library's objects: their state in a few
+ * lines, instead of all of their fields.
  *
  * @module
  */

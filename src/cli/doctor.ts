@@ -22,13 +22,13 @@ import {
 } from '../ring/index.js';
 import { type HostFacts, loadKoffi, readHostFacts, UringError, UringUnavailableError } from '../syscalls/index.js';
 
-/** What is supported, and what is missing, with the version of Linux that introduced it. */
+/** Supported and missing features, each with the version of Linux that introduced it. */
 export interface Capability {
   readonly supported: readonly string[];
   readonly missing: readonly { readonly name: string; readonly since: string }[];
 }
 
-/** What a module would work through. */
+/** The interface that a module would work through. */
 export interface ModuleDiagnosis {
   readonly by: 'io_uring' | 'node';
   /** Only for `'node'`. */
@@ -47,7 +47,7 @@ export interface Diagnosis {
   readonly libc: string;
   readonly host: HostFacts;
   readonly disabledByEnvironment: boolean;
-  /** What `uring/register` would do here for each module, and why it would leave it to Node. */
+  /** For each module, whether `uring/register` would replace it here, and if not, why. */
   readonly modules: Readonly<Record<ModuleName, ModuleDiagnosis>>;
   readonly sharedMemory: boolean | undefined;
   readonly features: Capability | undefined;

@@ -1,5 +1,5 @@
 /**
- * What the reader of the output sees it in.
+ * The terminal, pipe or file that the output is written to.
  *
  * @module
  */

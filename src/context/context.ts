@@ -188,7 +188,7 @@ export class URingContext {
     return this.ring.cq.ready;
   }
 
-  /** What `util.inspect` shows. @internal */
+  /** Returns the text that `util.inspect` shows. @internal */
   [INSPECT](depth: number, options: InspectOptionsStylized): string {
     if (this.ring.closed) return summary('URingContext', { closed: true }, depth, options);
     const { fd, added, ready, stats } = this;

@@ -393,7 +393,7 @@ export class Uring {
     return this.engine.core.syscalls.closeAtThreadEnd(fd);
   }
 
-  /** What `util.inspect` shows. @internal */
+  /** Returns the text that `util.inspect` shows. @internal */
   [INSPECT](depth: number, options: InspectOptionsStylized): string {
     const { closed, eventLoop, counters } = this;
     return summary('Uring', { closed, eventLoop, counters }, depth, options);

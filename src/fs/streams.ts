@@ -23,10 +23,10 @@ import { answer, type Callback, giveToNode, overNode } from './one-at-a-time.js'
 const open = overNode(node.open, openIf(hasTime));
 const read = overNode(node.read, readIf(hasTime));
 
-/** What Node's stream calls for a descriptor that was given to it. */
+/** The functions that Node's stream calls for a descriptor that was given to it. */
 const callsForGiven = { open, read, close: node.close };
 
-/** What Node's stream calls for a file that it opens itself. */
+/** The functions that Node's stream calls for a file that it opens itself. */
 const calls = {
   open,
   read,

@@ -1,7 +1,7 @@
 /**
- * What a server speaks, seen by its methods. Node does not export the class of HTTP/2 servers
- * without TLS, and a program that uses neither of the others would pay for loading them: 6 MiB and
- * 15 ms.
+ * The protocol of a server, recognized by its methods. Node does not export the class of HTTP/2
+ * servers without TLS, and a program that uses neither of the others would pay for loading them: 6
+ * MiB and 15 ms.
  *
  * @module
  */

@@ -7,8 +7,8 @@
  * first, and passed to Node's functions. Lookups count only where no other is running: the library
  * leaves concurrent ones to Node's threads, too.
  *
- * What the library captures of Node is captured at once nevertheless (by the imports below): until
- * the rest is loaded, a program may have installed fake timers or mocks.
+ * The functions of Node that the library calls are captured at once nevertheless, by the imports
+ * below: until the rest is loaded, a program may have installed fake timers or mocks.
  *
  * @module
  */

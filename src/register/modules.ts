@@ -1,5 +1,5 @@
 /**
- * What is replaced in each of Node's modules.
+ * The replacements in each of Node's modules.
  *
  * @module
  */
@@ -31,13 +31,13 @@ interface Replaceable {
    * @param isFirst nobody can have replaced any before.
    */
   patch(patch: Patch, isFirst: boolean): void;
-  /** What the module works through. */
+  /** The interface that the module works through. */
   backend(): 'io_uring' | 'node';
   /** Has the module work through Node's own where there is no io_uring. */
   configure(configuration: { readonly fallback: boolean }): void;
 }
 
-/** What replaces the functions of `node:fs`. */
+/** The functions that replace those of `node:fs`. */
 export const fileFunctions = { fs: uringFs, promises: uringPromises } as unknown as FileFunctions;
 
 /** By name. */

@@ -1,5 +1,5 @@
 /**
- * The names of what can be registered.
+ * The names of the modules and functions that can be replaced.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export const MODULE_NAMES = ['fs', 'net', 'http', 'dgram'] as const;
  */
 export type ModuleName = (typeof MODULE_NAMES)[number];
 
-/** What `uring/fs` replaces in `node:fs`. A test compares this list with the module. */
+/** The functions of `node:fs` that `uring/fs` replaces. A test compares this list with the module. */
 export const FS_FUNCTIONS = [
   'access',
   'createReadStream',
@@ -29,7 +29,7 @@ export const FS_FUNCTIONS = [
   'stat',
 ] as const;
 
-/** What `uring/fs/promises` replaces in `node:fs/promises`. */
+/** The functions of `node:fs/promises` that `uring/fs/promises` replaces. */
 export const PROMISE_FUNCTIONS = [
   'access',
   'appendFile',

@@ -1,5 +1,5 @@
 /**
- * What is registered in this thread.
+ * The registration of this thread.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export interface RegisterOptions {
   readonly require?: boolean | undefined;
 }
 
-/** What is registered in this thread, and at work. */
+/** The registered modules of this thread, and their work. */
 export interface RegisterStatus {
   /** The registered modules, and what each works through. */
   readonly modules: Partial<Record<ModuleName, 'io_uring' | 'node'>>;
@@ -60,7 +60,7 @@ export function register(options: RegisterOptions = {}): void {
   replaceModules(options, { isFirst: false, callsBefore: 0 });
 }
 
-/** What only the flag knows. */
+/** Options of the flag. */
 interface Preload {
   /** No other code has run before in this thread, so nothing was replaced before. */
   readonly isFirst: boolean;
@@ -113,8 +113,8 @@ export function unregister(): void {
 }
 
 /**
- * What is registered in this thread, and whether it works through io_uring. Loads the library and
- * opens the thread's engine if that has not happened yet.
+ * Returns the registered modules of this thread, and whether they work through io_uring. Loads the
+ * library and opens the thread's engine if that has not happened yet.
  */
 export function status(): RegisterStatus {
   if (registered.length === 0) return { modules: {}, calls: callCounts(), counters: undefined };

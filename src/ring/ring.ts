@@ -265,7 +265,7 @@ export class Ring {
     return (this.setupFlags & SetupFlag[name]) !== 0;
   }
 
-  /** What `util.inspect` shows. @internal */
+  /** Returns the text that `util.inspect` shows. @internal */
   [INSPECT](depth: number, options: InspectOptionsStylized): string {
     if (this.closed) return summary('Ring', { closed: true }, depth, options);
     const { fd, sq, cq } = this;

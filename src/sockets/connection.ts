@@ -130,7 +130,7 @@ export class Connection implements AsyncIterable<Chunk> {
     return this.socket.remoteAddress;
   }
 
-  /** What `util.inspect` shows. @internal */
+  /** Returns the text that `util.inspect` shows. @internal */
   [INSPECT](depth: number, options: InspectOptionsStylized): string {
     const { fd, localAddress, remoteAddress, bytesRead, bytesWritten, bytesQueued } = this;
     return summary('Connection', { fd, localAddress, remoteAddress, bytesRead, bytesWritten, bytesQueued }, depth, options);

@@ -126,7 +126,7 @@ export class DatagramSocket implements AsyncIterable<Message> {
     return this.descriptor;
   }
 
-  /** What `util.inspect` shows. @internal */
+  /** Returns the text that `util.inspect` shows. @internal */
   [INSPECT](depth: number, options: InspectOptionsStylized): string {
     const { fd, address, remoteAddress } = this;
     return summary('DatagramSocket', { fd, address, remoteAddress }, depth, options);

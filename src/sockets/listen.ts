@@ -107,7 +107,7 @@ export class Listener implements AsyncIterable<Connection> {
     return this.descriptor;
   }
 
-  /** What `util.inspect` shows. @internal */
+  /** Returns the text that `util.inspect` shows. @internal */
   [INSPECT](depth: number, options: InspectOptionsStylized): string {
     const { fd, address } = this;
     return summary('Listener', { fd, address }, depth, options);

@@ -62,7 +62,7 @@ type State = 'idle' | 'armed' | 'stopping' | 'starved' | 'ended';
 /** A continuing operation. It ends when it is left (`break`, `return()`) or aborted. */
 export class MultishotIterator<T> extends Request implements AsyncIterableIterator<T>, Abortable {
   /**
-   * What was received ahead and not taken when the iterator was left or aborted: the data of each
+   * Data that was received ahead and not taken when the iterator was left or aborted, that of each
    * piece, the oldest first. Used by `readMany`, `recvMany` and `recvmsgMany`; the file no longer
    * contains this data.
    */

@@ -97,7 +97,7 @@ export class Operation<Result> {
     return new UringError(res, this.name.toLowerCase(), undefined, paths);
   }
 
-  /** What it is about, for observers. @internal */
+  /** Its subject, for observers. @internal */
   get subject(): Subject {
     const { paths = [], address } = this.recipe;
     const [path, dest] = paths.map(textOfPath);
@@ -149,7 +149,7 @@ export interface Outcome<Result> {
   failed(error: Error, res: number): void;
 }
 
-/** What the engine provides to operations. */
+/** The part of the engine that operations use. */
 export interface Engine {
   readonly core: Core;
   readonly memory: KernelMemory;

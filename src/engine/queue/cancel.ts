@@ -15,7 +15,7 @@ import { Request } from './request.js';
 const FIRST_RETRY_MS = 1;
 const LAST_RETRY_MS = 100;
 
-/** What a cancellation needs from the engine. */
+/** The part of the engine that a cancellation needs. */
 export interface CancelContext {
   readonly ring: { readonly closed: boolean };
   readonly operations: InFlight;

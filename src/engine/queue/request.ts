@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What an operation is about, apart from a descriptor, for observers. */
+/** The subject of an operation, apart from a descriptor, for observers. */
 export interface Subject {
   /** The path, if it has one. */
   readonly path?: string | undefined;
@@ -49,7 +49,7 @@ export abstract class Request {
     return true;
   }
 
-  /** What it is about, apart from a descriptor. Asked for only where somebody observes. */
+  /** Its subject, apart from a descriptor. Read only when somebody observes. */
   get subject(): Subject | undefined {
     return undefined;
   }
