@@ -97,7 +97,8 @@ describe('documents', () => {
     expect(readFileSync(path.join(folder, 'data'), 'latin1').slice(0, 5)).toBe('newxx');
   });
 
-  const recipes = blocks.flatMap(({ name }, index) => (name.startsWith('docs/cookbook.md') ? [[name, index] as const] : []));
+  const complete = /^docs\/(cookbook|context)\.md/;
+  const recipes = blocks.flatMap(({ name }, index) => (complete.test(name) ? [[name, index] as const] : []));
   (reason === undefined ? test : test.skip).each(recipes)(`%s runs${reason ? ` (skipped: ${reason})` : ''}`, (_name, index) => {
     const { code } = blocks[index] as Block;
     const place = path.join(folder, `recipe-${index}`);
