@@ -663,3 +663,74 @@ test('a virtual clock is uninstalled once, however often that is requested', () 
   takeOffSecond();
   expect(globalThis.setTimeout).toBe(real);
 });
+
+describe('within one call', () => {
+  test('submitNow submits what was committed before the next statement, and settles it at the end of the turn', async () => {
+    const { core, nop, submitted } = setUp();
+    const request = nop();
+    expect(submitted).toHaveLength(0);
+    core.submitNow();
+    expect([submitted.length, request.results]).toEqual([1, []]);
+    await turns();
+    expect(request.results).toEqual([0]);
+  });
+
+  test('submitNow does nothing once the ring has failed', async () => {
+    const { core, nop, kernel, submitted } = setUp();
+    kernel.fail('enter', Errno.EBADFD);
+    const request = nop();
+    await turns();
+    expect(request.abandoned).toBeInstanceOf(Error);
+    const { enterCount } = core.observer;
+    core.submitNow();
+    expect([core.observer.enterCount, submitted.length]).toEqual([enterCount, 0]);
+  });
+
+  test('settleNow returns when a cancelled operation has completed', async () => {
+    const { core, kernel, poll } = setUp();
+    const [reader] = kernel.createPipe();
+    const first = poll(reader);
+    const request = poll(reader);
+    await turns();
+    core.cancel(request);
+    expect(request.results).toEqual([]);
+    core.settleNow(request);
+    expect([request.results, request.id, first.results]).toEqual([[-Errno.ECANCELED], -1, []]);
+    const { enterCount } = core.observer;
+    core.settleNow(request);
+    expect(core.observer.enterCount).toBe(enterCount);
+  });
+
+  test('settleNow gives up on an operation that does not end', async () => {
+    const { core, kernel, poll } = setUp();
+    const [reader] = kernel.createPipe();
+    const request = poll(reader);
+    await turns();
+    const { enterCount } = core.observer;
+    core.settleNow(request);
+    const entered = core.observer.enterCount - enterCount;
+    expect([request.results, entered > 0, entered < 1000]).toEqual([[], true, true]);
+  });
+});
+
+test('an operation keeps the process alive, or does not, as its request is told, now and for the next one', async () => {
+  const { core, kernel, poll } = setUp();
+  const [one] = kernel.createPipe();
+  const request = poll(one);
+  expect(core.operations.referencedCount).toBe(1);
+  core.reference(request, true);
+  expect(core.operations.referencedCount).toBe(1);
+  core.reference(request, false);
+  expect([core.operations.referencedCount, core.inFlight, request.keepsAlive]).toEqual([0, 1, false]);
+  core.reference(request, false);
+  expect(core.operations.referencedCount).toBe(0);
+  core.reference(request, true);
+  expect(core.operations.referencedCount).toBe(1);
+  const idle = new Remembering();
+  core.reference(idle, false);
+  expect([idle.keepsAlive, core.operations.referencedCount]).toEqual([false, 1]);
+  prepPollAdd(core.begin(), one, PollEvent.IN);
+  core.commit(idle);
+  expect([core.operations.referencedCount, core.inFlight]).toEqual([1, 2]);
+  await turns();
+});
