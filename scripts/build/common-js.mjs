@@ -72,7 +72,7 @@ export function facade(file, names, node) {
 
 /**
  * Returns an ES module that loads a CommonJS one. Unlike an import of it, this does not have Node
- * search its text for names of exports; loading the parser takes 5 ms.
+ * search its text for names of exports; loading the parser takes milliseconds.
  */
 export function loader(file) {
   return `import { createRequire } from 'node:module';\ncreateRequire(import.meta.url)('./${file}');\n`;

@@ -21,8 +21,8 @@ import { replaceModules, status } from './registration.js';
 import { reportAtExit } from './report.js';
 
 /**
- * A call over the ring saves 20 to 40 µs, and loading the library costs 30 to 40 ms: a program that
- * makes fewer calls is better off without it, and no program loses more than twice what it must.
+ * A call over the ring saves 20 to 40 µs in real programs (docs/performance.md), and loading the
+ * library costs 30 to 50 ms: a program that makes fewer calls is better off without it.
  */
 const CALLS_BEFORE = 1000;
 
