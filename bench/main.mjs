@@ -87,7 +87,8 @@ const reports = {
             .filter(({ side }) => side === name)
             .map(({ against, of, ratio, least, most }) => {
               const what = of === 'perSecond' ? '' : `${of} `;
-              return `${what}${ratio.toFixed(2)} of ${against} (${most === undefined ? `at least ${least}` : `at most ${most}`})`;
+              const bound = least !== undefined ? ` (at least ${least})` : most !== undefined ? ` (at most ${most})` : '';
+              return `${what}${ratio.toFixed(2)} of ${against}${bound}`;
             })
             .join(', '),
         })),

@@ -38,6 +38,9 @@ const ECHO = {
   ],
 };
 
+/** A second server of Node's own: how much two equal processes differ in this run. */
+const CONTROL = 'node:http, once more';
+
 /**
  * Returns a work with requests to an `http` server, and the minimum ratio of `uring/http` to Node.
  */
@@ -45,11 +48,13 @@ const http = (id, title, load, least, work = 'http') => ({
   id,
   title,
   load,
-  sides: sides(work, 'uring/http', 'node:http'),
+  sides: { ...sides(work, 'uring/http', 'node:http'), [CONTROL]: script(work, 'node:http') },
   targets: [
     { side: 'uring/http', against: 'node:http', least },
     { side: 'uring/http', against: 'node:http', of: 'p50', most: 1 },
     { side: 'uring/http', against: 'node:http', of: 'p99', most: 1 },
+    { side: CONTROL, against: 'node:http' },
+    { side: CONTROL, against: 'node:http', of: 'p99' },
   ],
 });
 
@@ -105,8 +110,11 @@ const WORKS = [
       title: `HTTP hello world, ${connections} connection${connections > 1 ? 's' : ''}, ${percent} % of what node:http can do, in an open loop`,
       load: ['http', connections, 0, 1],
       percent,
-      sides: sides('http', 'uring/http', 'node:http'),
-      targets: ['p50', 'p99', 'cpu'].map((of) => ({ side: 'uring/http', against: 'node:http', of, most: 1 })),
+      sides: { ...sides('timed', 'uring/http', 'node:http'), [CONTROL]: script('timed', 'node:http') },
+      targets: ['p50', 'p99', 'cpu', 'cpuP99'].flatMap((of) => [
+        { side: 'uring/http', against: 'node:http', of, most: 1 },
+        { side: CONTROL, against: 'node:http', of },
+      ]),
     })),
   ),
 ];
@@ -140,20 +148,25 @@ function speed({ port, pid }, load, seconds) {
   return { perSecond, p50, p99, cpu: ((cpuOf(pid) - before) / (perSecond * passed)) * 1e6 };
 }
 
+/** Asks a server for what it measures. */
+async function ask({ stdin, lines }) {
+  stdin.write('\n');
+  return Number((await lines.next()).value);
+}
+
 /**
  * Returns the memory that each idle connection costs the server, in bytes: the growth from a few
  * connections to many.
  */
-async function memory({ stdin, lines, port }, [mode, connections, bytes]) {
+async function memory(server, [mode, connections, bytes]) {
   const grownBy = async (count) => {
-    const [program, ...args] = loadOf(port, [mode, count, bytes], 0);
+    const [program, ...args] = loadOf(server.port, [mode, count, bytes], 0);
     const load = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     await once(load.stdout, 'data');
-    stdin.write('memory\n');
-    const { value } = await lines.next();
+    const bytesUsed = await ask(server);
     load.stdin.end();
     await once(load, 'exit');
-    return Number(value);
+    return bytesUsed;
   };
   const few = await grownBy(50);
   const many = await grownBy(connections);
@@ -185,13 +198,17 @@ async function speeds({ sides, load, percent }, rounds, seconds) {
       servers[name] = await start(command);
       samples[name] = [];
       speed(servers[name], load, seconds);
+      if (percent !== undefined) await ask(servers[name]);
     }
     // The rate of an open loop is relative to what Node can do.
     const most = percent === undefined ? 0 : speed(servers['node:http'], load, seconds).perSecond;
     const asked = percent === undefined ? load : [...load, Math.round((most * percent) / 100)];
     for (let index = 0; index < rounds; index++) {
       const order = Object.keys(sides);
-      for (const name of index % 2 ? order : order.reverse()) samples[name].push(speed(servers[name], asked, seconds));
+      for (const name of index % 2 ? order : order.reverse()) {
+        const sample = speed(servers[name], asked, seconds);
+        samples[name].push(percent === undefined ? sample : { ...sample, cpuP99: await ask(servers[name]) });
+      }
     }
   } finally {
     for (const { stop } of Object.values(servers)) await stop();

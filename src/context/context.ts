@@ -36,7 +36,7 @@ import {
   SqRingFlag,
 } from '../ring/index.js';
 import { INSPECT, summary } from '../summary.js';
-import { Errno, type Syscalls, UringError } from '../syscalls/index.js';
+import { Errno, linuxSyscalls, type Syscalls, UringError } from '../syscalls/index.js';
 import { timers } from '../timers.js';
 import {
   checkBuffer,
@@ -49,6 +49,7 @@ import {
   invalidArgType,
   invalidState,
 } from '../validate.js';
+import { AsyncWait } from './async-wait.js';
 import { Completion } from './completion.js';
 import { NoSpaceError } from './errors.js';
 import { Holds } from './holds.js';
@@ -106,6 +107,9 @@ const CANCEL_LIMIT_MS = 1000;
  */
 const SLICE_MS = 250;
 
+/** Closes what collected contexts have waited with. Their rings close themselves, with a warning. */
+const collected = new FinalizationRegistry<AsyncWait>((asyncWait) => asyncWait.close());
+
 /** A user data that no operation has: ids end far below it. */
 const NO_OPERATION = 0xffff_ffff_ffff_fffen;
 
@@ -136,6 +140,8 @@ export class URingContext {
   private readonly operations: OperationTable;
   private readonly holds: Holds;
   private shared: boolean;
+  private asyncWait: AsyncWait | undefined;
+  private readonly syscalls: Syscalls;
 
   /**
    * @param entries how many operations can be added before they must be submitted, 1 to 32,768;
@@ -153,6 +159,7 @@ export class URingContext {
     this.holds = new Holds(this.operations);
     this.ring.holdUntilRest(this.holds);
     this.shared = attached !== undefined;
+    this.syscalls = options.syscalls ?? linuxSyscalls();
   }
 
   /**
@@ -165,7 +172,7 @@ export class URingContext {
       throw invalidArgType('handle', 'a handle made by context.share()', handle);
     }
     const ring = Ring.attach(handle.ring, options);
-    return new URingContext(ring.sq.entries, {}, { ring, operations: handle.operations });
+    return new URingContext(ring.sq.entries, options, { ring, operations: handle.operations });
   }
 
   /**
@@ -352,6 +359,58 @@ export class URingContext {
   }
 
   /**
+   * Submits the added operations to the kernel, and waits until there is at least one completion,
+   * without blocking the thread. Any number of calls may wait at the same time, in any thread.
+   *
+   * @param timeoutMs wait at most this long; then the iterator is empty.
+   * @returns the completions that are available, as those of {@link wait}. There is none if other
+   *   waiters were faster.
+   * @throws Error ERR_INVALID_STATE when nothing is in flight, no other thread can add anything, and
+   *   there is no time limit; and when the context is closed meanwhile.
+   */
+  async waitAsync(timeoutMs?: number): Promise<IterableIterator<Completion>> {
+    this.checkOpen();
+    checkTimeout(timeoutMs);
+    const deadline = timeoutMs === undefined ? undefined : timers.now() + timeoutMs;
+    for (;;) {
+      this.submit();
+      const left = deadline === undefined ? undefined : Math.ceil(deadline - timers.now());
+      const isOver = left !== undefined && (left <= 0 || this.isIdle);
+      if (isOver || this.ring.cq.ready > 0 || this.hasOverflow) return this.completions(0);
+      if (this.isIdle) throw neverEnds('waitAsync');
+      await this.openAsyncWait().wait(left);
+      this.checkOpen();
+    }
+  }
+
+  /**
+   * Iterates over the completions, without blocking the thread. Ends when nothing is in flight, or
+   * when the context is closed; if other threads share the context, only then.
+   *
+   * @throws UringError as {@link submit}.
+   *
+   * @example
+   * ```ts
+   * import { URingContext } from 'uring';
+   *
+   * using context = new URingContext(8);
+   * context.addNop(1);
+   * context.addNop(2);
+   * for await (const { userData } of context) console.log(userData); // 1n, 2n
+   * ```
+   */
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<Completion> {
+    while (!this.ring.closed && !this.isIdle) {
+      try {
+        yield* await this.waitAsync();
+      } catch (error) {
+        if (this.ring.closed) return;
+        throw error;
+      }
+    }
+  }
+
+  /**
    * Returns a handle that `postMessage` can send to a worker, where {@link URingContext.attach}
    * returns the same context.
    */
@@ -368,7 +427,7 @@ export class URingContext {
    */
   close(): void {
     if (this.ring.closed) return;
-    const { ring, operations } = this;
+    const { ring, operations, asyncWait } = this;
     if (this.shared) this.cancelOwn();
     // Operations that the kernel has not taken are dropped with the queue.
     const unsubmitted = ring.exclusive(() => ring.sq.ready);
@@ -379,6 +438,9 @@ export class URingContext {
       },
       idle: () => operations.inUse <= unsubmitted,
     });
+    collected.unregister(this);
+    // Last: those who wait see that the context is closed.
+    asyncWait?.close();
   }
 
   [Symbol.dispose](): void {
@@ -490,17 +552,17 @@ export class URingContext {
    * @returns whether there may be a completion.
    */
   private block(deadline: number | undefined): boolean {
-    const { ring, operations } = this;
+    const { ring } = this;
     for (;;) {
       if (ring.cq.ready > 0) {
         this.submit();
         return true;
       }
       const pending = this.publish();
-      if (operations.inUse === 0 && !this.shared) {
+      if (this.isIdle) {
         // Nothing can arrive in whatever time is given.
         if (deadline !== undefined) return false;
-        throw invalidState('wait() would never end: nothing is in flight, and the context is not shared');
+        throw neverEnds('wait');
       }
       const left = Math.min(deadline === undefined ? SLICE_MS : deadline - timers.now(), SLICE_MS);
       if (left <= 0) return false;
@@ -516,7 +578,26 @@ export class URingContext {
     }
   }
 
+  /** Whether nothing is in flight, and no other thread can add anything. */
+  private get isIdle(): boolean {
+    return this.operations.inUse === 0 && !this.shared;
+  }
+
+  /** Returns what waits without blocking, which is made when it is first needed. */
+  private openAsyncWait(): AsyncWait {
+    if (this.asyncWait === undefined) {
+      this.asyncWait = new AsyncWait(this.fd, this.syscalls);
+      collected.register(this, this.asyncWait, this);
+    }
+    return this.asyncWait;
+  }
+
   // Completing
+
+  /** Whether the kernel keeps completions that found the queue full. */
+  private get hasOverflow(): boolean {
+    return (this.ring.sq.flags & SqRingFlag.CQ_OVERFLOW) !== 0;
+  }
 
   private *completions(deadline: number | undefined): IterableIterator<Completion> {
     let first = true;
@@ -541,8 +622,8 @@ export class URingContext {
       const completion = this.popQueued();
       if (completion !== undefined) return completion;
       if (ring.cq.ready > 0) continue;
-      // The kernel keeps completions that found the queue full, and delivers them on request.
-      if ((ring.sq.flags & SqRingFlag.CQ_OVERFLOW) === 0) return undefined;
+      // The kernel delivers them on request.
+      if (!this.hasOverflow) return undefined;
       const result = this.enter(0, 0, EnterFlag.GETEVENTS);
       if (result < 0 && result !== -Errno.EINTR && result !== -Errno.EBUSY) throw new UringError(result, 'io_uring_enter');
     }
@@ -595,6 +676,10 @@ export class URingContext {
   private checkOpen(): void {
     if (this.ring.closed) throw invalidState('the context is closed');
   }
+}
+
+function neverEnds(method: string): Error {
+  return invalidState(`${method}() would never end: nothing is in flight, and the context is not shared`);
 }
 
 function openRing(entries: number, options: Omit<RingOptions, 'entries'>, restrictions?: readonly OpcodeName[]): Ring {

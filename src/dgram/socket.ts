@@ -5,13 +5,14 @@
  * @module
  */
 
-import dgram from 'node:dgram';
+import type dgram from 'node:dgram';
 import { Uring } from '../engine/index.js';
 import { takesInstancesOf } from '../instances.js';
 import { invalidArgType } from '../validate.js';
 import { uringFor } from './backend.js';
 import { overRing } from './handles.js';
 import { handleOf } from './natives.js';
+import { nodesSocket } from './nodes-socket.js';
 
 /** The options of `createSocket`: those of `node:dgram`, and the engine. */
 export interface SocketOptions extends dgram.SocketOptions {
@@ -30,9 +31,6 @@ export interface SocketConstructor {
   new (type: dgram.SocketType | SocketOptions, listener?: MessageListener): dgram.Socket;
   readonly prototype: dgram.Socket;
 }
-
-/** Node's own: a program may put ours in its place. */
-const nodesSocket = dgram.Socket as unknown as (this: dgram.Socket, type: unknown, listener: unknown) => void;
 
 /**
  * A datagram socket: Node's `dgram.Socket`, over the ring. See Node's documentation.
@@ -53,7 +51,7 @@ export const Socket = function Socket(
   if (uring !== undefined && handle !== null) overRing(uring, handle);
 } as unknown as SocketConstructor;
 
-Object.setPrototypeOf(Socket, dgram.Socket);
-Object.setPrototypeOf(Socket.prototype, dgram.Socket.prototype);
+Object.setPrototypeOf(Socket, nodesSocket);
+Object.setPrototypeOf(Socket.prototype, nodesSocket.prototype);
 Object.defineProperty(Socket.prototype, 'constructor', { value: Socket, configurable: true, writable: true });
-takesInstancesOf(Socket, dgram.Socket);
+takesInstancesOf(Socket, nodesSocket);

@@ -17,14 +17,7 @@
 import type { Uring } from '../engine/index.js';
 import { isSocketClass, type NativeClass, type NativeHandle } from './natives.js';
 import { SocketReader } from './reader.js';
-
-/** The key under which a handle keeps its reader. */
-const READER = Symbol('reader');
-
-/** A handle that reads over the ring, or has done so. */
-export interface RingHandle extends NativeHandle {
-  [READER]: SocketReader;
-}
+import { readerOfHandle, setReaderOfHandle } from './reader-of-handle.js';
 
 /** Creates the methods that go in front of those of one of Node's classes. */
 function readingByRing(Native: NativeClass): NativeHandle {
@@ -87,7 +80,7 @@ function readingByRing(Native: NativeClass): NativeHandle {
 }
 
 function readerOf(handle: NativeHandle): SocketReader {
-  return (handle as RingHandle)[READER];
+  return readerOfHandle(handle) as SocketReader;
 }
 
 /** The prototypes of Node's classes, and the methods that go in front of each. */
@@ -114,13 +107,8 @@ export function readByRing(uring: Uring, handle: NativeHandle): SocketReader | u
     // The engine is closing, or has no memory for buffers.
     return undefined;
   }
-  (handle as RingHandle)[READER] = reader;
+  setReaderOfHandle(handle, reader);
   Object.setPrototypeOf(handle, methods);
   reader.changeToRing();
   return reader;
-}
-
-/** Returns the reader of a handle that reads over the ring, or has done so. */
-export function readerOfHandle(handle: NativeHandle): SocketReader | undefined {
-  return (handle as Partial<RingHandle>)[READER];
 }

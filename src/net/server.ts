@@ -23,6 +23,7 @@ import { STREAM_OPTIONS } from '../sockets/socket-options.js';
 import type { UringError } from '../syscalls/index.js';
 import { uringFor } from './backend.js';
 import { errnoException } from './errors.js';
+import { readByRing } from './handles.js';
 import { connectionHandle, createServerHandle, type NativeHandle, ownerOf } from './natives.js';
 import { leavesReadingToNode } from './protocols.js';
 import { type Internal, readOn } from './who-reads.js';
@@ -80,7 +81,7 @@ class Acceptor {
     private readonly handle: NativeHandle,
   ) {
     const { listen, close, ref, unref } = handle;
-    const engine = () => uring;
+    const takeOver = (_socket: Internal, client: NativeHandle) => readByRing(uring, client);
     if (!leavesReadingToNode(server)) {
       // A property on each socket would add to the memory of an idle connection.
       this.methods = Object.create(net.Socket.prototype, {
@@ -88,7 +89,7 @@ class Acceptor {
           configurable: true,
           writable: true,
           value(this: Internal, size: number) {
-            readOn(this, size, engine);
+            readOn(this, size, takeOver);
           },
         },
       });
@@ -223,17 +224,21 @@ interface Listening {
 
 type Own = net.Server & Internals;
 
+/** The methods of a server that are replaced. */
+export type ListenMethods = Pick<Own, 'listen' | '_listen2'>;
+
 /**
- * Methods that listen over the ring, in front of those of a server, or of a prototype of servers.
+ * Methods that listen over the ring, in front of others.
  *
+ * @param before those of a server, or of the prototype of servers.
  * @param wanted whether a server is to; default: all of them.
  */
 export function listenOverRing(
-  owner: Own,
+  before: ListenMethods,
   uring?: Uring,
   wanted: (server: net.Server) => boolean = () => true,
-): Pick<Own, 'listen' | '_listen2'> {
-  const { listen, _listen2: listen2 } = owner;
+): ListenMethods {
+  const { listen, _listen2: listen2 } = before;
   const listening = new WeakMap<net.Server, Listening>();
   return {
     listen(this: Own, ...args: unknown[]) {

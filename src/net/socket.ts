@@ -10,6 +10,8 @@ import { takesInstancesOf } from '../instances.js';
 import { timers } from '../timers.js';
 import { invalidArgType } from '../validate.js';
 import { uringFor } from './backend.js';
+import { readByRing } from './handles.js';
+import type { NativeHandle } from './natives.js';
 import { type Internal, readOn } from './who-reads.js';
 
 /** The options of `new Socket`: those of `node:net`, and the engine. */
@@ -77,15 +79,17 @@ function connect(this: Own, ...args: unknown[]): net.Socket {
 }
 
 /** As `net.Socket.prototype._read`: by whoever reads faster. */
-export function readOverRing(this: Own, size: number): void {
-  readOn(this, size, () => engineOf(this));
+function readOverRing(this: Own, size: number): void {
+  readOn(this, size, takeOver);
 }
 
-/** Returns the engine. A connection persists even if the ring becomes unavailable. */
-function engineOf(socket: Own): Uring | undefined {
+/** Has the ring read. A connection persists even if there is none anymore. */
+export function takeOver(socket: Own, handle: NativeHandle): void {
+  let uring: Uring | undefined;
   try {
-    return uringFor(socket[GIVEN]);
+    uring = uringFor(socket[GIVEN]);
   } catch {
-    return undefined;
+    return;
   }
+  if (uring !== undefined) readByRing(uring, handle);
 }

@@ -13,11 +13,11 @@
  * @module
  */
 
-import net from 'node:net';
+import type net from 'node:net';
 import { callsOf } from '../calls.js';
-import type { Uring } from '../engine/index.js';
-import { readByRing, readerOfHandle } from './handles.js';
+import { nodesRead } from '../node-net.js';
 import type { NativeHandle } from './natives.js';
+import { readerOfHandle } from './reader-of-handle.js';
 
 /** The thresholds. Tests change them so that the ring reads from the start. @internal */
 export const policy = {
@@ -39,6 +39,9 @@ export type Internal = net.Socket & {
   _read(size: number): void;
 };
 
+/** Has the ring read a socket that libuv has read so far, if there is a ring. */
+export type TakeOver = (socket: Internal, handle: NativeHandle) => void;
+
 type Counted = NativeHandle & { [COUNT]?: Count };
 
 const COUNT = Symbol('reads');
@@ -57,14 +60,12 @@ interface Count {
   bytesBefore: number;
 }
 
-const { _read: nodesRead } = net.Socket.prototype as Internal;
-
 /**
  * Does what `net.Socket.prototype._read` does, by libuv or the ring, whichever is faster.
  *
- * @param engine returns the ring; `undefined` for libuv.
+ * @param takeOver has the ring read.
  */
-export function readOn(socket: Internal, size: number, engine: () => Uring | undefined): void {
+export function readOn(socket: Internal, size: number, takeOver: TakeOver): void {
   const handle: Counted | null = socket._handle;
   if (socket.connecting || !handle) {
     nodesRead.call(socket, size);
@@ -84,7 +85,7 @@ export function readOn(socket: Internal, size: number, engine: () => Uring | und
     nodesRead.call(socket, size);
   }
   // A connection that has read nothing has no count.
-  if ((handle[COUNT]?.reads ?? 0) >= policy.reads) decide(socket, handle, engine);
+  if ((handle[COUNT]?.reads ?? 0) >= policy.reads) decide(socket, handle, takeOver);
 }
 
 /**
@@ -97,7 +98,7 @@ function startCount(handle: Counted): Count {
   return count;
 }
 
-function decide(socket: Internal, handle: Counted, engine: () => Uring | undefined): void {
+function decide(socket: Internal, handle: Counted, takeOver: TakeOver): void {
   const { reads, allReadsBefore, bytesBefore } = handle[COUNT] ?? startCount(handle);
   const { bytesRead } = handle;
   startCount(handle);
@@ -107,12 +108,8 @@ function decide(socket: Internal, handle: Counted, engine: () => Uring | undefin
   if (reader?.by === 'ring') {
     if (all < policy.few * reads || isLarge) reader.changeToLibuv();
   } else if (all >= policy.many * reads && !isLarge && !isTaken(socket, handle)) {
-    if (reader !== undefined) {
-      reader.changeToRing();
-      return;
-    }
-    const uring = engine();
-    if (uring !== undefined) readByRing(uring, handle);
+    if (reader === undefined) takeOver(socket, handle);
+    else reader.changeToRing();
   }
 }
 

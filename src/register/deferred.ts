@@ -17,19 +17,12 @@ import '../timers.js';
 import { type Calls, callsOf } from '../calls.js';
 import { inPlaceOf, markAsStandIn } from '../fs/in-place.js';
 import { isMocked } from '../fs/mocked.js';
-import { node, nodePromises, withNodesFunctions } from '../node-fs.js';
+import { node, nodePromises } from '../node-fs.js';
+import type { FileFunctions, Functions } from './files.js';
+import type { LateLibrary } from './late.js';
 import { FS_FUNCTIONS, PROMISE_FUNCTIONS } from './names.js';
 
 type Fn = (...args: unknown[]) => unknown;
-
-/** Functions by name. */
-export type Functions = Readonly<Record<string, unknown>>;
-
-/** Functions of `node:fs` and of `node:fs/promises`, or what replaces them. */
-export interface FileFunctions {
-  readonly fs: Functions;
-  readonly promises: Functions;
-}
 
 const FS = node as unknown as Functions;
 
@@ -44,18 +37,16 @@ export class Deferred implements FileFunctions {
   readonly fs: Functions;
   readonly promises: Functions;
 
-  private isWaiting = true;
   /** The number of lookups that Node is running. */
   private running = 0;
-  private readonly standIns: { readonly standIn: Fn; setTarget(ours: FileFunctions): unknown }[] = [];
 
   /**
    * @param callsLeft the number of calls that are passed to Node's functions.
-   * @param load loads the library's functions.
+   * @param library is loaded after them.
    */
   constructor(
     private callsLeft: number,
-    private readonly load: () => FileFunctions,
+    private readonly library: LateLibrary,
   ) {
     this.fs = this.standInsFor(FS, FS_FUNCTIONS, 'fs.', (ours) => ours.fs);
     this.promises = this.standInsFor(
@@ -64,19 +55,6 @@ export class Deferred implements FileFunctions {
       'fs.promises.',
       (ours) => ours.promises,
     );
-  }
-
-  /** Loads the library, if it is not loaded. @throws whatever prevents it. */
-  end(): void {
-    if (!this.isWaiting) return;
-    this.isWaiting = false;
-    const ours = withNodesFunctions(this.load);
-    for (const { standIn, setTarget } of this.standIns.splice(0)) markAsStandIn(standIn, setTarget(ours));
-  }
-
-  /** Leaves the functions Node's for good, unless the library is loaded. */
-  cancel(): void {
-    this.isWaiting = false;
   }
 
   private standInsFor(
@@ -95,10 +73,11 @@ export class Deferred implements FileFunctions {
 
   private standInFor(nodes: Fn, counts: Calls | undefined, isLookup: boolean, oursOf: (ours: FileFunctions) => Fn): Fn {
     let target = nodes;
+    const { library } = this;
     const pass = (...args: unknown[]) => {
-      if (!this.isWaiting || counts === undefined) return target(...args);
+      if (!library.isWaiting || counts === undefined) return target(...args);
       if (!isLookup || this.running === 0) this.count();
-      if (!this.isWaiting) return target(...args);
+      if (!library.isWaiting) return target(...args);
       counts.node++;
       return isLookup ? this.lookUp(nodes, args) : nodes(...args);
     };
@@ -109,7 +88,10 @@ export class Deferred implements FileFunctions {
       const oursNative = (ours: FileFunctions) => (oursOf(ours) as unknown as { native: Fn }).native;
       Object.assign(standIn, { native: this.standInFor(native, callsOf('fs.realpath.native'), isLookup, oursNative) });
     }
-    this.standIns.push({ standIn, setTarget: (ours) => (target = oursOf(ours)) });
+    library.whenLoaded(({ fileFunctions }) => {
+      target = oursOf(fileFunctions);
+      markAsStandIn(standIn, target);
+    });
     return standIn;
   }
 
@@ -130,11 +112,6 @@ export class Deferred implements FileFunctions {
   /** Counts a call, and loads the library where it was one too many. */
   private count(): void {
     this.callsLeft -= 1;
-    if (this.callsLeft >= 0 || isMocked()) return;
-    try {
-      this.end();
-    } catch (error) {
-      process.emitWarning(`uring could not be loaded: ${(error as Error).message}`, { code: 'URING_FALLBACK' });
-    }
+    if (this.callsLeft < 0 && !isMocked()) this.library.tryToLoad();
   }
 }

@@ -7,8 +7,16 @@
 import fs from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import { isNodesOwn } from '../fs/nodes-own.js';
-import type { FileFunctions, Functions } from './deferred.js';
 import type { Patch } from './patch.js';
+
+/** Functions by name. */
+export type Functions = Readonly<Record<string, unknown>>;
+
+/** Functions of `node:fs` and of `node:fs/promises`, or what replaces them. */
+export interface FileFunctions {
+  readonly fs: Functions;
+  readonly promises: Functions;
+}
 
 /**
  * Puts functions in the place of those of Node's live modules. A tool that came first, such as a

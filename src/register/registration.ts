@@ -7,11 +7,12 @@
 import { existsSync } from 'node:fs';
 import { type CallCounts, callCounts } from '../calls.js';
 import type { UringCounters } from '../engine/index.js';
+import { isHttpServer } from '../net/protocols.js';
 import { OWN_URL } from '../own-folder.js';
 import { checkName, checkOptions, invalidArgType } from '../validate.js';
 import { Deferred } from './deferred.js';
 import { replaceFunctions } from './files.js';
-import { loadModules } from './late.js';
+import { LateLibrary, loadModules } from './late.js';
 import { MODULE_NAMES, type ModuleName } from './names.js';
 import { Patch } from './patch.js';
 import { patchWorkers } from './workers.js';
@@ -44,7 +45,7 @@ export interface RegisterStatus {
 
 let patch: Patch | undefined;
 let registered: readonly ModuleName[] = [];
-let deferred: Deferred | undefined;
+let library: LateLibrary | undefined;
 
 /**
  * Puts the functions of `uring/fs` and others in the place of those of Node's modules, in this
@@ -64,7 +65,10 @@ export function register(options: RegisterOptions = {}): void {
 interface Preload {
   /** No other code has run before in this thread, so nothing was replaced before. */
   readonly isFirst: boolean;
-  /** The number of calls of functions of `fs` before the library is loaded; 0: it is loaded now. */
+  /**
+   * The number of calls of functions of `fs` before the library is loaded, if nothing else needs it;
+   * 0: it is loaded now.
+   */
   readonly callsBefore: number;
 }
 
@@ -79,22 +83,11 @@ export function replaceModules(options: RegisterOptions, { isFirst, callsBefore 
   unregister();
   patch = new Patch();
   registered = [...new Set(modules)];
-  // All of the library is needed for sockets anyway.
-  if (callsBefore > 0 && !require && registered.every((name) => name === 'fs')) {
-    deferred = new Deferred(callsBefore, () => {
-      const { MODULES, fileFunctions } = loadModules();
-      MODULES.fs.configure({ fallback: true });
-      return fileFunctions;
-    });
-    replaceFunctions(patch, isFirst, deferred);
-  } else {
-    const { MODULES } = loadModules();
-    for (const name of registered) {
-      const module = MODULES[name];
-      module.configure({ fallback: !require });
-      if (module.partOf === undefined || !registered.includes(module.partOf)) module.patch(patch, isFirst);
-    }
-  }
+  library = new LateLibrary(({ MODULES }) => {
+    for (const name of registered) MODULES[name].configure({ fallback: !require });
+  });
+  if (callsBefore === 0 || require) library.load();
+  replaceFor(patch, library, { isFirst, callsBefore });
   const url = new URL('register/preload.js', OWN_URL);
   const parameters = { modules: registered.join(), load_after: String(callsBefore), ...(require ? { require: '1' } : {}) };
   url.search = new URLSearchParams(parameters).toString();
@@ -103,12 +96,31 @@ export function replaceModules(options: RegisterOptions, { isFirst, callsBefore 
   patch.publish();
 }
 
+/** Loads what `net` and `dgram` need from the start, and Node's modules of these names. */
+function loadSockets(): typeof import('./sockets.js') {
+  return import('./sockets.js') as unknown as typeof import('./sockets.js');
+}
+
+/** Replaces the functions of the registered modules. */
+function replaceFor(patch: Patch, library: LateLibrary, { isFirst, callsBefore }: Preload): void {
+  const has = (name: ModuleName) => registered.includes(name);
+  if (has('fs')) {
+    const functions = library.isWaiting ? new Deferred(callsBefore, library) : loadModules().fileFunctions;
+    replaceFunctions(patch, isFirst, functions);
+  }
+  if (registered.every((name) => name === 'fs')) return;
+  const { replaceDatagrams, replaceListening, replaceReading } = loadSockets();
+  if (has('net')) replaceReading(patch, library);
+  if (has('net') || has('http')) replaceListening(patch, library, has('net') ? () => true : isHttpServer);
+  if (has('dgram')) replaceDatagrams(patch, library);
+}
+
 /** Puts Node's own functions back. What was opened until then stays as it is. Idempotent. */
 export function unregister(): void {
   patch?.undo();
-  deferred?.cancel();
+  library?.cancel();
   patch = undefined;
-  deferred = undefined;
+  library = undefined;
   registered = [];
 }
 
@@ -118,7 +130,7 @@ export function unregister(): void {
  */
 export function status(): RegisterStatus {
   if (registered.length === 0) return { modules: {}, calls: callCounts(), counters: undefined };
-  deferred?.end();
+  library?.load();
   const { MODULES, Uring } = loadModules();
   const modules = Object.fromEntries(registered.map((name) => [name, MODULES[name].backend()]));
   const isAtWork = Object.values(modules).includes('io_uring');

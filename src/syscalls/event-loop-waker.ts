@@ -12,13 +12,11 @@
 
 import { Socket } from 'node:net';
 import { O_CLOEXEC, O_NONBLOCK } from '../linux.js';
+import { nodesRead } from '../node-net.js';
 import { timers } from '../timers.js';
 import { UringError } from './errors.js';
 import type { Koffi, KoffiLibrary } from './koffi.js';
 import type { EventLoopKind, EventLoopWaker, Syscalls } from './types.js';
-
-/** Node's own, as programs may have another one read their sockets: `uring/register` does. */
-const { _read: nodesRead } = Socket.prototype;
 
 /** The timer's first and last interval. */
 const SOONEST_MS = 1;

@@ -12,7 +12,7 @@ import type { Chaos } from './chaos.js';
 import type { Children } from './children.js';
 import type { VirtualClock } from './clock.js';
 import type { EventFile } from './files/event-file.js';
-import type { SimulatedFile } from './files/file.js';
+import type { Pollable, SimulatedFile } from './files/file.js';
 import type { FileSystem } from './files/file-system.js';
 import type { Network } from './files/sockets.js';
 import type { Futexes } from './futexes.js';
@@ -77,7 +77,7 @@ export interface RegisteredBuffer {
 }
 
 /** A ring, as operations and registrations see it. */
-export interface RingInternals {
+export interface RingInternals extends Pollable {
   readonly kernel: KernelInternals;
   readonly layout: RingLayout;
   disabled: boolean;

@@ -5,13 +5,14 @@
  * @module
  */
 
-import { CqeFlag, CqRingFlag, MAX_ENTRIES, Opcode, SetupFlag, SqeFlag, SqRingFlag } from '../ring/abi/index.js';
+import { CqeFlag, CqRingFlag, MAX_ENTRIES, Opcode, PollEvent, SetupFlag, SqeFlag, SqRingFlag } from '../ring/abi/index.js';
 import type { RingLayout } from '../ring/layout.js';
 import { Errno } from '../syscalls/index.js';
 import type { BufferGroup } from './buffer-groups.js';
 import { Completions } from './completions.js';
 import { Fifo } from './fifo.js';
 import type { EventFile } from './files/event-file.js';
+import { notify } from './files/file.js';
 import type { KernelInternals, RegisteredBuffer, RestrictionSet, RingInternals } from './internals.js';
 import { execute } from './operations/index.js';
 import { armLinkTimeout } from './operations/timeout.js';
@@ -33,6 +34,7 @@ export class SimulatedRing implements RingInternals {
   buffers: (RegisteredBuffer | undefined)[] | undefined;
   bufferTags: bigint[] = [];
   readonly bufferGroups = new Map<number, BufferGroup>();
+  readonly watchers = new Set<() => void>();
   readonly personalities = new Set<number>();
   nextPersonality = 1;
   eventfd: { readonly file: EventFile; readonly asyncOnly: boolean } | undefined;
@@ -363,6 +365,12 @@ export class SimulatedRing implements RingInternals {
     this.completions.post(completion);
     this.signal(asynchronous);
     this.completions.tellWaiters();
+    notify(this.watchers);
+  }
+
+  /** As poll(2) of the ring's descriptor. */
+  poll(): number {
+    return PollEvent.OUT | (this.completions.ready > 0 || this.completions.hasOverflow ? PollEvent.IN : 0);
   }
 
   private signal(asynchronous: boolean): void {

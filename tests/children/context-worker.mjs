@@ -35,6 +35,18 @@ const roles = {
     }
   },
 
+  /** As `complete`, without blocking. */
+  async completeAsync({ context, words, seen, total }) {
+    while (Atomics.load(words, COMPLETED) < total) {
+      for (const completion of await context.waitAsync()) {
+        if (completion.value() !== 0) throw new Error(`result ${completion.result}`);
+        Atomics.add(seen, Number(completion.userData), 1);
+        Atomics.add(words, COMPLETED, 1);
+        if (Atomics.load(words, COMPLETED) >= total) break;
+      }
+    }
+  },
+
   complete({ context, words, seen, total }) {
     while (Atomics.load(words, COMPLETED) < total) {
       for (const completion of context.wait()) {
@@ -65,10 +77,10 @@ const roles = {
   },
 };
 
-parentPort.on('message', ({ role, handle, words, seen, ...parameters }) => {
+parentPort.on('message', async ({ role, handle, words, seen, ...parameters }) => {
   try {
     const context = URingContext.attach(handle);
-    const result = roles[role]({
+    const result = await roles[role]({
       context,
       words: new Int32Array(words),
       seen: seen && new Int32Array(seen),

@@ -194,6 +194,67 @@ const scripts = {
     const [files] = await once(new Worker(code, { eval: true }), 'message');
     return isLoaded(files);
   },
+  /** A client of the echo server at a port: one connection, then many at once. */
+  async 'late client'() {
+    const talk = async (socket, times) => {
+      socket.setNoDelay(true);
+      for (let index = 0; index < times; index++) {
+        socket.write('x');
+        await once(socket, 'data');
+      }
+      socket.destroy();
+    };
+    const port = Number(process.argv[3]);
+    const loaded = [isLoaded()];
+    await talk(net.connect(port, '127.0.0.1'), 200);
+    loaded.push(isLoaded());
+    const sockets = Array.from({ length: 32 }, () => net.connect(port, '127.0.0.1'));
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    await Promise.all(sockets.map((socket) => talk(socket, 200)));
+    loaded.push(isLoaded());
+    const { ring, node } = status().calls['net.Socket.read'];
+    return { loaded, byRing: ring > 0, byNode: node > 0 };
+  },
+  /** Servers of the kinds that are, and are not, registered. */
+  async 'late servers'() {
+    const listening = async (server) => {
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      server.close();
+      return isLoaded();
+    };
+    const loaded = [await listening(net.createServer()), await listening(http.createServer())];
+    return { loaded, calls: status().calls['net.Server.listen'] };
+  },
+  /** Datagram sockets of every way to make one. */
+  async 'late datagrams'() {
+    const { Socket } = dgram;
+    class Heir extends Socket {}
+    function Old(type) {
+      Socket.call(this, type);
+    }
+    Object.setPrototypeOf(Old.prototype, Socket.prototype);
+    const before = isLoaded();
+    const sockets = [dgram.createSocket('udp4'), new Socket('udp4'), new Heir('udp4'), new Old('udp4')];
+    const receiver = sockets[0].bind(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    const { port } = receiver.address();
+    let count = 0;
+    // The second time, all are bound, so that their datagrams are sent in one turn.
+    for (let round = 0; round < 2; round++) {
+      const messages = on(receiver, 'message', 96);
+      for (const socket of sockets) for (let index = 0; index < 24; index++) socket.send('x', port, '127.0.0.1');
+      for await (const _message of messages) count++;
+      receiver.removeAllListeners('message');
+    }
+    for (const socket of sockets) socket.close();
+    return {
+      loaded: [before, isLoaded()],
+      are: sockets.map((socket) => socket instanceof Socket),
+      constructors: [sockets[0].constructor === Socket, sockets[2].constructor === Heir],
+      count,
+      byRing: status().calls['dgram.Socket.send'].ring > 0,
+    };
+  },
   /** Functions that a test framework replaces, before the library is loaded. */
   async 'mocked early'() {
     const file = `${process.argv[3]}/mocked`;

@@ -251,6 +251,28 @@ onLinux(`URingContext${reason ? ` (skipped: ${reason})` : ''}`, () => {
       expect([...new Int32Array(seen, 0, total)]).toEqual(new Array(total).fill(1));
     });
 
+    test('threads that wait without blocking see each completion once', async () => {
+      const NUM_ENTRIES = 16;
+      const NUM_THREADS = 4;
+      const total = NUM_ENTRIES * 8;
+      const context = create(NUM_ENTRIES);
+      const words = new SharedArrayBuffer(16);
+      const seen = new SharedArrayBuffer(4 * (total + NUM_THREADS));
+      const handle = context.share();
+      const threads = Array.from({ length: NUM_THREADS }, (_, index) =>
+        workers.run(index, { role: 'completeAsync', handle, words, seen, total }),
+      );
+      for (let batch = 0; batch < 8; batch++) {
+        for (let i = 0; i < NUM_ENTRIES; i++) context.addNop(batch * NUM_ENTRIES + i);
+        context.submit();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await allSeen(words, total);
+      wake(context, total, NUM_THREADS);
+      await Promise.all(threads);
+      expect([...new Int32Array(seen, 0, total)]).toEqual(new Array(total).fill(1));
+    });
+
     test('submit_from_any_thread', async () => {
       const NUM_THREADS = 7;
       const ITERATIONS = 113;

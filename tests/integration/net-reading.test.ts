@@ -14,8 +14,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import uringHttp from '../../src/http/index.js';
 import { Uring } from '../../src/index.js';
-import { readerOfHandle } from '../../src/net/handles.js';
 import uringNet from '../../src/net/index.js';
+import { readerOfHandle } from '../../src/net/reader-of-handle.js';
 import { type Internal, policy } from '../../src/net/who-reads.js';
 import { whyNoRing } from '../helpers/linux.js';
 

@@ -4,6 +4,8 @@
  */
 
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { endOfChild, runChild } from '../helpers/child.js';
@@ -85,7 +87,7 @@ const AT_ONCE = { URING_LOAD_AFTER: '0' };
   });
 
   test('counts the calls of each function by what did their work', async () => {
-    const counts = await runChild<{ calls: object }>('register.mjs', ['calls', directory.path], FLAG, ALL);
+    const counts = await runChild<{ calls: object }>('register.mjs', ['calls', directory.path], FLAG, { ...ALL, ...AT_ONCE });
     expect(counts).toEqual({
       calls: {
         'FileHandle.read': { ring: 1, cached: 0, node: 0 },
@@ -126,6 +128,44 @@ const AT_ONCE = { URING_LOAD_AFTER: '0' };
     // A thread that has not made as many calls has none of it.
     expect(await runChild('register.mjs', ['deferred in a thread'], FLAG, { URING_LOAD_AFTER: '4' })).toBe(false);
     await expect(run({ URING_LOAD_AFTER: 'soon' })).rejects.toThrow('The value of "URING_LOAD_AFTER" is out of range');
+  });
+
+  test('a client of few connections has none of the library; when many are busy, the ring reads them', async () => {
+    const server = net.createServer((socket) =>
+      socket
+        .setNoDelay(true)
+        .pipe(socket)
+        .on('error', () => undefined),
+    );
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    expect(await runChild('register.mjs', ['late client', String(port)], FLAG, ALL)).toEqual({
+      loaded: [false, false, true],
+      byRing: true,
+      byNode: true,
+    });
+    server.close();
+  });
+
+  test('the library is loaded when a server listens that is registered', async () => {
+    expect(await runChild('register.mjs', ['late servers'], FLAG, { URING_MODULES: 'http' })).toEqual({
+      loaded: [false, true],
+      calls: { ring: 1, cached: 0, node: 0 },
+    });
+    expect(await runChild('register.mjs', ['late servers'], FLAG, { URING_MODULES: 'net' })).toMatchObject({
+      loaded: [true, true],
+      calls: { ring: 2 },
+    });
+  });
+
+  test('the library is loaded when a datagram socket is created, whichever way', async () => {
+    expect(await runChild('register.mjs', ['late datagrams'], FLAG, { URING_MODULES: 'dgram' })).toEqual({
+      loaded: [false, true],
+      are: [true, true, true, true],
+      constructors: [true, true],
+      count: 192,
+      byRing: true,
+    });
   });
 
   test('what a program has replaced before the library is loaded is not taken for Node’s', async () => {

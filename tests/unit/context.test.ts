@@ -156,6 +156,92 @@ describeOnBothKernels('the context', (kernel, name) => {
     expect(() => context.ready).toThrow('closed');
   });
 
+  describe('without blocking', () => {
+    test('waitAsync submits, and returns the completions', async () => {
+      const context = open(8);
+      const [reader, writer] = kernel().pipe();
+      const buffer = new Uint8Array(4);
+      context.addRead(buffer, reader, null, 1);
+      const waiting = context.waitAsync();
+      kernel().write(writer, Buffer.from('late'));
+      expect([...(await waiting)].map(({ userData, result }) => [userData, result])).toEqual([[1n, 4]]);
+      expect(Buffer.from(buffer).toString()).toBe('late');
+    });
+
+    test('an iteration ends when nothing is in flight, and one that stops leaves the others', async () => {
+      const context = open(8);
+      for (let index = 0; index < 3; index++) context.addNop(index);
+      for await (const { userData } of context) {
+        expect(userData).toBe(0n);
+        break;
+      }
+      const seen: bigint[] = [];
+      for await (const { userData } of context) {
+        seen.push(userData);
+        if (userData === 2n) context.addNop(3);
+      }
+      expect(seen).toEqual([1n, 2n, 3n]);
+      for await (const _completion of context) throw new Error('Nothing is in flight.');
+    });
+
+    test('more completions than the queue holds all arrive', async () => {
+      const context = open(4, { cqEntries: 4 });
+      for (let batch = 0; batch < 5; batch++) {
+        for (let index = 0; index < 4; index++) context.addNop(4 * batch + index);
+        context.submit();
+      }
+      const seen: bigint[] = [];
+      for await (const { userData } of context) seen.push(userData);
+      expect(seen).toEqual(Array.from({ length: 20 }, (_, index) => BigInt(index)));
+    });
+
+    test('a time limit ends the wait, and several may wait', async () => {
+      const context = open(8);
+      const [reader, writer] = kernel().pipe();
+      expect([...(await context.waitAsync(10))]).toEqual([]);
+      context.addPollFd(reader, PollEvent.IN, 7);
+      expect([...(await context.waitAsync(0))]).toEqual([]);
+      expect([...(await context.waitAsync(1))]).toEqual([]);
+      const waiting = [context.waitAsync(), context.waitAsync(60_000)];
+      kernel().write(writer, Buffer.from('x'));
+      const seen = (await Promise.all(waiting)).map((completions) => [...completions].length);
+      expect(seen).toEqual([1, 0]);
+      await expect(context.waitAsync()).rejects.toThrow('waitAsync() would never end');
+      await expect(context.waitAsync(-1)).rejects.toThrow(RangeError);
+    });
+
+    test('closing ends the waits: calls reject, and iterations end', async () => {
+      const context = open(8);
+      const [reader] = kernel().pipe();
+      context.addPollFd(reader, PollEvent.IN, 7);
+      const waiting = context.waitAsync();
+      const iterating = (async () => {
+        for await (const _completion of context) throw new Error('There is none.');
+      })();
+      // Both are waiting.
+      await new Promise((resolve) => setImmediate(resolve));
+      context.close();
+      await expect(waiting).rejects.toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
+      await iterating;
+      await expect(context.waitAsync()).rejects.toThrow('the context is closed');
+    });
+
+    test('without a descriptor left, the wait fails, and the context goes on', async () => {
+      const context = open(8);
+      const [reader, writer] = kernel().pipe();
+      context.addPollFd(reader, PollEvent.IN, 7);
+      if (kernel().simulated === undefined) return;
+      for (const call of ['setup', 'eventfd'] as const) {
+        kernel().simulated?.fail(call, Errno.EMFILE);
+        await expect(context.waitAsync()).rejects.toThrow(expect.objectContaining({ code: 'EMFILE' }));
+      }
+      kernel().simulated?.fail('register', Errno.ENOMEM);
+      await expect(context.waitAsync()).rejects.toThrow(expect.objectContaining({ code: 'ENOMEM' }));
+      kernel().write(writer, Buffer.from('x'));
+      expect([...(await context.waitAsync())].map(({ userData }) => userData)).toEqual([7n]);
+    });
+  });
+
   test('operations outside the restrictions are refused by the kernel', () => {
     const context = open(8, { restrictions: ['READ'] });
     const fd = kernel().file(Buffer.from('x'));

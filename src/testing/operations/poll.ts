@@ -4,9 +4,10 @@
  * @module
  */
 
-import { Opcode, PollEvent, PollFlag } from '../../ring/abi/index.js';
+import { Opcode, PollEvent, PollFlag, SqeFlag } from '../../ring/abi/index.js';
 import { Errno } from '../../syscalls/index.js';
 import { EpollFile } from '../files/epoll.js';
+import { notify, type Pollable } from '../files/file.js';
 import type { RingInternals } from '../internals.js';
 import { type KernelRequest, PENDING } from '../request.js';
 import { type OperationTable, type Result, waitFor, withFile } from './common.js';
@@ -23,6 +24,7 @@ export const POLLS: OperationTable = {
 };
 
 interface PollState {
+  readonly source: Pollable;
   events: number;
   readonly multishot: boolean;
 }
@@ -30,29 +32,35 @@ interface PollState {
 const polls = new WeakMap<KernelRequest, PollState>();
 
 function pollAdd(ring: RingInternals, request: KernelRequest): Result {
-  return withFile(ring, request, (file) => {
-    const state: PollState = { events: request.opFlags, multishot: (request.len & PollFlag.ADD_MULTI) !== 0 };
-    polls.set(request, state);
-    request.multishot = state.multishot;
-    let last = 0;
-    const watcher = () => {
-      const events = file.poll() & (state.events | PollEvent.ERR | PollEvent.HUP);
-      // Edge-triggered: an event that was reported is not reported again until it has cleared.
-      const fresh = state.multishot ? events & ~last : events;
-      last = events;
-      if (fresh === 0) return;
-      if (state.multishot) {
-        ring.progress(request, events);
-      } else {
-        file.watchers.delete(watcher);
-        ring.complete(request, events);
-      }
-    };
-    file.watchers.add(watcher);
-    request.cancel = () => file.watchers.delete(watcher);
-    watcher();
-    return PENDING;
-  });
+  const isRegistered = request.has(SqeFlag.FIXED_FILE);
+  const otherRing = isRegistered ? undefined : ring.kernel.ring(request.fd);
+  return otherRing === undefined
+    ? withFile(ring, request, (file) => watch(ring, request, file))
+    : watch(ring, request, otherRing);
+}
+
+function watch(ring: RingInternals, request: KernelRequest, source: Pollable): Result {
+  const state: PollState = { source, events: request.opFlags, multishot: (request.len & PollFlag.ADD_MULTI) !== 0 };
+  polls.set(request, state);
+  request.multishot = state.multishot;
+  let last = 0;
+  const watcher = () => {
+    const events = source.poll() & (state.events | PollEvent.ERR | PollEvent.HUP);
+    // Edge-triggered: an event that was reported is not reported again until it has cleared.
+    const fresh = state.multishot ? events & ~last : events;
+    last = events;
+    if (fresh === 0) return;
+    if (state.multishot) {
+      ring.progress(request, events);
+    } else {
+      source.watchers.delete(watcher);
+      ring.complete(request, events);
+    }
+  };
+  source.watchers.add(watcher);
+  request.cancel = () => source.watchers.delete(watcher);
+  watcher();
+  return PENDING;
 }
 
 function pollRemove(ring: RingInternals, request: KernelRequest): Result {
@@ -71,7 +79,7 @@ function pollRemove(ring: RingInternals, request: KernelRequest): Result {
   const state = polls.get(target) as PollState;
   if (request.len & PollFlag.UPDATE_EVENTS) state.events = request.opFlags;
   if (request.len & PollFlag.UPDATE_USER_DATA) ring.live.rename(target, request.off);
-  for (const watcher of [...(target.file?.watchers ?? [])]) watcher();
+  notify(state.source.watchers);
   return 0;
 }
 

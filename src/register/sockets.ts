@@ -1,0 +1,82 @@
+/**
+ * The functions of `node:net` and `node:dgram`, replaced. The library is loaded when it has something
+ * to do: when a server listens, when connections are so busy that the ring is to read them, or when
+ * a datagram socket is created. Until then, everything is Node's.
+ *
+ * @module
+ */
+
+import '../timers.js';
+import dgram from 'node:dgram';
+import net from 'node:net';
+import { nodesSocket } from '../dgram/nodes-socket.js';
+import { inPlaceOf } from '../fs/in-place.js';
+import { takesInstancesOf } from '../instances.js';
+import type { ListenMethods } from '../net/server.js';
+import { type Internal, readOn, type TakeOver } from '../net/who-reads.js';
+import type { LateLibrary } from './late.js';
+import type { Patch } from './patch.js';
+
+/**
+ * Makes servers listen over the ring.
+ *
+ * @param wanted whether a server is to.
+ */
+export function replaceListening(patch: Patch, library: LateLibrary, wanted: (server: net.Server) => boolean): void {
+  const prototype = net.Server.prototype as net.Server & ListenMethods;
+  const nodes: ListenMethods = { listen: prototype.listen, _listen2: prototype._listen2 };
+  let methods = nodes;
+  library.whenLoaded(({ listenOverRing }) => {
+    methods = listenOverRing(nodes, undefined, wanted);
+  });
+  const ours: ListenMethods = {
+    listen(this: net.Server, ...args: unknown[]) {
+      if (wanted(this)) library.tryToLoad();
+      return (methods.listen as (...args: unknown[]) => never).apply(this, args);
+    },
+    _listen2(...args) {
+      methods._listen2.apply(this, args);
+    },
+  };
+  patch.replace(prototype, 'listen', inPlaceOf(nodes.listen, ours.listen));
+  patch.replace(prototype, '_listen2', inPlaceOf(nodes._listen2, ours._listen2));
+}
+
+/** Makes busy connections read over the ring. */
+export function replaceReading(patch: Patch, library: LateLibrary): void {
+  let byRing: TakeOver | undefined;
+  library.whenLoaded(({ takeOver }) => {
+    byRing = takeOver;
+  });
+  const takeOver: TakeOver = (socket, handle) => {
+    library.tryToLoad();
+    byRing?.(socket, handle);
+  };
+  const { prototype } = net.Socket;
+  const _read = function (this: Internal, size: number): void {
+    readOn(this, size, takeOver);
+  };
+  patch.replace(prototype, '_read', inPlaceOf(prototype._read, _read));
+}
+
+/** Makes datagram sockets use the ring. */
+export function replaceDatagrams(patch: Patch, library: LateLibrary): void {
+  type Constructor = (this: object, ...args: unknown[]) => void;
+  let construct: Constructor = nodesSocket as Constructor;
+  library.whenLoaded((modules) => {
+    construct = modules.DatagramSocket as unknown as Constructor;
+  });
+  const Socket = function Socket(this: dgram.Socket, ...args: unknown[]): void {
+    library.tryToLoad();
+    construct.apply(this, args);
+  } as unknown as new (
+    ...args: unknown[]
+  ) => dgram.Socket;
+  Object.setPrototypeOf(Socket, nodesSocket);
+  Object.setPrototypeOf(Socket.prototype, nodesSocket.prototype);
+  Object.defineProperty(Socket.prototype, 'constructor', { value: Socket, configurable: true, writable: true });
+  takesInstancesOf(Socket, nodesSocket);
+  const createSocket = (...args: unknown[]) => new Socket(...args);
+  patch.replace(dgram, 'createSocket', inPlaceOf(dgram.createSocket, createSocket));
+  patch.replace(dgram, 'Socket', Socket);
+}
