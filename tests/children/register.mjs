@@ -239,8 +239,8 @@ const scripts = {
     await once(receiver, 'listening');
     const { port } = receiver.address();
     let count = 0;
-    // The second time, all are bound, so that their datagrams are sent in one turn.
-    for (let round = 0; round < 2; round++) {
+    // From the second time on, all are bound, so that their datagrams are sent in one turn.
+    for (let round = 0; round < 6; round++) {
       const messages = on(receiver, 'message', 96);
       for (const socket of sockets) for (let index = 0; index < 24; index++) socket.send('x', port, '127.0.0.1');
       for await (const _message of messages) count++;

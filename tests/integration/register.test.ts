@@ -163,7 +163,7 @@ const AT_ONCE = { URING_LOAD_AFTER: '0' };
       loaded: [false, true],
       are: [true, true, true, true],
       constructors: [true, true],
-      count: 192,
+      count: 576,
       byRing: true,
     });
   });
