@@ -2,7 +2,7 @@
  * The layers: imports only point downward, and only one folder imports koffi.
  *
  *   cli
- *   http, https, register
+ *   http, https, register, top
  *   net
  *   dgram, fs, sockets
  *   engine, context     testing
@@ -58,6 +58,7 @@ module.exports = {
     only('http', 'net'),
     only('https', 'net'),
     only('testing', 'ring', 'syscalls'),
+    only('top', 'engine'),
     room('delivery'),
     room('memory'),
     room('queue'),
@@ -70,7 +71,7 @@ module.exports = {
       from: { path: '^src/', pathNot: '^src/engine/' },
       to: { path: '^src/engine/', pathNot: '^src/engine/(index|internal)\\.ts$' },
     },
-    only('cli', 'ring', 'ops', 'context', 'engine', 'dgram', 'fs', 'sockets', 'net', 'register', 'syscalls'),
+    only('cli', 'ring', 'ops', 'context', 'engine', 'dgram', 'fs', 'sockets', 'net', 'register', 'syscalls', 'top'),
     {
       name: 'testing-knows-only-the-kernel-interface',
       severity: 'error',

@@ -19,6 +19,7 @@ import { type Comparison, compare, type Progress } from './compare/compare.js';
 import { renderComparison } from './compare/report.js';
 import { type Diagnosis, diagnose, renderDiagnosis } from './doctor.js';
 import { runProgram } from './run.js';
+import { renderSamples, samplesOf, threadsOf } from './top.js';
 import { view } from './view.js';
 
 /** The version of the JSON that is printed. Higher when a reader must change. */
@@ -26,6 +27,9 @@ const JSON_FORMAT = 1;
 
 /** The exit code of a run interrupted by Ctrl-C: 128 + SIGINT. */
 const INTERRUPTED = 130;
+
+/** Clears a terminal. */
+const CLEAR = '\u001b[H\u001b[2J';
 
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 const { version } = JSON.parse(readFileSync(`${projectRoot}/package.json`, 'utf8')) as { version: string };
@@ -95,6 +99,30 @@ program
       process.stderr.write(`uring bench: ${(error as Error).message}\n`);
     }
   });
+
+program
+  .command('top')
+  .description('show what the rings of a running program do, second by second: it must run with --import uring/top')
+  .argument('[pid]', 'the process; default: the only one that can be watched', positiveInteger)
+  .option('--json', 'print a line of JSON each second')
+  .option('--count <n>', 'end after so many seconds', positiveInteger)
+  .action(
+    async (pid: number | undefined, { json: asJson, count = Number.POSITIVE_INFINITY }: { json?: true; count?: number }) => {
+      const controller = new AbortController();
+      process.once('SIGINT', () => controller.abort());
+      try {
+        let left = count;
+        for await (const samples of samplesOf(threadsOf(pid), controller.signal)) {
+          if (asJson) process.stdout.write(`${JSON.stringify({ format: JSON_FORMAT, samples })}\n`);
+          else print(`${view.isTerminal ? CLEAR : ''}${renderSamples(samples, view)}`);
+          if (--left === 0) break;
+        }
+      } catch (error) {
+        process.exitCode = 1;
+        process.stderr.write(`uring top: ${(error as Error).message}\n`);
+      }
+    },
+  );
 
 program
   .command('start', { hidden: true })
