@@ -9,8 +9,9 @@
  * `URING_MODULES` says which modules (default: `fs`), `URING_DISABLE=1` turns it off, and
  * `URING_REQUIRE=1` has the program fail where there is no io_uring; else it runs on Node's own
  * modules then, with one warning. `URING_REPORT=1` prints at the end which functions were called,
- * and what did their work. With `fs` alone, the first calls are Node's, and the library is loaded
- * after 1,000 of them, or after as many as `URING_LOAD_AFTER` says; 0 loads it at the start.
+ * and what did their work. The first calls of functions of `fs` are Node's, and the library is loaded
+ * after 1,000 of them, or after as many as `URING_LOAD_AFTER` says, or when a server listens, a
+ * datagram socket is created, or many connections are busy; 0 loads it at the start.
  *
  * @module uring/register
  */

@@ -113,6 +113,23 @@ describe('the table of operations in flight', () => {
     expect([table.count, table.referencedCount]).toEqual([0, 0]);
   });
 
+  test('keeps the id of a request that has started its next operation before the last one is removed', () => {
+    const { table, add } = setUp();
+    const first = add();
+    const second = add(first.request);
+    table.remove(first.id);
+    expect([first.request.id, table.has(first.request)]).toEqual([second.id, true]);
+    table.remove(second.id);
+    expect([first.request.id, table.has(first.request)]).toEqual([-1, false]);
+  });
+
+  test('knows the place in the backlog of those that wait there', () => {
+    const { table, add } = setUp();
+    const [one, other] = [add(), add()];
+    table.putInBacklog(other.id, 5);
+    expect([table.backlogPlace(one.id), table.backlogPlace(other.id)]).toEqual([-1, 5]);
+  });
+
   test('stamps the operations that are still in flight', () => {
     const clock = takeTimers();
     const { table, add } = setUp();
@@ -180,6 +197,32 @@ describe('the pacing', () => {
     expect(clock.ways).toEqual(['immediate']);
     pacing.schedule();
     expect(clock.ways).toEqual(['immediate', 'tick']);
+    pacing.defer(() => undefined);
+    pacing.beforeSubmit({ commit: () => undefined });
+    expect(clock.ways).toEqual(['immediate', 'tick']);
+  });
+
+  test('does not look once more where a flush follows anyway', () => {
+    const clock = takeTimers();
+    let flushes = 0;
+    const pacing = new Pacing(() => flushes++);
+    pacing.linger();
+    pacing.schedule();
+    clock.run();
+    // That of the schedule.
+    expect(flushes).toBe(1);
+  });
+
+  test('does not retry once it was stopped', async () => {
+    let flushes = 0;
+    const pacing = new Pacing(() => flushes++);
+    const cleared: unknown[] = [];
+    const clock = takeTimers();
+    Object.assign(timers, { clearTimeout: (timer: unknown) => cleared.push(timer) });
+    pacing.retryLater();
+    pacing.stop();
+    expect([cleared.length, cleared[0] !== undefined, pacing.isRetrying, clock.ways]).toEqual([1, true, false, ['timeout']]);
+    expect(flushes).toBe(0);
   });
 
   test('schedules no flush for operations that are started as one begins', () => {
