@@ -16,7 +16,8 @@ const WIDTH = 390;
 
 const browsers = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser'];
 const executablePath = browsers.find((file) => file && existsSync(file));
-if (executablePath === undefined) throw new Error('There is no Chromium: install the Debian package "chromium", or set CHROMIUM.');
+if (executablePath === undefined)
+  throw new Error('There is no Chromium: install the Debian package "chromium", or set CHROMIUM.');
 
 const pages = readdirSync(SITE, { recursive: true }).filter((name) => name.endsWith('.html'));
 const urlOf = (name) => pathToFileURL(path.join(SITE, name)).href;
@@ -26,7 +27,10 @@ const problems = [];
 const anchors = new Map();
 const links = [];
 
-const browser = await puppeteer.launch({ executablePath, args: ['--no-sandbox', '--allow-file-access-from-files'] });
+const browser = await puppeteer.launch({
+  executablePath,
+  args: ['--no-sandbox', '--disable-gpu', '--allow-file-access-from-files'],
+});
 try {
   const page = await browser.newPage();
   await page.setViewport({ width: WIDTH, height: 800, isMobile: true });
@@ -42,7 +46,9 @@ try {
     const { width, widest, hrefs, ids } = await page.evaluate(() => {
       const width = document.documentElement.scrollWidth;
       const elements = [...document.body.querySelectorAll('*')];
-      const wide = elements.find((element) => element.getBoundingClientRect().right > window.innerWidth + 1);
+      // The navigation is beside the screen until somebody opens it.
+      const content = [...document.querySelectorAll('.col-content *')];
+      const wide = content.find((element) => element.getBoundingClientRect().right > window.innerWidth + 1);
       return {
         width,
         widest: wide && `${wide.tagName} ${wide.className}: ${wide.textContent.trim().slice(0, 60)}`,
@@ -65,12 +71,14 @@ try {
   await page.setViewport({ width: 1280, height: 800 });
   await page.click('#tsd-search-trigger');
   await page.type('#tsd-search-input', 'URingContext');
-  await page.waitForSelector('#tsd-search-results li a', { timeout: 10_000 }).catch(() => report('a search for URingContext finds nothing'));
+  await page
+    .waitForSelector('#tsd-search-results li a', { timeout: 10_000 })
+    .catch(() => report('a search for URingContext finds nothing'));
 } finally {
   await browser.close();
 }
 
-for (const [name, href] of new Map(links.map((link) => [link.join(" "), link])).values()) {
+for (const [name, href] of new Map(links.map((link) => [link.join(' '), link])).values()) {
   const url = new URL(href);
   if (url.protocol !== 'file:') continue;
   const fragment = decodeURIComponent(url.hash.slice(1));
