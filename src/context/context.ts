@@ -396,7 +396,7 @@ export class URingContext {
    * using context = new URingContext(8);
    * context.addNop(1);
    * context.addNop(2);
-   * for await (const { userData } of context) console.log(userData); // 1n, 2n
+   * for await (const { userData } of context) console.log(userData); // 1n, then 2n
    * ```
    */
   async *[Symbol.asyncIterator](): AsyncIterableIterator<Completion> {
