@@ -130,6 +130,11 @@ async function compile(outdir) {
     ),
   );
   await build({ ...pieces, entryPoints: [...imported], chunkNames: 'src/[name]-[hash]' });
+  // esbuild drops what a piece exports of Node's modules if other pieces import it as well.
+  for (const source of imported) {
+    const [line] = /^export \* from 'node:[^']*';$/m.exec(fs.readFileSync(source, 'utf8')) ?? [];
+    if (line !== undefined) fs.appendFileSync(path.join(outdir, source.replace(/\.ts$/, '.js')), `${line}\n`);
+  }
   await build({ ...shared, entryPoints: tests, sourcemap: 'inline', sourcesContent: false });
 }
 

@@ -30,8 +30,11 @@ import { SharedLock } from './lock.js';
 import type { SharedBytes, SharedData, SharedDoubles, SharedWords } from './shared-views.js';
 import { MAX_CLASS, MIN_CLASS, sizeClassOf } from './size-class.js';
 
-/** The page size to which NO_MMAP addresses are aligned. */
-export const PAGE_SIZE = 4096;
+/**
+ * The size of pages, to which addresses of rings and of rings of buffers are aligned. Kernels for
+ * arm64 have pages of 4, 16 or 64 KiB: a multiple of the real size is as good.
+ */
+export const PAGE_SIZE = process.arch === 'x64' ? 4096 : 65_536;
 
 /**
  * The default size: above the 32 MiB threshold, with room for the largest ring (32,768 entries).

@@ -120,7 +120,8 @@ const ENAMETOOLONG = 36;
  * Creates the calls, by means of libc.
  *
  * @param addressOf as in `Syscalls`.
- * @returns `undefined` where libc has no statx(2) or preadv2(2): glibc before 2.28.
+ * @returns `undefined` where libc has no statx(2) or preadv2(2): glibc before 2.28, musl before
+ *   1.2.5.
  */
 export function cachedCalls(
   koffi: Koffi,

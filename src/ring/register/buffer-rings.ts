@@ -15,7 +15,7 @@
 import { checkBuffer, checkInteger, checkName, checkOptions, invalidState, outOfRange } from '../../validate.js';
 import { BufReg, BufRingEntry, BufStatus } from '../abi/register.js';
 import { MmapOffset, SetupFlag } from '../abi/setup.js';
-import type { ArenaBlock } from '../arena.js';
+import { type ArenaBlock, PAGE_SIZE } from '../arena.js';
 import { mapPart } from '../memory.js';
 import type { RingState } from '../state.js';
 import { register, registerStruct, writeAddress } from './call.js';
@@ -59,7 +59,7 @@ export class BufferRings {
       throw invalidState('a ring without a descriptor has nothing to map from');
     }
     const size = entries * BufRingEntry.SIZE;
-    const block = memory === 'arena' ? this.state.arena.block(Math.max(size, 4096)) : undefined;
+    const block = memory === 'arena' ? this.state.arena.block(Math.max(size, PAGE_SIZE)) : undefined;
     try {
       registerStruct(this.state, 'PBUF_RING', BufReg.SIZE, 1, (data, at) => {
         if (block) writeAddress(data, at + BufReg.RING_ADDR, block.address);

@@ -49,6 +49,9 @@ export interface NapiSettings {
 /** CLOCK_MONOTONIC and CLOCK_BOOTTIME, the clocks that can be used to measure waits. */
 export const Clock = { MONOTONIC: 1, BOOTTIME: 7 } as const;
 
+/** The wait arguments that fit into the smallest page. */
+const MAX_WAITS = 4096 / RegWait.SIZE;
+
 const REGISTER_OP_NAMES = Object.keys(RegisterOp) as RegisterOpName[];
 
 /** The settings that are registered once: `ring.settings`. */
@@ -292,7 +295,7 @@ export class Settings {
    * @param count the number of wait arguments, 1 to 64.
    */
   registerWaitRegion(count: number): void {
-    checkInteger('count', count, 1, PAGE_SIZE / RegWait.SIZE);
+    checkInteger('count', count, 1, MAX_WAITS);
     if (this.waitRegion) throw invalidState('a wait region is already registered');
     const { state } = this;
     const region = state.arena.block(PAGE_SIZE);

@@ -1,9 +1,11 @@
 /**
- * The flags of open(2) that the simulated file system supports; the values are those of x86-64 and
- * most other architectures.
+ * The flags of open(2) that the simulated file system supports. Those that architectures number
+ * differently are Node's.
  *
  * @module
  */
+
+import { constants } from 'node:fs';
 
 /** `O_*`. */
 export const OpenFlag = {
@@ -16,9 +18,10 @@ export const OpenFlag = {
   TRUNC: 0o1000,
   APPEND: 0o2000,
   NONBLOCK: 0o4000,
-  DIRECT: 0o40000,
-  DIRECTORY: 0o200000,
-  NOFOLLOW: 0o400000,
+  // Absent where there is no Linux.
+  DIRECT: constants.O_DIRECT ?? 0o40000,
+  DIRECTORY: constants.O_DIRECTORY,
+  NOFOLLOW: constants.O_NOFOLLOW,
   CLOEXEC: 0o2000000,
   PATH: 0o10000000,
   TMPFILE: 0o20000000,

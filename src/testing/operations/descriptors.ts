@@ -7,6 +7,7 @@
 import { FILE_INDEX_ALLOC, MsgRingCommand, MsgRingFlag, NopFlag, Opcode } from '../../ring/abi/index.js';
 import { Errno } from '../../syscalls/index.js';
 import { BufferListGroup } from '../buffer-groups.js';
+import { OpenFlag } from '../files/open-flags.js';
 import { createPipe } from '../files/pipe.js';
 import { RegularFile } from '../files/regular.js';
 import type { RingInternals } from '../internals.js';
@@ -80,7 +81,7 @@ function close(ring: RingInternals, request: KernelRequest): Result {
 
 function pipe(ring: RingInternals, request: KernelRequest): Result {
   // O_DIRECT means packet mode, which these pipes do not implement; it is accepted anyway.
-  if (request.opFlags & ~(O_CLOEXEC | O_NONBLOCK | 0o40000)) return -Errno.EINVAL;
+  if (request.opFlags & ~(O_CLOEXEC | O_NONBLOCK | OpenFlag.DIRECT)) return -Errno.EINVAL;
   const ends = ring.kernel.memory.data(request.addr, 8);
   if (!ends) return -Errno.EFAULT;
   ring.kernel.ownership.lend(request, request.addr, 8, 'kernel writes');
