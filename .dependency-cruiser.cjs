@@ -2,7 +2,7 @@
  * The layers: imports only point downward, and only one folder imports koffi.
  *
  *   cli
- *   http, https, register, top
+ *   http, https, register, top, simulation
  *   net
  *   dgram, fs, sockets
  *   engine, context     testing
@@ -59,6 +59,7 @@ module.exports = {
     only('https', 'net'),
     only('testing', 'ring', 'syscalls'),
     only('top', 'engine'),
+    only('simulation', 'engine', 'fs', 'register', 'testing', 'syscalls'),
     room('delivery'),
     room('memory'),
     room('queue'),

@@ -15,6 +15,7 @@ export interface SystemError extends Error {
   code: string;
   syscall: string;
   path?: string;
+  dest?: string;
 }
 
 /**
@@ -22,11 +23,13 @@ export interface SystemError extends Error {
  *
  * @param errno negative.
  * @param syscall the name that Node uses: `'open'`, `'fstat'`.
+ * @param dest the second path of calls that have two.
  */
-export function systemError(errno: number, syscall: string, path?: string): SystemError {
+export function systemError(errno: number, syscall: string, path?: string, dest?: string): SystemError {
   const unknown = `Unknown system error ${errno}`;
   const [code, message] = words.get(errno) ?? [unknown, unknown];
   const text = `${code}: ${message}, ${syscall}`;
-  const error = Object.assign(new Error(path === undefined ? text : `${text} '${path}'`), { errno, code, syscall });
-  return path === undefined ? error : Object.assign(error, { path });
+  const about = path === undefined ? '' : dest === undefined ? ` '${path}'` : ` '${path}' -> '${dest}'`;
+  const error = Object.assign(new Error(`${text}${about}`), { errno, code, syscall });
+  return Object.assign(error, path === undefined ? {} : { path }, dest === undefined ? {} : { dest });
 }

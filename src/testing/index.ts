@@ -1,7 +1,7 @@
 /**
- * `uring/testing`: a simulated kernel to test against, on any machine.
+ * The simulated kernel.
  *
- * @module uring/testing
+ * @module
  */
 
 export type { EventLoopWaker, SocketCalls } from '../syscalls/index.js';

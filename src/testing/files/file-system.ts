@@ -44,13 +44,18 @@ export class FileSystem {
   put(path: string, bytes: Uint8Array): void {
     const names = path.split('/').filter((name) => name !== '');
     const last = names.pop() as string;
+    this.makeDirectories(names.join('/')).entries.set(last, new FileInode(0o644, this.now(), bytes));
+  }
+
+  /** Creates a directory, and its parent directories, where there is none. */
+  makeDirectories(path: string): DirectoryInode {
     let directory = this.root;
-    for (const name of names) {
+    for (const name of path.split('/').filter((name) => name !== '')) {
       const next = directory.entries.get(name) ?? new DirectoryInode(0o755, this.now(), directory);
       directory.entries.set(name, next);
       directory = next as DirectoryInode;
     }
-    directory.entries.set(last, new FileInode(0o644, this.now(), bytes));
+    return directory;
   }
 
   /** open(2) and openat2(2). */
