@@ -26,7 +26,10 @@ interface Range {
 
 const DEFAULT_SIZE = 16 * 1024;
 
-/** A file, as `open` of the simulation returns it. */
+/**
+ * An open file of a simulated disk, as its `promises.open` returns it: what `FileHandle` has for
+ * content, without streams, and without `chmod`, `chown` and `utimes`. Errors are those of Node.
+ */
 export class SimulatedFileHandle extends EventEmitter {
   private closing: Promise<void> | undefined;
 
@@ -38,11 +41,12 @@ export class SimulatedFileHandle extends EventEmitter {
     super();
   }
 
-  /** The descriptor, of the simulated kernel; -1 when it is closed. */
+  /** The descriptor, of the simulated kernel; -1 once it is closed. */
   get fd(): number {
     return this.descriptor;
   }
 
+  /** As `FileHandle.read`. */
   async read<Buffer extends NodeJS.ArrayBufferView>(
     given?: Buffer | (Range & { readonly buffer?: Buffer }) | null,
     offset?: number | Range | null,
@@ -57,6 +61,7 @@ export class SimulatedFileHandle extends EventEmitter {
     return { bytesRead: piece.length === 0 ? 0 : await this.calls.run(operation, { syscall: 'read' }), buffer };
   }
 
+  /** As `FileHandle.write`. */
   async write(
     data: string | NodeJS.ArrayBufferView,
     offset?: number | Range | null,
@@ -76,6 +81,7 @@ export class SimulatedFileHandle extends EventEmitter {
     return { bytesWritten: bytes.length === 0 ? 0 : await this.calls.run(operation, { syscall: 'write' }), buffer: data };
   }
 
+  /** As `FileHandle.readv`. */
   async readv(
     buffers: readonly NodeJS.ArrayBufferView[],
     position?: number | null,
@@ -84,6 +90,7 @@ export class SimulatedFileHandle extends EventEmitter {
     return { bytesRead: await this.calls.run(operation, { syscall: 'read' }), buffers };
   }
 
+  /** As `FileHandle.writev`. */
   async writev(
     buffers: readonly NodeJS.ArrayBufferView[],
     position?: number | null,
@@ -92,12 +99,14 @@ export class SimulatedFileHandle extends EventEmitter {
     return { bytesWritten: await this.calls.run(operation, { syscall: 'write' }), buffers };
   }
 
+  /** As `FileHandle.readFile`. */
   async readFile(options?: unknown): Promise<Buffer | string> {
     const { encoding, signal } = fileOptions(options, 'r');
     const content = await this.calls.readAll(this.open('read'), signal);
     return encoding === undefined ? content : content.toString(encoding);
   }
 
+  /** As `FileHandle.writeFile`. */
   async writeFile(data: Data, options?: unknown): Promise<void> {
     const { encoding, signal, flush } = fileOptions(options, 'w');
     const fd = this.open('write');
@@ -109,28 +118,30 @@ export class SimulatedFileHandle extends EventEmitter {
     if (flush) await this.sync();
   }
 
-  appendFile(data: Data, options?: unknown): Promise<void> {
-    return this.writeFile(data, options);
+  /** As `FileHandle.appendFile`: writes at the current position. */
+  async appendFile(data: Data, options?: unknown): Promise<void> {
+    await this.writeFile(data, options);
   }
 
-  stat(options: { readonly bigint?: boolean } = {}): Promise<Stats | BigIntStats> {
-    return this.attempt(() =>
-      this.calls.run(op.statx(this.open('fstat'), { bigint: options.bigint === true }), { syscall: 'fstat' }),
-    );
+  /** As `FileHandle.stat`. */
+  async stat(options: { readonly bigint?: boolean } = {}): Promise<Stats | BigIntStats> {
+    const operation = op.statx(this.open('fstat'), { bigint: options.bigint === true });
+    return await this.calls.run(operation, { syscall: 'fstat' });
   }
 
-  truncate(length = 0): Promise<void> {
-    return this.attempt(() =>
-      this.calls.run(op.ftruncate(this.open('ftruncate'), Math.max(0, length)), { syscall: 'ftruncate' }),
-    );
+  /** As `FileHandle.truncate`. */
+  async truncate(length = 0): Promise<void> {
+    await this.calls.run(op.ftruncate(this.open('ftruncate'), Math.max(0, length)), { syscall: 'ftruncate' });
   }
 
-  sync(): Promise<void> {
-    return this.attempt(() => this.calls.run(op.fsync(this.open('fsync')), { syscall: 'fsync' }));
+  /** As `FileHandle.sync`. */
+  async sync(): Promise<void> {
+    await this.calls.run(op.fsync(this.open('fsync')), { syscall: 'fsync' });
   }
 
-  datasync(): Promise<void> {
-    return this.attempt(() => this.calls.run(op.fsync(this.open('fdatasync'), { datasync: true }), { syscall: 'fdatasync' }));
+  /** As `FileHandle.datasync`. */
+  async datasync(): Promise<void> {
+    await this.calls.run(op.fsync(this.open('fdatasync'), { datasync: true }), { syscall: 'fdatasync' });
   }
 
   /** Closes the file. Idempotent, as Node's. */
@@ -156,10 +167,6 @@ export class SimulatedFileHandle extends EventEmitter {
   private open(syscall: string): number {
     if (this.descriptor === -1) throw Object.assign(new Error('file closed'), { code: 'EBADF', syscall });
     return this.descriptor;
-  }
-
-  private async attempt<T>(call: () => Promise<T>): Promise<T> {
-    return await call();
   }
 }
 
