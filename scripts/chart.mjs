@@ -11,6 +11,10 @@ const WIDTH_PX = 900;
 /** Bars end here; the label tells the number. */
 const LONGEST = 12;
 
+/** Of open loops: what is drawn, and how it is called. */
+const PERCENTILES = ['p99', 'cpuP99'];
+const NAMES = { p99: 'time', cpuP99: 'CPU time between requests' };
+
 const [source, target] = process.argv.slice(2);
 if (target === undefined) {
   console.error('usage: npm run chart -- RESULT.json CHART.svg');
@@ -51,30 +55,30 @@ function chartOf(result) {
     ]);
     return { title: 'Datagrams, ratios to node:dgram', rows };
   }
-  const rows = outcomes.map(({ title, ratios }) => [
-    title,
-    Object.fromEntries(ratios.filter(({ of }) => of !== 'perSecond').map(({ side, of, ratio }) => [`${side}, ${of}`, ratio])),
-    Object.fromEntries(
-      ratios.filter(({ of, against }) => of === 'perSecond' && against !== 'liburing').map(({ side, ratio }) => [side, ratio]),
-    ),
-  ]);
-  const hasSpeeds = rows.some(([, , speeds]) => Object.keys(speeds).length > 0);
-  return hasSpeeds
-    ? { title: 'Servers, per second, ratios to Node (more is better)', rows: rows.map(([name, , speeds]) => [name, speeds]) }
-    : { title: 'Servers, ratios to Node (less is better)', rows: rows.map(([name, others]) => [name, others]) };
+  const isOpen = outcomes.every(({ ratios }) => ratios.every(({ of }) => of !== 'perSecond'));
+  const rows = outcomes.map(({ title, ratios }) => {
+    const shown = ratios.filter(({ of, against }) =>
+      isOpen ? PERCENTILES.includes(of) : of === 'perSecond' && against !== 'liburing',
+    );
+    return [title, Object.fromEntries(shown.map(({ side, of, ratio }) => [isOpen ? `${side}: ${NAMES[of]}` : side, ratio]))];
+  });
+  const title = isOpen
+    ? '99th percentiles, ratios to node:http (less is better)'
+    : 'Servers, per second, ratios to Node (more is better)';
+  return { title, rows };
 }
 
 const series = [...new Set(rows.flatMap(([, values]) => Object.keys(values)))];
-const height = 90 + rows.length * (12 + series.length * ROW_PX * 0.6);
+const height = 115 + rows.length * (12 + series.length * ROW_PX * 0.6);
 const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH_PX, height });
 chart.setOption({
   animation: false,
   backgroundColor: '#fff',
-  title: { text: title, left: 'center', textStyle: { fontSize: 15 } },
-  legend: { top: 28 },
-  grid: { top: 60, left: 10, right: 60, bottom: 10, containLabel: true },
+  title: { text: title, left: 'center', top: 5, textStyle: { fontSize: 15 } },
+  legend: { top: 32 },
+  grid: { top: 85, left: 10, right: 60, bottom: 10, containLabel: true },
   xAxis: { type: 'value', min: 0, max: ({ max }) => Math.min(LONGEST, Math.ceil(max)) },
-  yAxis: { type: 'category', inverse: true, data: rows.map(([name]) => name), axisLabel: { width: 330, overflow: 'truncate' } },
+  yAxis: { type: 'category', inverse: true, data: rows.map(([name]) => name), axisLabel: { width: 300, overflow: 'break' } },
   series: series.map((name, index) => ({
     name,
     type: 'bar',
