@@ -32,7 +32,8 @@ export function threadsOf(pid: number | undefined): Observed[] {
   };
   const all = observedThreads().filter(isAlive);
   const pids = [...new Set(all.map((thread) => thread.pid))];
-  if (pid === undefined && pids.length > 1) throw new Error(`there are several processes: ${pids.sort().join(', ')}`);
+  if (pid === undefined && pids.length > 1)
+    throw new Error(`there are several processes: ${pids.sort((one, other) => one - other).join(', ')}`);
   const threads = pid === undefined ? all : all.filter((thread) => thread.pid === pid);
   if (threads.length === 0) {
     throw new Error(`${pid === undefined ? 'no process can' : `process ${pid} cannot`} be watched. ${HINT}`);

@@ -81,8 +81,8 @@ export class AsyncWait {
   /** A poll completes at once where there are completions already, so none is missed. */
   private poll(): void {
     if (this.isPolling) return;
-    const sqe = this.ring.getSqe();
-    // The queue has room: nothing but this poll is ever in it.
+    // A poll that the kernel has refused for lack of memory is still in the queue.
+    const sqe = this.ring.sq.ready === 0 ? this.ring.getSqe() : null;
     if (sqe !== null) prepPollAdd(sqe, this.fd, PollEvent.IN);
     this.ring.submit();
     this.isPolling = true;

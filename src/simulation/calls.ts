@@ -28,11 +28,10 @@ export class Calls {
     return this.uring.run(operation.withError((errno) => errorOf(errno, about)));
   }
 
-  /** Writes all bytes. @param position `null`: at the current position. */
-  async writeAll(fd: number, bytes: Uint8Array, position: number | null, signal?: AbortSignal): Promise<void> {
+  /** Writes all bytes at the current position. */
+  async writeAll(fd: number, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
-      const offset = position === null ? undefined : position + done;
-      done += await this.run(op.write(fd, bytes.subarray(done), { offset, signal }), { syscall: 'write' });
+      done += await this.run(op.write(fd, bytes.subarray(done), { signal }), { syscall: 'write' });
     }
   }
 

@@ -113,7 +113,7 @@ export class SimulatedFileHandle extends EventEmitter {
     const isWhole = typeof data === 'string' || ArrayBuffer.isView(data);
     for await (const piece of isWhole ? [data] : data) {
       const bytes = typeof piece === 'string' ? Buffer.from(piece, encoding ?? 'utf8') : bytesOf(piece);
-      await this.calls.writeAll(fd, bytes, null, signal);
+      await this.calls.writeAll(fd, bytes, signal);
     }
     if (flush) await this.sync();
   }
