@@ -33,7 +33,7 @@ export interface Sample {
   readonly operations: readonly OperationSample[];
 }
 
-interface Record {
+interface Tally {
   readonly engine: number;
   readonly operation: string;
   completed: number;
@@ -47,7 +47,7 @@ const NS_PER_US = 1e3;
 
 /** Collects samples while it is started. */
 export class Statistics {
-  private records = new Map<string, Record>();
+  private records = new Map<string, Tally>();
   private since = 0;
 
   private readonly submitted = (message: unknown): void => {
@@ -94,7 +94,7 @@ export class Statistics {
     return { seconds, operations };
   }
 
-  private recordOf({ engine, operation }: OperationEvent): Record {
+  private recordOf({ engine, operation }: OperationEvent): Tally {
     const key = `${engine} ${operation}`;
     let record = this.records.get(key);
     if (record === undefined) {
