@@ -175,6 +175,31 @@ const AT_ONCE = { URING_LOAD_AFTER: '0' };
     });
   });
 
+  test.each([
+    ['by the library', '0'],
+    ['before the library is loaded', '1000000'],
+  ])('a call that is passed to Node %s allocates nothing in the old generation', (_, loadAfter) => {
+    // V8 does so for a function that is assigned to a property where it is created. Dead objects of
+    // the old generation keep young ones alive: whole requests of a server.
+    const code = `
+      const fs = require('node:fs');
+      const used = () => require('node:v8').getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space').space_used_size;
+      const calls = async (count) => {
+        for (let call = 0; call < count; call++) await new Promise((resolve) => fs.stat('/proc/self/status', resolve));
+      };
+      calls(100).then(async () => {
+        const before = used();
+        await calls(20_000);
+        console.log((used() - before) / 20_000);
+      });`;
+    const flags = ['--no-opt', '--min-semi-space-size=64', '--max-semi-space-size=64'];
+    const env = { ...process.env, URING_LOAD_AFTER: loadAfter };
+    const { stdout } = spawnSync(process.execPath, [...flags, ...FLAG, '-e', code], { encoding: 'utf8', env });
+    // It was 50 bytes.
+    expect(Number(stdout)).toBeLessThan(10);
+    expect(stdout).not.toBe('');
+  });
+
   test('where the library cannot be loaded, a program goes on with Node’s functions, with one warning', () => {
     const code = `const Module = require('node:module');
       const load = Module._load;
