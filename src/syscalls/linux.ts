@@ -24,9 +24,11 @@ const SYS_IO_URING_ENTER = 426;
 const SYS_IO_URING_REGISTER = 427;
 
 /**
- * Slightly less than glibc's DEFAULT_MMAP_THRESHOLD_MAX; glibc does not adapt to larger mappings.
+ * glibc then keeps up to twice as much free memory at the top of its heap. 31 MiB, the most that
+ * glibc adapts to, is as fast, and takes more memory: 1.09 of Node's for a client of MySQL instead
+ * of 1.04.
  */
-const LARGEST_MAPPING = 31 * 1024 * 1024;
+const FREED_MAPPING = 4 * 1024 * 1024;
 
 /**
  * Space for `struct statfs`, in words. The first one is the type (a long, of which 32 bits are
@@ -213,7 +215,7 @@ function createLinuxSyscalls(): Syscalls {
  * the speed.
  */
 function keepFreeMemory(malloc: (size: number) => number, free: (address: number) => void): void {
-  free(malloc(LARGEST_MAPPING));
+  free(malloc(FREED_MAPPING));
 }
 
 /**

@@ -1,7 +1,8 @@
 /**
- * `npm run programs -- [NAMES] [--rounds N] [--scale S] [--json FILE] [--markdown]`: runs real
- * programs with Node alone and with `uring/register`, compares what they do, and measures both in
- * turn. Without names, all that work with files; `client` stands for all clients of servers. Fails
+ * `npm run programs -- [NAMES] [--rounds N] [--scale S] [--control] [--json FILE] [--markdown]`: runs
+ * real programs with Node alone and with `uring/register`, compares what they do, and measures both
+ * in turn. With `--control`, also a second run of Node alone in each round, whose ratios, in
+ * brackets, show how steady the machine is. Without names, all that work with files; `client` stands for all clients of servers. Fails
  * if a program does anything else with the flag. `--rounds 0` compares only, with the library
  * loaded at the start, so that small programs use it.
  */
@@ -18,6 +19,7 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
+    control: { type: 'boolean', default: false },
     json: { type: 'string' },
     markdown: { type: 'boolean', default: false },
   },
@@ -48,23 +50,27 @@ async function serve(directory) {
 
 const median = (numbers) => [...numbers].sort((one, other) => one - other)[numbers.length >> 1];
 
+const sides = values.control ? ['node', 'uring', 'control'] : ['node', 'uring'];
+
 /** Runs a program both ways, in turn, and returns the figures. */
 async function measure(name, parent) {
   const program = await prepare(name, parent, scale);
   // Not measured: fills the page cache.
   const first = await runOnce(program, false);
-  const runs = { node: [], uring: [] };
+  const runs = Object.fromEntries(sides.map((side) => [side, []]));
   if (rounds === 0) runs.uring.push(await runOnce(program, true));
   for (let round = 0; round < rounds; round++) {
-    for (const side of round % 2 === 0 ? ['node', 'uring'] : ['uring', 'node']) {
+    for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
       runs[side].push(await runOnce(program, side === 'uring'));
     }
   }
   const unlike = (side) => runs[side].map(({ seen }) => differences(first.seen, seen)).find(({ length }) => length > 0) ?? [];
   const figures = Object.fromEntries(
     ['seconds', 'cpu', 'memory'].map((what) => {
-      const [node, uring] = ['node', 'uring'].map((side) => median(runs[side].map((run) => run[what])));
-      return [what, { node, uring, ratio: uring / node }];
+      const [node, uring, control] = ['node', 'uring', 'control'].map((side) =>
+        median((runs[side] ?? []).map((run) => run[what])),
+      );
+      return [what, { node, uring, ratio: uring / node, ...(values.control ? { control: control / node } : {}) }];
     }),
   );
   return {
@@ -79,6 +85,8 @@ async function measure(name, parent) {
   };
 }
 
+const text = (ratio) => (Number.isFinite(ratio) ? ratio.toFixed(2) : '-');
+
 const parent = fs.mkdtempSync(path.join(os.tmpdir(), 'uring-programs-'));
 const outcomes = [];
 let stop;
@@ -89,7 +97,9 @@ try {
     outcomes.push(outcome);
     fs.rmSync(path.join(parent, name), { recursive: true });
     const { title, seconds, cpu, memory, changing, differences: different } = outcome;
-    const ratios = [seconds, cpu, memory].map(({ ratio }) => (Number.isFinite(ratio) ? ratio.toFixed(2) : '-'));
+    const ratios = [seconds, cpu, memory].map(({ ratio, control }) =>
+      [text(ratio), ...(values.control ? [`(${text(control)})`] : [])].join(' '),
+    );
     const cells = [title, seconds.node?.toFixed(2) ?? '-', ...ratios, different.length === 0 ? 'same' : 'differs'];
     console.log(values.markdown ? `| ${cells.join(' | ')} |` : cells.join('  '));
     for (const line of different) console.log(`    ${line}`);
