@@ -6,7 +6,6 @@
 
 import path from 'node:path';
 import { Uring } from '../engine/index.js';
-import type { Patch } from '../register/patch.js';
 import { SimulatedKernel } from '../testing/kernel.js';
 import type { SimulatedKernelOptions } from '../testing/options.js';
 import { invalidArgType, invalidArgValue } from '../validate.js';
@@ -20,8 +19,8 @@ export type { SimulatedPromises };
 /** Options of {@link simulate}: those of `SimulatedKernel`, and the place. */
 export interface SimulateOptions extends Partial<SimulatedKernelOptions> {
   /**
-   * An absolute path. Until {@link Simulation.end}, the functions of Node's live module
-   * `node:fs/promises` work on the simulated disk for this path and everything below it. Default:
+   * An absolute path. Until {@link Simulation.end}, the functions of `node:fs/promises` and
+   * `uring/fs/promises` work on the simulated disk for this path and everything below it. Default:
    * nowhere; use {@link Simulation.promises}.
    */
   readonly at?: string | undefined;
@@ -39,12 +38,12 @@ export class Simulation {
      */
     readonly promises: SimulatedPromises,
     private readonly uring: Uring,
-    private readonly patch: Patch | undefined,
+    private readonly unmount: (() => void) | undefined,
   ) {}
 
   /** Puts Node's functions back, and closes the engine. Idempotent. */
   async end(): Promise<void> {
-    this.patch?.undo();
+    this.unmount?.();
     if (!this.uring.closed) await this.uring.close();
   }
 

@@ -188,6 +188,48 @@ describe('a simulated disk', () => {
     expect(JSON.parse(printed)).toEqual(['abc', 'ENOSPC', 'ENOENT']);
   });
 
+  test('reaches programs that use uring/fs/promises, by whatever name and with file handles', () => {
+    const code = `
+      import * as all from 'uring/fs/promises';
+      import promises, { open, readFile, rename, stat, writeFile } from 'uring/fs/promises';
+      import { createRequire } from 'node:module';
+      import { simulate } from 'uring/testing';
+      const disk = simulate({ at: '/uring-simulated' });
+      disk.kernel.limitDisk(3);
+      await writeFile('/uring-simulated/file', 'abc');
+      await rename('/uring-simulated/file', '/uring-simulated/moved');
+      const handle = await open('/uring-simulated/moved');
+      const seen = [
+        await readFile(handle, 'utf8'),
+        (await stat('/uring-simulated/moved')).size,
+        await promises.readdir('/uring-simulated'),
+        await all.readFile('/uring-simulated/moved', 'utf8'),
+        await createRequire(import.meta.url)('uring/fs').promises.readFile('/uring-simulated/moved', 'utf8'),
+        (await writeFile('/uring-simulated/other', 'd').catch((error) => error)).code,
+        (await readFile('/proc/self/comm', 'utf8')).trim(),
+      ];
+      await handle.close();
+      await disk.end();
+      seen.push((await readFile('/uring-simulated/moved').catch((error) => error)).code);
+      console.log(JSON.stringify(seen));`;
+    const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', code], { encoding: 'utf8' });
+    expect(JSON.parse(printed)).toEqual(['abc', 3, ['moved'], 'abc', 'abc', 'ENOSPC', 'node', 'ENOENT']);
+  });
+
+  test('several disks can be simulated at a time, and end in any order', async () => {
+    const { writeFile } = nodePromises;
+    const [one, two] = [simulated({ at: '/uring-simulated/one' }), simulated({ at: '/uring-simulated/two' })];
+    for (const name of ['one', 'two']) await nodePromises.writeFile(`/uring-simulated/${name}/file`, name);
+    expect(await nodePromises.readFile('/uring-simulated/one/file', 'utf8')).toBe('one');
+    const moved = nodePromises.rename('/uring-simulated/one/file', '/uring-simulated/two/moved');
+    await expect(moved).rejects.toThrow(expect.objectContaining({ code: 'EXDEV' }));
+    await one.end();
+    expect(await nodePromises.readFile('/uring-simulated/two/file', 'utf8')).toBe('two');
+    await expect(nodePromises.stat('/uring-simulated/one/file')).rejects.toThrow('ENOENT');
+    await two.end();
+    expect(nodePromises.writeFile).toBe(writeFile);
+  });
+
   test('puts Node’s functions back at the end', async () => {
     const { writeFile } = nodePromises;
     const simulation = simulated({ at: '/uring-simulated' });
