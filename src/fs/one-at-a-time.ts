@@ -100,8 +100,8 @@ export function isAlone(): boolean {
 export function giveToNode({ byNode, calls }: Replaced, args: unknown[], callback: Callback | undefined): unknown {
   calls.node++;
   if (callback === undefined) return byNode(...args);
-  // A constant first: V8 allocates a function that is assigned to a property at once in its old
-  // generation, where it keeps all it refers to until the next full collection.
+  // A constant first: V8 allocates a function literal that is assigned directly to a property in its
+  // old generation. Once dead, it keeps all it refers to until the next full collection.
   const counted = (...results: unknown[]) => {
     pending--;
     callback(...results);

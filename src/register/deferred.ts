@@ -99,7 +99,7 @@ export class Deferred implements FileFunctions {
   private lookUp(nodes: Fn, args: unknown[]): unknown {
     const callback = args.at(-1);
     if (typeof callback !== 'function') return nodes(...args);
-    // Not assigned at once, for V8's sake (`fs/one-at-a-time.ts`).
+    // Not assigned directly: see `giveToNode` in `fs/one-at-a-time.ts`.
     const counted = (...results: unknown[]) => {
       this.running--;
       callback(...results);
