@@ -81,13 +81,15 @@ for (const { path: file, text } of outputFiles) {
 }
 writeFileSync('dist/register/preload.js', loader('index.cjs'));
 
-// What is exported by default has all that is exported by name.
+// What is exported by default has all that is exported by name. Functions and classes have their names.
 const require = createRequire(import.meta.url);
 for (const [file, { entryPoint, exports }] of Object.entries(libraryFiles.outputs)) {
   if (!isEntry(entryPoint) || file.includes('register/index')) continue;
   const module = require(path.resolve(file.replace(/\.js$/, '.cjs')));
   const missing = exports.filter((name) => name !== 'default' && !(name in module));
   if (missing.length > 0) throw new Error(`${file} does not export ${missing.join(', ')} to CommonJS`);
+  const renamed = exports.filter((name) => new RegExp(`^(_${name}|${name}\\d+)$`).test(module[name]?.name));
+  if (renamed.length > 0) throw new Error(`${file} exports ${renamed.join(', ')} by other names`);
 }
 
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });

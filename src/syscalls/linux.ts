@@ -24,9 +24,9 @@ const SYS_IO_URING_ENTER = 426;
 const SYS_IO_URING_REGISTER = 427;
 
 /**
- * glibc then keeps up to twice as much free memory at the top of its heap. 31 MiB, the most that
- * glibc adapts to, is as fast, and takes more memory: 1.09 of Node's for a client of MySQL instead
- * of 1.04.
+ * The size of a mapping that is freed at the start. From then on, glibc keeps up to twice as much free
+ * memory at the top of its heap. 31 MiB, the most that glibc adapts to, is as fast, and takes more
+ * memory: 1.09 of Node's for a client of MySQL instead of 1.04.
  */
 const FREED_MAPPING = 4 * 1024 * 1024;
 

@@ -2,9 +2,9 @@
  * `npm run programs -- [NAMES] [--rounds N] [--scale S] [--control] [--json FILE] [--markdown]`: runs
  * real programs with Node alone and with `uring/register`, compares what they do, and measures both
  * in turn. With `--control`, also a second run of Node alone in each round, whose ratios, in
- * brackets, show how steady the machine is. Without names, all that work with files; `client` stands for all clients of servers. Fails
- * if a program does anything else with the flag. `--rounds 0` compares only, with the library
- * loaded at the start, so that small programs use it.
+ * brackets, show how steady the machine is. Without names, all that work with files; `client` stands
+ * for all clients of servers. Fails if a program does anything else with the flag. `--rounds 0`
+ * compares only, with the library loaded at the start, so that small programs use it.
  */
 
 import fs from 'node:fs';
