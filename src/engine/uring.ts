@@ -97,7 +97,7 @@ export interface Uring extends Omit<OperationMethods, 'statx'> {
  * await uring.closeFile(fd);
  * ```
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see the interface.
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface declares the operations, which are put on the prototype from one table.
 export class Uring {
   /** Memory that the kernel works on without a copy. */
   readonly buffers: BufferPool;
