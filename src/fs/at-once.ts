@@ -9,7 +9,8 @@ import { isMainThread } from 'node:worker_threads';
 import { node } from '../node-fs.js';
 import { linuxSyscalls } from '../syscalls/index.js';
 import { cached, describe } from './cached.js';
-import { type Answering, answer, type Callback, callbackOf, giveToNode } from './one-at-a-time.js';
+import { type Callback, giveToNode } from './crowd.js';
+import { type Answering, answer, callbackOf } from './one-at-a-time.js';
 import { isForReading, openCached, plainOpening } from './open.js';
 
 const { O_DIRECT, S_IFMT, S_IFREG } = node.constants;

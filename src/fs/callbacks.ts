@@ -11,8 +11,9 @@ import nodePath from 'node:path';
 import { node } from '../node-fs.js';
 import { isDescriptor, MOST_READ, openIf, plainPosition, readCached, readIf } from './at-once.js';
 import { type Cached, cached } from './cached.js';
+import { type Callback, giveToNode } from './crowd.js';
 import { askAccess, askReadlink, askRealpath, askStat, plainStatOptions, type Question } from './lookups.js';
-import { answer, type Callback, callbackOf, giveToNode, isAlone, overNode, unlessCrowded } from './one-at-a-time.js';
+import { answer, callbackOf, isAlone, overNode, unlessCrowded } from './one-at-a-time.js';
 import { areViews, lengthOf } from './open-file.js';
 import { readByRing } from './read-file.js';
 

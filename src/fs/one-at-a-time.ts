@@ -1,8 +1,6 @@
 /**
- * Node's callback functions, replaced by functions that answer at once, one call at a time.
- *
- * A single call is answered at once. Many concurrent calls are better left to Node's threads: each
- * call answered here is one more turn in which the event loop does not rest.
+ * Node's callback functions, replaced by functions that answer at once, one call at a time
+ * (`crowd.ts`).
  *
  * The result is often known when the function is called. The callback is nevertheless called from
  * the event loop, in a later turn, as with Node: outside of promises, in the caller's asynchronous
@@ -11,20 +9,12 @@
  * @module
  */
 
-import { type Calls, callsOf } from '../calls.js';
+import { callsOf } from '../calls.js';
 import { node } from '../node-fs.js';
 import { timers } from '../timers.js';
 import { isFirstOfTurn } from './cached.js';
+import { areOthersRunning, type Call, type Callback, isInCrowd, type Replaced } from './crowd.js';
 import { inPlaceOf } from './in-place.js';
-
-export type Callback = (...results: unknown[]) => void;
-export type Call = (...args: unknown[]) => unknown;
-
-/** One of Node's functions, and the counts of its calls. */
-export interface Replaced {
-  readonly byNode: Call;
-  readonly calls: Calls;
-}
 
 /** Answers a call of a replaced function, or passes it to Node. */
 export type Answering = (replaced: Replaced, args: unknown[]) => unknown;
@@ -61,18 +51,6 @@ function call(callback: Callback, results: unknown[]): void {
 }
 
 /**
- * When there are many calls, this many are passed to Node before the next check. With 256, the
- * checks took a tenth of the time of the fastest calls.
- */
-const CALLS_PER_LOOK = 1024;
-
-/** The number of calls still to be passed to Node without being counted. */
-let uncounted = 0;
-
-/** The number of calls that Node is running. */
-let pending = 0;
-
-/**
  * Replaces one of Node's functions with one that receives Node's function and the arguments, except
  * when there are many concurrent calls.
  */
@@ -81,8 +59,7 @@ export function unlessCrowded<F>(nodes: F, ours: Answering): F {
   const { byNode, calls } = target;
   const look = (...args: unknown[]) => ours(target, args);
   return inPlaceOf(nodes, (...args: unknown[]) => {
-    if (uncounted === 0) return look(...args);
-    uncounted--;
+    if (!isInCrowd()) return look(...args);
     calls.node++;
     // Passed on as they are: this allocates no array.
     return byNode(...args);
@@ -91,24 +68,5 @@ export function unlessCrowded<F>(nodes: F, ours: Answering): F {
 
 /** Returns whether a call is the first of its turn, and Node is running none. */
 export function isAlone(): boolean {
-  if (pending === 0) return isFirstOfTurn();
-  uncounted = CALLS_PER_LOOK;
-  return false;
-}
-
-/** Passes a call to Node, which counts as running it until it calls back. */
-export function giveToNode({ byNode, calls }: Replaced, args: unknown[], callback: Callback | undefined): unknown {
-  calls.node++;
-  if (callback === undefined) return byNode(...args);
-  // A constant first: V8 allocates a function literal that is assigned directly to a property in its
-  // old generation. Once dead, it keeps all it refers to until the next full collection.
-  const counted = (...results: unknown[]) => {
-    pending--;
-    callback(...results);
-  };
-  args[args.length - 1] = counted;
-  const result = byNode(...args);
-  // Counted only now: the call did not throw.
-  pending++;
-  return result;
+  return !areOthersRunning() && isFirstOfTurn();
 }

@@ -16,9 +16,10 @@ import { openIf, readIf } from './at-once.js';
 import { cached, hasAttributesInMemory, hasTime } from './cached.js';
 import * as callbacks from './callbacks.js';
 import { isSlowToClose } from './closing.js';
+import { type Callback, giveToNode } from './crowd.js';
 import { systemError } from './errors.js';
 import { behind, inPlaceOf } from './in-place.js';
-import { answer, type Callback, giveToNode, overNode } from './one-at-a-time.js';
+import { answer, overNode } from './one-at-a-time.js';
 
 const open = overNode(node.open, openIf(hasTime));
 const read = overNode(node.read, readIf(hasTime));

@@ -194,6 +194,18 @@ const scripts = {
     const [files] = await once(new Worker(code, { eval: true }), 'message');
     return isLoaded(files);
   },
+  /** Concurrent calls with callbacks, then one at a time. */
+  async crowd() {
+    const call = (name, ...args) => new Promise((resolve) => defaultFs[name](...args, resolve));
+    const loaded = [];
+    for (const name of ['readFile', 'stat', 'access']) {
+      await Promise.all(Array.from({ length: 100 }, () => call(name, '/dev/null')));
+      loaded.push(isLoaded());
+    }
+    // One at a time; the first of them still count as concurrent ones.
+    for (let index = 0; index < 1_100; index++) await call('readFile', '/dev/null');
+    return [...loaded, isLoaded()];
+  },
   /** A client of the echo server at a port: one connection, then many at once. */
   async 'late client'() {
     const talk = async (socket, times) => {
@@ -208,10 +220,12 @@ const scripts = {
     const loaded = [isLoaded()];
     await talk(net.connect(port, '127.0.0.1'), 200);
     loaded.push(isLoaded());
-    const sockets = Array.from({ length: 32 }, () => net.connect(port, '127.0.0.1'));
-    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
-    await Promise.all(sockets.map((socket) => talk(socket, 200)));
-    loaded.push(isLoaded());
+    for (const times of [200, 600]) {
+      const sockets = Array.from({ length: 32 }, () => net.connect(port, '127.0.0.1'));
+      await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+      await Promise.all(sockets.map((socket) => talk(socket, times)));
+      loaded.push(isLoaded());
+    }
     const { ring, node } = status().calls['net.Socket.read'];
     return { loaded, byRing: ring > 0, byNode: node > 0 };
   },

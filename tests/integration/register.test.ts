@@ -130,7 +130,11 @@ const AT_ONCE = { URING_LOAD_AFTER: '0' };
     await expect(run({ URING_LOAD_AFTER: 'soon' })).rejects.toThrow('The value of "URING_LOAD_AFTER" is out of range');
   });
 
-  test('a client of few connections has none of the library; when many are busy, the ring reads them', async () => {
+  test('concurrent calls with callbacks, which are left to Node’s threads, do not load the library', async () => {
+    expect(await runChild('register.mjs', ['crowd'], FLAG, { URING_LOAD_AFTER: '8' })).toEqual([false, false, false, true]);
+  });
+
+  test('a client of few connections has none of the library; when many are busy for long, the ring reads them', async () => {
     const server = net.createServer((socket) =>
       socket
         .setNoDelay(true)
@@ -140,7 +144,7 @@ const AT_ONCE = { URING_LOAD_AFTER: '0' };
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const { port } = server.address() as net.AddressInfo;
     expect(await runChild('register.mjs', ['late client', String(port)], FLAG, ALL)).toEqual({
-      loaded: [false, false, true],
+      loaded: [false, false, false, true],
       byRing: true,
       byNode: true,
     });
