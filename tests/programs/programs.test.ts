@@ -64,7 +64,7 @@ const reasonForFiles = whyNoRing() ?? uninstalled;
     expect(nodes).not.toBe('');
     expect(await printed(client, overRing, modules)).toBe(nodes);
     const readsByRing = [...overRing, '--import', fileOf('reads-by-ring.mjs')];
-    expect(await printed(client, readsByRing, modules)).toBe(nodes);
+    expect(await printed(client, readsByRing, { ...modules, ...AT_ONCE })).toBe(nodes);
   });
 });
 
