@@ -16,6 +16,7 @@ import path from 'node:path';
 import { build } from 'esbuild';
 import { facade, loader, toCommonJs } from './build/common-js.mjs';
 import { bundleDeclarations } from './build/declarations.mjs';
+import { inOneFile } from './build/one-file.mjs';
 
 const DECLARATIONS = 'build/declarations';
 
@@ -39,7 +40,25 @@ const names = [...modules.map(nameOf), 'internals'];
 /** Those that are declared here. The types of the drop-ins are Node's, and in `types`. */
 const declared = modules.filter((entry) => entry.import.types.startsWith('./dist/')).map(nameOf);
 
+/** What `uring/register` loads at the start of a program and shares with the library. */
+const START = [
+  'calls',
+  'fs/crowd',
+  'fs/in-place',
+  'fs/mocked',
+  'fs/nodes-own',
+  'linux',
+  'net/protocols',
+  'node-fs',
+  'own-folder',
+  'permission-model',
+  'register/registration',
+  'timers',
+  'validate',
+];
+
 /** What is loaded late is an entry point for esbuild, too. */
+const LATE = ['engine/index', 'register/parts/datagrams', 'register/parts/files', 'register/parts/sockets', 'register/sockets'];
 const isEntry = (source) => source !== undefined && names.includes(source.slice('src/'.length, -'.ts'.length));
 
 rmSync('dist', { recursive: true, force: true });
@@ -59,6 +78,7 @@ const { outputFiles, metafile: libraryFiles } = await build({
   entryPoints: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),
   outdir: 'dist',
   splitting: true,
+  plugins: [inOneFile(START, [...names, ...LATE])],
   chunkNames: 'chunk-[hash]',
   metafile: true,
   write: false,

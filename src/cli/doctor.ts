@@ -8,8 +8,11 @@
 import os from 'node:os';
 import { OPERATIONS, prepNop } from '../ops/index.js';
 import { permissionModelIsOn } from '../permission-model.js';
-import { MODULES } from '../register/modules.js';
+import type { Part } from '../register/late.js';
 import { MODULE_NAMES, type ModuleName } from '../register/names.js';
+import * as datagrams from '../register/parts/datagrams.js';
+import * as files from '../register/parts/files.js';
+import * as sockets from '../register/parts/sockets.js';
 import {
   Feature,
   type FeatureName,
@@ -156,10 +159,13 @@ export function diagnose(): Diagnosis {
   }
 }
 
+/** The parts of the library, by the modules that they replace. */
+const PARTS = { fs: files, net: sockets, http: sockets, dgram: datagrams } satisfies Record<ModuleName, Part>;
+
 function moduleOf(name: ModuleName): ModuleDiagnosis {
   if (permissionModelIsOn) return { by: 'node', reason: 'The permission model is on: Node checks each path and address.' };
   try {
-    const module = MODULES[name];
+    const module = PARTS[name];
     module.configure({ fallback: false });
     return { by: module.backend() };
   } catch (error) {

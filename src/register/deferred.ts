@@ -21,8 +21,10 @@ import { inPlaceOf, markAsStandIn } from '../fs/in-place.js';
 import { isMocked } from '../fs/mocked.js';
 import { node, nodePromises } from '../node-fs.js';
 import type { FileFunctions, Functions } from './files.js';
-import type { LateLibrary } from './late.js';
+import type { LatePart } from './late.js';
 import { FS_FUNCTIONS, PROMISE_FUNCTIONS } from './names.js';
+
+type LateFiles = LatePart<typeof import('./parts/files.js')>;
 
 type Fn = (...args: unknown[]) => unknown;
 
@@ -38,11 +40,11 @@ export class Deferred implements FileFunctions {
 
   /**
    * @param callsLeft the number of calls that are passed to Node's functions.
-   * @param library is loaded after them.
+   * @param files is loaded after them.
    */
   constructor(
     private callsLeft: number,
-    private readonly library: LateLibrary,
+    private readonly files: LateFiles,
   ) {
     this.fs = this.standInsFor(FS, FS_FUNCTIONS, 'fs.', (ours) => ours.fs);
     this.promises = this.standInsFor(
@@ -69,16 +71,16 @@ export class Deferred implements FileFunctions {
 
   private standInFor(replaced: Replaced, hasCallback: boolean, oursOf: (ours: FileFunctions) => Fn): Fn {
     const { byNode, calls } = replaced;
-    const { library } = this;
+    const { files } = this;
     let target = byNode;
     const pass = (...args: unknown[]) => {
-      if (!library.isWaiting) return target(...args);
+      if (!files.isWaiting) return target(...args);
       if (hasCallback && isInCrowd()) {
         calls.node++;
         return byNode(...args);
       }
       if (!hasCallback || !areOthersRunning()) this.count();
-      if (!library.isWaiting) return target(...args);
+      if (!files.isWaiting) return target(...args);
       const last = hasCallback ? args.at(-1) : undefined;
       return giveToNode(replaced, args, typeof last === 'function' ? (last as Callback) : undefined);
     };
@@ -90,7 +92,7 @@ export class Deferred implements FileFunctions {
       const nativeReplaced = { byNode: native, calls: callsOf('fs.realpath.native') };
       Object.assign(standIn, { native: this.standInFor(nativeReplaced, hasCallback, oursNative) });
     }
-    library.whenLoaded(({ fileFunctions }) => {
+    files.whenLoaded(({ fileFunctions }) => {
       target = oursOf(fileFunctions);
       markAsStandIn(standIn, target);
     });
@@ -100,6 +102,6 @@ export class Deferred implements FileFunctions {
   /** Counts a call, and loads the library where it was one too many. */
   private count(): void {
     this.callsLeft -= 1;
-    if (this.callsLeft < 0 && !isMocked()) this.library.tryToLoad();
+    if (this.callsLeft < 0 && !isMocked()) this.files.tryToLoad();
   }
 }

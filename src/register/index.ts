@@ -10,8 +10,9 @@
  * `URING_REQUIRE=1` has the program fail where there is no io_uring; else it runs on Node's own
  * modules then, with one warning. `URING_REPORT=1` prints at the end which functions were called,
  * and what did their work. The first calls of functions of `fs` are Node's, and the library is loaded
- * after 1,000 of them, or after as many as `URING_LOAD_AFTER` says, or when a server listens, a
- * datagram socket is created, or many connections are busy; 0 loads it at the start.
+ * after 1,000 of them, or after as many as `URING_LOAD_AFTER` says; 0 loads it at the start. What
+ * sockets need is loaded when a server listens, a datagram socket is created, or many connections
+ * are busy.
  *
  * @module uring/register
  */
@@ -30,9 +31,9 @@ const CALLS_BEFORE = 1000;
 // A thread is told by its parent's registration, in the URL of the flag `--import`. In threads that
 // run a string, which ignore it, `--require` loads this module.
 const flag = process.execArgv.find((each) => each.includes('/register/preload.js?'));
-const parameters = new URL(flag ?? import.meta.url).searchParams;
+const parameters = flag === undefined ? undefined : new URL(flag).searchParams;
 const setting = (name: string): string | undefined =>
-  parameters.get(name) ?? (process.env[`URING_${name.toUpperCase()}`] || undefined);
+  parameters?.get(name) ?? (process.env[`URING_${name.toUpperCase()}`] || undefined);
 
 if (process.env.URING_DISABLE !== '1') {
   const modules = setting('modules')

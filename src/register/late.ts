@@ -1,55 +1,68 @@
 /**
- * Loads the rest of the library when it is needed: it takes half as long as Node's own start.
- *
- * The build makes CommonJS, in which `import()` of the library's own modules is `require()`, and
- * synchronous.
+ * Loads parts of the library when they are needed: all of it takes half as long as Node's own start.
  *
  * @module
  */
 
 import { withNodesFunctions } from '../node-fs.js';
 
-/** What can be replaced, with all that it needs. */
-export type Modules = typeof import('./modules.js');
-
-/** Loads the library. */
-export function loadModules(): Modules {
-  return import('./modules.js') as unknown as Modules;
+/** A part of the library, which replaces some of Node's modules. */
+export interface Part {
+  /** The interface that it works through. */
+  backend(): 'io_uring' | 'node';
+  /** Has it work through Node's own where there is no io_uring. */
+  configure(configuration: { readonly fallback: boolean }): void;
 }
 
-/** The library, which is loaded once, when one of its users first needs it. */
-export class LateLibrary {
-  private modules: Modules | undefined;
-  private hasEnded = false;
-  private readonly users: ((modules: Modules) => void)[] = [];
+/**
+ * Returns a module of the library that is imported. The build makes CommonJS, in which `import()` of
+ * the library's own modules is `require()`, and synchronous.
+ */
+export function synchronous<Module>(imported: Promise<Module>): Module {
+  return imported as unknown as Module;
+}
 
-  /** @param configure is called first of all. */
-  constructor(private readonly configure: (modules: Modules) => void) {}
+/** A part that is loaded once, when one of its users first needs it. */
+export class LatePart<Loaded extends Part> {
+  private loaded: Loaded | undefined;
+  private hasEnded = false;
+  private readonly users: ((part: Loaded) => void)[] = [];
+
+  /**
+   * @param importPart imports it.
+   * @param fallback whether it works through Node's own where there is no io_uring.
+   */
+  constructor(
+    private readonly importPart: () => Loaded,
+    private readonly fallback: boolean,
+  ) {}
 
   /** Whether it may still be loaded. */
   get isWaiting(): boolean {
     return !this.hasEnded;
   }
 
-  /** Passes the library to a function, once it is loaded. */
-  whenLoaded(user: (modules: Modules) => void): void {
-    if (this.modules === undefined) this.users.push(user);
-    else user(this.modules);
+  /** Passes the part to a function, once it is loaded. */
+  whenLoaded(user: (part: Loaded) => void): void {
+    if (this.loaded === undefined) this.users.push(user);
+    else user(this.loaded);
   }
 
-  /** Loads the library, if it is not loaded. @throws whatever prevents it. */
-  load(): void {
-    if (this.hasEnded) return;
+  /** Returns the part, and loads it if it is not loaded. @throws whatever prevents it. */
+  load(): Loaded {
+    if (this.loaded !== undefined) return this.loaded;
     this.hasEnded = true;
     // Node's module loader calls functions of `node:fs`.
-    const modules = withNodesFunctions(loadModules);
-    this.configure(modules);
-    this.modules = modules;
-    for (const user of this.users.splice(0)) user(modules);
+    const part = withNodesFunctions(this.importPart);
+    part.configure({ fallback: this.fallback });
+    this.loaded = part;
+    for (const user of this.users.splice(0)) user(part);
+    return part;
   }
 
-  /** Loads the library. If that fails, everything is left to Node, with a warning. */
+  /** Loads the part, unless that was tried. If it fails, everything is left to Node, with a warning. */
   tryToLoad(): void {
+    if (!this.isWaiting) return;
     try {
       this.load();
     } catch (error) {
@@ -57,7 +70,7 @@ export class LateLibrary {
     }
   }
 
-  /** Leaves everything to Node, unless the library is loaded. */
+  /** Leaves everything to Node, unless the part is loaded. */
   cancel(): void {
     this.hasEnded = true;
   }

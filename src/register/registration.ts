@@ -4,15 +4,13 @@
  * @module
  */
 
-import { existsSync } from 'node:fs';
 import { type CallCounts, callCounts } from '../calls.js';
 import type { UringCounters } from '../engine/index.js';
 import { isHttpServer } from '../net/protocols.js';
-import { OWN_URL } from '../own-folder.js';
 import { checkName, checkOptions, invalidArgType } from '../validate.js';
 import { Deferred } from './deferred.js';
 import { replaceFunctions } from './files.js';
-import { LateLibrary, loadModules } from './late.js';
+import { LatePart, synchronous } from './late.js';
 import { MODULE_NAMES, type ModuleName } from './names.js';
 import { Patch } from './patch.js';
 import { patchWorkers } from './workers.js';
@@ -45,7 +43,24 @@ export interface RegisterStatus {
 
 let patch: Patch | undefined;
 let registered: readonly ModuleName[] = [];
-let library: LateLibrary | undefined;
+let parts: Parts | undefined;
+
+/** The parts of the library, by the modules that they replace. */
+type Parts = ReturnType<typeof lateParts>;
+
+function lateParts(fallback: boolean) {
+  const net = new LatePart(() => synchronous(import('./parts/sockets.js')), fallback);
+  return {
+    fs: new LatePart(() => synchronous(import('./parts/files.js')), fallback),
+    net,
+    http: net,
+    dgram: new LatePart(() => synchronous(import('./parts/datagrams.js')), fallback),
+  } satisfies Record<ModuleName, unknown>;
+}
+
+function loadEngine(): typeof import('../engine/index.js') {
+  return synchronous(import('../engine/index.js'));
+}
 
 /**
  * Puts the functions of `uring/fs` and others in the place of those of Node's modules, in this
@@ -66,8 +81,8 @@ interface Preload {
   /** No other code has run before in this thread, so nothing was replaced before. */
   readonly isFirst: boolean;
   /**
-   * The number of calls of functions of `fs` before the library is loaded, if nothing else needs it;
-   * 0: it is loaded now.
+   * The number of calls of functions of `fs` before what they need is loaded; 0: everything is
+   * loaded now.
    */
   readonly callsBefore: number;
 }
@@ -79,48 +94,38 @@ export function replaceModules(options: RegisterOptions, { isFirst, callsBefore 
   if (!Array.isArray(modules)) throw invalidArgType('options.modules', 'an array of module names', modules);
   for (const name of modules) checkName('options.modules', name, MODULE_NAMES, 'a module');
   if (typeof require !== 'boolean') throw invalidArgType('options.require', 'of type boolean', require);
-  if (require) loadModules().Uring.default();
+  if (require) loadEngine().Uring.default();
   unregister();
   patch = new Patch();
   registered = [...new Set(modules)];
-  library = new LateLibrary(({ MODULES }) => {
-    for (const name of registered) MODULES[name].configure({ fallback: !require });
-  });
-  if (callsBefore === 0 || require) library.load();
-  replaceFor(patch, library, { isFirst, callsBefore });
-  const url = new URL('register/preload.js', OWN_URL);
-  const parameters = { modules: registered.join(), load_after: String(callsBefore), ...(require ? { require: '1' } : {}) };
-  url.search = new URLSearchParams(parameters).toString();
-  // In a bundle, there is no file that threads could load first: they register by themselves.
-  if (existsSync(url)) patchWorkers(patch, url);
+  parts = lateParts(!require);
+  if (callsBefore === 0 || require) for (const name of registered) parts[name].load();
+  replaceFor(patch, parts, { isFirst, callsBefore });
+  patchWorkers(patch, { modules: registered.join(), load_after: String(callsBefore), ...(require ? { require: '1' } : {}) });
   patch.publish();
 }
 
-/** Loads what `net` and `dgram` need from the start, and Node's modules of these names. */
-function loadSockets(): typeof import('./sockets.js') {
-  return import('./sockets.js') as unknown as typeof import('./sockets.js');
-}
-
 /** Replaces the functions of the registered modules. */
-function replaceFor(patch: Patch, library: LateLibrary, { isFirst, callsBefore }: Preload): void {
+function replaceFor(patch: Patch, { fs, net, dgram }: Parts, { isFirst, callsBefore }: Preload): void {
   const has = (name: ModuleName) => registered.includes(name);
   if (has('fs')) {
-    const functions = library.isWaiting ? new Deferred(callsBefore, library) : loadModules().fileFunctions;
+    const functions = fs.isWaiting ? new Deferred(callsBefore, fs) : fs.load().fileFunctions;
     replaceFunctions(patch, isFirst, functions);
   }
   if (registered.every((name) => name === 'fs')) return;
-  const { replaceDatagrams, replaceListening, replaceReading } = loadSockets();
-  if (has('net')) replaceReading(patch, library);
-  if (has('net') || has('http')) replaceListening(patch, library, has('net') ? () => true : isHttpServer);
-  if (has('dgram')) replaceDatagrams(patch, library);
+  // Loads Node's modules `net` and `dgram`.
+  const { replaceDatagrams, replaceListening, replaceReading } = synchronous(import('./sockets.js'));
+  if (has('net')) replaceReading(patch, net);
+  if (has('net') || has('http')) replaceListening(patch, net, has('net') ? () => true : isHttpServer);
+  if (has('dgram')) replaceDatagrams(patch, dgram);
 }
 
 /** Puts Node's own functions back. What was opened until then stays as it is. Idempotent. */
 export function unregister(): void {
   patch?.undo();
-  library?.cancel();
+  for (const part of Object.values(parts ?? {})) part.cancel();
   patch = undefined;
-  library = undefined;
+  parts = undefined;
   registered = [];
 }
 
@@ -129,10 +134,9 @@ export function unregister(): void {
  * library and opens the thread's engine if that has not happened yet.
  */
 export function status(): RegisterStatus {
-  if (registered.length === 0) return { modules: {}, calls: callCounts(), counters: undefined };
-  library?.load();
-  const { MODULES, Uring } = loadModules();
-  const modules = Object.fromEntries(registered.map((name) => [name, MODULES[name].backend()]));
+  const used = parts;
+  if (used === undefined) return { modules: {}, calls: callCounts(), counters: undefined };
+  const modules = Object.fromEntries(registered.map((name) => [name, used[name].load().backend()]));
   const isAtWork = Object.values(modules).includes('io_uring');
-  return { modules, calls: callCounts(), counters: isAtWork ? Uring.default().counters : undefined };
+  return { modules, calls: callCounts(), counters: isAtWork ? loadEngine().Uring.default().counters : undefined };
 }

@@ -1,7 +1,7 @@
 /**
- * The functions of `node:net` and `node:dgram`, replaced. The library is loaded when it has something
- * to do: when a server listens, when connections are so busy that the ring is to read them, or when
- * a datagram socket is created. Until then, everything is Node's.
+ * The functions of `node:net` and `node:dgram`, replaced. What they need is loaded when a server
+ * listens, when connections are so busy that the ring is to read them, or when a datagram socket is
+ * created. Until then, everything is Node's.
  *
  * @module
  */
@@ -14,24 +14,27 @@ import { inPlaceOf } from '../fs/in-place.js';
 import { takesInstancesOf } from '../instances.js';
 import type { ListenMethods } from '../net/server.js';
 import { type Internal, readOn, type TakeOver } from '../net/who-reads.js';
-import type { LateLibrary } from './late.js';
+import type { LatePart } from './late.js';
 import type { Patch } from './patch.js';
+
+type LateSockets = LatePart<typeof import('./parts/sockets.js')>;
+type LateDatagrams = LatePart<typeof import('./parts/datagrams.js')>;
 
 /**
  * Makes servers listen over the ring.
  *
  * @param wanted whether a server is to.
  */
-export function replaceListening(patch: Patch, library: LateLibrary, wanted: (server: net.Server) => boolean): void {
+export function replaceListening(patch: Patch, sockets: LateSockets, wanted: (server: net.Server) => boolean): void {
   const prototype = net.Server.prototype as net.Server & ListenMethods;
   const nodes: ListenMethods = { listen: prototype.listen, _listen2: prototype._listen2 };
   let methods = nodes;
-  library.whenLoaded(({ listenOverRing }) => {
+  sockets.whenLoaded(({ listenOverRing }) => {
     methods = listenOverRing(nodes, undefined, wanted);
   });
   const ours: ListenMethods = {
     listen(this: net.Server, ...args: unknown[]) {
-      if (wanted(this)) library.tryToLoad();
+      if (wanted(this)) sockets.tryToLoad();
       return (methods.listen as (...args: unknown[]) => never).apply(this, args);
     },
     _listen2(...args) {
@@ -50,14 +53,14 @@ export function replaceListening(patch: Patch, library: LateLibrary, wanted: (se
 const ASKED_BEFORE = 250;
 
 /** Makes busy connections read over the ring. */
-export function replaceReading(patch: Patch, library: LateLibrary): void {
+export function replaceReading(patch: Patch, sockets: LateSockets): void {
   let byRing: TakeOver | undefined;
   let left = ASKED_BEFORE;
-  library.whenLoaded(({ takeOver }) => {
+  sockets.whenLoaded(({ takeOver }) => {
     byRing = takeOver;
   });
   const takeOver: TakeOver = (socket, handle) => {
-    if (left-- <= 0) library.tryToLoad();
+    if (left-- <= 0) sockets.tryToLoad();
     byRing?.(socket, handle);
   };
   const { prototype } = net.Socket;
@@ -68,14 +71,14 @@ export function replaceReading(patch: Patch, library: LateLibrary): void {
 }
 
 /** Makes datagram sockets use the ring. */
-export function replaceDatagrams(patch: Patch, library: LateLibrary): void {
+export function replaceDatagrams(patch: Patch, datagrams: LateDatagrams): void {
   type Constructor = (this: object, ...args: unknown[]) => void;
   let construct: Constructor = nodesSocket as Constructor;
-  library.whenLoaded((modules) => {
-    construct = modules.DatagramSocket as unknown as Constructor;
+  datagrams.whenLoaded((part) => {
+    construct = part.Socket as unknown as Constructor;
   });
   const Socket = function Socket(this: dgram.Socket, ...args: unknown[]): void {
-    library.tryToLoad();
+    datagrams.tryToLoad();
     construct.apply(this, args);
   } as unknown as new (
     ...args: unknown[]

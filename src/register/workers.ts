@@ -6,22 +6,29 @@
  * @module
  */
 
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import worker, { type Worker, type WorkerOptions } from 'node:worker_threads';
+import { OWN_URL } from '../own-folder.js';
 import type { Patch } from './patch.js';
 
 const INVALID_FLAGS = 'ERR_WORKER_INVALID_EXEC_ARGV';
 
 /**
- * Makes threads load a module first.
+ * Makes threads load `uring/register` first.
  *
- * @param url the URL of `uring/register`, with its options as the query.
+ * @param parameters its options, which become the query of its URL.
  */
-export function patchWorkers(patch: Patch, url: URL): void {
+export function patchWorkers(patch: Patch, parameters: Readonly<Record<string, string>>): void {
   // Not the import, which follows what is replaced.
   const { Worker: NodesWorker } = worker;
-  const preload = fileURLToPath(new URL('index.cjs', url));
+  let files: { readonly url: URL; readonly preload: string } | undefined;
   const withFlags = (options: WorkerOptions, given: readonly string[]): WorkerOptions => {
+    // Only now: a process that starts no threads is not to wait for it.
+    files ??= filesToLoad(parameters);
+    const { url, preload } = files;
+    // In a bundle, there is no file that threads could load first: they register by themselves.
+    if (!existsSync(url)) return options;
     const has = (text: string) => given.some((flag) => flag.includes(text));
     const flags = [...given];
     if (options.eval && !has(preload)) flags.push('--require', preload);
@@ -45,4 +52,11 @@ export function patchWorkers(patch: Patch, url: URL): void {
   RegisteredWorker.prototype = NodesWorker.prototype;
   Object.defineProperty(RegisteredWorker, 'name', { value: 'Worker', configurable: true });
   patch.replace(worker, 'Worker', RegisteredWorker);
+}
+
+/** Returns what `--import` and `--require` of a thread are to load. */
+function filesToLoad(parameters: Readonly<Record<string, string>>): { url: URL; preload: string } {
+  const url = new URL('register/preload.js', OWN_URL);
+  url.search = new URLSearchParams(parameters).toString();
+  return { url, preload: fileURLToPath(new URL('index.cjs', url)) };
 }
