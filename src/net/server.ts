@@ -21,6 +21,7 @@ import { literal } from '../sockets/resolve.js';
 import { addressOf, bindTo, createSocket, type SocketAddress } from '../sockets/socket.js';
 import { STREAM_OPTIONS } from '../sockets/socket-options.js';
 import type { UringError } from '../syscalls/index.js';
+import { AcceptPace } from './accept-pace.js';
 import { uringFor } from './backend.js';
 import { errnoException } from './errors.js';
 import { readByRing } from './handles.js';
@@ -72,6 +73,7 @@ class Acceptor {
   private onconnection: NativeHandle['onconnection'];
   private backlog = 0;
   private readonly context = new AsyncResource('URINGSERVER');
+  private readonly pace = new AcceptPace();
   /** The prototype of its sockets, which chooses who reads; `undefined` where Node reads. */
   private readonly methods: object | undefined;
 
@@ -150,6 +152,8 @@ class Acceptor {
   private async accept(accepting: Accepting): Promise<void> {
     try {
       for (let fd = await accepting.next(); fd !== null; fd = await accepting.next()) {
+        const turn = this.pace.wait();
+        if (turn !== undefined) await turn;
         // New connections have no async context, as in Node.
         const client = OUTSIDE.runInAsyncScope(connectionHandle, undefined, this.handle, fd);
         acceptCalls.ring++;

@@ -105,7 +105,7 @@ onLinux(`hostile peers${reason ? ` (skipped: ${reason})` : ''}`, () => {
   afterAll(() => Uring.default().close());
 
   test.each([
-    ['libuv and the ring in turns', { reads: 4, many: 2, few: 3 }],
+    ['libuv and the ring in turns', { reads: 2, many: 1.5, few: 2, large: 64 * 1024 }],
     ['the ring from the start', { reads: 0, many: 0, few: 0, large: Number.POSITIVE_INFINITY }],
   ])(`no data is mixed up, and nothing is left behind (seed ${SEED}): %s`, async (_name, settings) => {
     await Uring.default().nop();

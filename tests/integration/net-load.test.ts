@@ -56,6 +56,29 @@ onLinux(`under load${reason ? ` (skipped: ${reason})` : ''}`, () => {
     await serving;
   });
 
+  test('uring/net takes one connection in each turn of the event loop while the turns are long', async () => {
+    let turn = 0;
+    let isOver = false;
+    const countTurns = () => {
+      turn++;
+      if (!isOver) setImmediate(countTurns);
+    };
+    const turns: number[] = [];
+    const server = uringNet.createServer((socket) => {
+      turns.push(turn);
+      for (const start = performance.now(); performance.now() - start < 2; );
+      socket.end();
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    countTurns();
+    await Promise.all(Array.from({ length: 20 }, () => once(net.connect(port, '127.0.0.1').resume(), 'close')));
+    isOver = true;
+    expect(turns.length).toBe(20);
+    expect(new Set(turns).size).toBe(20);
+    await once(server.close(), 'close');
+  });
+
   test('uring/net echoes the data of many connections at once that are paused at first', async () => {
     const server = uringNet.createServer({ allowHalfOpen: true }, (socket) => {
       socket.pause();
