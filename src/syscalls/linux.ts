@@ -16,19 +16,12 @@ import { eventLoopWakers } from './event-loop-waker.js';
 import { readHostFacts } from './host.js';
 import { type Koffi, type KoffiLibrary, loadKoffi } from './koffi.js';
 import { socketCalls } from './sockets.js';
-import type { Syscalls } from './types.js';
+import type { SocketCalls, Syscalls } from './types.js';
 
 // The same numbers on x86-64, arm64, riscv64, loong64 and ppc64.
 const SYS_IO_URING_SETUP = 425;
 const SYS_IO_URING_ENTER = 426;
 const SYS_IO_URING_REGISTER = 427;
-
-/**
- * The size of a mapping that is freed at the start. From then on, glibc keeps up to twice as much free
- * memory at the top of its heap. 31 MiB, the most that glibc adapts to, is as fast, and takes more
- * memory: 1.09 of Node's for a client of MySQL instead of 1.04.
- */
-const FREED_MAPPING = 4 * 1024 * 1024;
 
 /**
  * Space for `struct statfs`, in words. The first one is the type (a long, of which 32 bits are
@@ -100,7 +93,7 @@ function createLinuxSyscalls(): Syscalls {
   const linkBuffer = Buffer.alloc(64);
   const madvise = call('madvise', 'int', ['uintptr_t', 'size_t', 'int']);
   const addHook = threadEndHooks(libc);
-  keepFreeMemory(call('malloc', 'uintptr_t', ['size_t']), call('free', 'void', ['uintptr_t']));
+  let sockets: SocketCalls | undefined;
   const addressOf = (view: ArrayBufferView) => {
     // A small typed array may live inside the JavaScript heap, where it moves. Accessing its buffer
     // moves it out of the heap.
@@ -161,7 +154,11 @@ function createLinuxSyscalls(): Syscalls {
       return result < 0 ? -errno() : result;
     },
 
-    sockets: socketCalls(koffi, libc),
+    get sockets() {
+      // Only now: a program that works with files does not need them.
+      sockets ??= socketCalls(koffi, libc);
+      return sockets;
+    },
 
     openWaker: openWaker,
 
@@ -203,19 +200,6 @@ function createLinuxSyscalls(): Syscalls {
 
     host: readHostFacts,
   };
-}
-
-/**
- * Makes glibc keep the memory that Node frees in bursts, during garbage collection, and needs again
- * right away.
- *
- * glibc trims the top of its heap beyond twice the size of the largest mapping that was ever freed.
- * Many Node.js programs have freed a large one. Where none has been freed, each 64 KiB that a
- * socket reads causes 16 new page faults: 325,000 faults instead of 80 for 1 GiB, and a third of
- * the speed.
- */
-function keepFreeMemory(malloc: (size: number) => number, free: (address: number) => void): void {
-  free(malloc(FREED_MAPPING));
 }
 
 /**

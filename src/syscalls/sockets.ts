@@ -7,6 +7,13 @@
 import type { Koffi, KoffiLibrary } from './koffi.js';
 import type { SocketCalls } from './types.js';
 
+/**
+ * The size of a mapping that is freed before the first socket. From then on, glibc keeps up to twice as much free
+ * memory at the top of its heap. 31 MiB, the most that glibc adapts to, is as fast, and takes more
+ * memory: 1.09 of Node's for a client of MySQL instead of 1.04.
+ */
+const FREED_MAPPING = 4 * 1024 * 1024;
+
 /** Creates the socket calls, by means of libc. */
 export function socketCalls(koffi: Koffi, libc: KoffiLibrary): SocketCalls {
   const call = (name: string, parameters: string[]) => {
@@ -39,6 +46,7 @@ export function socketCalls(koffi: Koffi, libc: KoffiLibrary): SocketCalls {
   const getsockname = filling('getsockname', ['int']);
   const getpeername = filling('getpeername', ['int']);
   const getsockopt = filling('getsockopt', ['int', 'int', 'int']);
+  keepFreeMemory(libc);
   return {
     socket: (family, type, protocol) => socket(family, type, protocol),
     socketpair: (family, type, protocol, ends) => socketpair(family, type, protocol, ends),
@@ -52,4 +60,20 @@ export function socketCalls(koffi: Koffi, libc: KoffiLibrary): SocketCalls {
     unlink: (path) => unlink(path),
     interfaceIndex: (name) => nameToIndex(name) || -koffi.errno(),
   };
+}
+
+/**
+ * Makes glibc keep the memory that Node frees in bursts, during garbage collection, and needs again
+ * right away.
+ *
+ * glibc trims the top of its heap beyond twice the size of the largest mapping that was ever freed.
+ * Many Node.js programs have freed a large one. Where none has been freed, each 64 KiB that a
+ * socket reads causes 16 new page faults: 325,000 faults instead of 80 for 1 GiB, and a third of
+ * the speed. Files gain nothing by it, and threads keep more memory, too: 4 MiB in a program that
+ * renders pages.
+ */
+function keepFreeMemory(libc: KoffiLibrary): void {
+  const malloc = libc.func('malloc', 'uintptr_t', ['size_t']) as (size: number) => number;
+  const free = libc.func('free', 'void', ['uintptr_t']) as (address: number) => void;
+  free(malloc(FREED_MAPPING));
 }

@@ -8,7 +8,8 @@
  */
 
 import { channel } from 'node:diagnostics_channel';
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { createRequire } from 'node:module';
+import type { RecordableHistogram } from 'node:perf_hooks';
 import { operationOf } from '../../ops/index.js';
 import { Opcode } from '../../ring/index.js';
 import { Errno, errnoName } from '../../syscalls/index.js';
@@ -82,7 +83,7 @@ export class Observer {
 
   /** Latencies in nanoseconds, recorded from the first access on. */
   get latency(): RecordableHistogram {
-    this.histogram ??= createHistogram();
+    this.histogram ??= perfHooks().createHistogram();
     return this.histogram;
   }
 
@@ -135,6 +136,11 @@ export class Observer {
     const about = operations.at(id)?.subject;
     return { engine, id, operation: nameOf(operations.opcode(id)), fd: operations.fd(id), ...about };
   }
+}
+
+/** Loaded when it is needed: it takes 1 MiB and a millisecond. */
+function perfHooks(): typeof import('node:perf_hooks') {
+  return createRequire(import.meta.url)('node:perf_hooks');
 }
 
 /** Returns the kernel name of an opcode. */
