@@ -20,6 +20,6 @@ export type { Endpoint, Sockets } from './sockets/index.js';
 export type { Receiver, ReceiveSink } from './sockets/receiver.js';
 export { MOST_DESCRIPTORS } from './sockets/rights.js';
 export type { Sendable, Sender } from './sockets/sender.js';
-export { CHAIN_SIZE, type FileChain, type ReadSink } from './transfers/file-chains.js';
+export { CHAIN_SIZE, type FileChain, type FileStart, type ReadSink } from './transfers/file-chains.js';
 export type { Ranges } from './transfers/ranges.js';
 export { fileInSlot, type TransferFile } from './transfers/transfer-file.js';

@@ -13,7 +13,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { isMainThread } from 'node:worker_threads';
 import { callsOf } from '../calls.js';
 import { op, type Path, type Uring } from '../engine/index.js';
-import { type Block, CHAIN_SIZE, fileInSlot, type ReadSink } from '../engine/internal.js';
+import { type Block, CHAIN_SIZE, type FileStart, fileInSlot, type ReadSink } from '../engine/internal.js';
 import { O_CLOEXEC } from '../linux.js';
 import { node, nodePromises } from '../node-fs.js';
 import { Errno } from '../syscalls/index.js';
@@ -110,7 +110,7 @@ class SmallFile implements ReadSink<Buffer | string> {
     return systemError(res, syscall, syscall === 'open' || NAMES_PATH ? pathText(this.path) : undefined);
   }
 
-  async more(slot: number, start: Buffer): Promise<Buffer | string> {
+  async more(slot: number, start: FileStart): Promise<Buffer | string> {
     const { uring, options } = this;
     try {
       const errorOf = (res: number) => systemError(res, 'read', NAMES_PATH ? pathText(this.path) : undefined);
@@ -120,6 +120,7 @@ class SmallFile implements ReadSink<Buffer | string> {
       if ((error as { errno?: number }).errno === -Errno.ECANCELED) return await this.readElsewhere();
       throw error;
     } finally {
+      start.release();
       await uring.run(op.closeFile({ slot }));
       uring.files.give(slot);
     }
@@ -140,7 +141,7 @@ async function readOn(
   uring: Uring,
   slot: number,
   path: Path,
-  start: Buffer,
+  start: FileStart,
   options: FileOptions,
   errorOf: (res: number) => Error,
 ): Promise<Buffer | string | undefined> {
@@ -156,7 +157,7 @@ async function readOn(
     if (size > start.length) return finish(await readRegular(uring, slot, size, start, errorOf), options.encoding);
   }
   const piece = uring.buffers.allocate(UNKNOWN_PIECE);
-  const parts = [start];
+  const parts = [copyOf(start)];
   let total = start.length;
   try {
     for (;;) {
@@ -171,6 +172,14 @@ async function readOn(
   } finally {
     piece.release();
   }
+}
+
+/** Copies the start of a file, and releases it. */
+function copyOf(start: FileStart): Buffer {
+  const copy = Buffer.allocUnsafeSlow(start.length);
+  start.copyTo(copy);
+  start.release();
+  return copy;
 }
 
 /**
@@ -205,7 +214,7 @@ async function readToEnd(
   uring: Uring,
   slot: number,
   path: Path,
-  start: Buffer,
+  start: FileStart,
   errorOf: (res: number) => Error,
 ): Promise<Buffer> {
   const file = fileInSlot(slot, errorOf);
@@ -222,7 +231,8 @@ async function readToEnd(
     const size = isWhole ? total : Math.max(total, await sizeOf(path));
     if (size > MAX_SIZE) throw tooLarge(size);
     const content = Buffer.allocUnsafeSlow(size);
-    content.set(start);
+    start.copyTo(content);
+    start.release();
     content.set(isWhole ? piece.subarray(0, bytes) : piece, start.length);
     if (isWhole) return content;
     if (size > total) total += await read(content, total, total);
@@ -256,13 +266,14 @@ async function readRegular(
   uring: Uring,
   slot: number,
   size: number,
-  start: Buffer,
+  start: FileStart,
   errorOf: (res: number) => Error,
 ): Promise<Buffer> {
   if (size > MAX_SIZE) throw tooLarge(size);
   const file = fileInSlot(slot, errorOf);
   const content = Buffer.allocUnsafeSlow(size);
-  content.set(start);
+  start.copyTo(content);
+  start.release();
   let next = start.length;
   let end = content.length;
   const worker = async () => {

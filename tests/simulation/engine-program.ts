@@ -251,7 +251,10 @@ class EngineProgram {
       failed: (res, syscall) => Object.assign(new Error(`${syscall} ${res}`), { code: 'EIO' }),
       // The chain was cut off in the middle, as by a kernel short of memory.
       more: async (direct, start) => {
-        const pieces: Uint8Array[] = [Uint8Array.from(start)];
+        const first = new Uint8Array(start.length);
+        start.copyTo(first);
+        start.release();
+        const pieces = [first];
         for (let count = -1; count !== 0; ) {
           const piece = new Uint8Array(3000);
           count = await this.uring.read({ slot: direct }, piece);

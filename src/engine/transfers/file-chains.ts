@@ -47,7 +47,16 @@ export interface ReadSink<T> {
    * Called when the file has more than this. It is still open in its slot, which now belongs to the
    * sink.
    */
-  more(slot: number, start: Buffer): Promise<T>;
+  more(slot: number, start: FileStart): Promise<T>;
+}
+
+/** The start of a file, in memory of the engine that must be released. */
+export interface FileStart {
+  readonly length: number;
+  /** Copies it to the start of an array. Not after {@link release}. */
+  copyTo(target: Uint8Array): void;
+  /** Releases it. Idempotent. */
+  release(): void;
 }
 
 /** Runs chains; `uring.chains`. */
@@ -257,8 +266,20 @@ class ReadChain {
 
   /** Hands over to the sink: there is more than fits. */
   private goOn(first: number, second: number): void {
-    const pieces = [this.block.plain(0, first), this.block.plain(FIRST_SIZE, second)];
-    this.end((this.sink as ReadSink<unknown>).more(this.slot, Buffer.concat(pieces)));
+    const { sink, block } = this;
+    let isReleased = false;
+    const start: FileStart = {
+      length: first + second,
+      copyTo(target) {
+        target.set(block.plain(0, first));
+        target.set(block.plain(FIRST_SIZE, second), first);
+      },
+      release: () => {
+        if (!isReleased) this.idle.push(this);
+        isReleased = true;
+      },
+    };
+    this.answer((sink as ReadSink<unknown>).more(this.slot, start));
   }
 
   /** Closes the file, which has ended or cannot be read. */
@@ -293,10 +314,14 @@ class ReadChain {
 
   /** Settles the promise. @param outcome the content, a promise of it, or an error. */
   private end(outcome: unknown): void {
+    this.answer(outcome);
+    this.idle.push(this);
+  }
+
+  private answer(outcome: unknown): void {
     const { settle } = this;
     this.settle = undefined;
     this.sink = undefined;
-    this.idle.push(this);
     if (settle === undefined) return;
     if (outcome instanceof Error) reject(settle, outcome);
     else settle(outcome);
