@@ -40,7 +40,7 @@ const names = [...modules.map(nameOf), 'internals'];
 /** Those that are declared here. The types of the drop-ins are Node's, and in `types`. */
 const declared = modules.filter((entry) => entry.import.types.startsWith('./dist/')).map(nameOf);
 
-/** What `uring/register` loads at the start of a program and shares with the library. */
+/** What `uring/register` loads at the start of a program. The library shares most of it. */
 const START = [
   'calls',
   'fs/crowd',

@@ -15,11 +15,14 @@ export interface Part {
 }
 
 /**
- * Returns a module of the library that is imported. The build makes CommonJS, in which `import()` of
- * the library's own modules is `require()`, and synchronous.
+ * Loads a module of the library. The build makes CommonJS, in which `import()` of the library's own
+ * modules is `require()`, and synchronous.
+ *
+ * @param load imports it.
  */
-export function synchronous<Module>(imported: Promise<Module>): Module {
-  return imported as unknown as Module;
+export function loadNow<Module>(load: () => Promise<Module>): Module {
+  // Node's module loader calls functions of `node:fs`.
+  return withNodesFunctions(load) as unknown as Module;
 }
 
 /** A part that is loaded once, when one of its users first needs it. */
@@ -33,7 +36,7 @@ export class LatePart<Loaded extends Part> {
    * @param fallback whether it works through Node's own where there is no io_uring.
    */
   constructor(
-    private readonly importPart: () => Loaded,
+    private readonly importPart: () => Promise<Loaded>,
     private readonly fallback: boolean,
   ) {}
 
@@ -52,8 +55,7 @@ export class LatePart<Loaded extends Part> {
   load(): Loaded {
     if (this.loaded !== undefined) return this.loaded;
     this.hasEnded = true;
-    // Node's module loader calls functions of `node:fs`.
-    const part = withNodesFunctions(this.importPart);
+    const part = loadNow(this.importPart);
     part.configure({ fallback: this.fallback });
     this.loaded = part;
     for (const user of this.users.splice(0)) user(part);

@@ -10,7 +10,7 @@ import { isHttpServer } from '../net/protocols.js';
 import { checkName, checkOptions, invalidArgType } from '../validate.js';
 import { Deferred } from './deferred.js';
 import { replaceFunctions } from './files.js';
-import { LatePart, synchronous } from './late.js';
+import { LatePart, loadNow } from './late.js';
 import { MODULE_NAMES, type ModuleName } from './names.js';
 import { Patch } from './patch.js';
 import { patchWorkers } from './workers.js';
@@ -49,18 +49,16 @@ let parts: Parts | undefined;
 type Parts = ReturnType<typeof lateParts>;
 
 function lateParts(fallback: boolean) {
-  const net = new LatePart(() => synchronous(import('./parts/sockets.js')), fallback);
+  const net = new LatePart(() => import('./parts/sockets.js'), fallback);
   return {
-    fs: new LatePart(() => synchronous(import('./parts/files.js')), fallback),
+    fs: new LatePart(() => import('./parts/files.js'), fallback),
     net,
     http: net,
-    dgram: new LatePart(() => synchronous(import('./parts/datagrams.js')), fallback),
+    dgram: new LatePart(() => import('./parts/datagrams.js'), fallback),
   } satisfies Record<ModuleName, unknown>;
 }
 
-function loadEngine(): typeof import('../engine/index.js') {
-  return synchronous(import('../engine/index.js'));
-}
+const loadEngine = () => loadNow(() => import('../engine/index.js'));
 
 /**
  * Puts the functions of `uring/fs` and others in the place of those of Node's modules, in this
@@ -114,7 +112,7 @@ function replaceFor(patch: Patch, { fs, net, dgram }: Parts, { isFirst, callsBef
   }
   if (registered.every((name) => name === 'fs')) return;
   // Loads Node's modules `net` and `dgram`.
-  const { replaceDatagrams, replaceListening, replaceReading } = synchronous(import('./sockets.js'));
+  const { replaceDatagrams, replaceListening, replaceReading } = loadNow(() => import('./sockets.js'));
   if (has('net')) replaceReading(patch, net);
   if (has('net') || has('http')) replaceListening(patch, net, has('net') ? () => true : isHttpServer);
   if (has('dgram')) replaceDatagrams(patch, dgram);

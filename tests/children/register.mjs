@@ -284,8 +284,34 @@ const scripts = {
     for (const name of ['fstatSync', 'readFileSync', 'fstat', 'close']) defaultFs[name] = refuse;
     for (let index = 0; index < 4; index++) await promises.readFile(file);
     const text = await promises.readFile(file, 'utf8');
+    const loaded = isLoaded();
+    // Loads what is not loaded yet.
+    const { modules } = status();
     Object.assign(globalThis, { setTimeout, setImmediate });
-    return { loaded: isLoaded(), text };
+    return { loaded, text, modules };
+  },
+  /** Which parts of the library are loaded, by what they export. */
+  async parts() {
+    const parts = () =>
+      ['fileFunctions', 'listenOverRing'].filter((name) =>
+        Object.values(require.cache).some(({ exports }) => Object.hasOwn(Object(exports), name)),
+      );
+    const seen = [parts()];
+    const works = {
+      fs: async () => {
+        for (let call = 0; call < 4; call++) await promises.access('/');
+      },
+      net: async () => {
+        const server = net.createServer().listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        server.close();
+      },
+    };
+    for (const name of process.argv[3].split(',')) {
+      await works[name]();
+      seen.push(parts());
+    }
+    return seen;
   },
   /** What the ring has done for it. */
   async counters() {

@@ -172,10 +172,17 @@ const AT_ONCE = { URING_LOAD_AFTER: '0' };
     });
   });
 
+  test('files and connections load only what they need', async () => {
+    const run = (works: string) => runChild('register.mjs', ['parts', works], FLAG, { ...ALL, URING_LOAD_AFTER: '2' });
+    expect(await run('fs,net')).toEqual([[], ['fileFunctions'], ['fileFunctions', 'listenOverRing']]);
+    expect(await run('net,fs')).toEqual([[], ['listenOverRing'], ['fileFunctions', 'listenOverRing']]);
+  });
+
   test('what a program has replaced before the library is loaded is not taken for Node’s', async () => {
     expect(await runChild('register.mjs', ['mocked early', directory.path], FLAG, { URING_LOAD_AFTER: '2' })).toEqual({
       loaded: true,
       text: 'content',
+      modules: { fs: 'io_uring' },
     });
   });
 
