@@ -8,9 +8,9 @@ import type { Koffi, KoffiLibrary } from './koffi.js';
 import type { SocketCalls } from './types.js';
 
 /**
- * The size of a mapping that is freed before the first socket. From then on, glibc keeps up to twice as much free
- * memory at the top of its heap. 31 MiB, the most that glibc adapts to, is as fast, and takes more
- * memory: 1.09 of Node's for a client of MySQL instead of 1.04.
+ * The size of a mapping that is freed before the first socket. From then on, glibc keeps up to twice
+ * as much free memory at the top of its heap. 31 MiB, the most that glibc adapts to, is as fast, and
+ * takes more memory: 1.09 of Node's for a client of MySQL instead of 1.04.
  */
 const FREED_MAPPING = 4 * 1024 * 1024;
 

@@ -312,12 +312,13 @@ class ReadChain {
     this.end((this.sink as ReadSink<unknown>).failed(res, syscall));
   }
 
-  /** Settles the promise. @param outcome the content, a promise of it, or an error. */
+  /** Settles the promise, and is free for another file. @param outcome as of {@link answer}. */
   private end(outcome: unknown): void {
     this.answer(outcome);
     this.idle.push(this);
   }
 
+  /** Settles the promise. @param outcome the content, a promise of it, or an error. */
   private answer(outcome: unknown): void {
     const { settle } = this;
     this.settle = undefined;
