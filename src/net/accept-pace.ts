@@ -1,8 +1,8 @@
 /**
  * How many connections a server takes in one turn of the event loop.
  *
- * A connection that is taken costs memory, and soon has data that costs more; in the kernel, it
- * waits for almost nothing. libuv takes one connection in each turn, so that those that are there
+ * A connection that is taken costs memory, and soon has data that costs more; as a descriptor, it
+ * costs almost nothing. libuv takes one connection in each turn, so that those that are there
  * are served first. Where connections are short, that is slow: each turn is a wait for events. So
  * the number doubles with each turn that is short, and returns to one with a long turn.
  *
