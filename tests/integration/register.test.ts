@@ -178,6 +178,23 @@ const AT_ONCE = { URING_LOAD_AFTER: '0' };
     expect(await run('net,fs')).toEqual([[], ['listenOverRing'], ['fileFunctions', 'listenOverRing']]);
   });
 
+  test('the start loads two files, and the library none of Node’s modules that it seldom needs', async () => {
+    const run = (env: Record<string, string>) => {
+      const code = `
+        const files = Object.keys(require.cache).filter((file) => file.endsWith('.cjs')).length;
+        const modules = ['assert', 'dgram', 'http', 'perf_hooks'].filter((name) => process.moduleLoadList.includes('NativeModule ' + name));
+        console.log(JSON.stringify({ files, modules }));`;
+      const { stdout } = spawnSync(process.execPath, [...FLAG, '-e', code], {
+        encoding: 'utf8',
+        env: { ...process.env, ...env },
+      });
+      return JSON.parse(stdout);
+    };
+    // Each file costs a quarter of a millisecond, and two of these modules 2.8 MiB.
+    expect(run({})).toEqual({ files: 2, modules: [] });
+    expect(run({ URING_LOAD_AFTER: '0' })).toEqual({ files: expect.any(Number), modules: [] });
+  });
+
   test('what a program has replaced before the library is loaded is not taken for Node’s', async () => {
     expect(await runChild('register.mjs', ['mocked early', directory.path], FLAG, { URING_LOAD_AFTER: '2' })).toEqual({
       loaded: true,
