@@ -7,8 +7,8 @@
 
 /**
  * Works like `assert` of `node:assert`, which takes its arguments as an array. That costs more than
- * some of the operations whose invariants are asserted; and loading `node:assert` takes 1 MiB and a
- * millisecond of every program.
+ * some of the operations whose invariants are asserted; and loading `node:assert` and
+ * `node:perf_hooks` took 2.8 MiB and 2.5 ms of every program.
  *
  * @throws Error with the code that Node's own assertions have, `ERR_INTERNAL_ASSERTION`.
  */

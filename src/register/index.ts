@@ -24,7 +24,7 @@ import { reportAtExit } from './report.js';
 
 /**
  * A call over the ring saves 20 to 40 µs in real programs (docs/performance.md), and loading the
- * library costs 30 to 50 ms: a program that makes fewer calls is better off without it.
+ * library costs 25 to 45 ms: a program that makes fewer calls is better off without it.
  */
 const CALLS_BEFORE = 1000;
 

@@ -48,7 +48,7 @@ export function replaceListening(patch: Patch, sockets: LateSockets, wanted: (se
 /**
  * How often busy connections ask for the ring before the library is loaded. They ask after 32 reads
  * each (`policy.reads`). In as many reads, the ring would have saved 18 ms of CPU time (2.3 µs for
- * each, `npm run bench -- net --short`); loading takes 45 ms.
+ * each, `npm run bench -- net --short`); loading takes 30 ms.
  */
 const ASKED_BEFORE = 250;
 

@@ -138,7 +138,7 @@ export class Observer {
   }
 }
 
-/** Loaded when it is needed: it takes 1 MiB and a millisecond. */
+/** Loaded when it is needed: see `src/assert.ts`. */
 function perfHooks(): typeof import('node:perf_hooks') {
   return createRequire(import.meta.url)('node:perf_hooks');
 }
