@@ -26,7 +26,7 @@ const only = (folder, ...allowed) => ({
   to: {
     path: '^src/',
     pathNot: [
-      '^src/(assert|calls|linux|node-fs|node-net|own-folder|permission-model|summary|validate|timers|instances)\\.ts$',
+      '^src/(assert|calls|linux|node-fs|node-net|own-folder|perf-hooks|permission-model|summary|validate|timers|instances)\\.ts$',
       ...[folder, ...allowed].map((name) => `^src/${name}/`),
     ],
   },

@@ -62,18 +62,24 @@ export class LatePart<Loaded extends Part> {
     return part;
   }
 
-  /** Loads the part, unless that was tried. If it fails, everything is left to Node, with a warning. */
-  tryToLoad(): void {
-    if (!this.isWaiting) return;
+  /**
+   * Loads the part, unless that was tried. If it fails, everything is left to Node, with a warning.
+   *
+   * @returns the part, if it is loaded.
+   */
+  tryToLoad(): Loaded | undefined {
+    if (!this.isWaiting) return this.loaded;
     try {
-      this.load();
+      return this.load();
     } catch (error) {
       process.emitWarning(`uring could not be loaded: ${(error as Error).message}`, { code: 'URING_FALLBACK' });
+      return undefined;
     }
   }
 
-  /** Leaves everything to Node, unless the part is loaded. */
+  /** Leaves everything to Node that does not use the part yet. */
   cancel(): void {
     this.hasEnded = true;
+    this.loaded = undefined;
   }
 }

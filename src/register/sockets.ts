@@ -1,7 +1,7 @@
 /**
- * The functions of `node:net` and `node:dgram`, replaced. What they need is loaded when a server
- * listens, when connections are so busy that the ring is to read them, or when a datagram socket is
- * created. Until then, everything is Node's.
+ * The functions of `node:net` and `node:dgram`, replaced. What they need is loaded when many
+ * connections were accepted, when some are so busy that the ring is to read them, or when a
+ * datagram socket is created. Until then, everything is Node's.
  *
  * @module
  */
@@ -12,38 +12,14 @@ import net from 'node:net';
 import { nodesSocket } from '../dgram/nodes-socket.js';
 import { inPlaceOf } from '../fs/in-place.js';
 import { takesInstancesOf } from '../instances.js';
-import type { ListenMethods } from '../net/server.js';
 import { type Internal, readOn, type TakeOver } from '../net/who-reads.js';
 import type { LatePart } from './late.js';
 import type { Patch } from './patch.js';
 
+export { replaceListening } from './listening.js';
+
 type LateSockets = LatePart<typeof import('./parts/sockets.js')>;
 type LateDatagrams = LatePart<typeof import('./parts/datagrams.js')>;
-
-/**
- * Makes servers listen over the ring.
- *
- * @param wanted whether a server is to.
- */
-export function replaceListening(patch: Patch, sockets: LateSockets, wanted: (server: net.Server) => boolean): void {
-  const prototype = net.Server.prototype as net.Server & ListenMethods;
-  const nodes: ListenMethods = { listen: prototype.listen, _listen2: prototype._listen2 };
-  let methods = nodes;
-  sockets.whenLoaded(({ listenOverRing }) => {
-    methods = listenOverRing(nodes, undefined, wanted);
-  });
-  const ours: ListenMethods = {
-    listen(this: net.Server, ...args: unknown[]) {
-      if (wanted(this)) sockets.tryToLoad();
-      return (methods.listen as (...args: unknown[]) => never).apply(this, args);
-    },
-    _listen2(...args) {
-      methods._listen2.apply(this, args);
-    },
-  };
-  patch.replace(prototype, 'listen', inPlaceOf(nodes.listen, ours.listen));
-  patch.replace(prototype, '_listen2', inPlaceOf(nodes._listen2, ours._listen2));
-}
 
 /**
  * How often busy connections ask for the ring before the library is loaded. They ask after 32 reads

@@ -8,9 +8,9 @@
  */
 
 import { channel } from 'node:diagnostics_channel';
-import { createRequire } from 'node:module';
 import type { RecordableHistogram } from 'node:perf_hooks';
 import { operationOf } from '../../ops/index.js';
+import { perfHooks } from '../../perf-hooks.js';
 import { Opcode } from '../../ring/index.js';
 import { Errno, errnoName } from '../../syscalls/index.js';
 import { timers } from '../../timers.js';
@@ -136,11 +136,6 @@ export class Observer {
     const about = operations.at(id)?.subject;
     return { engine, id, operation: nameOf(operations.opcode(id)), fd: operations.fd(id), ...about };
   }
-}
-
-/** Loaded when it is needed: see `src/assert.ts`. */
-function perfHooks(): typeof import('node:perf_hooks') {
-  return createRequire(import.meta.url)('node:perf_hooks');
 }
 
 /** Returns the kernel name of an opcode. */

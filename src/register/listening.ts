@@ -1,0 +1,112 @@
+/**
+ * `listen` of servers, replaced. libuv accepts their connections at first. The ring does so when the
+ * event loop has no time left: it then takes several connections in a turn, and libuv one. As long
+ * as there is time, libuv needs less of it.
+ *
+ * @module
+ */
+
+import net from 'node:net';
+import type { EventLoopUtilization } from 'node:perf_hooks';
+import { callsOf } from '../calls.js';
+import { inPlaceOf } from '../fs/in-place.js';
+import type { ListenArguments, NodesServer } from '../net/acceptor.js';
+import type { ListenMethods } from '../net/server.js';
+import { perfHooks } from '../perf-hooks.js';
+import type { LatePart } from './late.js';
+import type { Patch } from './patch.js';
+
+type Sockets = typeof import('./parts/sockets.js');
+
+/** The number of connections between two looks at how busy the event loop is. */
+const CONNECTIONS_PER_LOOK = 500;
+
+/** The part of its time from which it is busy. */
+const BUSY = 0.9;
+
+/** Node's, for servers that give none. */
+const DEFAULT_BACKLOG = 511;
+
+const listenCalls = callsOf('net.Server.listen');
+
+/**
+ * Makes servers accept over the ring.
+ *
+ * @param wanted whether a server is to.
+ */
+export function replaceListening(patch: Patch, sockets: LatePart<Sockets>, wanted: (server: net.Server) => boolean): void {
+  const prototype = net.Server.prototype as NodesServer;
+  const nodes: ListenMethods = { listen: prototype.listen, _listen2: prototype._listen2 };
+  let methods = nodes;
+  sockets.whenLoaded(({ listenOverRing }) => {
+    methods = listenOverRing(nodes, { wanted, choosesReaders: false });
+  });
+  /** Servers whose `listen` was called before the library was loaded. */
+  const early = new WeakSet<net.Server>();
+  const connections = new LibuvsConnections(sockets);
+  const ours: ListenMethods = {
+    listen(this: net.Server, ...args: unknown[]) {
+      if (sockets.isWaiting && wanted(this)) early.add(this);
+      return (methods.listen as (...args: unknown[]) => never).apply(this, args);
+    },
+    _listen2(this: NodesServer, ...args) {
+      if (!early.delete(this)) {
+        methods._listen2.apply(this, args);
+        return;
+      }
+      const isGiven = this._handle !== null;
+      listenCalls.node++;
+      nodes._listen2.apply(this, args);
+      if (!isGiven) connections.watch(this, args);
+    },
+  };
+  patch.replace(prototype, 'listen', inPlaceOf(nodes.listen, ours.listen));
+  patch.replace(prototype, '_listen2', inPlaceOf(nodes._listen2, ours._listen2));
+}
+
+/** The connections that libuv accepts. */
+class LibuvsConnections {
+  private untilLook = CONNECTIONS_PER_LOOK;
+  private load: EventLoopLoad | undefined;
+  private isForRing = false;
+
+  constructor(private readonly sockets: LatePart<Sockets>) {}
+
+  /** Moves a server to the ring when the event loop is busy. */
+  watch(server: NodesServer, [, , , backlog]: ListenArguments): void {
+    const { _handle: handle } = server;
+    // Unix sockets stay with libuv: it removes the path of a handle that it closes.
+    if (handle?.onconnection === undefined || handle.constructor.name !== 'TCP') return;
+    const { onconnection } = handle;
+    handle.onconnection = (status, client) => {
+      this.look();
+      if (this.isForRing) {
+        handle.onconnection = onconnection;
+        // Before the program's listeners: they can change the async context, which the ring's connections
+        // would inherit.
+        if (server._handle === handle) this.sockets.tryToLoad()?.acceptByRing(server, backlog || DEFAULT_BACKLOG);
+      }
+      onconnection.call(handle, status, client);
+    };
+  }
+
+  private look(): void {
+    if (--this.untilLook > 0) return;
+    this.untilLook = CONNECTIONS_PER_LOOK;
+    this.load ??= new EventLoopLoad();
+    this.isForRing ||= this.load.next() >= BUSY;
+  }
+}
+
+/** How busy the event loop is. */
+class EventLoopLoad {
+  private readonly utilization = perfHooks().performance.eventLoopUtilization;
+  private before: EventLoopUtilization | undefined;
+
+  /** Returns the part of the time since the last call in which it did not wait; 0 the first time. */
+  next(): number {
+    const { before } = this;
+    this.before = this.utilization();
+    return before === undefined ? 0 : this.utilization(this.before, before).utilization;
+  }
+}
