@@ -37,6 +37,15 @@ const NAMES_PATH = Number.parseInt(process.versions.node, 10) >= 26;
 const PIECE = 1024 * 1024;
 const AT_ONCE = 4;
 
+/**
+ * The most memory of V8's heap, in bytes, that is allocated for a content, and dead at once.
+ *
+ * V8 does not count what buffers hold when it decides to collect its young generation, and reading
+ * over the ring leaves little else there. So the contents of thousands of files waited to be freed: 50,000
+ * files of 1.5 KB took 1.17 of Node's memory, and take 1.08. A file takes 5 to 10 % more time.
+ */
+const MOST_WEIGHT = 4096;
+
 const count = (bytes: number) => bytes;
 
 const calls = callsOf('fs.promises.readFile');
@@ -88,6 +97,9 @@ function isForChains(options: FileOptions | undefined): options is FileOptions {
 
 /** A file that is read by a chain. */
 class SmallFile implements ReadSink<Buffer | string> {
+  /** V8 leaves out what is not kept for a moment. */
+  weight: unknown[] | undefined;
+
   constructor(
     private readonly uring: Uring,
     private readonly path: Path,
@@ -97,6 +109,8 @@ class SmallFile implements ReadSink<Buffer | string> {
   content(block: Block, length: number): Buffer | string {
     const { encoding } = this.options;
     if (encoding !== undefined) return block.plain(0, length).toString(encoding);
+    // Of 8 bytes each.
+    this.weight = new Array(Math.min(2 * length, MOST_WEIGHT) >>> 3);
     // Not from Node's pool: no other buffer shares the memory, as with Node.
     const own = Buffer.allocUnsafeSlow(length);
     block.copyTo(own, length);

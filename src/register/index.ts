@@ -11,8 +11,8 @@
  * modules then, with one warning. `URING_REPORT=1` prints at the end which functions were called,
  * and what did their work. The first calls of functions of `fs` are Node's, and the library is loaded
  * after 1,000 of them, or after as many as `URING_LOAD_AFTER` says; 0 loads it at the start. What
- * sockets need is loaded when a server listens, a datagram socket is created, or many connections
- * are busy.
+ * sockets need is loaded when a server has too many connections for the event loop, many connections
+ * are busy, or a datagram socket is created.
  *
  * @module uring/register
  */

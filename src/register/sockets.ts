@@ -1,7 +1,7 @@
 /**
- * The functions of `node:net` and `node:dgram`, replaced. What they need is loaded when many
- * connections were accepted, when some are so busy that the ring is to read them, or when a
- * datagram socket is created. Until then, everything is Node's.
+ * The functions of `node:net` and `node:dgram`, replaced. What they need is loaded when the ring is to
+ * accept connections or to read them because there are so many, or when a datagram socket is created.
+ * Until then, everything is Node's.
  *
  * @module
  */

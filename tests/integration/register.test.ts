@@ -5,6 +5,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
@@ -18,6 +19,7 @@ jest.setTimeout(within(120_000));
 const FLAG = ['--import', 'uring/register'];
 const ALL = { URING_MODULES: 'fs,net,http,dgram' };
 const AT_ONCE = { URING_LOAD_AFTER: '0' };
+const SIZE = 16 * 1024;
 
 (reason === undefined ? describe : describe.skip)(`uring/register${reason ? ` (skipped: ${reason})` : ''}`, () => {
   const directory = temporaryDirectory();
@@ -213,6 +215,33 @@ const AT_ONCE = { URING_LOAD_AFTER: '0' };
     // It was 50 bytes.
     expect(Number(stdout)).toBeLessThan(10);
     expect(stdout).not.toBe('');
+  });
+
+  test('the contents of files that were read do not pile up until V8 collects garbage', () => {
+    const code = `
+      const { promises } = require('node:fs');
+      const held = () => process.memoryUsage().arrayBuffers;
+      const read = async (times) => {
+        let most = 0;
+        for (let time = 0; time < times; time++) {
+          await promises.readFile(process.argv[1]);
+          most = Math.max(most, held());
+        }
+        return most;
+      };
+      read(200).then(async () => {
+        const before = held();
+        console.log((await read(4000)) - before);
+      });`;
+    const file = `${directory.path}/piled-up`;
+    writeFileSync(file, Buffer.alloc(SIZE));
+    // V8 collects the young generation whenever there is 1 MiB more of it, none of which is the contents.
+    const flags = ['--min-semi-space-size=1', '--max-semi-space-size=1'];
+    const env = { ...process.env, ...AT_ONCE };
+    const { stdout } = spawnSync(process.execPath, [...flags, ...FLAG, '-e', code, file], { encoding: 'utf8', env });
+    // It was 8 MB, and is 2 to 3 MB.
+    expect(Number(stdout)).toBeGreaterThanOrEqual(SIZE);
+    expect(Number(stdout)).toBeLessThan(5e6);
   });
 
   test('where the library cannot be loaded, a program goes on with Node’s functions, with one warning', () => {
