@@ -7,12 +7,11 @@
  */
 
 import net from 'node:net';
-import type { EventLoopUtilization } from 'node:perf_hooks';
 import { callsOf } from '../calls.js';
 import { inPlaceOf } from '../fs/in-place.js';
 import type { ListenArguments, NodesServer } from '../net/acceptor.js';
 import type { ListenMethods } from '../net/server.js';
-import { perfHooks } from '../perf-hooks.js';
+import { EventLoopLoad } from './event-loop-load.js';
 import type { LatePart } from './late.js';
 import type { Patch } from './patch.js';
 
@@ -21,7 +20,7 @@ type Sockets = typeof import('./parts/sockets.js');
 /** The number of connections between two looks at how busy the event loop is. */
 const CONNECTIONS_PER_LOOK = 500;
 
-/** The part of its time from which it is busy. */
+/** The part of its time from which it has none left. */
 const BUSY = 0.9;
 
 /** Node's, for servers that give none. */
@@ -93,20 +92,7 @@ class LibuvsConnections {
   private look(): void {
     if (--this.untilLook > 0) return;
     this.untilLook = CONNECTIONS_PER_LOOK;
-    this.load ??= new EventLoopLoad();
-    this.isForRing ||= this.load.next() >= BUSY;
-  }
-}
-
-/** How busy the event loop is. */
-class EventLoopLoad {
-  private readonly utilization = perfHooks().performance.eventLoopUtilization;
-  private before: EventLoopUtilization | undefined;
-
-  /** Returns the part of the time since the last call in which it did not wait; 0 the first time. */
-  next(): number {
-    const { before } = this;
-    this.before = this.utilization();
-    return before === undefined ? 0 : this.utilization(this.before, before).utilization;
+    if (this.load === undefined) this.load = new EventLoopLoad();
+    else this.isForRing ||= this.load.next() >= BUSY;
   }
 }

@@ -14,6 +14,7 @@ import { stat as namedPromise } from 'node:fs/promises';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import net from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { register, status, unregister } from 'uring/register/api';
 import { isLoaded, loadedParts } from './loaded.mjs';
@@ -192,7 +193,7 @@ const scripts = {
     const [files] = await once(new Worker(code, { eval: true }), 'message');
     return isLoaded(files);
   },
-  /** Concurrent calls with callbacks, then one at a time. */
+  /** Concurrent calls with callbacks, then one at a time: in an event loop that never waits, then one that does. */
   async crowd() {
     const call = (name, ...args) => new Promise((resolve) => defaultFs[name](...args, resolve));
     const loaded = [];
@@ -200,8 +201,17 @@ const scripts = {
       await Promise.all(Array.from({ length: 100 }, () => call(name, '/dev/null')));
       loaded.push(isLoaded());
     }
-    // One at a time; the first of them still count as concurrent ones.
+    let isBusy = true;
+    const spin = () => isBusy && setImmediate(spin);
+    spin();
+    // The first of them still count as concurrent ones.
     for (let index = 0; index < 1_100; index++) await call('readFile', '/dev/null');
+    loaded.push(isLoaded());
+    isBusy = false;
+    for (let index = 0; index < 20; index++) {
+      await call('readFile', '/dev/null');
+      await pause(10);
+    }
     return [...loaded, isLoaded()];
   },
   /** A client of the echo server at a port: one connection, then many at once. */
