@@ -292,7 +292,7 @@ const scripts = {
   async parts() {
     const before = loadedParts();
     // Node 20 loads modules with such functions, so there were some calls before.
-    for (let call = 0; call < 32; call++) await promises.access('/');
+    for (let call = 0; call < 64; call++) await promises.access('/');
     return [before, loadedParts()];
   },
   /** What the ring has done for it. */
