@@ -97,7 +97,7 @@ function isForChains(options: FileOptions | undefined): options is FileOptions {
 
 /** A file that is read by a chain. */
 class SmallFile implements ReadSink<Buffer | string> {
-  /** V8 leaves out what is not kept for a moment. */
+  /** A property, because V8 allocates nothing for an array that nothing refers to. */
   weight: unknown[] | undefined;
 
   constructor(
@@ -109,7 +109,7 @@ class SmallFile implements ReadSink<Buffer | string> {
   content(block: Block, length: number): Buffer | string {
     const { encoding } = this.options;
     if (encoding !== undefined) return block.plain(0, length).toString(encoding);
-    // Of 8 bytes each.
+    // An element has 8 bytes.
     this.weight = new Array(Math.min(2 * length, MOST_WEIGHT) >>> 3);
     // Not from Node's pool: no other buffer shares the memory, as with Node.
     const own = Buffer.allocUnsafeSlow(length);

@@ -51,7 +51,7 @@ export class Deferred implements FileFunctions {
   private callsLeft: number;
   /** The number of calls between two looks at how busy the event loop is. */
   private readonly callsPerLook: number;
-  private load: EventLoopLoad | undefined;
+  private eventLoop: EventLoopLoad | undefined;
 
   /**
    * @param callsBefore the number of calls that are passed to Node's functions.
@@ -120,9 +120,9 @@ export class Deferred implements FileFunctions {
   /** Counts a call, and loads the library where it was one too many. */
   private count(hasCallback: boolean): void {
     this.callsLeft -= 1;
-    if (hasCallback && this.callsLeft <= this.callsPerLook) this.load ??= new EventLoopLoad();
+    if (hasCallback && this.callsLeft <= this.callsPerLook) this.eventLoop ??= new EventLoopLoad();
     if (this.callsLeft >= 0 || isMocked()) return;
-    if (hasCallback && (this.load as EventLoopLoad).next() >= BUSY) this.callsLeft = this.callsPerLook;
+    if (hasCallback && (this.eventLoop as EventLoopLoad).next() >= BUSY) this.callsLeft = this.callsPerLook;
     else this.files.tryToLoad();
   }
 }

@@ -66,7 +66,7 @@ export function replaceListening(patch: Patch, sockets: LatePart<Sockets>, wante
 /** The connections that libuv accepts. */
 class LibuvsConnections {
   private untilLook = CONNECTIONS_PER_LOOK;
-  private load: EventLoopLoad | undefined;
+  private eventLoop: EventLoopLoad | undefined;
   private isForRing = false;
 
   constructor(private readonly sockets: LatePart<Sockets>) {}
@@ -92,7 +92,7 @@ class LibuvsConnections {
   private look(): void {
     if (--this.untilLook > 0) return;
     this.untilLook = CONNECTIONS_PER_LOOK;
-    if (this.load === undefined) this.load = new EventLoopLoad();
-    else this.isForRing ||= this.load.next() >= BUSY;
+    if (this.eventLoop === undefined) this.eventLoop = new EventLoopLoad();
+    else this.isForRing ||= this.eventLoop.next() >= BUSY;
   }
 }

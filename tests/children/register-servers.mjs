@@ -121,15 +121,19 @@ const scripts = {
     again.close();
     return { result: { answers, contexts: [...contexts], isSame, count, refused, last }, byRing: byRing > MANY / 10, loaded };
   },
-  /** A server that does not keep the process alive, then one that does until it is closed. */
-  async references() {
+  /** A server that does not keep the process alive. */
+  async unreferenced() {
     const server = (await listening(servers.net(), 0, '127.0.0.1')).unref();
     await busily(() => askOften(at(server), requests.net));
-    const before = accepted();
-    server.ref();
-    await ask(at(server), requests.net);
+    return { byRing: accepted() > 0 };
+  },
+  /** A server that is all that keeps the process alive, until it no longer does. */
+  async referenced() {
+    const server = await listening(servers.net(), 0, '127.0.0.1');
+    await busily(() => askOften(at(server), requests.net));
+    const isAlive = await new Promise((resolve) => setTimeout(resolve, 200, true).unref());
     server.unref();
-    return { byRing: accepted() > before };
+    return { isAlive, byRing: accepted() > 0 };
   },
   /** Servers that are closed by listeners, at every connection around the one that moves them. */
   async closing() {

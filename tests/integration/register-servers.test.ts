@@ -5,6 +5,7 @@
 
 import { once } from 'node:events';
 import net from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { Uring } from '../../src/index.js';
 import { acceptByRing } from '../../src/net/accept-by-ring.js';
@@ -53,9 +54,19 @@ const run = <T>(modules: string | undefined, ...args: string[]) =>
     },
   );
 
+  test('a busy server stays with libuv where io_uring is unavailable', async () => {
+    const nodes = await run<{ result: unknown }>(undefined, 'busy', 'net');
+    const script = fileURLToPath(new URL('../children/register-servers.mjs', import.meta.url));
+    const program = ['--import', 'uring/register', script, 'busy', 'net'];
+    const without = await runChild('without-io-uring.mjs', program, [], { URING_MODULES: 'net' });
+    expect(without).toEqual({ result: nodes.result, byRing: false, loaded: ['sockets'] });
+  });
+
   test('a server that moves keeps the process alive only if it did before', async () => {
-    expect(await run(undefined, 'references')).toEqual({ byRing: false });
-    expect(await run('net', 'references')).toEqual({ byRing: true });
+    expect(await run(undefined, 'unreferenced')).toEqual({ byRing: false });
+    expect(await run('net', 'unreferenced')).toEqual({ byRing: true });
+    expect(await run(undefined, 'referenced')).toEqual({ isAlive: true, byRing: false });
+    expect(await run('net', 'referenced')).toEqual({ isAlive: true, byRing: true });
   });
 
   test('a server whose listener closes it at the connection that moves it answers that connection', async () => {
