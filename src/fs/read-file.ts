@@ -41,8 +41,9 @@ const AT_ONCE = 4;
  * The most memory of V8's heap, in bytes, that is allocated for a content, and dead at once.
  *
  * V8 does not count what buffers hold when it decides to collect its young generation, and reading
- * over the ring leaves little else there. So the contents of thousands of files waited to be freed: 50,000
- * files of 1.5 KB took 1.17 of Node's memory, and take 1.08. A file takes 5 to 10 % more time.
+ * over the ring leaves little else there. So the contents of thousands of files waited to be freed:
+ * 50,000 files of 1.5 KB took 1.17 of Node's memory, and take 1.08. A file takes 5 to 10 % more
+ * time.
  */
 const MOST_WEIGHT = 4096;
 

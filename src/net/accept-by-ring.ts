@@ -13,8 +13,8 @@ import { uringFor } from './backend.js';
 import { createServerHandle } from './natives.js';
 
 /**
- * Has the ring accept the connections of a server from now on; who reads them is not its choice.
- * Leaves the server to libuv if there is no io_uring, or no free descriptor.
+ * Has the ring accept the connections of a server from now on. Its sockets remain as Node creates
+ * them. Leaves the server to libuv if there is no io_uring, or no free descriptor.
  *
  * @param server listens for TCP connections, by a handle that Node has created. (Closing the handle
  *   of a Unix socket would remove its path.)

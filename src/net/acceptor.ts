@@ -20,7 +20,8 @@ import { leavesReadingToNode } from './protocols.js';
 import { type Internal, readOn } from './who-reads.js';
 
 /**
- * A server of Node's, with the members that are undocumented, or missing from the types of this version.
+ * A server of Node's, with the members that are undocumented, or missing from the types of this
+ * version.
  */
 export type NodesServer = net.Server & {
   _handle: NativeHandle | null;
@@ -62,7 +63,7 @@ export class Acceptor {
   private readonly methods: object | undefined;
 
   /**
-   * @param handle does not listen yet, at least not by libuv.
+   * @param handle is not listened on by libuv.
    * @param choosesReaders whether its sockets are to choose who reads; not if all of Node's do.
    */
   constructor(

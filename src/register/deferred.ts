@@ -37,8 +37,9 @@ const FS = node as unknown as Functions;
 const STREAM = 'createReadStream';
 
 /**
- * The part of the event loop's time from which calls with callbacks do not load the library. Programs that
- * wait for one call after the other have 0.3 to 0.6; archiver has 0.7 to 0.9, and took 1.1 of the time.
+ * The utilization of the event loop from which calls with callbacks do not load the library. Programs
+ * that wait for one call after the other have 0.3 to 0.6; archiver has 0.7 to 0.9, and took 1.1 of
+ * the time.
  */
 const BUSY = 0.65;
 

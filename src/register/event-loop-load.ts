@@ -1,5 +1,5 @@
 /**
- * How busy the event loop is.
+ * How busy the event loop is: `performance.eventLoopUtilization()`.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export class EventLoopLoad {
   private readonly utilization = perfHooks().performance.eventLoopUtilization;
   private before: EventLoopUtilization = this.utilization();
 
-  /** Returns the part of the time since the last call in which it did not wait. */
+  /** Returns the utilization since the last call: 0 if the event loop only waited, 1 if it never did. */
   next(): number {
     const { before } = this;
     this.before = this.utilization();

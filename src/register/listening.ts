@@ -1,7 +1,7 @@
 /**
- * `listen` of servers, replaced. libuv accepts their connections at first. The ring does so when the
- * event loop has no time left: it then takes several connections in a turn, and libuv one. As long
- * as there is time, libuv needs less of it.
+ * `listen` of servers, replaced. libuv accepts their connections until the event loop is busy, and the
+ * ring from then on: it accepts several in one turn of the loop, libuv only one. While the loop is
+ * not busy, libuv takes less CPU time.
  *
  * @module
  */
@@ -20,7 +20,7 @@ type Sockets = typeof import('./parts/sockets.js');
 /** The number of connections between two looks at how busy the event loop is. */
 const CONNECTIONS_PER_LOOK = 500;
 
-/** The part of its time from which it has none left. */
+/** The utilization of the event loop from which it is busy. */
 const BUSY = 0.9;
 
 /** Node's, for servers that give none. */
@@ -81,8 +81,8 @@ class LibuvsConnections {
       this.look();
       if (this.isForRing) {
         handle.onconnection = onconnection;
-        // Before the program's listeners: they can change the async context, which the ring's connections
-        // would inherit.
+        // Before the program's listeners: they can change the async context, which the ring's
+        // connections would inherit.
         if (server._handle === handle) this.sockets.tryToLoad()?.acceptByRing(server, backlog || DEFAULT_BACKLOG);
       }
       onconnection.call(handle, status, client);

@@ -1,6 +1,6 @@
 /**
- * The functions of `node:net` and `node:dgram`, replaced. What they need is loaded when the ring is to
- * accept connections or to read them because there are so many, or when a datagram socket is created.
+ * The functions of `node:net` and `node:dgram`, replaced. What they need is loaded when there are so
+ * many connections that the ring is to accept or read them, or when a datagram socket is created.
  * Until then, everything is Node's.
  *
  * @module

@@ -193,7 +193,7 @@ const scripts = {
     const [files] = await once(new Worker(code, { eval: true }), 'message');
     return isLoaded(files);
   },
-  /** Concurrent calls with callbacks, then one at a time: in an event loop that never waits, then one that does. */
+  /** Concurrent calls with callbacks, then one at a time: while the event loop is busy, then while it waits. */
   async crowd() {
     const call = (name, ...args) => new Promise((resolve) => defaultFs[name](...args, resolve));
     const loaded = [];
