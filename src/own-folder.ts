@@ -4,7 +4,7 @@
  * @module
  */
 
-export const OWN_URL = new URL('.', import.meta.url);
-
-/** As it stands in stacks. */
-export const OWN_FOLDER = OWN_URL.pathname;
+/** Returns its URL. Not a constant: the start of a program is not to wait for it. */
+export function ownUrl(): URL {
+  return new URL('.', import.meta.url);
+}

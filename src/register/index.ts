@@ -28,6 +28,8 @@ import { reportAtExit } from './report.js';
  */
 const CALLS_BEFORE = 1000;
 
+const PRELOADING = new Set(['-r', '--require', '--import', '--loader', '--experimental-loader']);
+
 // A thread is told by its parent's registration, in the URL of the flag `--import`. In threads that
 // run a string, which ignore it, `--require` loads this module.
 const flag = process.execArgv.find((each) => each.includes('/register/preload.js?'));
@@ -47,6 +49,6 @@ if (process.env.URING_DISABLE !== '1') {
 
 /** Returns whether the flags of this process load nothing else before the program. */
 function isOnlyPreload(): boolean {
-  const flags = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ');
-  return (flags.match(/(^|\s)(-r|--(require|import|loader|experimental-loader))\b/g) ?? []).length === 1;
+  const flags = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(' ')];
+  return flags.filter((flag) => PRELOADING.has(flag.split('=', 1)[0] as string)).length === 1;
 }

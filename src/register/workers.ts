@@ -9,7 +9,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import worker, { type Worker, type WorkerOptions } from 'node:worker_threads';
-import { OWN_URL } from '../own-folder.js';
+import { ownUrl } from '../own-folder.js';
 import type { Patch } from './patch.js';
 
 const INVALID_FLAGS = 'ERR_WORKER_INVALID_EXEC_ARGV';
@@ -56,7 +56,7 @@ export function patchWorkers(patch: Patch, parameters: Readonly<Record<string, s
 
 /** Returns what `--import` and `--require` of a thread are to load. */
 function filesToLoad(parameters: Readonly<Record<string, string>>): { url: URL; preload: string } {
-  const url = new URL('register/preload.js', OWN_URL);
+  const url = new URL('register/preload.js', ownUrl());
   url.search = new URLSearchParams(parameters).toString();
   return { url, preload: fileURLToPath(new URL('index.cjs', url)) };
 }

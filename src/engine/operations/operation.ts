@@ -7,7 +7,7 @@
 
 import { ERESTARTSYS } from '../../linux.js';
 import { prepLinkTimeout } from '../../ops/index.js';
-import { OWN_FOLDER } from '../../own-folder.js';
+import { ownUrl } from '../../own-folder.js';
 import { type OpcodeName, type Sqe, SqeFlag } from '../../ring/index.js';
 import { Errno, UringError } from '../../syscalls/index.js';
 import { timers } from '../../timers.js';
@@ -337,9 +337,10 @@ export function runOperation<Result>(engine: Engine, operation: Operation<Result
 
 function callSite(): string | undefined {
   const lines = new Error().stack?.split('\n').slice(1) ?? [];
+  const { pathname: ownFolder } = ownUrl();
   // The first line outside the library.
   return lines
-    .find((line) => !line.includes(OWN_FOLDER))
+    .find((line) => !line.includes(ownFolder))
     ?.trim()
     .replace(/^at /, '');
 }
