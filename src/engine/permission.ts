@@ -15,8 +15,8 @@ import { permission } from '../permission-model.js';
 
 type Scope = 'fs.read' | 'fs.write' | 'net';
 
-/** Since Node 25, the model covers the network. */
-const knowsNet = process.allowedNodeEnvironmentFlags.has('--allow-net');
+/** Since Node 25, the model covers the network. (It takes a millisecond to find out.) */
+const knowsNet = permission !== undefined && process.allowedNodeEnvironmentFlags.has('--allow-net');
 
 /** Node 20 does not name the flag that helps. */
 const namesFlag = Number.parseInt(process.versions.node, 10) >= 22;
