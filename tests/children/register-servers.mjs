@@ -121,6 +121,24 @@ const scripts = {
     again.close();
     return { result: { answers, contexts: [...contexts], isSame, count, refused, last }, byRing: byRing > MANY / 10, loaded };
   },
+  /** Many connections, each answered with what the program reads from a file. */
+  async files() {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'uring-'));
+    try {
+      const file = path.join(folder, 'file');
+      fs.writeFileSync(file, 'content');
+      const answer = (socket) =>
+        socket.once('data', async (data) => socket.end(`got ${data}, ${await fs.promises.readFile(file, 'utf8')}`));
+      const server = await listening(net.createServer(answer), 0, '127.0.0.1');
+      const answers = await busily(() => askOften(at(server), requests.net));
+      server.close();
+      const loaded = loadedParts();
+      const byRing = { accepted: accepted() > 0, read: isLoaded() && status().calls['fs.promises.readFile'].ring > 0 };
+      return { answers, loaded, byRing };
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  },
   /** A server that does not keep the process alive. */
   async unreferenced() {
     const server = (await listening(servers.net(), 0, '127.0.0.1')).unref();

@@ -54,6 +54,13 @@ const run = <T>(modules: string | undefined, ...args: string[]) =>
     },
   );
 
+  test('files and connections load their parts of the library one after the other', async () => {
+    const answers = ['got this, content'];
+    expect(await run(undefined, 'files')).toEqual({ answers, loaded: [], byRing: { accepted: false, read: false } });
+    const both = { loaded: ['files', 'sockets'], byRing: { accepted: true, read: true } };
+    expect(await run('fs,net', 'files')).toEqual({ answers, ...both });
+  });
+
   test('a busy server stays with libuv where io_uring is unavailable', async () => {
     const nodes = await run<{ result: unknown }>(undefined, 'busy', 'net');
     const script = fileURLToPath(new URL('../children/register-servers.mjs', import.meta.url));
