@@ -54,7 +54,9 @@ const outcome = async (call: Promise<unknown>) =>
 (reason === undefined ? describe : describe.skip)(`lookups${reason ? ` (skipped: ${reason})` : ''}`, () => {
   jest.setTimeout(within(60_000));
   const directory = temporaryDirectory();
-  const place = directory.path;
+  // Below the directory, so that its parent is nobody else's.
+  const place = `${directory.path}/place`;
+  fs.mkdirSync(place);
   const file = `${place}/file`;
   beforeAll(() => {
     fs.writeFileSync(file, 'content', { mode: 0o640 });
