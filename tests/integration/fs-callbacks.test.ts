@@ -9,7 +9,7 @@ import type { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { isNativeError } from 'node:util/types';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as module from '../../src/fs/index.js';
 import promises, { Advice, fadvise } from '../../src/fs/promises.js';
 import { Uring } from '../../src/index.js';
@@ -50,6 +50,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
   jest.setTimeout(within(60_000));
   const directory = temporaryDirectory();
   const root = directory.path;
+  const workingDirectory = process.cwd();
   beforeAll(() => {
     nodes.writeFileSync(`${root}/file`, 'content of the file');
     nodes.writeFileSync(`${root}/empty`, '');
@@ -60,6 +61,7 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     nodes.symlinkSync('nowhere', `${root}/dangling`);
     nodes.symlinkSync('loop', `${root}/loop`);
   });
+  afterEach(() => process.chdir(workingDirectory));
   afterAll(async () => {
     await Uring.default().close();
     directory.remove();
@@ -156,7 +158,6 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
     '%s returns the same for any path and options, alone and with others',
     async (name) => {
       // Relative paths lead to no directory in which others make files.
-      const before = process.cwd();
       process.chdir(`${root}/folder`);
       for (const path of paths()) {
         const forms = [[path], ...(options[name] ?? []).map((option) => [path, option])];
@@ -167,7 +168,6 @@ function outcomeOf(fs: Fs, name: string, args: readonly unknown[]): Promise<unkn
         const together = (fs: Fs) => Promise.all(forms.map((args) => outcomeOf(fs, name, args)));
         expect(await together(ours)).toEqual(await together(nodes));
       }
-      process.chdir(before);
     },
   );
 
