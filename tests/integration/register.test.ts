@@ -5,7 +5,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
@@ -265,6 +265,31 @@ const SIZE = 16 * 1024;
     const env = { ...process.env, URING_LOAD_AFTER: '1' };
     const { status, stderr } = spawnSync(process.execPath, [...FLAG, '-e', code], { encoding: 'utf8', env });
     expect([status, stderr.match(/\[URING_FALLBACK\]/g)]).toEqual([0, ['[URING_FALLBACK]']]);
+  });
+
+  test('with the permission model, a program is allowed and denied the same with it and without', () => {
+    const file = `${directory.path}/permitted`;
+    writeFileSync(file, 'content');
+    const code = `
+      const { promises } = require('node:fs');
+      const outcome = (promise) => promise.then(String, ({ code, permission, resource }) => ({ code, permission, resource }));
+      const [, file, other] = process.argv;
+      const calls = [promises.readFile(file, 'utf8'), promises.writeFile(file, 'x'), promises.open(other, 'w')];
+      Promise.all(calls.map(outcome)).then((outcomes) => console.log(JSON.stringify(outcomes)));`;
+    const model = Number.parseInt(process.versions.node, 10) < 22 ? '--experimental-permission' : '--permission';
+    const outcomesWith = (flags: readonly string[]) => {
+      const args = [model, '--allow-addons', '--allow-fs-read=*', ...flags, '-e', code, file, `${directory.path}/other`];
+      const env = { ...process.env, ...AT_ONCE };
+      return JSON.parse(spawnSync(process.execPath, args, { encoding: 'utf8', env }).stdout) as unknown;
+    };
+    const denied = (name: string) => ({
+      code: 'ERR_ACCESS_DENIED',
+      permission: 'FileSystemWrite',
+      resource: `${directory.path}/${name}`,
+    });
+    expect(outcomesWith([])).toEqual(['content', denied('permitted'), denied('other')]);
+    expect(outcomesWith(FLAG)).toEqual(outcomesWith([]));
+    expect(readFileSync(file, 'utf8')).toBe('content');
   });
 
   test('URING_REPORT=1 prints these counts at the end, for each thread', () => {
