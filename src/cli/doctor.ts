@@ -302,7 +302,8 @@ export function renderDiagnosis(diagnosis: Diagnosis): string {
   const lines = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
   if (diagnosis.problem) {
     lines.push('', `io_uring is not usable here. ${diagnosis.problem.cause}`, diagnosis.problem.remedy);
-    lines.push(`Programs that run with uring/register use Node's own modules, with a warning.`);
+    const warning = diagnosis.disabledByEnvironment ? 'without a warning' : 'with a warning';
+    lines.push(`Programs that run with uring/register use Node's own modules, ${warning}.`);
   } else {
     lines.push('', 'io_uring is usable.');
     lines.push(`Programs run over it with: node --import uring/register PROGRAM`);

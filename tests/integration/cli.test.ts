@@ -70,6 +70,8 @@ describe('uring', () => {
     expect(status).toBe(1);
     expect(stdout).toContain('URING_DISABLE is set');
     expect(stdout).toContain('Unset URING_DISABLE');
+    expect(stdout).toMatch(/^uring\/register +replaces nothing \(URING_DISABLE=1\)$/m);
+    expect(stdout).toContain("use Node's own modules, without a warning.");
     const json = JSON.parse(uring(['doctor', '--json'], { URING_DISABLE: '1' }).stdout);
     expect(json).toMatchObject({ usable: false, problem: { reason: 'disabled' } });
   });
@@ -102,7 +104,10 @@ onLinux(`uring on Linux${reason ? ` (skipped: ${reason})` : ''}`, () => {
     expect(report.operations.supported.length + report.operations.missing.length).toBe(63);
     expect(report.setupFlags.supported.length + report.setupFlags.missing.length).toBe(19);
     expect(report.nopNanoseconds).toBeGreaterThan(0);
-    expect(uring(['doctor']).stdout).toContain('io_uring is usable.');
+    const text = uring(['doctor']).stdout;
+    expect(text).toContain('io_uring is usable.');
+    expect(text).toMatch(/^uring\/register +fs, .* over io_uring$/m);
+    expect(text).toContain('node --import uring/register PROGRAM');
   });
 
   test('compare reports that all readers see the same bytes', () => {
